@@ -1,0 +1,1 @@
+"""Thin adapters: the only modules that speak to AWS and to Slack."""

@@ -1,0 +1,273 @@
+"""The words of the product as values: what flows between matching, counting, the lifecycle and rendering.
+
+All times are integers, milliseconds since the epoch, UTC (CloudWatch Logs' own unit).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+Millis = int
+"""A point in time, or a span, in milliseconds."""
+
+
+class Severity(StrEnum):
+    """How bad an alert is; ``rank`` orders them, 0 is the worst."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """Position from worst (0) to mildest (3)."""
+        return list(Severity).index(self)
+
+
+class Reason(StrEnum):
+    """Why a notification is sent."""
+
+    OPENED = "opened"
+    NEW_ALERT = "new_alert"
+    UPDATE = "update"
+    REPEAT = "repeat"
+    REGRESSED = "regressed"
+    RESOLVED = "resolved"
+    SILENCE_EXPIRED = "silence_expired"
+
+
+class AlertState(StrEnum):
+    """Whether the fault behind an alert is still going on."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One log event as CloudWatch Logs delivers it."""
+
+    id: str
+    timestamp: Millis
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One delivery of a subscription: log events of one stream of one log group.
+
+    Attributes:
+        id: The same for every delivery of the same events, different otherwise; what duplicates are known by.
+        account: The account that owns the log group (``owner`` in the envelope).
+        log_group: The log group's name.
+        log_stream: The log stream's name.
+        events: The log events, in the order delivered.
+    """
+
+    id: str
+    account: str
+    log_group: str
+    log_stream: str
+    events: tuple[LogEvent, ...]
+
+
+class AlarmState(StrEnum):
+    """The three states of a CloudWatch alarm."""
+
+    ALARM = "ALARM"
+    OK = "OK"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmChange:
+    """One state change of a CloudWatch alarm, whichever of the three shapes it came in.
+
+    Attributes:
+        id: The same for the same transition by whatever road and however often it is delivered.
+        name: The alarm's name.
+        arn: The alarm's ARN; empty where the shape lacks it.
+        state: The state it changed to.
+        previous: The state it left, where the payload says.
+        reason: CloudWatch's words for why.
+        at: When it changed.
+        account: The account of the alarm.
+        region: The Region as in the ARN (``us-east-1``), never the long name.
+        namespace: The metric's namespace; empty for composite alarms, for metric maths the first metric's.
+        metric: The metric's name; empty where ``namespace`` is.
+        dimensions: The metric's dimensions by name.
+        description: The alarm's description, or empty.
+    """
+
+    id: str
+    name: str
+    arn: str
+    state: AlarmState
+    previous: AlarmState | None
+    reason: str
+    at: Millis
+    account: str
+    region: str
+    namespace: str = ""
+    metric: str = ""
+    dimensions: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """That a signature recognised a log line.
+
+    Attributes:
+        signature: The signature's id.
+        fields: What the expression's named groups captured, empty captures left out; not yet redacted.
+        start: Where the match begins in the normalised text.
+        end: Where it ends.
+    """
+
+    signature: str
+    fields: Mapping[str, str]
+    start: int = 0
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one envelope, or one alarm change, adds to one alert: the unit that is counted exactly once.
+
+    Everything in it is redacted and bounded in size: it is what the table, SNS and Slack see.
+
+    Attributes:
+        envelope: The id of the envelope or alarm change; with ``fingerprint`` the key of the count.
+        fingerprint: The alert it belongs to.
+        signature: The signature's id.
+        service: The service it happened in.
+        fields: The captured fields, redacted and truncated.
+        count: How many occurrences the envelope held.
+        first_seen: The earliest occurrence's own time.
+        last_seen: The latest occurrence's own time.
+        received_at: When Tocsin saw it; the quiet period is measured on this, so that a delayed delivery
+            does not look like an old, quiet alert.
+        sample: One redacted, truncated line to show.
+        state: ``resolved`` for an alarm that went back to OK, else ``firing``.
+        log_group: Where it was found; empty for alarms.
+        log_stream: The stream of ``sample``; empty for alarms.
+        alarm: The alarm's name; empty for log lines.
+        account: The AWS account.
+        region: The Region.
+    """
+
+    envelope: str
+    fingerprint: str
+    signature: str
+    service: str
+    fields: Mapping[str, str]
+    count: int
+    first_seen: Millis
+    last_seen: Millis
+    received_at: Millis
+    sample: str
+    state: AlertState = AlertState.FIRING
+    log_group: str = ""
+    log_stream: str = ""
+    alarm: str = ""
+    account: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """All occurrences of one fingerprint within an incident.
+
+    Attributes:
+        fingerprint: What makes two occurrences the same alert.
+        signature: The signature's id.
+        fields: The fields of the first occurrence.
+        count: Occurrences so far.
+        first_seen: The earliest occurrence's own time.
+        last_seen: The latest occurrence's own time.
+        active_at: When Tocsin last received an occurrence; what the quiet period is measured from.
+        state: ``firing`` or ``resolved``.
+        state_at: For alarms, the time of the transition that ``state`` comes from; the latest one wins.
+        sample: One redacted, truncated line.
+        notified_count: ``count`` as of the last notification that told of it; 0 when none has.
+        log_group: Where it was found; empty for alarms.
+        log_stream: The stream of ``sample``; empty for alarms.
+        alarm: The alarm's name; empty for log lines.
+        account: The AWS account.
+        region: The Region.
+    """
+
+    fingerprint: str
+    signature: str
+    fields: Mapping[str, str]
+    count: int
+    first_seen: Millis
+    last_seen: Millis
+    active_at: Millis
+    state: AlertState
+    sample: str
+    state_at: Millis = 0
+    notified_count: int = 0
+    log_group: str = ""
+    log_stream: str = ""
+    alarm: str = ""
+    account: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A notification that is due and not yet handed to SNS.
+
+    Attributes:
+        sequence: Counts the incident's notifications from 1; what duplicates and order are known by.
+        reason: Why it is sent.
+        at: When it became due.
+        fingerprints: The alerts it is about (new, regressed or grown ones).
+    """
+
+    sequence: int
+    reason: Reason
+    at: Millis
+    fingerprints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The alerts of one group (one service) that are active together.
+
+    Attributes:
+        id: Unique; also the thread's name.
+        service: The group.
+        opened_at: When the first occurrence was received.
+        alerts: By fingerprint, in the order they joined.
+        resolved_at: When it was over, else None.
+        sequence: The last sequence number given to a notification.
+        notified_at: When the last notification became due; None before the first.
+        omitted: Occurrences of alerts beyond the most that one incident lists.
+        outbox: Notifications due and not yet handed to SNS, oldest first.
+    """
+
+    id: str
+    service: str
+    opened_at: Millis
+    alerts: Mapping[str, Alert]
+    resolved_at: Millis | None = None
+    sequence: int = 0
+    notified_at: Millis | None = None
+    omitted: int = 0
+    outbox: tuple[Pending, ...] = ()
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        """The alerts that are still going on."""
+        return tuple(alert for alert in self.alerts.values() if alert.state is AlertState.FIRING)
+
+    @property
+    def count(self) -> int:
+        """All occurrences of all its alerts."""
+        return sum(alert.count for alert in self.alerts.values()) + self.omitted

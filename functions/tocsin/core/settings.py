@@ -1,0 +1,168 @@
+"""Services, routes and intervals: ``tocsin.toml``, with the deployment's own values laid over it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tocsin.core.durations import parse_duration
+from tocsin.core.model import Millis
+from tocsin.core.problems import ConfigurationError, Problem
+
+FILE = "tocsin.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """When an incident speaks; the meanings are Alertmanager's.
+
+    Attributes:
+        group_wait: How long a new incident waits for company before its first notification.
+        group_interval: The least time between two count roll-ups of one incident.
+        repeat_interval: How long an unchanged, still firing incident stays quiet before it reminds.
+        resolve_after: How long an alert must be quiet to count as resolved.
+    """
+
+    group_wait: Millis = 0
+    group_interval: Millis = 5 * 60_000
+    repeat_interval: Millis = 4 * 3_600_000
+    resolve_after: Millis = 15 * 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: the group its alerts are gathered in.
+
+    Attributes:
+        name: As it is shown.
+        log_groups: Globs (``*``, ``?``) of the log groups that belong to it.
+        alarms: Globs of alarm names, queue names and function names that belong to it.
+    """
+
+    name: str
+    log_groups: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is configuration and not a signature.
+
+    Attributes:
+        intervals: When an incident speaks.
+        services: In the order they are tried; the first that fits wins.
+        runbooks_url: Where the runbooks are read: a signature's ``runbook`` is appended to it.
+    """
+
+    intervals: Intervals = field(default_factory=Intervals)
+    services: tuple[Service, ...] = ()
+    runbooks_url: str = "https://github.com/tocsin-alerts/tocsin/blob/main/runbooks/"
+
+    def service_of_log_group(self, log_group: str) -> str:
+        """Name the service a log group belongs to: the configured one, else the log group's last segment."""
+        for service in self.services:
+            if any(fnmatchcase(log_group, glob) for glob in service.log_groups):
+                return service.name
+        return log_group.rstrip("/").rpartition("/")[2] or log_group
+
+    def service_of_alarm(self, name: str, dimensions: Mapping[str, str]) -> str:
+        """Name the service an alarm belongs to, by its name and the resources its metric is about.
+
+        An alarm that no service claims is a service of its own, so that it still reaches people.
+        """
+        candidates = (name, *dimensions.values())
+        for service in self.services:
+            if any(fnmatchcase(candidate, glob) for glob in service.alarms for candidate in candidates):
+                return service.name
+        return next(iter(dimensions.values()), name)
+
+
+def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
+    """Read ``tocsin.toml`` and lay the deployment's values over it.
+
+    Args:
+        text: The file's content.
+        overrides: Environment variables; those that count are ``TOCSIN_GROUP_WAIT``,
+            ``TOCSIN_GROUP_INTERVAL``, ``TOCSIN_REPEAT_INTERVAL``, ``TOCSIN_RESOLVE_AFTER`` (durations) and
+            ``TOCSIN_RUNBOOKS_URL``. Empty ones do not count.
+
+    Raises:
+        ConfigurationError: With every problem found.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
+    problems: list[Problem] = []
+    known = {"intervals", "services", "links"}
+    problems += [
+        Problem(FILE, key, f"unknown key; known are {', '.join(sorted(known))}") for key in data if key not in known
+    ]
+    settings = Settings(
+        intervals=_intervals(_table(data, "intervals", problems), overrides, problems),
+        services=tuple(
+            _service(name, table, problems) for name, table in _table(data, "services", problems).items()
+        ),
+    )
+    links = _table(data, "links", problems)
+    problems += [Problem(FILE, f"links.{key}", "unknown key; known is runbooks") for key in links if key != "runbooks"]
+    url = overrides.get("TOCSIN_RUNBOOKS_URL") or links.get("runbooks", settings.runbooks_url)
+    if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        problems.append(Problem(FILE, "links.runbooks", f"must be an http(s) address, is {url!r}"))
+    else:
+        settings = replace(settings, runbooks_url=url if url.endswith("/") else url + "/")
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    return settings
+
+
+def _table(data: Mapping[str, Any], key: str, problems: list[Problem]) -> Mapping[str, Any]:
+    table = data.get(key, {})
+    if isinstance(table, dict):
+        return table
+    problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
+    return {}
+
+
+def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems: list[Problem]) -> Intervals:
+    names = [entry.name for entry in fields(Intervals)]
+    problems += [
+        Problem(FILE, f"intervals.{key}", f"unknown key; known are {', '.join(names)}")
+        for key in table
+        if key not in names
+    ]
+    values: dict[str, Millis] = {}
+    for name in names:
+        variable = f"TOCSIN_{name.upper()}"
+        where, value = (variable, overrides[variable]) if overrides.get(variable) else (FILE, table.get(name))
+        if value is None:
+            continue
+        try:
+            values[name] = parse_duration(value)
+        except ValueError as error:
+            problems.append(Problem(where, f"intervals.{name}", str(error)))
+    intervals = Intervals(**values)
+    for name in ("group_interval", "repeat_interval", "resolve_after"):
+        if getattr(intervals, name) <= 0:
+            problems.append(Problem(FILE, f"intervals.{name}", "must be longer than nothing"))
+    return intervals
+
+
+def _service(name: str, table: object, problems: list[Problem]) -> Service:
+    key = f"services.{name}"
+    if not isinstance(table, dict):
+        problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
+        return Service(name)
+    known = ("log_groups", "alarms")
+    globs: dict[str, tuple[str, ...]] = {}
+    for entry, value in table.items():
+        if entry not in known:
+            problems.append(Problem(FILE, f"{key}.{entry}", f"unknown key; known are {', '.join(known)}"))
+        elif not isinstance(value, list) or not all(isinstance(glob, str) and glob for glob in value):
+            problems.append(Problem(FILE, f"{key}.{entry}", f"must be a list of globs, is {value!r}"))
+        else:
+            globs[entry] = tuple(value)
+    return Service(name, globs.get("log_groups", ()), globs.get("alarms", ()))

@@ -1,0 +1,337 @@
+"""Signatures: reviewed rules for known failures, read from TOML and checked as they are read.
+
+The structure is checked at every load, at cold start too; the proof (samples, runbooks) by ``tocsin check``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import re2
+
+from tocsin.core.durations import parse_duration
+from tocsin.core.model import Millis, Severity
+from tocsin.core.problems import Problem
+
+
+class Status(StrEnum):
+    """Whether a signature's alerts are posted, or only counted while it is on trial."""
+
+    STABLE = "stable"
+    TEST = "test"
+
+
+class Source(StrEnum):
+    """What a signature looks at."""
+
+    LOG = "log"
+    ALARM = "alarm"
+
+
+class Level(StrEnum):
+    """The level of a log line, lowest first."""
+
+    TRACE = "trace"
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """Position from lowest (0) to highest."""
+        return list(Level).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRule:
+    """Which CloudWatch alarms a signature recognises; every criterion given must fit (globs, any of a list).
+
+    Attributes:
+        namespace: Globs for the metric's namespace.
+        metric: Globs for the metric's name.
+        name: Globs for the alarm's name, or for any value of the metric's dimensions (queue, function).
+    """
+
+    namespace: tuple[str, ...] = ()
+    metric: tuple[str, ...] = ()
+    name: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """How many occurrences, within what time, make an alert; fewer stay silent."""
+
+    count: int
+    within: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A reviewed rule for one known failure, with its proof.
+
+    Attributes:
+        id: Unique, kebab-case; the table's name in the file.
+        file: The file it comes from, relative to the deployment root.
+        title: What broke, in a few words.
+        severity: How bad it is.
+        status: Whether its alerts are posted.
+        source: What it looks at.
+        summary: What it means; ``{service}`` and the fields may be named in braces.
+        first_action: What to do first; may name fields, may hold ``code``.
+        runbook: The file name of its runbook.
+        any: RE2 expressions; one that is found is a match. Named groups become fields.
+        none: RE2 expressions (key ``not``); one that is found forbids the match.
+        group_by: The fields that tell alerts of this signature apart.
+        matches: Samples that must match: log lines, or for alarms tables.
+        ignores: Samples that must not.
+        min_level: The lowest level a line may have; lines whose level is not known are always looked at.
+        services: If any, only these services (globs).
+        log_groups: If any, only these log groups (globs).
+        threshold: How many occurrences make an alert; None for one.
+        resolve_after: Its own quiet period; None for the general one.
+        inhibits: Ids of signatures whose alerts this one explains: within one line they do not match, within
+            one incident they are shown under it and never announced.
+        owner: Who looks after it, or empty.
+        alarm: For ``source = "alarm"``, which alarms.
+    """
+
+    id: str
+    file: str
+    title: str
+    severity: Severity
+    status: Status
+    source: Source
+    summary: str
+    first_action: str
+    runbook: str
+    any: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+    group_by: tuple[str, ...] = ()
+    matches: tuple[Any, ...] = ()
+    ignores: tuple[Any, ...] = ()
+    min_level: Level = Level.WARNING
+    services: tuple[str, ...] = ()
+    log_groups: tuple[str, ...] = ()
+    threshold: Threshold | None = None
+    resolve_after: Millis | None = None
+    inhibits: tuple[str, ...] = ()
+    owner: str = ""
+    alarm: AlarmRule = AlarmRule()
+
+
+T = TypeVar("T", bound=StrEnum)
+ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+REQUIRED = ("title", "severity", "summary", "first_action", "runbook", "matches", "ignores")
+OPTIONAL = (
+    "status", "source", "any", "not", "group_by", "min_level", "scope", "threshold", "resolve_after", "inhibits",
+    "owner", "alarm",
+)  # fmt: skip
+LONGEST_EXPRESSION = 1_000
+"""Characters; RE2 is linear in the text, and this bounds the factor."""
+
+
+def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], list[Problem]]:
+    """Read signature files.
+
+    Args:
+        files: The content by file name (relative to the deployment root, e.g. ``signatures/database.toml``).
+
+    Returns:
+        The signatures without a problem by id, in file order, and every problem found.
+    """
+    signatures: dict[str, Signature] = {}
+    problems: list[Problem] = []
+    for file, text in files.items():
+        try:
+            tables = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            problems.append(Problem(file, "", f"not TOML: {error}"))
+            continue
+        for name, table in tables.items():
+            if name in signatures:
+                problems.append(Problem(file, name, f"is also in {signatures[name].file}; ids are unique"))
+                continue
+            reader = _Reader(file, name, table)
+            signature = reader.signature()
+            problems += reader.problems
+            if signature is not None:
+                signatures[name] = signature
+    for signature in signatures.values():
+        problems += [
+            Problem(signature.file, f"{signature.id}.inhibits", f"there is no signature {other!r}")
+            for other in signature.inhibits
+            if other not in signatures and not problems
+        ]
+    return signatures, problems
+
+
+class _Reader:
+    """Reads one table, gathering what is wrong with it."""
+
+    def __init__(self, file: str, name: str, table: object) -> None:
+        self.file, self.name, self.table, self.problems = file, name, table, list[Problem]()
+
+    def wrong(self, key: str, reason: str) -> None:
+        self.problems.append(Problem(self.file, f"{self.name}.{key}" if key else self.name, reason))
+
+    def signature(self) -> Signature | None:
+        """The signature, or None when there are problems."""
+        if not ID.fullmatch(self.name):
+            self.wrong("", "an id is lower-case words joined by hyphens, such as import-module-error")
+        if not isinstance(self.table, dict):
+            self.wrong("", f"must be a table, is {self.table!r}")
+            return None
+        for key in REQUIRED:
+            if key not in self.table:
+                self.wrong(key, "is missing")
+        for key in self.table:
+            if key not in REQUIRED + OPTIONAL:
+                self.wrong(key, f"unknown key; known are {', '.join(REQUIRED + OPTIONAL)}")
+        source = self.choice("source", Source, Source.LOG)
+        any_, none = self.expressions("any"), self.expressions("not")
+        rule = self.alarm_rule(source)
+        if source is Source.LOG and not any_:
+            self.wrong("any", "needs at least one expression")
+        if source is Source.ALARM and (any_ or none):
+            self.wrong("any", 'a signature with source = "alarm" has no expressions; use alarm')
+        group_by = self.strings("group_by")
+        groups = {group for expression in any_ for group in _groups(expression)}
+        if source is Source.ALARM:
+            groups = {"alarm", "metric", "namespace", "queue", "function", "resource"}
+        for field in group_by:
+            if field not in groups:
+                self.wrong("group_by", f"no expression captures {field!r}; captured are {sorted(groups)}")
+        scope = self.subtable("scope", ("services", "log_groups"))
+        signature = Signature(
+            id=self.name, file=self.file, source=source,
+            title=self.text("title", 120), summary=self.text("summary", 600),
+            first_action=self.text("first_action", 600), runbook=self.text("runbook", 120),
+            severity=self.choice("severity", Severity, Severity.HIGH),
+            status=self.choice("status", Status, Status.STABLE),
+            any=any_, none=none, group_by=group_by, alarm=rule,
+            matches=self.samples("matches", source), ignores=self.samples("ignores", source),
+            min_level=self.choice("min_level", Level, Level.WARNING),
+            services=_tuple(scope.get("services")), log_groups=_tuple(scope.get("log_groups")),
+            threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
+            inhibits=self.strings("inhibits"), owner=self.text("owner", 120),
+        )  # fmt: skip
+        if signature.runbook and not re.fullmatch(r"[\w.-]+\.md", signature.runbook):
+            self.wrong("runbook", f"must be the name of a Markdown file in runbooks/, is {signature.runbook!r}")
+        for key in ("summary", "first_action"):
+            for named in re.findall(r"\{(\w*)\}", getattr(signature, key)):
+                if named != "service" and named not in groups:
+                    self.wrong(key, f"names {{{named}}}, which no expression captures")
+        return None if self.problems else signature
+
+    def text(self, key: str, most: int) -> str:
+        value = self.table.get(key, "")  # type: ignore[union-attr]
+        if not isinstance(value, str) or len(value) > most or (key in self.table and not value.strip()):  # type: ignore[operator]
+            self.wrong(key, f"must be text of 1 to {most} characters, is {value!r}")
+            return ""
+        return value
+
+    def choice(self, key: str, kind: type[T], default: T) -> T:
+        value = self.table.get(key, default)  # type: ignore[union-attr]
+        try:
+            return kind(value)
+        except ValueError:
+            self.wrong(key, f"must be one of {', '.join(kind)}, is {value!r}")
+            return default
+
+    def strings(self, key: str) -> tuple[str, ...]:
+        value = self.table.get(key, [])  # type: ignore[union-attr]
+        if not isinstance(value, list) or not all(isinstance(entry, str) and entry for entry in value):
+            self.wrong(key, f"must be a list of strings, is {value!r}")
+            return ()
+        return tuple(value)
+
+    def expressions(self, key: str) -> tuple[str, ...]:
+        expressions = self.strings(key)
+        for number, expression in enumerate(expressions):
+            where = f"{key}[{number}]"
+            if len(expression) > LONGEST_EXPRESSION:
+                self.wrong(where, f"longer than {LONGEST_EXPRESSION} characters")
+                continue
+            try:
+                compiled = re2.compile(expression, quiet_options())
+            except re2.error as error:
+                reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
+                self.wrong(where, f"not an RE2 expression: {reason}")
+                continue
+            if compiled.search(b""):
+                self.wrong(where, "matches the empty line, so it would match every line")
+        return expressions
+
+    def samples(self, key: str, source: Source) -> tuple[Any, ...]:
+        value = self.table.get(key, [])  # type: ignore[union-attr]
+        kind: type = str if source is Source.LOG else dict
+        if not isinstance(value, list) or not all(isinstance(entry, kind) and entry for entry in value):
+            self.wrong(key, f"must be a list of {'log lines' if kind is str else 'tables'}")
+            return ()
+        if not value and key in self.table:  # type: ignore[operator]
+            self.wrong(key, "needs at least one sample: a signature without proof does not load")
+        return tuple(value)
+
+    def subtable(self, key: str, known: tuple[str, ...]) -> dict[str, Any]:
+        value = self.table.get(key, {})  # type: ignore[union-attr]
+        if not isinstance(value, dict):
+            self.wrong(key, f"must be a table, is {value!r}")
+            return {}
+        for entry in value:
+            if entry not in known:
+                self.wrong(f"{key}.{entry}", f"unknown key; known are {', '.join(known)}")
+        return value
+
+    def alarm_rule(self, source: Source) -> AlarmRule:
+        table = self.subtable("alarm", ("namespace", "metric", "name"))
+        if bool(table) != (source is Source.ALARM):
+            self.wrong("alarm", 'source = "alarm" and a table alarm with namespace, metric or name go together')
+        return AlarmRule(*(_tuple(table.get(key)) for key in ("namespace", "metric", "name")))
+
+    def threshold(self) -> Threshold | None:
+        table = self.subtable("threshold", ("count", "within"))
+        if not table:
+            return None
+        count, within = table.get("count"), table.get("within")
+        if not isinstance(count, int) or count < 1:
+            self.wrong("threshold.count", f"must be a whole number from 1, is {count!r}")
+            return None
+        try:
+            return Threshold(count, parse_duration(within or ""))
+        except ValueError as error:
+            self.wrong("threshold.within", str(error))
+            return None
+
+    def duration(self, key: str) -> Millis | None:
+        value = self.table.get(key)  # type: ignore[union-attr]
+        if value is None:
+            return None
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.wrong(key, str(error))
+            return None
+
+
+def quiet_options() -> re2.Options:
+    """RE2 options for signatures: errors are raised, not printed; ``^`` and ``$`` are written with ``(?m)``."""
+    options = re2.Options()
+    options.log_errors = False
+    return options
+
+
+def _groups(expression: str) -> set[str]:
+    return set(re.findall(r"\(\?P<(\w+)>", expression))
+
+
+def _tuple(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else ()
