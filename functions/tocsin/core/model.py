@@ -194,6 +194,9 @@ class Alert:
         state_at: For alarms, the time of the transition that ``state`` comes from; the latest one wins.
         sample: One redacted, truncated line.
         notified_count: ``count`` as of the last notification that told of it; 0 when none has.
+        announced: Whether it reached its signature's threshold, so that people are told of it.
+        regressed: Whether it began again after it was resolved, and nobody has been told yet.
+        recent: While not announced: when occurrences were received and how many, for the threshold.
         log_group: Where it was found; empty for alarms.
         log_stream: The stream of ``sample``; empty for alarms.
         alarm: The alarm's name; empty for log lines.
@@ -212,6 +215,9 @@ class Alert:
     sample: str
     state_at: Millis = 0
     notified_count: int = 0
+    announced: bool = True
+    regressed: bool = False
+    recent: tuple[tuple[Millis, int], ...] = ()
     log_group: str = ""
     log_stream: str = ""
     alarm: str = ""
@@ -228,12 +234,15 @@ class Pending:
         reason: Why it is sent.
         at: When it became due.
         fingerprints: The alerts it is about (new, regressed or grown ones).
+        told: How many occurrences of each alert (by fingerprint) earlier notifications had told of;
+            an alert that is not in it is new to people.
     """
 
     sequence: int
     reason: Reason
     at: Millis
     fingerprints: tuple[str, ...] = ()
+    told: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +257,10 @@ class Incident:
         resolved_at: When it was over, else None.
         sequence: The last sequence number given to a notification.
         notified_at: When the last notification became due; None before the first.
-        omitted: Occurrences of alerts beyond the most that one incident lists.
+        omitted: Occurrences of alerts beyond the most that one incident keeps.
+        omitted_told: ``omitted`` as of the last notification.
+        burst_since: Since when ``burst`` counts.
+        burst: Notifications of new or regressed alerts since ``burst_since``; what bounds their number.
         outbox: Notifications due and not yet handed to SNS, oldest first.
     """
 
@@ -260,6 +272,9 @@ class Incident:
     sequence: int = 0
     notified_at: Millis | None = None
     omitted: int = 0
+    omitted_told: int = 0
+    burst_since: Millis = 0
+    burst: int = 0
     outbox: tuple[Pending, ...] = ()
 
     @property
