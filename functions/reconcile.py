@@ -1,0 +1,44 @@
+"""The Lambda ``reconcile``: every minute, whatever time alone makes due, and whatever a crash left undone."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from tocsin.reconciling import reconcile
+from tocsin.settling import Settler
+from tocsin.wiring import DryRun, configuration, is_dry_run, wire_settler
+
+logger = Logger(service="tocsin-reconcile")
+config = configuration()
+
+
+@cache
+def settler() -> Settler:
+    """The settler of this process: kept, so that a warm invocation reuses its connections."""
+    return wire_settler(os.environ, config)
+
+
+class ReconciliationFailedError(Exception):
+    """Some service could not be settled; the next minute tries again, and the error metric shows it."""
+
+
+def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+    """Settle every service with something unfinished.
+
+    Raises:
+        ReconciliationFailedError: One or more could not be settled; the others were.
+    """
+    now = time.time_ns() // 1_000_000
+    if is_dry_run(os.environ):
+        return {"dry_run": True, **reconcile(wire_settler(os.environ, config, DryRun()), now).summary()}
+    done = reconcile(settler(), now)
+    if done.services:
+        logger.info("reconciled", extra=done.summary())
+    if done.failures:
+        raise ReconciliationFailedError("; ".join(f"{name}: {error!r}" for name, error in done.failures.items()))
+    return done.summary()

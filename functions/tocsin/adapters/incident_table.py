@@ -1,0 +1,183 @@
+"""The ledger in DynamoDB.
+
+Counting exactly once, and why this way: every delivery is counted with one conditional put of a *tally*, one
+item per alert and envelope. A transaction of marker and totals would be simpler to read, but concurrent writers
+to one alert cancel each other (TransactionConflict), worst in a storm, when it matters most; a set of seen
+envelopes inside the alert's item is one write too, but the item ends at 400 KB and every write is billed by its
+whole size. Puts of distinct keys never conflict. Whoever next looks after the incident folds the pending tallies
+into it in one transaction: the incident under a version condition, and each tally marked as folded on the
+condition that it was not. A tally outlives every redelivery (Lambda's retries take minutes, CloudWatch's a day),
+then its time to live removes it.
+
+Items (``pk``/``sk``):
+
+=====================  ======================  ===========================================================
+``A#<fingerprint>``    ``E#<envelope>``        a tally; ``grp``/``due`` while it is pending
+``G#<service>``        ``CURRENT``             the service's latest incident; ``grp``/``due`` while it moves
+``G#<service>``        ``INCIDENT#<id>``       an incident that is over
+=====================  ======================  ===========================================================
+
+The index ``due`` (``grp``, ``due``) is sparse: it holds only what is unfinished, so one scan of it is all that
+``reconcile`` needs, and costs one read unit while nothing is wrong. It is eventually consistent, which the
+conditions make harmless: what it shows too late is folded a minute later, what it still shows is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tocsin.core.incident_document import dump_incident, dump_tally, load_incident, load_tally
+from tocsin.ledger import AlreadyFoldedError, StaleVersionError, Stored, TallyKey, key_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+    from tocsin.core.model import Incident, Millis, Tally
+
+KEEP_TALLIES: int = 3 * 86_400
+"""Seconds; CloudWatch Logs retries a delivery for up to 24 hours, Lambda keeps an event for 6 more."""
+
+KEEP_INCIDENTS: int = 90 * 86_400
+"""Seconds."""
+
+INDEX = "due"
+
+
+class IncidentTable:
+    """A ``Ledger`` in one DynamoDB table."""
+
+    most_folded = 99
+    """A transaction takes 100 actions (DynamoDB's limit); one is the incident."""
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client, self._table = client, table
+
+    def count(self, tally: Tally) -> bool:
+        """See ``Ledger``: one write, whatever else is going on."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    **_tally_key(key_of(tally)),
+                    "grp": {"S": tally.service},
+                    "due": {"N": str(tally.received_at)},
+                    "tally": {"S": dump_tally(tally)},
+                    "expires_at": {"N": str(tally.received_at // 1000 + KEEP_TALLIES)},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def load(self, service: str) -> Stored:
+        """See ``Ledger``."""
+        item = self._client.get_item(
+            TableName=self._table, Key=_incident_key(service), ConsistentRead=True
+        ).get("Item")
+        if not item:
+            return Stored(None, 0)
+        return Stored(load_incident(item["doc"]["S"]), int(item["version"]["N"]))
+
+    def pending(self, service: str) -> list[Tally]:
+        """See ``Ledger``."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=INDEX,
+            KeyConditionExpression="grp = :service",
+            FilterExpression="attribute_exists(tally)",
+            ExpressionAttributeValues={":service": {"S": service}},
+        )
+        return [load_tally(item["tally"]["S"]) for page in pages for item in page["Items"]]
+
+    def open_services(self) -> list[str]:
+        """See ``Ledger``."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table, IndexName=INDEX, ProjectionExpression="grp"
+        )
+        return sorted({item["grp"]["S"] for page in pages for item in page["Items"]})
+
+    def save(
+        self,
+        incident: Incident,
+        version: int,
+        *,
+        folded: Sequence[Tally] = (),
+        due: Millis | None,
+        closed: Incident | None = None,
+    ) -> int:
+        """See ``Ledger``."""
+        put = self._incident_put(incident, version, due)
+        if closed is not None:
+            self._client.put_item(TableName=self._table, Item=_closed_item(closed))
+        if not folded:
+            try:
+                self._client.put_item(**put)
+            except self._client.exceptions.ConditionalCheckFailedException as error:
+                raise StaleVersionError from error
+            return version + 1
+        keys = [key_of(tally) for tally in folded]
+        actions: list[TransactWriteItemTypeDef] = [{"Put": put}, *(self._mark_folded(key) for key in keys)]
+        try:
+            self._client.transact_write_items(TransactItems=actions)
+        except self._client.exceptions.TransactionCanceledException as error:
+            first, *rest = (reason.get("Code") for reason in error.response.get("CancellationReasons", [{}]))
+            gone = [key for key, code in zip(keys, rest, strict=False) if code == "ConditionalCheckFailed"]
+            if first == "ConditionalCheckFailed" or "TransactionConflict" in (first, *rest):
+                raise StaleVersionError from error
+            if gone:
+                raise AlreadyFoldedError(gone) from error
+            raise
+        except self._client.exceptions.TransactionInProgressException as error:
+            raise StaleVersionError from error
+        return version + 1
+
+    def _mark_folded(self, key: TallyKey) -> TransactWriteItemTypeDef:
+        return {
+            "Update": {
+                "TableName": self._table,
+                "Key": _tally_key(key),
+                "UpdateExpression": "REMOVE grp, due",
+                "ConditionExpression": "attribute_exists(grp)",
+            }
+        }
+
+    def _incident_put(self, incident: Incident, version: int, due: Millis | None) -> Any:
+        item: dict[str, Any] = {
+            **_incident_key(incident.service),
+            "doc": {"S": dump_incident(incident)},
+            "version": {"N": str(version + 1)},
+            # For people who read the table; the document is what counts.
+            "incident": {"S": incident.id},
+            "status": {"S": "firing" if incident.resolved_at is None else "resolved"},
+        }
+        if due is not None:
+            item |= {"grp": {"S": incident.service}, "due": {"N": str(due)}}
+        if version == 0:
+            return {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
+        return {
+            "TableName": self._table,
+            "Item": item,
+            "ConditionExpression": "version = :version",
+            "ExpressionAttributeValues": {":version": {"N": str(version)}},
+        }
+
+
+def _tally_key(key: TallyKey) -> dict[str, Any]:
+    fingerprint, envelope = key
+    return {"pk": {"S": f"A#{fingerprint}"}, "sk": {"S": f"E#{envelope}"}}
+
+
+def _incident_key(service: str) -> dict[str, Any]:
+    return {"pk": {"S": f"G#{service}"}, "sk": {"S": "CURRENT"}}
+
+
+def _closed_item(closed: Incident) -> dict[str, Any]:
+    return {
+        "pk": {"S": f"G#{closed.service}"},
+        "sk": {"S": f"INCIDENT#{closed.id}"},
+        "doc": {"S": dump_incident(closed)},
+        "expires_at": {"N": str((closed.resolved_at or closed.opened_at) // 1000 + KEEP_INCIDENTS)},
+    }

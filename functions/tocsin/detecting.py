@@ -1,0 +1,290 @@
+"""Detecting: from any event that reaches ``detect`` to counted occurrences, and to a notification at once.
+
+Most batches hold nothing: they are recognised as such on the raw bytes, before any JSON is parsed, and make no
+AWS call. A batch that only adds to an alert known to this process makes one: the write that counts it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from tocsin.core.alarms import AlarmError, parse_alarm
+from tocsin.core.envelopes import ControlMessage, EnvelopeError, inflate, parse_envelope
+from tocsin.core.event_shapes import AlarmRecord, BadRecord, IgnoredRecord, LogsRecord, split_event
+from tocsin.core.fingerprint import fingerprint
+from tocsin.core.lifecycle import MOST_ALERTS
+from tocsin.core.matching import Matcher
+from tocsin.core.model import (
+    AlarmChange,
+    AlarmState,
+    AlertState,
+    Envelope,
+    Incident,
+    LogEvent,
+    Match,
+    Millis,
+    Tally,
+)
+from tocsin.core.sample import field_value, sample_of
+from tocsin.core.settings import Settings
+from tocsin.core.signatures import Signature, Status
+from tocsin.settling import Settled, Settler
+
+
+class FailureQueue(Protocol):
+    """Where records that cannot be read are kept for people."""
+
+    def park(self, record: object, error: str) -> None:
+        """Keep a record with what is wrong with it; returns when it is safely there."""
+
+
+@dataclass(slots=True)
+class Detected:
+    """What one event came to.
+
+    Attributes:
+        records: Records in the event.
+        events: Log events looked at one by one; none where the raw bytes told that nothing could match.
+        occurrences: Occurrences by signature, duplicates not counted.
+        duplicates: Tallies that had been counted before.
+        ignored: Why records were passed over.
+        parked: What was wrong with the records that could not be read.
+        sent: Reasons of the notifications published, by service.
+        failures: What went wrong with AWS; the caller raises it so that the event is delivered again.
+    """
+
+    records: int = 0
+    events: int = 0
+    occurrences: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    ignored: list[str] = field(default_factory=list)
+    parked: list[str] = field(default_factory=list)
+    sent: dict[str, list[str]] = field(default_factory=dict)
+    failures: list[Exception] = field(default_factory=list)
+
+    def summary(self) -> dict[str, Any]:
+        """What the function answers and logs: counts and reasons, never a log line."""
+        return {
+            "records": self.records,
+            "events": self.events,
+            "occurrences": dict(self.occurrences),
+            "duplicates": self.duplicates,
+            "ignored": self.ignored,
+            "parked": self.parked,
+            "sent": self.sent,
+            "failures": [repr(error) for error in self.failures],
+        }
+
+
+class Detector:
+    """Turns events into tallies and has them settled.
+
+    Args:
+        matcher: The signatures, compiled.
+        signatures: The same signatures, by id.
+        settings: Services and intervals.
+        settler: Makes the settler on first need, so that a batch without a match needs no AWS client.
+        failure_queue: Makes the failure queue on first need.
+        own_log_groups: Log groups whose names begin with this are Tocsin's own and refused: what it logs about
+            an alert must never raise one.
+        region: The Region this runs in.
+    """
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        signatures: Mapping[str, Signature],
+        settings: Settings,
+        *,
+        settler: Callable[[], Settler],
+        failure_queue: Callable[[], FailureQueue],
+        own_log_groups: str,
+        region: str,
+    ) -> None:
+        self._matcher, self._signatures, self._settings = matcher, signatures, settings
+        self._settler, self._failure_queue = settler, failure_queue
+        self._own_log_groups, self._region = own_log_groups, region
+        self._known: dict[str, Millis] = {}
+
+    def detect(self, event: object, now: Millis) -> Detected:
+        """Count every occurrence in an event of any shape and tell at once what is new.
+
+        Args:
+            event: The Lambda event.
+            now: The time.
+
+        Raises:
+            UnknownEventError: The event as a whole is of no known shape.
+        """
+        done = Detected()
+        tallies: list[Tally] = []
+        for record in split_event(event):
+            done.records += 1
+            try:
+                match record:
+                    case LogsRecord():
+                        tallies += self._from_logs(record, now, done)
+                    case AlarmRecord():
+                        tallies += self._from_alarm(record, now, done)
+                    case IgnoredRecord():
+                        done.ignored.append(record.why)
+                    case BadRecord():
+                        self._park(record.original, record.error, done)
+            except (EnvelopeError, AlarmError) as error:
+                self._park(record.original, str(error), done)
+        by_service: dict[str, list[Tally]] = {}
+        for tally in tallies:
+            by_service.setdefault(tally.service, []).append(tally)
+        for service, own in by_service.items():
+            try:
+                self._count(service, own, now, done)
+            except Exception as error:  # noqa: BLE001 - kept for the caller to raise; other services go on
+                done.failures.append(error)
+        return done
+
+    def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[Tally]:
+        raw = inflate(record.data)
+        if not self._matcher.might_match(raw):
+            return []
+        parsed = parse_envelope(raw)
+        if isinstance(parsed, ControlMessage):
+            done.ignored.append("control message: CloudWatch Logs probing its destination")
+            return []
+        envelope, problems = parsed
+        if envelope.log_group.startswith(self._own_log_groups):
+            done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
+            return []
+        if problems:
+            self._park(record.original, "; ".join(problems), done)
+        done.events += len(envelope.events)
+        return self._tallies(envelope, now)
+
+    def _tallies(self, envelope: Envelope, now: Millis) -> list[Tally]:
+        """One tally per alert in the envelope."""
+        service = self._settings.service_of_log_group(envelope.log_group)
+        tallies: dict[str, Tally] = {}
+        named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
+        for event in envelope.events:
+            for match in self._matcher.match(event.message, log_group=envelope.log_group, service=service):
+                raw = (match.signature, *match.fields.items())
+                if raw not in named:
+                    fields = {name: field_value(value) for name, value in match.fields.items()}
+                    named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
+                name, fields = named[raw]
+                tallies[name] = (
+                    _plus(tallies[name], event)
+                    if name in tallies
+                    else self._tally(envelope, event, match, name, fields, service, now)
+                )
+        return list(tallies.values())
+
+    def _tally(
+        self,
+        envelope: Envelope,
+        event: LogEvent,
+        match: Match,
+        name: str,
+        fields: Mapping[str, str],
+        service: str,
+        now: Millis,
+    ) -> Tally:
+        # An alert that is known has its sample already; leaving it out keeps a storm's writes at one unit each.
+        sample = "" if self._is_known(name, now) else sample_of(event.message)
+        return Tally(
+            envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
+            count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
+            log_group=envelope.log_group, log_stream=envelope.log_stream,
+            account=envelope.account, region=self._region,
+        )  # fmt: skip
+
+    def _from_alarm(self, record: AlarmRecord, now: Millis, done: Detected) -> list[Tally]:
+        change = parse_alarm(record.payload)
+        if change is None:
+            done.ignored.append("alarm event that is not a state change people are told of")
+            return []
+        if change.state is AlarmState.INSUFFICIENT_DATA:
+            done.ignored.append(f"alarm {change.name}: INSUFFICIENT_DATA says neither that it fires nor that it is over")
+            return []
+        return [self._alarm_tally(change, match, now) for match in self._matcher.match_alarm(change)]
+
+    def _alarm_tally(self, change: AlarmChange, match: Match, now: Millis) -> Tally:
+        service = self._settings.service_of_alarm(change.name, change.dimensions)
+        fields = {name: field_value(value) for name, value in match.fields.items()}
+        firing = change.state is AlarmState.ALARM
+        return Tally(
+            envelope=change.id,
+            fingerprint=fingerprint(self._signatures[match.signature], service, {**fields, "alarm": change.name}),
+            signature=match.signature, service=service, fields=fields, count=int(firing),
+            first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason),
+            state=AlertState.FIRING if firing else AlertState.RESOLVED, alarm=change.name,
+            account=change.account, region=change.region or self._region,
+        )  # fmt: skip
+
+    def _count(self, service: str, tallies: Sequence[Tally], now: Millis, done: Detected) -> None:
+        settler = self._settler()
+        fresh: list[Tally] = []
+        for tally in tallies:
+            if settler.ledger.count(tally):
+                fresh.append(tally)
+                done.occurrences[tally.signature] += tally.count
+            else:
+                done.duplicates += 1
+        news = [tally for tally in tallies if not self._is_known(tally.fingerprint, now)]
+        if not news:
+            return
+        # A duplicate may be the retry of an invocation that died before it told anybody: it is settled too,
+        # but what it holds is in the ledger already and must not be folded from here.
+        settled = settler.settle(
+            service,
+            now,
+            fresh=fresh,
+            needed=lambda incident: any(self._is_news(incident, tally) for tally in news),
+        )
+        if settled.sent:
+            done.sent[service] = [reason.value for reason in settled.sent]
+        self._remember(settled, news)
+
+    def _is_known(self, name: str, now: Millis) -> bool:
+        return self._known.get(name, 0) > now
+
+    def _is_news(self, incident: Incident | None, tally: Tally) -> bool:
+        """Whether a tally changes more than the counts of the incident as it is stored."""
+        if incident is None or incident.resolved_at is not None or tally.alarm:
+            return True
+        alert = incident.alerts.get(tally.fingerprint)
+        if alert is None:
+            return len(incident.alerts) < MOST_ALERTS
+        if alert.state is AlertState.RESOLVED:
+            return True
+        rule = self._signatures[tally.signature]
+        return not alert.announced and rule.status is Status.STABLE
+
+    def _remember(self, settled: Settled, tallies: Sequence[Tally]) -> None:
+        """Remember the alerts that cannot resolve before their quiet period, which our own tally began anew."""
+        incident = settled.incident
+        if incident is None or incident.resolved_at is not None:
+            return
+        resolve_after = self._settler().policy.resolve_after
+        for tally in tallies:
+            alert = incident.alerts.get(tally.fingerprint)
+            if alert and alert.announced and alert.state is AlertState.FIRING and not tally.alarm:
+                self._known[tally.fingerprint] = tally.received_at + resolve_after(tally.signature)
+
+    def _park(self, record: object, error: str, done: Detected) -> None:
+        done.parked.append(error)
+        try:
+            self._failure_queue().park(record, error)
+        except Exception as failure:  # noqa: BLE001 - kept for the caller to raise, so that the platform keeps the event
+            done.failures.append(failure)
+
+
+def _plus(tally: Tally, event: LogEvent) -> Tally:
+    return replace(
+        tally,
+        count=tally.count + 1,
+        first_seen=min(tally.first_seen, event.timestamp),
+        last_seen=max(tally.last_seen, event.timestamp),
+    )

@@ -1,0 +1,150 @@
+"""The ledger: what an incident store must be able to do, and one that lives in memory.
+
+The counting rules are stated here once; ``adapters.incident_table`` keeps them in DynamoDB, ``MemoryLedger``
+in a dictionary for dry runs and backtests. The same tests run against both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tocsin.core.model import Incident, Millis, Tally
+
+TallyKey = tuple[str, str]
+"""Fingerprint and envelope: what a tally is counted once by."""
+
+
+def key_of(tally: Tally) -> TallyKey:
+    """The key a tally is counted once by."""
+    return tally.fingerprint, tally.envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A service's latest incident as stored, with the version that a save must name."""
+
+    incident: Incident | None
+    version: int
+
+
+class StaleVersionError(Exception):
+    """Somebody else saved the incident first; load it again."""
+
+
+class AlreadyFoldedError(Exception):
+    """Some tallies were folded by somebody else; leave them out and try again.
+
+    Attributes:
+        keys: Those tallies.
+    """
+
+    def __init__(self, keys: Sequence[TallyKey]) -> None:
+        self.keys = tuple(keys)
+        super().__init__(f"{len(self.keys)} tallies were folded already")
+
+
+class Ledger(Protocol):
+    """Where tallies are counted once and incidents are kept."""
+
+    def count(self, tally: Tally) -> bool:
+        """Record a tally as pending; False when the same one was recorded before. Never conflicts."""
+
+    def load(self, service: str) -> Stored:
+        """The service's latest incident, as of every save that has returned."""
+
+    def pending(self, service: str) -> list[Tally]:
+        """Tallies recorded and not folded; may lag a moment behind ``count`` and behind ``save``."""
+
+    def open_services(self) -> list[str]:
+        """Services with pending tallies or with an incident that time or the outbox will move."""
+
+    def save(
+        self,
+        incident: Incident,
+        version: int,
+        *,
+        folded: Sequence[Tally] = (),
+        due: Millis | None,
+        closed: Incident | None = None,
+    ) -> int:
+        """Replace the incident and mark tallies as folded, all or nothing.
+
+        Args:
+            incident: What it is now.
+            version: The version it was loaded with.
+            folded: The tallies that are in it now; at most ``most_folded`` of them.
+            due: When it wants to be looked at again; None for never.
+            closed: The incident it replaces, to be kept for the record.
+
+        Returns:
+            The new version.
+
+        Raises:
+            StaleVersionError: The stored version is another.
+            AlreadyFoldedError: A tally is not pending any more.
+        """
+
+    most_folded: int
+
+
+class MemoryLedger:
+    """A ledger in memory, for dry runs, backtests and tests of everything above the table."""
+
+    most_folded = 10_000
+
+    def __init__(self) -> None:
+        self._tallies: dict[TallyKey, Tally] = {}
+        self._pending: dict[TallyKey, Tally] = {}
+        self._incidents: dict[str, Stored] = {}
+        self._due: dict[str, Millis] = {}
+        self.closed: list[Incident] = []
+
+    def count(self, tally: Tally) -> bool:
+        """See ``Ledger``."""
+        if key_of(tally) in self._tallies:
+            return False
+        self._tallies[key_of(tally)] = self._pending[key_of(tally)] = tally
+        return True
+
+    def load(self, service: str) -> Stored:
+        """See ``Ledger``."""
+        return self._incidents.get(service, Stored(None, 0))
+
+    def pending(self, service: str) -> list[Tally]:
+        """See ``Ledger``."""
+        return [tally for tally in self._pending.values() if tally.service == service]
+
+    def open_services(self) -> list[str]:
+        """See ``Ledger``."""
+        return sorted({tally.service for tally in self._pending.values()} | set(self._due))
+
+    def due_of(self, service: str) -> Millis | None:
+        """When the service's incident wants to be looked at again."""
+        return self._due.get(service)
+
+    def save(
+        self,
+        incident: Incident,
+        version: int,
+        *,
+        folded: Iterable[Tally] = (),
+        due: Millis | None,
+        closed: Incident | None = None,
+    ) -> int:
+        """See ``Ledger``."""
+        keys = [key_of(tally) for tally in folded]
+        if self.load(incident.service).version != version:
+            raise StaleVersionError
+        if gone := [key for key in keys if key not in self._pending]:
+            raise AlreadyFoldedError(gone)
+        for key in keys:
+            del self._pending[key]
+        if closed is not None:
+            self.closed.append(closed)
+        self._incidents[incident.service] = Stored(incident, version + 1)
+        self._due.pop(incident.service, None)
+        if due is not None:
+            self._due[incident.service] = due
+        return version + 1

@@ -1,0 +1,51 @@
+"""Reconciling: every minute, whatever time alone makes due, and whatever a crash left half done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tocsin.core.model import Millis
+from tocsin.settling import Settler
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What one round did.
+
+    Attributes:
+        services: How many services had something unfinished.
+        folded: Tallies folded into incidents.
+        sent: Reasons of the notifications published, by service.
+        failures: What went wrong, by service; the others were settled all the same.
+    """
+
+    services: int = 0
+    folded: int = 0
+    sent: dict[str, list[str]] = field(default_factory=dict)
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """What the function answers and logs."""
+        return {
+            "services": self.services,
+            "folded": self.folded,
+            "sent": self.sent,
+            "failures": {service: repr(error) for service, error in self.failures.items()},
+        }
+
+
+def reconcile(settler: Settler, now: Millis) -> Reconciled:
+    """Settle every service that has something unfinished; one that fails does not keep the others."""
+    done = Reconciled()
+    for service in settler.ledger.open_services():
+        done.services += 1
+        try:
+            settled = settler.settle(service, now)
+        except Exception as error:  # noqa: BLE001 - said by the handler, tried again in a minute
+            done.failures[service] = error
+            continue
+        done.folded += settled.folded
+        if settled.sent:
+            done.sent[service] = [reason.value for reason in settled.sent]
+    return done

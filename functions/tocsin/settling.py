@@ -1,0 +1,161 @@
+"""Settling: bring a service's incident up to date and tell what is due. The one step that both
+``detect`` (at once) and ``reconcile`` (every minute) do.
+
+Level-triggered: it looks at what is stored, not at what happened, so whoever runs it next repairs whatever a
+crash left half done. The order of writes is what makes that safe: first the incident with its outbox, then
+SNS, then the outbox emptied. A crash between the last two publishes twice; ``notify`` knows a notification by
+its incident and sequence and shows it once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tocsin.core.lifecycle import Policy, advance, next_due, without
+from tocsin.core.model import Incident, Millis, Pending, Reason, Tally
+from tocsin.core.notification import build_notification
+from tocsin.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
+
+GRACE: Millis = 10_000
+"""How old an outbox entry must be before another writer publishes it: its own writer is probably about to."""
+
+RACES = 8
+"""How many lost races one settling takes before it leaves the rest to ``reconcile``."""
+
+
+class Publisher(Protocol):
+    """Where notifications go."""
+
+    def publish(self, notification: dict[str, Any]) -> None:
+        """Hand one notification over; returns when it is safely there."""
+
+
+@dataclass(slots=True)
+class Settled:
+    """What one settling did.
+
+    Attributes:
+        incident: The incident afterwards; None when there is none.
+        folded: How many tallies were folded into it.
+        sent: The reasons of the notifications that were published.
+    """
+
+    incident: Incident | None = None
+    folded: int = 0
+    sent: list[Reason] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Settler:
+    """Brings incidents up to date.
+
+    Attributes:
+        ledger: Where tallies and incidents are.
+        publisher: Where notifications go.
+        policy: Intervals and signatures.
+        runbooks_url: Where the runbooks are read.
+    """
+
+    ledger: Ledger
+    publisher: Publisher
+    policy: Policy
+    runbooks_url: str
+
+    def settle(
+        self,
+        service: str,
+        now: Millis,
+        *,
+        fresh: Sequence[Tally] = (),
+        needed: Callable[[Incident | None], bool] = lambda _: True,
+    ) -> Settled:
+        """Fold what is pending for a service, let time pass, publish what is due.
+
+        Args:
+            service: The service.
+            now: The time.
+            fresh: Tallies just recorded, which the ledger's ``pending`` may not show yet.
+            needed: Asked of the stored incident before anything is written: in a storm all but one of many
+                concurrent callers find that the one was faster, and leave their tallies to ``reconcile``.
+
+        Raises:
+            Exception: Whatever ledger or publisher raise; all is then as the next settling can repair it.
+        """
+        done, gone, races = Settled(), set[TallyKey](), 0
+        while races < RACES:
+            stored = self.ledger.load(service)
+            done.incident = stored.incident
+            if not needed(stored.incident):
+                break
+            try:
+                stored = self._publish(stored, now, GRACE, done)
+                if stored.incident and stored.incident.resolved_at is not None and stored.incident.outbox:
+                    break  # its last word is still on its way and a new incident would overwrite it: later
+                waiting = {key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))}
+                tallies = sorted(
+                    (tally for key, tally in waiting.items() if key not in gone), key=lambda tally: tally.received_at
+                )
+                self._fold(stored, service, tallies, now, done, gone)
+                break
+            except StaleVersionError:
+                races += 1
+            except AlreadyFoldedError as error:
+                races += 1
+                gone.update(error.keys)
+        return done
+
+    def _fold(
+        self, stored: Stored, service: str, tallies: Sequence[Tally], now: Millis, done: Settled, gone: set[TallyKey]
+    ) -> None:
+        """Fold all tallies, as many at a time as one save takes, publishing as notifications come due."""
+        most = self.ledger.most_folded
+        for start in range(0, max(1, len(tallies)), most):
+            batch = tallies[start : start + most]
+            moved = advance(stored.incident, batch, now, service=service, policy=self.policy)
+            if moved.incident is None or (moved.incident == stored.incident and not moved.absorbed):
+                continue
+            version = self.ledger.save(
+                moved.incident,
+                stored.version,
+                folded=moved.absorbed,
+                due=next_due(moved.incident, now, self.policy),
+                closed=moved.closed,
+            )
+            gone.update(key_of(tally) for tally in moved.absorbed)
+            done.incident, done.folded = moved.incident, done.folded + len(moved.absorbed)
+            stored = self._publish(Stored(moved.incident, version), now, 0, done)
+
+    def _publish(self, stored: Stored, now: Millis, grace: Millis, done: Settled) -> Stored:
+        """Publish the outbox's entries that are at least ``grace`` old, and take them out of it."""
+        incident = stored.incident
+        entries = [entry for entry in incident.outbox if now - entry.at >= grace] if incident else []
+        if incident is None or not entries:
+            return stored
+        for entry in entries:
+            self.publisher.publish(self.notification(incident, entry))
+            done.sent.append(entry.reason)
+        return self._clear(stored, [entry.sequence for entry in entries], now, done)
+
+    def _clear(self, stored: Stored, sequences: Sequence[int], now: Millis, done: Settled) -> Stored:
+        """Take published entries out of the outbox, also when somebody folded more meanwhile."""
+        for _ in range(RACES):
+            incident = stored.incident
+            if incident is None or not any(entry.sequence in sequences for entry in incident.outbox):
+                return stored
+            left = without(incident, sequences)
+            try:
+                version = self.ledger.save(left, stored.version, due=next_due(left, now, self.policy))
+            except StaleVersionError:
+                stored = self.ledger.load(incident.service)
+                if stored.incident is None or stored.incident.id != incident.id:
+                    return stored
+                continue
+            done.incident = left
+            return Stored(left, version)
+        return stored  # the next settling publishes them once more; readers know them by their sequence
+
+    def notification(self, incident: Incident, entry: Pending) -> dict[str, Any]:
+        """The contract's JSON for one entry of an incident's outbox."""
+        return build_notification(incident, entry, self.policy.signatures, runbooks_url=self.runbooks_url)

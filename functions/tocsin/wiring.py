@@ -1,0 +1,116 @@
+"""The composition root: from the environment to wired objects. The only module that knows all the others.
+
+Clients are made on first need: a ``detect`` that finds nothing never imports boto3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tocsin.adapters.configuration import Configuration, load_configuration
+from tocsin.core.lifecycle import Policy
+from tocsin.core.matching import Matcher
+from tocsin.detecting import Detector
+from tocsin.ledger import MemoryLedger
+from tocsin.settling import Settler
+
+if TYPE_CHECKING:
+    from tocsin.detecting import FailureQueue
+
+DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent
+"""Where ``tocsin.toml`` and ``signatures/`` lie, here and in the Lambda package."""
+
+OWN_LOG_GROUPS = "/tocsin/"
+
+
+class DryRun:
+    """Stands where SNS and the failure queue would; keeps what they would have got."""
+
+    def __init__(self) -> None:
+        self.notifications: list[dict[str, Any]] = []
+        self.parked: list[dict[str, Any]] = []
+
+    def publish(self, notification: dict[str, Any]) -> None:
+        """Keep a notification."""
+        self.notifications.append(notification)
+
+    def park(self, record: object, error: str) -> None:
+        """Keep a record that could not be read."""
+        self.parked.append({"record": record, "error": error})
+
+
+def is_dry_run(environ: Mapping[str, str]) -> bool:
+    """Whether to say what would be done, and touch nothing.
+
+    So it is when ``TOCSIN_DRY_RUN`` says so, and under ``sam local invoke`` (which sets ``AWS_SAM_LOCAL``)
+    unless an endpoint is given: a local try must never reach an AWS account by accident.
+    """
+    asked = environ.get("TOCSIN_DRY_RUN", "").lower()
+    if asked:
+        return asked in ("1", "true", "yes", "on")
+    return environ.get("AWS_SAM_LOCAL") == "true" and not environ.get("AWS_ENDPOINT_URL")
+
+
+@cache
+def configuration(root: Path = DEPLOYMENT_ROOT) -> Configuration:
+    """The configuration this process runs with, read once.
+
+    Raises:
+        ConfigurationError: It must not run; the words are those of ``tocsin check``.
+    """
+    import os  # noqa: PLC0415 - the one place that reads the environment's overrides
+
+    return load_configuration(root, os.environ)
+
+
+def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None) -> Detector:
+    """A detector on AWS, or with ``dry`` one that keeps everything in memory."""
+
+    def settler() -> Settler:
+        return wire_settler(environ, config, dry)
+
+    def failure_queue() -> FailureQueue:
+        if dry is not None:
+            return dry
+        from tocsin.adapters.failure_queue import SqsFailureQueue  # noqa: PLC0415 - only for records gone wrong
+
+        return SqsFailureQueue(_client("sqs"), environ["TOCSIN_FAILURE_QUEUE_URL"], function="detect")
+
+    return Detector(
+        Matcher(config.signatures),
+        config.signatures,
+        config.settings,
+        settler=cache(settler),
+        failure_queue=cache(failure_queue),
+        own_log_groups=environ.get("TOCSIN_OWN_LOG_GROUP_PREFIX") or OWN_LOG_GROUPS,
+        region=environ.get("AWS_REGION", ""),
+    )
+
+
+def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None) -> Settler:
+    """A settler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
+    policy = Policy(config.settings.intervals, config.signatures)
+    if dry is not None:
+        return Settler(MemoryLedger(), dry, policy, config.settings.runbooks_url)
+    from tocsin.adapters.incident_table import IncidentTable  # noqa: PLC0415 - boto3 only when something matched
+    from tocsin.adapters.sns import AlertsTopic  # noqa: PLC0415 - as above
+
+    return Settler(
+        IncidentTable(_client("dynamodb"), environ["TOCSIN_TABLE"]),
+        AlertsTopic(_client("sns"), environ["TOCSIN_ALERTS_TOPIC_ARN"]),
+        policy,
+        config.settings.runbooks_url,
+    )
+
+
+@cache
+def _client(service: str) -> Any:
+    import boto3  # noqa: PLC0415 - 250 ms of cold start that a batch without a match need not pay
+    from botocore.config import Config  # noqa: PLC0415 - as above
+
+    # Short and few: a call that hangs must leave the invocation time to be tried again by the platform.
+    options = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 4})
+    return boto3.client(service, config=options)  # type: ignore[call-overload]
