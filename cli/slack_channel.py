@@ -1,0 +1,375 @@
+"""The local Slack's memory: its messages with all their versions, and the faults it was told to show.
+
+No HTTP here. Every method is safe to call from any thread; readers get copies. Times come from the clock given.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypedDict
+
+MICROS = 1_000_000
+MAX_HANG_SECONDS = 3600.0
+MAX_TIMES = 1_000_000
+
+
+class Edit(TypedDict):
+    """A version of a message that an edit replaced, and when it did."""
+
+    edited_at: str
+    text: str
+    blocks: list[dict[str, Any]]
+    attachments: list[dict[str, Any]]
+
+
+class Message(TypedDict):
+    """One message as ``GET /api/messages`` shows it.
+
+    ``via`` is ``bot`` or ``webhook``; ``thread_ts`` is the parent's ``ts`` in a reply and None otherwise; times are
+    ISO 8601 in UTC; ``edits`` are the earlier versions, oldest first.
+    """
+
+    ts: str
+    channel: str
+    thread_ts: str | None
+    text: str
+    blocks: list[dict[str, Any]]
+    attachments: list[dict[str, Any]]
+    metadata: dict[str, Any] | None
+    username: str
+    via: str
+    posted_at: str
+    edited_at: str | None
+    reply_broadcast: bool
+    edits: list[Edit]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a caller wants said. In an edit, None keeps what the message has."""
+
+    text: str | None = None
+    blocks: list[dict[str, Any]] | None = None
+    attachments: list[dict[str, Any]] | None = None
+    metadata: dict[str, Any] | None = None
+    thread_ts: str | None = None
+    username: str | None = None
+    reply_broadcast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How the next ``times`` calls to Slack go wrong.
+
+    Attributes:
+        status: The HTTP status to answer; None with ``hang`` closes the connection without an answer.
+        times: How many calls are left to fail.
+        retry_after: Seconds for the ``Retry-After`` header; a 429 without it says 1.
+        hang: Seconds to wait before answering (or closing).
+        error: The error code to answer instead of the usual one for the status.
+        after_effect: Whether the call takes effect before it fails: the answer that got lost on its way back.
+        method: The only method it applies to (``chat.postMessage``, ``webhook``); None is all.
+    """
+
+    status: int | None = None
+    times: int = 1
+    retry_after: int | None = None
+    hang: float | None = None
+    error: str | None = None
+    after_effect: bool = False
+    method: str | None = None
+
+    def __str__(self) -> str:
+        """In a few words, for the page: ``429 × 3``."""
+        what = str(self.status) if self.status else "no answer"
+        if self.error:
+            what += f" {self.error}"
+        if self.hang:
+            what += f" after {self.hang:g} s"
+        if self.retry_after is not None:
+            what += f" (Retry-After {self.retry_after} s)"
+        if self.after_effect:
+            what += ", although it took effect"
+        return f"{what}, {'once' if self.times == 1 else f'{self.times} times'}"
+
+
+class ChannelError(Exception):
+    """A refusal, as Slack's error code."""
+
+
+class Channel:
+    """Messages of all channels of the local workspace, in the order they were posted.
+
+    Args:
+        clock: Seconds since the epoch; time stamps are unique and rising whatever it says.
+        on_message: Called with each new message, one call at a time, in order.
+        on_edit: Called with each edited message, likewise.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        on_message: Callable[[Message], None] | None = None,
+        on_edit: Callable[[Message], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._on_message = on_message
+        self._on_edit = on_edit
+        self._messages: dict[str, Message] = {}
+        self._faults: list[Fault] = []
+        self._last_micros = 0
+        self._version = 0
+        self._closed = False
+        self._changed = threading.Condition(threading.RLock())
+        self._telling = threading.RLock()
+
+    @property
+    def version(self) -> int:
+        """A number that rises with every change of what the page shows."""
+        with self._changed:
+            return self._version
+
+    def messages(self) -> list[Message]:
+        """All messages, oldest first, replies among them."""
+        with self._changed:
+            return copy.deepcopy(list(self._messages.values()))
+
+    def get(self, ts: str) -> Message | None:
+        """One message, or None."""
+        with self._changed:
+            return copy.deepcopy(self._messages.get(ts))
+
+    def post(self, channel: str, draft: Draft, *, via: str) -> Message:
+        """Add a message.
+
+        Raises:
+            ChannelError: ``thread_not_found``: there is no such message to answer to in this channel;
+                ``cannot_reply_to_message``: it is itself a reply.
+        """
+        with self._telling:
+            with self._changed:
+                if draft.thread_ts is not None:
+                    parent = self._messages.get(draft.thread_ts)
+                    if parent is None or parent["channel"] != channel:
+                        raise ChannelError("thread_not_found")
+                    if parent["thread_ts"] is not None:
+                        raise ChannelError("cannot_reply_to_message")
+                ts, posted_at = self._stamp()
+                message: Message = {
+                    "ts": ts,
+                    "channel": channel,
+                    "thread_ts": draft.thread_ts,
+                    "text": draft.text or "",
+                    "blocks": copy.deepcopy(draft.blocks or []),
+                    "attachments": copy.deepcopy(draft.attachments or []),
+                    "metadata": copy.deepcopy(draft.metadata),
+                    "username": draft.username or "Tocsin",
+                    "via": via,
+                    "posted_at": posted_at,
+                    "edited_at": None,
+                    "reply_broadcast": draft.reply_broadcast,
+                    "edits": [],
+                }
+                self._messages[ts] = message
+                self._touch()
+                told = copy.deepcopy(message)
+            if self._on_message:
+                self._on_message(told)
+        return told
+
+    def update(self, channel: str, ts: str, draft: Draft) -> Message:
+        """Replace what a message says; what it said before is kept in its ``edits``.
+
+        Raises:
+            ChannelError: ``message_not_found``; ``cant_update_message`` for one that a webhook posted.
+        """
+        with self._telling:
+            with self._changed:
+                message = self._messages.get(ts)
+                if message is None or message["channel"] != channel:
+                    raise ChannelError("message_not_found")
+                if message["via"] != "bot":
+                    raise ChannelError("cant_update_message")
+                edited_at = self._stamp()[1]
+                message["edits"].append(
+                    {
+                        "edited_at": edited_at,
+                        "text": message["text"],
+                        "blocks": message["blocks"],
+                        "attachments": message["attachments"],
+                    }
+                )
+                message["edited_at"] = edited_at
+                if draft.text is not None:
+                    message["text"] = draft.text
+                if draft.blocks is not None:
+                    message["blocks"] = copy.deepcopy(draft.blocks)
+                if draft.attachments is not None:
+                    message["attachments"] = copy.deepcopy(draft.attachments)
+                if draft.metadata is not None:
+                    message["metadata"] = copy.deepcopy(draft.metadata) or None
+                self._touch()
+                told = copy.deepcopy(message)
+            if self._on_edit:
+                self._on_edit(told)
+        return told
+
+    def clear(self) -> int:
+        """Forget all messages; answer how many there were."""
+        with self._changed:
+            count = len(self._messages)
+            self._messages.clear()
+            self._touch()
+            return count
+
+    def add_fault(self, fault: Fault) -> None:
+        """Queue a fault; faults are used up in the order they were added."""
+        with self._changed:
+            self._faults.append(fault)
+            self._touch()
+
+    def faults(self) -> list[Fault]:
+        """What is left to go wrong."""
+        with self._changed:
+            return list(self._faults)
+
+    def clear_faults(self) -> int:
+        """Forget all faults; answer how many calls they would have failed."""
+        with self._changed:
+            left = sum(fault.times for fault in self._faults)
+            self._faults.clear()
+            self._touch()
+            return left
+
+    def take_fault(self, method: str) -> Fault | None:
+        """Use up one failure for a call of this method, if one is due."""
+        with self._changed:
+            for position, fault in enumerate(self._faults):
+                if fault.method in {None, method}:
+                    if fault.times > 1:
+                        self._faults[position] = replace(fault, times=fault.times - 1)
+                    else:
+                        del self._faults[position]
+                    self._touch()
+                    return fault
+            return None
+
+    def wait_for(self, condition: Callable[[list[Message]], bool], timeout: float = 10.0) -> list[Message]:
+        """Wait until the messages satisfy a condition, and answer them.
+
+        Args:
+            condition: Asked at once, and after every change.
+            timeout: Seconds.
+
+        Raises:
+            TimeoutError: They never did; it says what there is instead.
+        """
+        deadline = time.monotonic() + timeout
+        with self._changed:
+            while True:
+                found = self.messages()
+                if condition(found):
+                    return found
+                left = deadline - time.monotonic()
+                if left <= 0 or self._closed:
+                    texts = [message["text"][:120] for message in found]
+                    raise TimeoutError(
+                        f"after {timeout:g} s the channel holds {len(found)} messages: {texts}"
+                    )
+                self._changed.wait(left)
+
+    def wait_for_change(self, version: int, timeout: float) -> int | None:
+        """Wait until the version is another one; answer it, or the same after the time-out, or None when closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._version != version, timeout)
+            return None if self._closed else self._version
+
+    def close(self) -> None:
+        """Wake everyone who waits, for good."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _touch(self) -> None:
+        self._version += 1
+        self._changed.notify_all()
+
+    def _stamp(self) -> tuple[str, str]:
+        """A ``ts`` (seconds, a point, six digits) later than any before, and its time in ISO 8601."""
+        micros = max(int(self._clock() * MICROS), self._last_micros + 1)
+        self._last_micros = micros
+        at = datetime.fromtimestamp(micros // MICROS, UTC)
+        return (
+            f"{micros // MICROS}.{micros % MICROS:06d}",
+            f"{at:%Y-%m-%dT%H:%M:%S}.{micros % MICROS // 1000:03d}Z",
+        )
+
+
+def read_fault(body: object) -> Fault:
+    """Read what ``POST /api/faults`` was given.
+
+    Raises:
+        ValueError: It cannot be; the message names the key.
+    """
+    if not isinstance(body, dict):
+        raise ValueError(
+            'the body must be a JSON object such as {"status": 429, "retry_after": 2, "times": 3}'
+        )
+    known = set(Fault.__dataclass_fields__)
+    for key in body:
+        if key not in known:
+            raise ValueError(f"{key}: unknown key; known are {', '.join(sorted(known))}")
+    given = {key: value for key, value in body.items() if value is not None}
+    if "status" not in given and "hang" not in given and "error" not in given:
+        raise ValueError("status: missing; give a status (429, 500, ...), an error, or hang")
+    _whole(given, "status", 200, 599)
+    _whole(given, "times", 1, MAX_TIMES)
+    _whole(given, "retry_after", 0, 86_400)
+    hang = given.get("hang")
+    if hang is not None and (
+        isinstance(hang, bool) or not isinstance(hang, int | float) or not 0 < hang <= MAX_HANG_SECONDS
+    ):
+        raise ValueError(
+            f"hang: must be a number of seconds above 0, at most {MAX_HANG_SECONDS:g}, not {hang!r}"
+        )
+    if not isinstance(given.get("after_effect", False), bool):
+        raise ValueError(f"after_effect: must be true or false, not {given['after_effect']!r}")
+    for key in ("error", "method"):
+        if key in given and (not isinstance(given[key], str) or not given[key]):
+            raise ValueError(f"{key}: must be a string, not {given[key]!r}")
+    if given.get("status", 400) < 400 and "error" not in given:  # noqa: PLR2004 -- where HTTP's errors begin
+        raise ValueError(
+            f"status: {given['status']} is not a failure; give an error with it, or a status from 400 on"
+        )
+    return Fault(**given)
+
+
+def fault_json(fault: Fault) -> dict[str, Any]:
+    """A fault as ``GET /api/faults`` lists it, unset keys left out."""
+    return {key: value for key, value in asdict(fault).items() if value is not None and value is not False}
+
+
+def _whole(given: Mapping[str, Any], key: str, least: int, most: int) -> None:
+    value = given.get(key, least)
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{key}: must be a whole number from {least} to {most}, not {value!r}")
+
+
+def in_threads(messages: Sequence[Message]) -> list[tuple[Message, list[Message]]]:
+    """Messages with the replies below each, all oldest first; a reply whose parent is missing stands alone."""
+    roots = {message["ts"]: message for message in messages if message["thread_ts"] is None}
+    replies: dict[str, list[Message]] = {ts: [] for ts in roots}
+    alone: list[Message] = []
+    for message in messages:
+        parent = message["thread_ts"]
+        if parent is not None and parent in replies:
+            replies[parent].append(message)
+        elif parent is not None:
+            alone.append(message)
+    tops = sorted([*roots.values(), *alone], key=lambda message: message["ts"])
+    return [(top, replies.get(top["ts"], [])) for top in tops]

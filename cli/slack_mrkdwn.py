@@ -1,0 +1,404 @@
+"""Slack's mark-up, read once: what ``mrkdwn`` text says, as a tree that the page and the terminal both draw.
+
+Only what Slack itself treats as mark-up becomes anything but text. Control sequences (``<...>``) are read first,
+wherever they stand, code included: that is where an unescaped log line would ping a channel, and a preview that
+hid it would be worse than none.
+
+Sources: "Formatting text for app surfaces" in Slack's documentation (mark-up, the three entities, date tokens).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+LINK_SCHEMES = frozenset({"http", "https", "mailto"})
+"""Schemes a link may have; everything else (``javascript:``, ``data:``, ``file:``) stays text."""
+
+# Slack's names, not Unicode's: the ones a monitoring message uses, and the everyday ones.
+EMOJI = {
+    "rotating_light": "🚨",
+    "red_circle": "🔴",
+    "large_red_circle": "🔴",
+    "large_orange_circle": "🟠",
+    "large_yellow_circle": "🟡",
+    "large_green_circle": "🟢",
+    "large_blue_circle": "🔵",
+    "white_circle": "⚪",
+    "black_circle": "⚫",
+    "red_square": "🟥",
+    "large_red_square": "🟥",
+    "white_check_mark": "✅",
+    "heavy_check_mark": "✔️",
+    "ballot_box_with_check": "☑️",
+    "x": "❌",
+    "no_entry": "⛔",
+    "no_bell": "🔕",
+    "bell": "🔔",
+    "mute": "🔇",
+    "loud_sound": "🔊",
+    "mega": "📣",
+    "loudspeaker": "📢",
+    "book": "📖",
+    "books": "📚",
+    "notebook": "📓",
+    "scroll": "📜",
+    "page_facing_up": "📄",
+    "clipboard": "📋",
+    "memo": "📝",
+    "mag": "🔍",
+    "mag_right": "🔎",
+    "repeat": "🔁",
+    "arrows_counterclockwise": "🔄",
+    "arrow_up": "⬆️",
+    "arrow_down": "⬇️",
+    "arrow_right": "➡️",
+    "warning": "⚠️",
+    "exclamation": "❗",
+    "bangbang": "‼️",
+    "question": "❓",
+    "information_source": "ℹ️",  # noqa: RUF001 -- the emoji itself
+    "fire": "🔥",
+    "boom": "💥",
+    "zap": "⚡",
+    "bug": "🐛",
+    "hourglass": "⌛",
+    "hourglass_flowing_sand": "⏳",
+    "stopwatch": "⏱️",
+    "alarm_clock": "⏰",
+    "clock1": "🕐",
+    "calendar": "📆",
+    "chart_with_upwards_trend": "📈",
+    "chart_with_downwards_trend": "📉",
+    "bar_chart": "📊",
+    "wrench": "🔧",
+    "hammer_and_wrench": "🛠️",
+    "gear": "⚙️",
+    "link": "🔗",
+    "lock": "🔒",
+    "key": "🔑",
+    "package": "📦",
+    "rocket": "🚀",
+    "inbox_tray": "📥",
+    "outbox_tray": "📤",
+    "wastebasket": "🗑️",
+    "bulb": "💡",
+    "eyes": "👀",
+    "tada": "🎉",
+    "new": "🆕",
+    "ok": "🆗",
+    "sos": "🆘",
+    "pushpin": "📌",
+    "label": "🏷️",
+    "speech_balloon": "💬",
+    "thread": "🧵",
+    "robot_face": "🤖",
+    "ambulance": "🚑",
+    "heavy_minus_sign": "➖",  # noqa: RUF001 -- the emoji itself
+    "+1": "👍",
+    "thumbsup": "👍",
+    "-1": "👎",
+    "thumbsdown": "👎",
+}
+
+
+class Style(StrEnum):
+    """How a run of text is set off."""
+
+    BOLD = "bold"
+    ITALIC = "italic"
+    STRIKE = "strike"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Characters to show as they are."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A line break."""
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A run in bold, italic or struck out."""
+
+    style: Style
+    children: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Code: within the line, or as a block of its own."""
+
+    children: tuple[Node, ...]
+    block: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """Consecutive quoted lines."""
+
+    children: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link to an address of an allowed scheme."""
+
+    url: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """Something that notifies people (``loud``: everyone in the channel), or names a channel."""
+
+    label: str
+    loud: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Emoji:
+    """An emoji that this renderer knows."""
+
+    name: str
+    char: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A ``<!date^...>``: a point in time (seconds since the epoch), its words in UTC, and perhaps a link."""
+
+    seconds: int
+    text: str
+    url: str | None = None
+
+
+Node = Text | Break | Styled | Code | Quote | Link | Mention | Emoji | Moment
+
+# Atoms (control sequences, code) are lifted out of the text before emphasis is looked for, and stand in it as a
+# number between two private-use characters. Those two are taken out of the input first, so none can be forged.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_FORGED = str.maketrans({_OPEN: "�", _CLOSE: "�"})
+_ATOM = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
+
+_CONTROL = re.compile(r"<([^<>\n]+)>")
+_FENCE = re.compile(r"```\n?(.+?)\n?```", re.DOTALL)
+_INLINE_CODE = re.compile(r"`([^`\n]+)`")
+_QUOTED = re.compile(r"^(?:&gt;|>) ?(.*)$")
+_EMOJI = f":(?P<emoji>{'|'.join(map(re.escape, EMOJI))}):"
+_STYLES = (
+    rf"(?<![\w*])\*(?=\S)(?P<{Style.BOLD}>[^*\n]+)(?<=\S)\*(?![\w*])",
+    rf"(?<![\w_])_(?=\S)(?P<{Style.ITALIC}>[^_\n]+)(?<=\S)_(?![\w_])",
+    rf"(?<![\w~])~(?=\S)(?P<{Style.STRIKE}>[^~\n]+)(?<=\S)~(?![\w~])",
+)
+_BARE_URL = (
+    r"(?<![\w/])(?P<url>https?://[^\s<>|`"
+    + _OPEN
+    + _CLOSE
+    + r"]*[^\s<>|`*_~.,;:!?'\")\]"
+    + _OPEN
+    + _CLOSE
+    + "])"
+)
+_INLINE = re.compile("|".join((*_STYLES, _EMOJI, _BARE_URL)))
+_PLAIN_EMOJI = re.compile(_EMOJI)
+_ENTITY = re.compile(r"&(amp|lt|gt);")
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">"}
+_DATE = re.compile(r"!date\^(-?\d{1,12})\^([^^|]*)(?:\^([^|]*))?(?:\|(.*))?", re.DOTALL)
+
+
+def parse_mrkdwn(text: str) -> tuple[Node, ...]:
+    """Read the text of a ``mrkdwn`` text object."""
+    return _Parser().parse(text)
+
+
+def parse_plain_text(text: str, *, emoji: bool = True) -> tuple[Node, ...]:
+    """Read the text of a ``plain_text`` object: no mark-up but emoji, and those only if it says so."""
+    nodes: list[Node] = []
+    for number, line in enumerate(text.split("\n")):
+        if number:
+            nodes.append(Break())
+        nodes.extend(_emoji_only(line) if emoji else [Text(line)] if line else [])
+    return tuple(nodes)
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether a link to it may be drawn: an allowed scheme, and no character a browser would skip over."""
+    if any(ord(char) <= ord(" ") or ord(char) == 0x7F for char in url):  # noqa: PLR2004 -- DEL
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme.lower() in LINK_SCHEMES and bool(parts.netloc or parts.scheme.lower() == "mailto")
+
+
+def unescape(text: str) -> str:
+    """Turn the three entities Slack knows into their characters, each once (``&amp;lt;`` becomes ``&lt;``)."""
+    return _ENTITY.sub(lambda found: _ENTITIES[found[1]], text)
+
+
+class _Parser:
+    """One reading of one text; holds the atoms lifted out of it."""
+
+    def __init__(self) -> None:
+        self._atoms: list[Node] = []
+
+    def parse(self, text: str) -> tuple[Node, ...]:
+        text = text.translate(_FORGED).replace("\r\n", "\n").replace("\r", "\n")
+        text = _CONTROL.sub(self._lift_control, text)
+        text = _FENCE.sub(lambda found: self._lift(Code(self._literal(found[1]), block=True)), text)
+        text = _INLINE_CODE.sub(lambda found: self._lift(Code(self._literal(found[1]), block=False)), text)
+        return _tight(self._lines(text))
+
+    def _lift(self, node: Node) -> str:
+        self._atoms.append(node)
+        return f"{_OPEN}{len(self._atoms) - 1}{_CLOSE}"
+
+    def _lift_control(self, found: re.Match[str]) -> str:
+        node = _control(found[1])
+        return found[0] if node is None else self._lift(node)
+
+    def _lines(self, text: str) -> Iterator[Node]:
+        quoted: list[Node] = []
+        first = True
+        for line in text.split("\n"):
+            quote = _QUOTED.match(line)
+            if quote:
+                if quoted:
+                    quoted.append(Break())
+                quoted.extend(self._inline(quote[1]))
+                continue
+            if quoted:
+                yield Quote(tuple(quoted))
+                quoted, first = [], True
+            if not first:
+                yield Break()
+            first = False
+            yield from self._inline(line)
+        if quoted:
+            yield Quote(tuple(quoted))
+
+    def _inline(self, text: str) -> Iterator[Node]:
+        end = 0
+        for found in _INLINE.finditer(text):
+            name = found.lastgroup or ""
+            yield from self._literal(text[end : found.start()])
+            end = found.end()
+            if name == "emoji":
+                yield Emoji(found["emoji"], EMOJI[found["emoji"]])
+            elif name == "url":
+                url = unescape(found["url"])
+                yield Link(url, url) if is_safe_url(url) else Text(url)
+            else:
+                yield Styled(Style(name), tuple(self._inline(found[name])))
+        yield from self._literal(text[end:])
+
+    def _literal(self, text: str) -> tuple[Node, ...]:
+        """Text without emphasis, its atoms put back."""
+        nodes: list[Node] = []
+        for position, part in enumerate(_ATOM.split(text)):
+            if position % 2:
+                nodes.append(self._atoms[int(part)])
+            elif part:
+                nodes.append(Text(unescape(part)))
+        return tuple(nodes)
+
+
+def _tight(nodes: Iterator[Node]) -> tuple[Node, ...]:
+    """A block of code has a line of its own already: drop the line break before it and the one after it."""
+    kept: list[Node] = []
+    for node in nodes:
+        after_block = bool(kept) and isinstance(kept[-1], Code) and kept[-1].block
+        if isinstance(node, Break) and after_block:
+            continue
+        if isinstance(node, Code) and node.block and kept and isinstance(kept[-1], Break):
+            kept.pop()
+        kept.append(node)
+    return tuple(kept)
+
+
+def _control(body: str) -> Node | None:
+    """Read what stands between ``<`` and ``>``; None when it is nothing Slack knows, so it stays text."""
+    target, _, label = body.partition("|")
+    label = unescape(label)
+    date = _DATE.fullmatch(body)
+    if date:
+        return _moment(int(date[1]), unescape(date[2]), unescape(date[3] or ""), unescape(date[4] or ""))
+    if target in {"!channel", "!here", "!everyone"}:
+        return Mention("@" + target[1:], loud=True)
+    if target.startswith("!subteam^"):
+        return Mention(label or "@" + target.removeprefix("!subteam^"), loud=True)
+    if re.fullmatch(r"@[UWB][A-Z0-9]+", target):
+        return Mention("@" + (label.removeprefix("@") or target[1:]), loud=True)
+    if re.fullmatch(r"#C[A-Z0-9]+", target):
+        return Mention("#" + (label.removeprefix("#") or target[1:]), loud=False)
+    url = unescape(target)
+    return Link(url, label or url) if is_safe_url(url) else None
+
+
+def _moment(seconds: int, pattern: str, url: str, fallback: str) -> Node:
+    try:
+        at = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return Text(fallback)
+    return Moment(seconds, format_moment(at, pattern), url if is_safe_url(url) else None)
+
+
+def format_moment(at: datetime, pattern: str) -> str:
+    """Fill in Slack's date tokens. Slack shows the reader's own zone; without a reader this is UTC, and says so."""
+    day = at.day
+    suffix = "th" if 10 <= day % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")  # noqa: PLR2004 -- English
+    date = f"{at:%B} {day}{suffix}, {at.year}"
+    short = f"{at:%b} {day}, {at.year}"
+    values = {
+        "date_num": f"{at:%Y-%m-%d}",
+        "date": date,
+        "date_pretty": date,
+        "date_short": short,
+        "date_short_pretty": short,
+        "date_long": f"{at:%A}, {date}",
+        "date_long_pretty": f"{at:%A}, {date}",
+        "time": f"{at:%H:%M} UTC",
+        "time_secs": f"{at:%H:%M:%S} UTC",
+        "ago": f"{short} {at:%H:%M} UTC",
+    }
+    return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), pattern)
+
+
+def _emoji_only(line: str) -> Iterator[Node]:
+    end = 0
+    for found in _PLAIN_EMOJI.finditer(line):
+        if line[end : found.start()]:
+            yield Text(line[end : found.start()])
+        yield Emoji(found["emoji"], EMOJI[found["emoji"]])
+        end = found.end()
+    if line[end:]:
+        yield Text(line[end:])
+
+
+def plain(nodes: tuple[Node, ...]) -> str:
+    """The words alone, for a title or a screen that can show nothing else."""
+    parts: list[str] = []
+    for node in nodes:
+        match node:
+            case Text(text) | Moment(text=text):
+                parts.append(text)
+            case Break():
+                parts.append("\n")
+            case Styled(children=children) | Code(children=children) | Quote(children=children):
+                parts.append(plain(children))
+            case Link(label=label) | Mention(label=label):
+                parts.append(label)
+            case Emoji(char=char):
+                parts.append(char)
+    return "".join(parts)
