@@ -1,0 +1,238 @@
+"""The notification: one message about one incident, as every subscriber of the alerts topic reads it.
+
+``docs/notification.schema.json`` is the contract and ``docs/notification.md`` its explanation; both are
+public, so a key is never renamed, and a change that breaks a reader raises ``version``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from tocsin.core.console_links import alarm_link, insights_link, insights_query, log_stream_link
+from tocsin.core.inert_text import clipped, one_line, visible
+from tocsin.core.lifecycle import inhibitor
+from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, Reason, Severity
+from tocsin.core.signatures import Signature
+
+VERSION = "1"
+LARGEST = 60_000
+"""Bytes of a notification as JSON. SNS takes 256 KiB; inside its envelope the JSON is escaped once more,
+which at worst doubles it, and the text for e-mail comes on top."""
+
+MOST_IDS = 50
+"""Signature ids in the message attribute."""
+
+_LONGEST_SAMPLE = 6_000
+_LONGEST_FIELD = 200
+_LONGEST_IN_SENTENCE = 120
+_LONGEST_SENTENCE = 2_000
+_MOST_FIELDS = 12
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+Notification = dict[str, Any]
+
+
+def build_notification(
+    incident: Incident, pending: Pending, signatures: Mapping[str, Signature], *, runbooks_url: str
+) -> Notification:
+    """Write the contract's JSON for one entry of an incident's outbox.
+
+    Args:
+        incident: The incident, with everything counted so far.
+        pending: Why it is told, and which alerts it is about.
+        signatures: By id. An alert whose signature is not there any more, because a deployment removed it
+            while the incident was open, is told with what is known.
+        runbooks_url: Where the runbooks are read; ends in a slash.
+    """
+    told = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
+    listed = _ordered(told or list(incident.alerts.values()), incident, pending, signatures)
+    alerts = [_alert(alert, incident, pending, signatures, runbooks_url) for alert in listed]
+    firing = [alert for alert in listed if alert.state is AlertState.FIRING]
+    severity = min((_severity(alert, signatures) for alert in firing or listed), key=lambda s: s.rank)
+    notification: Notification = {
+        "version": VERSION,
+        "id": f"{incident.id}/{pending.sequence}",
+        "sequence": pending.sequence,
+        "reason": pending.reason.value,
+        "at": iso_time(pending.at),
+        "title": _title(_headline(firing or listed, incident, signatures), signatures),
+        "service": clipped(one_line(incident.service), 256) or "unknown",
+        "severity": severity.value,
+        "incident": {
+            "id": incident.id,
+            # Told of the moment, not of now: an entry published late says what was true when it became due.
+            "status": "resolved" if pending.reason is Reason.RESOLVED else "firing",
+            "opened_at": iso_time(incident.opened_at),
+            "first_seen": iso_time(min(alert.first_seen for alert in listed)),
+            "last_seen": iso_time(max(alert.last_seen for alert in listed)),
+            "resolved_at": iso_time(pending.at) if pending.reason is Reason.RESOLVED else None,
+            "count": sum(alert.count for alert in listed) + incident.omitted,
+            "alert_count": len(listed),
+            "omitted_count": incident.omitted,
+        },
+        "alerts": alerts,
+    }
+    return _fitted(notification)
+
+
+def message_attributes(notification: Notification) -> dict[str, dict[str, str]]:
+    """The SNS message attributes, for subscribers' filter policies, in the shape ``sns:Publish`` takes."""
+    ids = list(dict.fromkeys(alert["signature"] for alert in notification["alerts"]))[:MOST_IDS]
+    return {
+        "severity": {"DataType": "String", "StringValue": notification["severity"]},
+        "service": {"DataType": "String", "StringValue": notification["service"]},
+        "signature": {"DataType": "String.Array", "StringValue": json.dumps(ids)},
+        "reason": {"DataType": "String", "StringValue": notification["reason"]},
+    }
+
+
+def iso_time(at: Millis) -> str:
+    """A time as the contract writes it: UTC, ISO 8601, milliseconds, Z."""
+    return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
+
+
+def millis_of(text: str) -> Millis:
+    """Read a time of the contract.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("not a notification: a time lacks its zone")
+    return round(moment.timestamp() * 1000)
+
+
+def _ordered(
+    alerts: list[Alert], incident: Incident, pending: Pending, signatures: Mapping[str, Signature]
+) -> list[Alert]:
+    """What the notification is about first, then causes before symptoms, worst and newest first."""
+    return sorted(
+        alerts,
+        key=lambda alert: (
+            alert.fingerprint not in pending.fingerprints,
+            inhibitor(incident, alert, signatures) is not None,
+            _severity(alert, signatures).rank,
+            -alert.first_seen,
+        ),
+    )
+
+
+def _headline(alerts: list[Alert], incident: Incident, signatures: Mapping[str, Signature]) -> Alert:
+    """The alert that the incident is named after: a cause, the worst, the first of equals."""
+    return min(
+        alerts,
+        key=lambda alert: (
+            inhibitor(incident, alert, signatures) is not None,
+            _severity(alert, signatures).rank,
+            alert.first_seen,
+        ),
+    )
+
+
+def _alert(
+    alert: Alert, incident: Incident, pending: Pending, signatures: Mapping[str, Signature], runbooks_url: str
+) -> dict[str, Any]:
+    rule = signatures.get(alert.signature)
+    fields = {
+        clipped(one_line(name), 60): clipped(one_line(value), _LONGEST_FIELD)
+        for name, value in list(alert.fields.items())[:_MOST_FIELDS]
+    }
+    summary = rule.summary if rule else (
+        "The deployed configuration no longer has this signature, so its meaning is not known any more."
+    )  # fmt: skip
+    action = (
+        rule.first_action
+        if rule
+        else f"Read the log; a deployment removed the signature `{alert.signature}`."
+    )
+    where = (alert.region, alert.log_group)
+    window = (alert.first_seen, alert.last_seen)
+    return {
+        "fingerprint": alert.fingerprint,
+        "signature": alert.signature,
+        "title": _title(alert, signatures),
+        "severity": _severity(alert, signatures).value,
+        "state": alert.state.value,
+        "changed": alert.fingerprint in pending.fingerprints,
+        "inhibited_by": inhibitor(incident, alert, signatures),
+        "count": alert.count,
+        "count_since_last": max(0, alert.count - pending.told.get(alert.fingerprint, 0)),
+        "first_seen": iso_time(alert.first_seen),
+        "last_seen": iso_time(alert.last_seen),
+        "fields": fields,
+        "summary": filled(summary, incident.service, fields, code=False),
+        "first_action": filled(action, incident.service, fields, code=True),
+        "runbook_url": runbooks_url + rule.runbook if rule else runbooks_url,
+        "sample": clipped(visible(alert.sample), _LONGEST_SAMPLE) or None,
+        "source": {
+            "log_group": alert.log_group or None,
+            "log_stream": alert.log_stream or None,
+            "alarm": one_line(alert.alarm) or None,
+        },
+        "account": alert.account,
+        "region": alert.region,
+        "links": {
+            "log_stream": log_stream_link(*where, alert.log_stream, *window),
+            "insights": insights_link(*where, insights_query(rule.any if rule else ()), *window),
+            "alarm": alarm_link(alert.region, alert.alarm),
+        },
+    }
+
+
+def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool) -> str:
+    """Put the service and the fields into a signature's sentence.
+
+    Args:
+        template: With ``{service}`` and field names in braces; other braces stay as they are.
+        service: What ``{service}`` stands for.
+        fields: By name. One that was not found is named instead: "the module".
+        code: Whether found values are set in back-ticks, so that no reader takes log text for formatting; not
+            where the sentence already has them in code.
+    """
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if name == "service":
+            return clipped(one_line(service), _LONGEST_IN_SENTENCE)
+        if name not in fields:
+            return f"the {name.replace('_', ' ')}"
+        text = clipped(one_line(fields[name]).replace("`", "'"), _LONGEST_IN_SENTENCE)
+        inside = template.count("`", 0, found.start()) % 2 == 1
+        return f"`{text}`" if code and not inside else text
+
+    return clipped(_PLACEHOLDER.sub(value, template), _LONGEST_SENTENCE)
+
+
+def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:
+    rule = signatures.get(alert.signature)
+    return rule.title if rule else f"{alert.signature.replace('-', ' ').capitalize()} (signature removed)"
+
+
+def _severity(alert: Alert, signatures: Mapping[str, Signature]) -> Severity:
+    rule = signatures.get(alert.signature)
+    return rule.severity if rule else Severity.HIGH
+
+
+def _fitted(notification: Notification) -> Notification:
+    """Make it fit: samples go first, the least important ones before the others, then whole alerts."""
+    alerts = notification["alerts"]
+    for alert in reversed(alerts):
+        if _size(notification) <= LARGEST:
+            return notification
+        alert["sample"] = None
+    while len(alerts) > 1 and _size(notification) > LARGEST:
+        alerts.pop()
+    if (
+        _size(notification) > LARGEST
+    ):  # one alert that is too large by itself, of characters that JSON writes long
+        alerts[0]["fields"] = {}
+    return notification
+
+
+def _size(notification: Notification) -> int:
+    return len(json.dumps(notification))

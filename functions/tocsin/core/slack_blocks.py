@@ -1,0 +1,332 @@
+"""The notification as Slack shows it, for someone woken at three in the morning.
+
+The first line says what broke, where and how bad; the second what to do. With a bot token an incident is one
+message that is edited in place (``render``), and each thing that happens to it is a reply in its thread
+(``render_thread``); an incoming webhook can neither edit nor reply, so there each notification says
+everything (``render_standalone``).
+
+Where text may go is a rule of safety: log text stands in a code fence, in inline code or in ``plain_text``;
+everything else in mrkdwn is ours or a reviewed signature's. Limits are Slack's own (docs.slack.dev/reference/
+block-kit) and the total that ``chat.postMessage`` enforces without documenting it (slackapi/bolt-js#2509).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tocsin.core.durations import format_duration
+from tocsin.core.model import Reason, Severity
+from tocsin.core.notification import Notification, millis_of
+from tocsin.core.notification_text import email_text, lasted, leading_alert, times
+from tocsin.core.slack_text import cut, escape, fence, length, mrkdwn, plain, time_token
+
+MOST_JSON = 12_800
+"""Characters of all blocks as JSON; from about 13,200 Slack answers ``msg_blocks_too_long``."""
+MOST_BLOCKS = 50
+_HEADER, _SECTION, _FIELD, _FIELDS, _URL, _BUTTON = 150, 3000, 2000, 10, 3000, 75
+_FALLBACK, _PLAIN = 600, 3_500
+
+SIGNS = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "🟡", Severity.LOW: "🔵"}
+
+Block = dict[str, Any]
+Alert = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SlackMessage:
+    """One message as Slack takes it.
+
+    Attributes:
+        text: What a phone's push notification and a screen reader say; escaped.
+        blocks: Block Kit.
+        plain: The whole message as text, escaped: for when Slack refuses the blocks.
+        broadcast: For a reply: whether it is also shown in the channel, because an edit of the incident's
+            message would wake nobody.
+    """
+
+    text: str
+    blocks: list[Block]
+    plain: str
+    broadcast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """How much of what has no natural bound is shown."""
+
+    sample: int
+    others: int
+    sentence: int
+    links: bool = True
+
+
+_ROOMS = (
+    _Room(2600, 20, 1200), _Room(1400, 12, 1200), _Room(700, 8, 700), _Room(300, 4, 500), _Room(150, 0, 300),
+    _Room(0, 0, 250, links=False),
+)  # fmt: skip
+
+
+def render(notification: Notification) -> SlackMessage:
+    """The incident's one message in bot mode: its state as of this notification."""
+    return _fitted(notification, lambda room: _whole(notification, room, sample=min(room.sample, 500)))
+
+
+def render_standalone(notification: Notification) -> SlackMessage:
+    """The one message of this notification in webhook mode: everything there is."""
+    return _fitted(notification, lambda room: _whole(notification, room, sample=room.sample))
+
+
+def render_thread(notification: Notification) -> SlackMessage | None:
+    """The reply in the incident's thread in bot mode, or None where editing the message says it all."""
+    reason = Reason(notification["reason"])
+    if reason is Reason.UPDATE:
+        return None
+    about = [alert for alert in notification["alerts"] if alert["changed"]] or [
+        leading_alert(notification)[0]
+    ]
+    message = _fitted(notification, lambda room: _reply(notification, reason, about, room))
+    return SlackMessage(message.text, message.blocks, message.plain, _wakes(notification, reason, about))
+
+
+def _wakes(notification: Notification, reason: Reason, about: list[Alert]) -> bool:
+    """Whether the channel should see the reply: it began again, is forgotten, or something worse joined."""
+    if reason in {Reason.REPEAT, Reason.REGRESSED, Reason.SILENCE_EXPIRED}:
+        return True
+    if reason is not Reason.NEW_ALERT:
+        return False
+    known = [alert for alert in notification["alerts"] if not alert["changed"] and alert["state"] == "firing"]
+    worst = min((Severity(alert["severity"]).rank for alert in known), default=len(Severity))
+    return any(not alert["inhibited_by"] and Severity(alert["severity"]).rank < worst for alert in about)
+
+
+def _whole(notification: Notification, room: _Room, *, sample: int) -> list[Block]:
+    main, others = leading_alert(notification)
+    reason = Reason(notification["reason"])
+    over = reason is Reason.RESOLVED
+    blocks = [_header(_headline(notification, reason))]
+    if over:
+        blocks.append(_section(_over(notification)))
+    else:
+        blocks += [
+            _section(f"*Do first:* {mrkdwn(main['first_action'], room.sentence)}"),
+            _plain_section(plain(main["summary"], room.sentence)),
+        ]
+    blocks += _fields(notification, main, reason)
+    if main["sample"] and sample:
+        blocks.append(_section(fence(main["sample"], sample)))
+    blocks += _buttons(main, room, primary=not over)
+    blocks += _others(notification, others, room)
+    blocks.append(_context(notification, main))
+    return blocks
+
+
+def _headline(notification: Notification, reason: Reason) -> str:
+    words = {
+        Reason.REPEAT: "Still: ",
+        Reason.REGRESSED: "Back again: ",
+        Reason.SILENCE_EXPIRED: "Silence over, still: ",
+        Reason.RESOLVED: "Resolved: ",
+    }.get(reason, "")
+    sign = "✅" if reason is Reason.RESOLVED else SIGNS[Severity(notification["severity"])]
+    return f"{sign} {words}{notification['title']} · {notification['service']}"
+
+
+def _over(notification: Notification) -> str:
+    incident = notification["incident"]
+    return (
+        f"*It is over.* Seen {times(incident['count'])} in {lasted(notification)}, "
+        f"last {time_token(millis_of(incident['last_seen']))}. "
+        "Nothing to do now; the runbook says how to prevent it."
+    )
+
+
+def _fields(notification: Notification, main: Alert, reason: Reason) -> list[Block]:
+    """How bad, how often, since when, until when; then what the signature's expression found."""
+    incident = notification["incident"]
+    first, last = millis_of(incident["first_seen"]), millis_of(incident["last_seen"])
+    pairs = [
+        ("Severity", f"{SIGNS[Severity(notification['severity'])]} {notification['severity']}"),
+        ("Occurrences", _how_often(notification, reason)),
+        ("First seen", time_token(first)),
+        ("Last seen", time_token(last) if last > first else "the same moment"),
+        ("Status", _status(notification, reason)),
+    ]
+    found = [
+        {"type": "plain_text", "text": f"{plain(name, 60)}\n{plain(value, 200)}", "emoji": False}
+        for name, value in main["fields"].items()
+    ]
+    known = [_mrkdwn(f"*{name}*\n{value}") for name, value in pairs]
+    return [{"type": "section", "fields": [*known, *found][:_FIELDS]}]
+
+
+def _how_often(notification: Notification, reason: Reason) -> str:
+    count = notification["incident"]["count"]
+    since = sum(alert["count_since_last"] for alert in notification["alerts"])
+    news = reason in {
+        Reason.UPDATE,
+        Reason.REPEAT,
+        Reason.NEW_ALERT,
+        Reason.REGRESSED,
+        Reason.SILENCE_EXPIRED,
+    }
+    return f"*{count:,}*" + (f" (+{since:,} since the last report)" if news and 0 < since < count else "")
+
+
+def _status(notification: Notification, reason: Reason) -> str:
+    age = format_duration(millis_of(notification["at"]) - millis_of(notification["incident"]["first_seen"]))
+    joined = sum(alert["changed"] for alert in notification["alerts"])
+    return {
+        Reason.OPENED: "🆕 New incident",
+        Reason.NEW_ALERT: f"\N{HEAVY PLUS SIGN} {'An alert' if joined <= 1 else f'{joined} alerts'} joined",
+        Reason.UPDATE: f"📈 Still going on after {age}",
+        Reason.REPEAT: f"⏰ Reminder: still firing after {age}",
+        Reason.REGRESSED: "🔁 Was over, is back",
+        Reason.RESOLVED: f"✅ Resolved {time_token(millis_of(notification['at']))}",
+        Reason.SILENCE_EXPIRED: "🔔 Silence ended, still firing",
+    }[reason]
+
+
+def _reply(notification: Notification, reason: Reason, about: list[Alert], room: _Room) -> list[Block]:
+    if reason is Reason.RESOLVED:
+        title = f"✅ *Resolved* {time_token(millis_of(notification['at']))}. {_over(notification)}"
+        return [_section(title), _context(notification, leading_alert(notification)[0])]
+    title = {
+        Reason.OPENED: "🆕 *Details*",
+        Reason.NEW_ALERT: "\N{HEAVY PLUS SIGN} *New in this incident*",
+        Reason.REPEAT: f"⏰ *Still firing*: {_how_often(notification, reason)} so far.",
+        Reason.REGRESSED: "🔁 *Back again*: it was over and has started once more.",
+        Reason.SILENCE_EXPIRED: "🔔 *A silence ended, and this is still firing.*",
+    }.get(reason, "*Details*")
+    blocks = [_section(title)]
+    shown = about[: 3 if room.others else 1]
+    for alert in shown:
+        blocks += _details(alert, room, len(shown))
+    rest = about[len(shown) :]
+    if rest:
+        blocks += _others(notification, rest, room)
+    blocks.append(_context(notification, shown[0]))
+    return blocks
+
+
+def _details(alert: Alert, room: _Room, of: int) -> list[Block]:
+    sign = SIGNS[Severity(alert["severity"])]
+    seen = f"{times(alert['count'])}, last {time_token(millis_of(alert['last_seen']))}"
+    because = (
+        f"\n_A symptom: `{escape(alert['inhibited_by'])}` explains it._" if alert["inhibited_by"] else ""
+    )
+    blocks = [
+        {"type": "divider"},
+        _section(f"{sign} *{mrkdwn(alert['title'], 300)}* · {alert['severity']} · seen {seen}{because}"),
+        _section(f"*Do first:* {mrkdwn(alert['first_action'], room.sentence)}"),
+        _plain_section(plain(alert["summary"], room.sentence)),
+    ]
+    found = [
+        {"type": "plain_text", "text": f"{plain(name, 60)}\n{plain(value, 200)}", "emoji": False}
+        for name, value in alert["fields"].items()
+    ][:_FIELDS]
+    if found:
+        blocks.append({"type": "section", "fields": found})
+    if alert["sample"] and room.sample:
+        blocks.append(_section(fence(alert["sample"], max(150, room.sample // of))))
+    return blocks + _buttons(alert, room, primary=False)
+
+
+def _others(notification: Notification, others: list[Alert], room: _Room) -> list[Block]:
+    """The rest of the incident, a line each: what fires, what it explains, what is over."""
+    groups = (
+        ("Also firing", [a for a in others if a["state"] == "firing" and not a["inhibited_by"]]),
+        ("Symptoms of it", [a for a in others if a["state"] == "firing" and a["inhibited_by"]]),
+        ("Over", [a for a in others if a["state"] != "firing"]),
+    )
+    lines: list[str] = []
+    left = room.others
+    for name, alerts in groups:
+        if alerts and left:
+            lines += [f"*{name}*", *(_line(alert) for alert in alerts[:left])]
+            left -= len(alerts[:left])
+    shown = room.others - left
+    more = notification["incident"]["alert_count"] - (len(notification["alerts"]) - len(others)) - shown
+    if more > 0:
+        lines.append(f"…and {more} more" if shown else f"{more} more alerts belong to this incident.")
+    if notification["incident"]["omitted_count"]:
+        lines.append(f"…and {notification['incident']['omitted_count']:,} occurrences of alerts beyond these")
+    return [_section("\n".join(lines))] if lines else []
+
+
+def _line(alert: Alert) -> str:
+    sign = SIGNS[Severity(alert["severity"])] if alert["state"] == "firing" else "✅"
+    found = next(iter(alert["fields"].values()), "")
+    what = f" `{escape(plain(found, 60).replace('`', chr(39)))}`" if found else ""
+    new = " 🆕" if alert["changed"] and alert["state"] == "firing" else ""
+    return f"{sign} {mrkdwn(alert['title'], 120)}{what} · {times(alert['count'])}{new}"
+
+
+def _buttons(alert: Alert, room: _Room, *, primary: bool) -> list[Block]:
+    addresses = [
+        ("📖 Runbook", alert["runbook_url"]),
+        ("Log stream", alert["links"]["log_stream"]),
+        ("Logs Insights", alert["links"]["insights"]),
+        ("Alarm", alert["links"]["alarm"]),
+    ]
+    elements: list[Block] = [
+        {
+            "type": "button",
+            "text": {"type": "plain_text", "text": cut(label, _BUTTON), "emoji": True},
+            "url": url,
+        }
+        for label, url in (addresses if room.links else addresses[:1])
+        if url and length(url) <= _URL and url.startswith(("https://", "http://"))
+    ]
+    if elements and primary and elements[0]["url"] == alert["runbook_url"]:
+        elements[0]["style"] = "primary"
+    return [{"type": "actions", "elements": elements}] if elements else []
+
+
+def _context(notification: Notification, alert: Alert) -> Block:
+    source = alert["source"]
+    account = f"account {alert['account']}" if alert["account"] else ""
+    words = [
+        source["log_group"], source["alarm"], account, alert["region"], alert["signature"],
+        f"incident {notification['id']}", notification["reason"].replace("_", " "),
+    ]  # fmt: skip
+    text = plain(" · ".join(filter(None, words)), 900)
+    return {"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": False}]}
+
+
+def _header(text: str) -> Block:
+    return {"type": "header", "text": {"type": "plain_text", "text": plain(text, _HEADER), "emoji": True}}
+
+
+def _section(text: str) -> Block:
+    return {"type": "section", "text": _mrkdwn(text)}
+
+
+def _plain_section(text: str) -> Block:
+    return {"type": "section", "text": {"type": "plain_text", "text": text or "…", "emoji": False}}
+
+
+def _mrkdwn(text: str) -> Block:
+    # verbatim: Slack must not turn words into links or mentions by itself.
+    return {"type": "mrkdwn", "text": cut(text, _SECTION), "verbatim": True}
+
+
+def _fitted(notification: Notification, build: Callable[[_Room], list[Block]]) -> SlackMessage:
+    """Build with as much room as Slack's total allows."""
+    blocks: list[Block] = []
+    for room in _ROOMS:
+        blocks = build(room)
+        if len(blocks) <= MOST_BLOCKS and json_length(blocks) <= MOST_JSON:
+            break
+    main = leading_alert(notification)[0]
+    reason = Reason(notification["reason"])
+    action = "" if reason is Reason.RESOLVED else f" — {main['first_action']}"
+    text = mrkdwn(_headline(notification, reason) + action, _FALLBACK)
+    return SlackMessage(text, blocks, mrkdwn(email_text(notification), _PLAIN))
+
+
+def json_length(blocks: list[Block]) -> int:
+    """What Slack's total is measured in."""
+    return length(json.dumps(blocks, ensure_ascii=False))
