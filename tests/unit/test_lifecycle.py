@@ -1,0 +1,340 @@
+"""The life of an incident, attacked with storms, reordering, late deliveries and days of silence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tocsin.core.incident_document import dump_incident, load_incident
+from tocsin.core.lifecycle import (
+    HOLD_STRAY_OK,
+    MOST_ALERTS,
+    MOST_BURSTS,
+    Policy,
+    advance,
+    audible,
+    next_due,
+    without,
+)
+from tocsin.core.model import AlertState, Incident, Reason, Severity, Tally
+from tocsin.core.settings import Intervals
+from tocsin.core.signatures import Signature, Source, Status, Threshold
+
+T0 = 1_770_000_000_000
+S, MIN, H = 1000, 60_000, 3_600_000
+
+
+def signature(name, **changes):
+    rule = Signature(
+        id=name, file="signatures/t.toml", title=name, severity=Severity.HIGH, status=Status.STABLE, source=Source.LOG,
+        summary="s", first_action="f", runbook=f"{name}.md",
+    )  # fmt: skip
+    return replace(rule, **changes)
+
+
+SIGNATURES = {
+    s.id: s
+    for s in [
+        signature("cause", inhibits=("symptom",)),
+        signature("symptom"),
+        signature("other"),
+        signature("rare", threshold=Threshold(3, 10 * MIN)),
+        signature("trial", status=Status.TEST),
+        signature("short", resolve_after=1 * MIN),
+    ]
+}
+INTERVALS = Intervals(group_wait=0, group_interval=5 * MIN, repeat_interval=4 * H, resolve_after=15 * MIN)
+POLICY = Policy(INTERVALS, SIGNATURES)
+
+
+def tally(at, n=1, *, name="other", fingerprint=None, envelope=None, **changes):
+    return Tally(
+        envelope=envelope or f"e{at}-{name}-{fingerprint}", fingerprint=fingerprint or name, signature=name, service="backend",
+        fields={}, count=n, first_seen=at, last_seen=at, received_at=at, sample="a line", **changes,
+    )  # fmt: skip
+
+
+def alarm(at, state, received_at=None):
+    return replace(
+        tally(at, int(state is AlertState.FIRING), name="other", fingerprint="alarm", envelope=f"{at}{state}"),
+        state=state, alarm="queue-depth", received_at=received_at or at,
+    )  # fmt: skip
+
+
+class Life:
+    """Drives one service's incident and keeps what was said."""
+
+    def __init__(self, policy=POLICY):
+        self.policy, self.incident, self.said, self.pending = policy, None, [], []
+        self.closed = []
+
+    def at(self, now, *tallies):
+        self.pending += tallies
+        moved = advance(self.incident, self.pending, now, service="backend", policy=self.policy)
+        self.pending = [t for t in self.pending if t not in moved.absorbed]
+        if moved.closed:
+            self.closed.append(moved.closed)
+        self.incident = moved.incident
+        if self.incident:
+            self.said += [(now, p.reason.value, p) for p in self.incident.outbox]
+            self.incident = without(self.incident, [p.sequence for p in self.incident.outbox])
+            self.incident = load_incident(dump_incident(self.incident))
+        return self
+
+    @property
+    def reasons(self):
+        return [reason for _, reason, _ in self.said]
+
+
+def test_the_first_occurrence_opens_an_incident_at_once():
+    life = Life().at(T0, tally(T0))
+    assert life.reasons == ["opened"]
+    assert life.incident.sequence == 1
+    assert life.incident.count == 1
+
+
+def test_group_wait_gathers_the_first_alerts_into_one_message():
+    life = Life(Policy(replace(INTERVALS, group_wait=30 * S), SIGNATURES))
+    life.at(T0, tally(T0)).at(T0 + 10 * S, tally(T0 + 10 * S, name="short"))
+    assert life.reasons == []
+    life.at(T0 + 30 * S)
+    assert life.reasons == ["opened"]
+    assert set(life.said[0][2].fingerprints) == {"other", "short"}
+
+
+def test_a_new_fingerprint_joins_the_open_incident_at_once():
+    life = Life().at(T0, tally(T0)).at(T0 + 2 * S, tally(T0 + 2 * S, name="short"))
+    assert life.reasons == ["opened", "new_alert"]
+    assert life.said[1][2].fingerprints == ("short",)
+
+
+def test_counts_are_rolled_up_once_per_group_interval():
+    life = Life()
+    for second in range(0, 601, 2):
+        life.at(T0 + second * S, tally(T0 + second * S))
+    assert life.reasons == ["opened", "update", "update"]
+    assert life.said[1][2].told == {"other": 1}
+    assert life.said[2][2].told == {"other": 151}
+
+
+def test_an_update_is_not_sent_when_nothing_grew():
+    life = Life().at(T0, tally(T0)).at(T0 + 6 * MIN).at(T0 + 14 * MIN)
+    assert life.reasons == ["opened"]
+
+
+def test_quiet_resolves_and_tells_what_had_not_been_told():
+    life = Life().at(T0, tally(T0)).at(T0 + MIN, tally(T0 + MIN, 41)).at(T0 + MIN + 15 * MIN)
+    assert life.reasons == ["opened", "resolved"]
+    assert life.said[-1][2].fingerprints == ("other",)
+    assert life.incident.resolved_at == T0 + 16 * MIN
+    assert life.incident.count == 42
+
+
+def test_quiet_is_measured_from_when_an_occurrence_was_received_not_from_its_own_time():
+    late = replace(tally(T0 - 3 * H), received_at=T0)
+    life = Life().at(T0, late).at(T0 + 14 * MIN)
+    assert life.reasons == ["opened"]
+    assert life.incident.alerts["other"].first_seen == T0 - 3 * H
+
+
+def test_a_signature_may_have_its_own_quiet_period():
+    life = Life().at(T0, tally(T0, name="short")).at(T0 + MIN)
+    assert life.reasons == ["opened", "resolved"]
+
+
+def test_an_alert_that_comes_back_in_an_open_incident_regresses():
+    life = Life().at(T0, tally(T0, name="short"), tally(T0)).at(T0 + 2 * MIN)
+    assert life.incident.alerts["short"].state is AlertState.RESOLVED
+    life.at(T0 + 3 * MIN, tally(T0 + 3 * MIN, name="short"))
+    assert life.reasons == ["opened", "regressed"]
+    assert life.said[-1][2].fingerprints == ("short",)
+
+
+def test_a_fault_that_comes_back_after_the_incident_was_over_opens_a_new_one_and_keeps_the_old():
+    life = Life().at(T0, tally(T0)).at(T0 + 15 * MIN).at(T0 + 20 * MIN, tally(T0 + 20 * MIN))
+    assert life.reasons == ["opened", "resolved", "opened"]
+    assert len(life.closed) == 1
+    assert life.closed[0].id != life.incident.id
+    assert life.incident.count == 1
+
+
+def test_an_incident_that_stays_reminds_every_repeat_interval():
+    life = Life()
+    for minute in range(0, 9 * 60, 5):
+        life.at(T0 + minute * MIN, *([tally(T0)] if minute == 0 else []), *[alarm(T0, AlertState.FIRING)] * (minute == 0))
+    assert life.reasons == ["opened", "repeat", "repeat"]
+
+
+def test_alarms_resolve_by_ok_and_never_by_quiet():
+    life = Life().at(T0, alarm(T0, AlertState.FIRING)).at(T0 + 3 * H)
+    assert life.reasons == ["opened"]
+    life.at(T0 + 3 * H + MIN, alarm(T0 + 3 * H + MIN, AlertState.RESOLVED))
+    assert life.reasons == ["opened", "resolved"]
+    assert life.incident.count == 1
+
+
+def test_an_older_alarm_transition_delivered_late_changes_no_state():
+    life = Life().at(T0 + MIN, alarm(T0, AlertState.FIRING), tally(T0))
+    life.at(T0 + 3 * MIN, alarm(T0 + 2 * MIN, AlertState.RESOLVED))
+    life.at(T0 + 4 * MIN, alarm(T0 + MIN, AlertState.FIRING, received_at=T0 + 4 * MIN))
+    assert life.incident.alerts["alarm"].state is AlertState.RESOLVED
+    assert life.incident.alerts["alarm"].count == 2
+    assert "regressed" not in life.reasons
+
+
+def test_an_ok_that_overtakes_its_alarm_waits_for_it():
+    life = Life().at(T0 + MIN, alarm(T0 + MIN, AlertState.RESOLVED))
+    assert life.incident is None
+    assert len(life.pending) == 1
+    life.at(T0 + 2 * MIN, alarm(T0, AlertState.FIRING, received_at=T0 + 2 * MIN))
+    assert life.reasons == ["opened", "resolved"]
+    assert life.pending == []
+
+
+def test_an_ok_without_an_alarm_is_forgotten_after_a_while():
+    life = Life().at(T0, alarm(T0, AlertState.RESOLVED)).at(T0 + HOLD_STRAY_OK)
+    assert life.pending == []
+    assert life.said == []
+
+
+def test_a_cause_silences_its_symptom_but_counts_it():
+    life = Life().at(T0, tally(T0, name="cause"), tally(T0 + 1, name="symptom"))
+    life.at(T0 + 2 * S, tally(T0 + 2 * S, 5, name="symptom"))
+    assert life.reasons == ["opened"]
+    assert [a.signature for a in audible(life.incident, POLICY)] == ["cause"]
+    assert life.incident.alerts["symptom"].count == 6
+
+
+def test_a_symptom_that_outlives_its_cause_is_announced():
+    life = Life()
+    life.at(T0, tally(T0, name="cause")).at(T0 + S, tally(T0 + S, name="symptom"))
+    for minute in range(1, 20):
+        life.at(T0 + minute * MIN, tally(T0 + minute * MIN, name="symptom"))
+    # The updates told of the symptom under its cause, so it is no news when the cause is gone.
+    assert life.reasons == ["opened", "update", "update", "update"]
+    assert [a.signature for a in audible(life.incident, POLICY)] == ["cause", "symptom"]
+
+
+def test_occurrences_below_the_threshold_stay_silent_and_end_silently():
+    life = Life().at(T0, tally(T0, 2, name="rare")).at(T0 + 15 * MIN)
+    assert life.said == []
+    assert life.incident.resolved_at == T0 + 15 * MIN
+
+
+def test_the_threshold_slides():
+    life = Life().at(T0, tally(T0, 2, name="rare"))
+    life.at(T0 + 11 * MIN, tally(T0 + 11 * MIN, 1, name="rare"))
+    assert life.said == []
+    life.at(T0 + 12 * MIN, tally(T0 + 12 * MIN, 2, name="rare"))
+    assert life.reasons == ["opened"]
+    assert life.incident.count == 5
+
+
+def test_a_signature_on_trial_is_counted_and_never_posted():
+    life = Life().at(T0, tally(T0, 7, name="trial"))
+    assert life.said == []
+    assert life.incident.alerts["trial"].count == 7
+
+
+def test_more_alerts_than_an_incident_keeps_are_counted_all_the_same():
+    many = [tally(T0 + i, name="other", fingerprint=f"f{i}") for i in range(MOST_ALERTS + 30)]
+    life = Life().at(T0 + S, *many)
+    assert life.reasons == ["opened"]
+    assert len(life.incident.alerts) == MOST_ALERTS
+    assert life.incident.count == MOST_ALERTS + 30
+
+
+def test_a_flood_of_different_alerts_is_bounded_too():
+    life = Life()
+    for i in range(40):
+        life.at(T0 + i * S, tally(T0 + i * S, fingerprint=f"f{i}"))
+    assert life.reasons == ["opened"] + ["new_alert"] * MOST_BURSTS
+    life.at(T0 + 6 * MIN)
+    assert life.reasons[-1] == "new_alert"
+    assert len(life.said[-1][2].fingerprints) == 40 - 1 - MOST_BURSTS
+
+
+def test_unknown_signatures_of_an_earlier_deployment_still_resolve():
+    life = Life().at(T0, tally(T0, name="removed")).at(T0 + 15 * MIN)
+    assert life.reasons == ["opened", "resolved"]
+
+
+storms = st.lists(
+    st.tuples(
+        st.integers(0, 3 * 3600), st.integers(1, 500), st.sampled_from(["a", "b", "c"]), st.integers(0, 120 * S)
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(storms, st.randoms(use_true_random=False))
+@settings(max_examples=60, deadline=None)
+def test_any_storm_in_any_order_is_counted_exactly_and_bounded(storm, random):
+    tallies = [
+        replace(tally(T0 + second * S, n, fingerprint=name, envelope=f"e{i}"), received_at=T0 + second * S + lag)
+        for i, (second, n, name, lag) in enumerate(storm)
+    ]
+    arrivals: dict[int, list[Tally]] = {}
+    for entry in tallies:
+        arrivals.setdefault(entry.received_at, []).append(entry)
+    ticks = sorted({*arrivals, *range(T0, T0 + 5 * H, MIN)})
+    life = Life()
+    for now in ticks:
+        batch = arrivals.get(now, [])
+        random.shuffle(batch)
+        life.at(now, *batch)
+    incidents = [*life.closed, life.incident]
+    assert sum(incident.count for incident in incidents) == sum(n for _, n, _, _ in storm)
+    assert life.incident.resolved_at is not None
+    # Every occurrence has been told of by the time the incident is over.
+    assert all(a.notified_count == a.count for i in incidents for a in i.alerts.values())
+    for reason in ("opened", "resolved"):
+        assert life.reasons.count(reason) == len(incidents)
+    spoken = [now for now, reason, _ in life.said if reason == "update"]
+    assert all(later - earlier >= INTERVALS.group_interval for earlier, later in zip(spoken, spoken[1:], strict=False))
+    numbers = [p.sequence for _, _, p in life.said]
+    for sequence, (_, reason, _) in zip(numbers, life.said, strict=True):
+        assert (sequence == 1) == (reason == "opened")
+
+
+@given(st.integers(1, 2000), st.integers(1, 50))
+@settings(max_examples=40, deadline=None)
+def test_a_storm_of_one_fingerprint_makes_one_opened_and_at_most_one_update_per_interval(n, per_batch):
+    life, span = Life(), 20 * MIN
+    for i in range(n):
+        life.at(T0 + i * span // n, tally(T0 + i * span // n, per_batch, envelope=str(i)))
+    assert life.reasons.count("opened") == 1
+    assert len(life.reasons) <= 1 + span // INTERVALS.group_interval
+
+
+@given(storms, st.integers(1, 999))
+@settings(max_examples=100, deadline=None)
+def test_no_timer_is_forgotten_before_next_due_time_alone_changes_nothing(storm, permille):
+    life = Life()
+    for second, n, name, _ in sorted(storm):
+        now = T0 + second * S
+        life.at(now, tally(now, n, name="short" if name == "a" else "other", fingerprint=name, envelope=f"{second}{n}{name}"))
+        wake = next_due(life.incident, now, POLICY)
+        assert wake is not None
+        assert wake > now
+        between = now + (wake - 1 - now) * permille // 1000
+        assert advance(life.incident, [], between, service="backend", policy=POLICY).incident == life.incident
+
+
+def test_documents_survive_writing_and_reading_and_pass_over_what_a_newer_version_added():
+    life = Life().at(T0, tally(T0, 2, name="rare"), tally(T0, name="cause"), alarm(T0, AlertState.FIRING))
+    text = dump_incident(life.incident)
+    assert load_incident(text) == life.incident
+    assert load_incident(text.replace('{"id"', '{"added_later":1,"id"', 1)) == life.incident
+    with pytest.raises(ValueError, match="not a incident document"):
+        load_incident('{"alerts":{},"outbox":[]}')
+
+
+def test_reasons_are_those_of_the_contract():
+    assert {reason.value for reason in Reason} == {
+        "opened", "new_alert", "update", "repeat", "regressed", "resolved", "silence_expired",
+    }  # fmt: skip

@@ -1,0 +1,336 @@
+"""Nothing lost, counted once, told once: settling under failures, crashes, duplicates and races."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tocsin.core.lifecycle import Policy
+from tocsin.core.model import Severity, Tally
+from tocsin.core.settings import Intervals
+from tocsin.core.signatures import Signature, Source, Status
+from tocsin.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
+from tocsin.reconciling import reconcile
+from tocsin.settling import GRACE, Settler
+
+T0 = 1_770_000_000_000
+S, MIN = 1000, 60_000
+SIGNATURES = {
+    "boom": Signature(
+        id="boom", file="signatures/t.toml", title="Boom", severity=Severity.HIGH, status=Status.STABLE,
+        source=Source.LOG, summary="s", first_action="f", runbook="boom.md",
+    )
+}  # fmt: skip
+POLICY = Policy(Intervals(), SIGNATURES)
+
+
+def tally(i, *, n=1, at=T0, service="backend", fingerprint="f0"):
+    return Tally(
+        envelope=f"e{i}", fingerprint=fingerprint, signature="boom", service=service, fields={}, count=n,
+        first_seen=at, last_seen=at, received_at=at, sample="a line",
+    )  # fmt: skip
+
+
+class Topic:
+    """A publisher that keeps what it is given."""
+
+    def __init__(self):
+        self.published = []
+
+    def publish(self, notification):
+        self.published.append(notification)
+
+    @property
+    def ids(self):
+        return [notification["id"] for notification in self.published]
+
+
+class CrashError(Exception):
+    """The call failed, or the process died, before or after it took effect."""
+
+
+class Crashing:
+    """Makes the nth call fail, before or after it took effect, counting calls over several wrapped objects."""
+
+    def __init__(self, at, *, after):
+        self.left, self.after, self.tripped = at, after, False
+
+    def wrap(self, target, *names):
+        crashing = self
+
+        class Wrapped:
+            def __getattr__(self, name):
+                original = getattr(target, name)
+                if name not in names:
+                    return original
+
+                def call(*args, **kwargs):
+                    crashing.left -= 1
+                    trips = crashing.left == 0
+                    if trips and not crashing.after:
+                        crashing.tripped = True
+                        raise CrashError(name)
+                    answer = original(*args, **kwargs)
+                    if trips:
+                        crashing.tripped = True
+                        raise CrashError(name)
+                    return answer
+
+                return call
+
+        return Wrapped()
+
+
+def settler(ledger, topic):
+    return Settler(ledger, topic, POLICY, "https://runbooks.example/")
+
+
+def test_a_fresh_tally_opens_and_publishes_and_leaves_an_empty_outbox():
+    ledger, topic = MemoryLedger(), Topic()
+    ledger.count(tally(0))
+    settled = settler(ledger, topic).settle("backend", T0, fresh=[tally(0)])
+    assert [n["reason"] for n in topic.published] == ["opened"]
+    assert settled.sent == ["opened"]
+    assert ledger.load("backend").incident.outbox == ()
+    assert ledger.pending("backend") == []
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it took effect", "after it took effect"])
+@pytest.mark.parametrize("nth", range(1, 12))
+def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
+    ledger, topic = MemoryLedger(), Topic()
+    crashing = Crashing(nth, after=after)
+    flaky = settler(
+        crashing.wrap(ledger, "count", "load", "pending", "save", "open_services"), crashing.wrap(topic, "publish")
+    )
+
+    def deliver():
+        """What detect does with one event; Lambda calls it again when it raises."""
+        fresh = [t for t in (tally(0, n=3), tally(1, n=4, fingerprint="f1")) if flaky.ledger.count(t)]
+        flaky.settle("backend", T0, fresh=fresh)
+
+    try:
+        deliver()
+    except CrashError:
+        deliver()
+    now = T0
+    for minute in range(1, 20):
+        now = T0 + minute * MIN
+        with suppress(CrashError):
+            reconcile(flaky, now)
+    reconcile(settler(ledger, topic), now + MIN)
+    incident = ledger.load("backend").incident
+    assert incident.count == 7
+    assert incident.resolved_at is not None
+    assert all(alert.notified_count == alert.count for alert in incident.alerts.values())
+    first_time = list(dict.fromkeys(topic.ids))
+    assert first_time == [f"{incident.id}/{i}" for i in range(1, len(first_time) + 1)]
+    # Only a crash between SNS and the table may repeat a notification, and then under the same id.
+    assert len(topic.ids) - len(first_time) <= (1 if crashing.tripped else 0) * len(first_time)
+    assert topic.published[-1]["reason"] == "resolved"
+
+
+def test_every_crash_point_above_was_really_reached():
+    reached = set()
+    for nth in range(1, 12):
+        ledger, topic = MemoryLedger(), Topic()
+        crashing = Crashing(nth, after=False)
+        flaky = settler(crashing.wrap(ledger, "count", "load", "pending", "save"), crashing.wrap(topic, "publish"))
+        try:
+            fresh = [t for t in (tally(0, n=3), tally(1, n=4, fingerprint="f1")) if flaky.ledger.count(t)]
+            flaky.settle("backend", T0, fresh=fresh)
+        except CrashError as error:
+            reached.add(error.args[0])
+    assert reached == {"count", "load", "pending", "save", "publish"}
+
+
+def test_the_same_tally_again_changes_no_count_and_says_nothing():
+    ledger, topic = MemoryLedger(), Topic()
+    box = settler(ledger, topic)
+    for second in range(5):
+        fresh = [t for t in [tally(0, n=3)] if ledger.count(t)]
+        box.settle("backend", T0 + second * S, fresh=fresh)
+    assert ledger.load("backend").incident.count == 3
+    assert [n["reason"] for n in topic.published] == ["opened"]
+
+
+def test_a_young_outbox_entry_is_left_to_its_writer_and_an_old_one_is_published():
+    ledger, topic = MemoryLedger(), Topic()
+    ledger.count(tally(0))
+    with pytest.raises(CrashError):
+        settler(ledger, Crashing(1, after=False).wrap(topic, "publish")).settle("backend", T0, fresh=[tally(0)])
+    reconcile(settler(ledger, topic), T0 + GRACE - 1)
+    assert topic.ids == []
+    reconcile(settler(ledger, topic), T0 + GRACE)
+    assert [n["reason"] for n in topic.published] == ["opened"]
+
+
+def test_an_incident_whose_last_word_is_on_its_way_is_not_overwritten_by_a_new_one():
+    ledger, topic = MemoryLedger(), Topic()
+    box = settler(ledger, topic)
+    ledger.count(tally(0))
+    box.settle("backend", T0, fresh=[tally(0)])
+    over = T0 + 15 * MIN
+    with pytest.raises(CrashError):
+        settler(ledger, Crashing(1, after=False).wrap(topic, "publish")).settle("backend", over)
+    again = tally(1, at=over + S)
+    ledger.count(again)
+    box.settle("backend", over + S, fresh=[again])
+    assert [n["reason"] for n in topic.published] == ["opened"]
+    reconcile(box, over + GRACE)
+    assert [n["reason"] for n in topic.published] == ["opened", "resolved", "opened"]
+
+
+def test_one_service_that_fails_does_not_keep_the_others():
+    class HalfBroken(MemoryLedger):
+        def load(self, service):
+            if service == "broken":
+                raise CrashError(service)
+            return super().load(service)
+
+    ledger, topic = HalfBroken(), Topic()
+    for service in ("broken", "fine"):
+        ledger.count(tally(service, service=service))
+    done = reconcile(settler(ledger, topic), T0)
+    assert list(done.failures) == ["broken"]
+    assert [n["service"] for n in topic.published] == ["fine"]
+
+
+class LockedLedger(MemoryLedger):
+    """A memory ledger whose operations are atomic, as DynamoDB's are."""
+
+    most_folded = 99
+
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.RLock()
+
+    def __getattribute__(self, name):
+        value = super().__getattribute__(name)
+        if name not in {"count", "load", "pending", "save", "open_services"}:
+            return value
+        lock = self.lock
+
+        def locked(*args, **kwargs):
+            with lock:
+                return value(*args, **kwargs)
+
+        return locked
+
+
+def test_many_concurrent_settlings_of_one_service_count_once_and_tell_once():
+    ledger, topic = LockedLedger(), Topic()
+    threads, errors, barrier = [], [], threading.Barrier(12)
+
+    def deliver(worker):
+        try:
+            barrier.wait()
+            for i in range(20):
+                one = tally(f"{worker}-{i}", fingerprint=f"f{i % 3}")
+                duplicate = tally(f"shared-{i}", n=5)
+                fresh = [t for t in (one, duplicate) if ledger.count(t)]
+                settler(ledger, topic).settle("backend", T0 + i, fresh=fresh)
+        except Exception as error:  # noqa: BLE001 - collected and asserted on
+            errors.append(error)
+
+    for worker in range(12):
+        threads.append(threading.Thread(target=deliver, args=(worker,)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    reconcile(settler(ledger, topic), T0 + MIN)
+    assert ledger.pending("backend") == []
+    assert ledger.load("backend").incident.count == 12 * 20 + 20 * 5
+    assert len(set(topic.ids)) == len(topic.ids)
+    assert [n["reason"] for n in topic.published].count("opened") == 1
+
+
+def test_a_big_backlog_is_folded_in_as_many_saves_as_it_takes():
+    ledger, topic = LockedLedger(), Topic()
+    for i in range(1000):
+        ledger.count(tally(i))
+    settler(ledger, topic).settle("backend", T0)
+    assert ledger.load("backend").incident.count == 1000
+    assert ledger.pending("backend") == []
+    assert len(topic.ids) == 1
+
+
+def test_what_an_index_still_shows_though_it_is_folded_is_not_counted_twice():
+    class Lagging(MemoryLedger):
+        """An index that goes on showing what was folded."""
+
+        def pending(self, service):
+            return [t for t in self._tallies.values() if t.service == service]
+
+    ledger, topic = Lagging(), Topic()
+    box = settler(ledger, topic)
+    for i in range(3):
+        ledger.count(tally(i, at=T0 + i))
+        box.settle("backend", T0 + i, fresh=[tally(i, at=T0 + i)])
+    assert ledger.load("backend").incident.count == 3
+    assert ledger._pending == {}
+
+
+def test_what_an_index_does_not_show_yet_is_folded_from_the_caller():
+    class Blind(MemoryLedger):
+        def pending(self, service):
+            return []
+
+    ledger, topic = Blind(), Topic()
+    ledger.count(tally(0))
+    settler(ledger, topic).settle("backend", T0, fresh=[tally(0)])
+    assert len(topic.ids) == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 30), st.integers(0, 40 * 60), st.integers(1, 30), st.booleans()), min_size=1, max_size=40
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_fails_and_repeats_every_occurrence_is_told_of_once(deliveries):
+    """Deliveries with repeated envelopes; each may die at some call and be delivered again, or never again."""
+    ledger, topic = MemoryLedger(), Topic()
+    counted = {}
+    for i, (envelope, second, nth, after) in enumerate(sorted(deliveries, key=lambda d: d[1])):
+        now = T0 + second * S
+        t = replace(tally(envelope, n=envelope + 1, fingerprint=f"f{envelope % 2}"), received_at=now)
+        crashing = Crashing(nth, after=after)
+        flaky = settler(crashing.wrap(ledger, "count", "load", "pending", "save"), crashing.wrap(topic, "publish"))
+        try:
+            fresh = [t] if flaky.ledger.count(t) else []
+            counted.setdefault(envelope, envelope + 1)
+            flaky.settle("backend", now, fresh=fresh)
+        except CrashError:
+            if ("f" + str(envelope % 2), f"e{envelope}") in ledger._tallies:
+                counted.setdefault(envelope, envelope + 1)
+        if i % 3 == 0:
+            reconcile(settler(ledger, topic), now)
+    for minute in range(41, 90):
+        reconcile(settler(ledger, topic), T0 + minute * MIN)
+    incidents = [*ledger.closed, ledger.load("backend").incident]
+    incidents = [incident for incident in incidents if incident]
+    assert sum(incident.count for incident in incidents) == sum(counted.values())
+    assert all(a.notified_count == a.count for incident in incidents for a in incident.alerts.values())
+    for incident in incidents:
+        sequences = [int(n["id"].split("/")[1]) for n in topic.published if n["incident"]["id"] == incident.id]
+        assert sorted(set(sequences)) == list(range(1, incident.sequence + 1))
+
+
+def test_stale_and_folded_are_told_apart():
+    ledger = MemoryLedger()
+    ledger.count(tally(0))
+    box = settler(ledger, Topic())
+    box.settle("backend", T0, fresh=[tally(0)])
+    stored = ledger.load("backend")
+    with pytest.raises(StaleVersionError):
+        ledger.save(stored.incident, stored.version - 1, due=None)
+    with pytest.raises(AlreadyFoldedError):
+        ledger.save(stored.incident, stored.version, folded=[tally(0)], due=None)
