@@ -147,7 +147,7 @@ class Detector:
 
     def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[Tally]:
         raw = inflate(record.data)
-        if not self._matcher.might_match(raw):
+        if _is_whole(raw) and not self._matcher.might_match(raw):
             return []
         parsed = parse_envelope(raw)
         if isinstance(parsed, ControlMessage):
@@ -157,8 +157,8 @@ class Detector:
         if envelope.log_group.startswith(self._own_log_groups):
             done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
             return []
-        if problems:
-            self._park(record.original, "; ".join(problems), done)
+        for problem in problems:
+            self._park(problem.original, f"{envelope.log_group}: {problem.error}", done)
         done.events += len(envelope.events)
         return self._tallies(envelope, now)
 
@@ -279,6 +279,14 @@ class Detector:
             self._failure_queue().park(record, error)
         except Exception as failure:  # noqa: BLE001 - kept for the caller to raise, so that the platform keeps the event
             done.failures.append(failure)
+
+
+def _is_whole(raw: bytes) -> bool:
+    """Whether an envelope that holds no known failure may be passed over unparsed.
+
+    What is not even shaped like an envelope of log events is parsed, so that it is said aloud.
+    """
+    return raw[:1] == b"{" and raw[-1:] == b"}" and b'"DATA_MESSAGE"' in raw and b'"logEvents"' in raw
 
 
 def _plus(tally: Tally, event: LogEvent) -> Tally:

@@ -1,0 +1,187 @@
+"""The table keeps the ledger's promises: the same tests run against memory and against DynamoDB."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tocsin.adapters.incident_table import IncidentTable
+from tocsin.core.lifecycle import Policy, advance
+from tocsin.core.model import Severity, Tally
+from tocsin.core.settings import Intervals
+from tocsin.core.signatures import Signature, Source, Status
+from tocsin.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
+from tocsin.reconciling import reconcile
+from tocsin.settling import Settler
+
+T0 = 1_770_000_000_000
+MIN = 60_000
+POLICY = Policy(
+    Intervals(),
+    {
+        "boom": Signature(
+            id="boom", file="signatures/t.toml", title="Boom", severity=Severity.HIGH, status=Status.STABLE,
+            source=Source.LOG, summary="s", first_action="f", runbook="boom.md",
+        )
+    },
+)  # fmt: skip
+
+
+def tally(i, *, n=1, at=T0, service="backend", fingerprint="f0"):
+    return Tally(
+        envelope=f"e{i}", fingerprint=fingerprint, signature="boom", service=service, fields={"module": "ä<&>"},
+        count=n, first_seen=at, last_seen=at, received_at=at, sample="a line\nwith ünïcode",
+    )  # fmt: skip
+
+
+def create_table(client):
+    client.create_table(
+        TableName="incidents",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+            {"AttributeName": "grp", "AttributeType": "S"},
+            {"AttributeName": "due", "AttributeType": "N"},
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "due",
+                "KeySchema": [{"AttributeName": "grp", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tally"]},
+            }
+        ],
+    )
+
+
+@pytest.fixture
+def dynamodb(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        create_table(client)
+        yield client
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def ledger(request):
+    if request.param == "memory":
+        return MemoryLedger()
+    return IncidentTable(request.getfixturevalue("dynamodb"), "incidents")
+
+
+def folded(ledger, tallies, now=T0, service="backend"):
+    stored = ledger.load(service)
+    moved = advance(stored.incident, tallies, now, service=service, policy=POLICY)
+    return moved.incident, stored.version
+
+
+def test_a_tally_is_counted_once(ledger):
+    assert ledger.count(tally(0)) is True
+    assert ledger.count(tally(0)) is False
+    assert ledger.count(tally(0, fingerprint="f1")) is True
+    assert ledger.count(tally(1)) is True
+
+
+def test_pending_tallies_come_back_as_they_were_and_only_for_their_service(ledger):
+    for t in (tally(0), tally(1), tally(2, service="worker")):
+        ledger.count(t)
+    assert sorted(ledger.pending("backend"), key=lambda t: t.envelope) == [tally(0), tally(1)]
+    assert ledger.open_services() == ["backend", "worker"]
+
+
+def test_an_unknown_service_has_no_incident(ledger):
+    assert ledger.load("nobody").incident is None
+
+
+def test_a_save_replaces_the_incident_and_folds_its_tallies_together(ledger):
+    ledger.count(tally(0))
+    incident, version = folded(ledger, [tally(0)])
+    assert ledger.save(incident, version, folded=[tally(0)], due=T0) == version + 1
+    assert ledger.load("backend").incident == incident
+    assert ledger.pending("backend") == []
+    assert ledger.open_services() == ["backend"]
+
+
+def test_an_incident_that_wants_no_further_look_leaves_the_index(ledger):
+    ledger.count(tally(0))
+    incident, version = folded(ledger, [tally(0)])
+    version = ledger.save(incident, version, folded=[tally(0)], due=T0)
+    ledger.save(incident, version, due=None)
+    assert ledger.open_services() == []
+    assert ledger.load("backend").incident == incident
+
+
+@pytest.mark.parametrize("tallies", [[], [tally(0)]], ids=["alone", "with tallies"])
+def test_a_save_with_an_old_version_changes_nothing(ledger, tallies):
+    ledger.count(tally(0))
+    incident, version = folded(ledger, [tally(0)])
+    ledger.save(incident, version, due=T0)
+    with pytest.raises(StaleVersionError):
+        ledger.save(incident, version, folded=tallies, due=None)
+    assert ledger.pending("backend") == [tally(0)]
+
+
+def test_a_tally_folded_before_is_named_and_nothing_is_saved(ledger):
+    for t in (tally(0), tally(1)):
+        ledger.count(t)
+    incident, version = folded(ledger, [tally(0)])
+    version = ledger.save(incident, version, folded=[tally(0)], due=T0)
+    both, _ = folded(ledger, [tally(0), tally(1)])
+    with pytest.raises(AlreadyFoldedError) as raised:
+        ledger.save(both, version, folded=[tally(1), tally(0)], due=T0)
+    assert raised.value.keys == (("f0", "e0"),)
+    assert ledger.load("backend").incident == incident
+    assert ledger.pending("backend") == [tally(1)]
+
+
+def test_a_folded_tally_is_still_a_duplicate(ledger):
+    ledger.count(tally(0))
+    incident, version = folded(ledger, [tally(0)])
+    ledger.save(incident, version, folded=[tally(0)], due=T0)
+    assert ledger.count(tally(0)) is False
+
+
+def test_a_whole_life_runs_on_it(ledger):
+    class Topic:
+        reasons: list[str] = []
+
+        def publish(self, notification):
+            self.reasons.append(notification["reason"])
+
+    topic = Topic()
+    topic.reasons = []
+    box = Settler(ledger, topic, POLICY, "https://runbooks.example/")
+    for i in range(250):
+        ledger.count(tally(i))
+    box.settle("backend", T0)
+    for minute in (5, 6, 21, 22):
+        if minute == 5:
+            ledger.count(tally("late", at=T0 + 5 * MIN))
+        reconcile(box, T0 + minute * MIN)
+    assert topic.reasons == ["opened", "update", "resolved"]
+    assert ledger.open_services() == []
+    ledger.count(tally("again", at=T0 + 60 * MIN))
+    box.settle("backend", T0 + 60 * MIN)
+    assert topic.reasons[-1] == "opened"
+
+
+def test_one_write_counts_a_tally_and_nothing_else_is_called(dynamodb):
+    calls = []
+    dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
+    IncidentTable(dynamodb, "incidents").count(tally(0))
+    assert calls == ["PutItem"]
+
+
+def test_an_incident_that_is_over_is_kept_for_the_record_with_a_time_to_live(dynamodb):
+    ledger = IncidentTable(dynamodb, "incidents")
+    ledger.count(tally(0))
+    incident, version = folded(ledger, [tally(0)])
+    ledger.save(incident, version, folded=[tally(0)], due=T0, closed=incident)
+    kept = dynamodb.get_item(
+        TableName="incidents", Key={"pk": {"S": "G#backend"}, "sk": {"S": f"INCIDENT#{incident.id}"}}
+    )["Item"]
+    assert int(kept["expires_at"]["N"]) > T0 // 1000
