@@ -5,18 +5,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hostile_text import hostile
 
 from tocsin.core.inert_text import one_line, visible
 from tocsin.core.slack_text import cut, escape, fence, length, mrkdwn, plain, time_token
 
-NASTY = [
-    "<!channel>", "<!here|x>", "<@U123>", "<https://evil.example|bank>", "&lt;!channel&gt;", "&amp;", "&", "```",
-    "````", "`", "~~~", "\u202e", "\u2066", "\u200b", "\x1b[31m", "\x00", "\r\n", "\r", "\u2028", "\ud800", "🔥", "👩‍💻", "\t",
-    "*bold*", "_x_", "@channel", "http://x.example/", "a" * 5000, "\n", " ", "\u00a0", "\ufeff", "\u3164",
-]  # fmt: skip
-hostile = st.lists(st.sampled_from(NASTY) | st.text(st.characters(exclude_categories=()), max_size=20), max_size=12).map(
-    "".join
-)
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
 
 

@@ -55,7 +55,7 @@ def alarm_link(region: str, alarm: str) -> str | None:
     """The page of one alarm; None when a part is not known."""
     if not (_REGION.fullmatch(region) and alarm):
         return None
-    return f"{_home(region)}#alarmsV2:alarm/{quote(alarm, safe=_UNRESERVED)}"
+    return f"{_home(region)}#alarmsV2:alarm/{_percent(alarm)}"
 
 
 def insights_query(expressions: Iterable[str]) -> str:
@@ -134,7 +134,11 @@ def _home(region: str) -> str:
 
 
 def _twice(name: str) -> str:
-    return quote(quote(name, safe=_UNRESERVED), safe=_UNRESERVED).replace("%", "$")
+    return _percent(_percent(name)).replace("%", "$")
+
+
+def _percent(text: str) -> str:
+    return quote(text, safe=_UNRESERVED, errors="replace")
 
 
 def _jsurl(text: str) -> str:

@@ -219,18 +219,21 @@ def _severity(alert: Alert, signatures: Mapping[str, Signature]) -> Severity:
 
 
 def _fitted(notification: Notification) -> Notification:
-    """Make it fit: samples go first, the least important ones before the others, then whole alerts."""
+    """Make it fit: samples go first, the least important ones before the others, then whole alerts.
+
+    The first alert keeps its sample longest; if it is too large by itself, it is because of characters that
+    JSON writes long.
+    """
     alerts = notification["alerts"]
-    for alert in reversed(alerts):
+    for alert in reversed(alerts[1:]):
         if _size(notification) <= LARGEST:
             return notification
         alert["sample"] = None
     while len(alerts) > 1 and _size(notification) > LARGEST:
         alerts.pop()
-    if (
-        _size(notification) > LARGEST
-    ):  # one alert that is too large by itself, of characters that JSON writes long
-        alerts[0]["fields"] = {}
+    for key, least in (("sample", None), ("fields", {})):
+        if _size(notification) > LARGEST:
+            alerts[0][key] = least
     return notification
 
 

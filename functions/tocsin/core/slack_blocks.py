@@ -149,7 +149,7 @@ def _fields(notification: Notification, main: Alert, reason: Reason) -> list[Blo
     first, last = millis_of(incident["first_seen"]), millis_of(incident["last_seen"])
     pairs = [
         ("Severity", f"{SIGNS[Severity(notification['severity'])]} {notification['severity']}"),
-        ("Occurrences", _how_often(notification, reason)),
+        ("Occurrences", _how_often(notification, main, reason)),
         ("First seen", time_token(first)),
         ("Last seen", time_token(last) if last > first else "the same moment"),
         ("Status", _status(notification, reason)),
@@ -162,17 +162,12 @@ def _fields(notification: Notification, main: Alert, reason: Reason) -> list[Blo
     return [{"type": "section", "fields": [*known, *found][:_FIELDS]}]
 
 
-def _how_often(notification: Notification, reason: Reason) -> str:
-    count = notification["incident"]["count"]
+def _how_often(notification: Notification, main: Alert, reason: Reason) -> str:
+    count, total = main["count"], notification["incident"]["count"]
     since = sum(alert["count_since_last"] for alert in notification["alerts"])
-    news = reason in {
-        Reason.UPDATE,
-        Reason.REPEAT,
-        Reason.NEW_ALERT,
-        Reason.REGRESSED,
-        Reason.SILENCE_EXPIRED,
-    }
-    return f"*{count:,}*" + (f" (+{since:,} since the last report)" if news and 0 < since < count else "")
+    words = f"*{count:,}*" + (f" of {total:,} in the incident" if total > count else "")
+    grew = reason not in {Reason.OPENED, Reason.RESOLVED} and 0 < since < total
+    return words + (f" (+{since:,} since the last report)" if grew else "")
 
 
 def _status(notification: Notification, reason: Reason) -> str:
@@ -196,7 +191,7 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], room:
     title = {
         Reason.OPENED: "🆕 *Details*",
         Reason.NEW_ALERT: "\N{HEAVY PLUS SIGN} *New in this incident*",
-        Reason.REPEAT: f"⏰ *Still firing*: {_how_often(notification, reason)} so far.",
+        Reason.REPEAT: f"⏰ *Still firing*, and seen {times(notification['incident']['count'])} by now.",
         Reason.REGRESSED: "🔁 *Back again*: it was over and has started once more.",
         Reason.SILENCE_EXPIRED: "🔔 *A silence ended, and this is still firing.*",
     }.get(reason, "*Details*")

@@ -1,0 +1,237 @@
+"""Messages for Slack: what a person woken at three sees, within Slack's limits, whatever the log held."""
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hostile_text import hostile
+from sample_incidents import (
+    BUCKET,
+    DLQ,
+    IMPORT_ERROR,
+    MINUTE,
+    RUNBOOKS,
+    SIGNATURES,
+    T0,
+    TIMEOUT,
+    incident,
+    pending,
+)
+
+from cli.slack_block_rules import MAX_BLOCKS_JSON, block_problems, json_size
+from tocsin.core.model import AlertState, Reason
+from tocsin.core.notification import build_notification
+from tocsin.core.slack_blocks import render, render_standalone, render_thread
+
+RENDERERS = (render, render_standalone, render_thread)
+
+
+def notification(*alerts, about=None, reason=Reason.OPENED, told=None, **changes):
+    made = incident(*alerts, **changes)
+    entry = pending(reason, *(made.alerts.values() if about is None else about), sequence=2, told=told)
+    return build_notification(made, entry, SIGNATURES, runbooks_url=RUNBOOKS)
+
+
+def words(message):
+    """Everything the reader sees, in reading order."""
+    found = []
+
+    def walk(value):
+        if isinstance(value, dict):
+            if isinstance(value.get("text"), str):
+                found.append(value["text"])
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(message.blocks)
+    return "\n".join(found)
+
+
+def urls(message):
+    return [e["url"] for block in message.blocks if block["type"] == "actions" for e in block["elements"]]
+
+
+def test_the_first_line_says_what_broke_where_and_how_bad_and_the_second_what_to_do():
+    message = render(notification(IMPORT_ERROR, DLQ))
+    assert message.blocks[0]["text"]["text"] == "🔴 Lambda cannot import its handler · worker"
+    assert message.blocks[1]["text"]["text"].startswith("*Do first:* Rebuild with `sam build`")
+
+
+@pytest.mark.parametrize("renderer", [render, render_standalone])
+def test_a_message_answers_what_the_person_on_call_asks(renderer):
+    message = renderer(notification(IMPORT_ERROR, DLQ, TIMEOUT))
+    text = words(message)
+    for answer in (
+        "critical", "1,204", "mangum", "New incident", "every invocation of worker fails", "No module named 'mangum'",
+        "/aws/lambda/prod-WorkerFunction-8kQx", "eu-west-1", "123456789012", "import-module-error",
+        f"<!date^{T0 // 1000}^", f"<!date^{(T0 + 12 * MINUTE) // 1000}^", "Lambda timed out",
+        "Messages in the dead-letter queue",
+    ):  # fmt: skip
+        assert answer in text, answer
+    runbook, stream, insights = urls(message)
+    assert runbook == RUNBOOKS + "import-module-error.md"
+    assert "/log-events/" in stream
+    assert "logs-insights" in insights
+
+
+def test_symptoms_stand_apart_from_causes():
+    text = words(render(notification(IMPORT_ERROR, DLQ, TIMEOUT)))
+    assert re.search(r"Also firing.*Lambda timed out.*Symptoms.*dead-letter", text, re.DOTALL)
+
+
+def test_an_alarm_gets_the_alarms_page_and_no_log_links():
+    assert [url for url in urls(render(notification(DLQ))) if "console" in url] == [
+        "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#alarmsV2:alarm/prod-documents-dlq-depth"
+    ]
+
+
+def test_every_reason_looks_different():
+    shown = {}
+    for reason in Reason:
+        told = {} if reason is Reason.OPENED else {IMPORT_ERROR.fingerprint: 1200}
+        message = render_standalone(notification(reason=reason, told=told))
+        shown[reason] = (words(message).replace(reason.value.replace("_", " "), ""), message.text)
+    assert len({text for text, _ in shown.values()}) == len(Reason)
+    assert "(+4 since the last report)" in shown[Reason.UPDATE][0]
+    assert "Still going on after 12 min 1 s" in shown[Reason.UPDATE][0]
+    assert "Back again" in shown[Reason.REGRESSED][1]
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_the_end_is_clear_what_how_long_how_often(renderer):
+    over = replace(IMPORT_ERROR, state=AlertState.RESOLVED)
+    message = renderer(notification(over, reason=Reason.RESOLVED, about=[]))
+    text = words(message)
+    assert "✅" in text
+    assert "It is over" in text
+    assert "1,204 times" in text
+    assert "12 min" in text
+    assert "Do first" not in text
+    assert "Resolved: Lambda cannot import its handler · worker" in message.text
+
+
+def test_the_thread_tells_each_event_and_leaves_growth_to_the_edited_message():
+    assert render_thread(notification(reason=Reason.UPDATE)) is None
+    for reason in set(Reason) - {Reason.UPDATE}:
+        assert render_thread(notification(reason=reason)).blocks
+    joined = render_thread(notification(IMPORT_ERROR, BUCKET, about=[BUCKET], reason=Reason.NEW_ALERT))
+    assert "credmate-documents-dev" in words(joined)
+    assert "mangum" not in words(joined)
+
+
+@pytest.mark.parametrize(
+    ("alerts", "about", "reason", "seen"),
+    [
+        ((IMPORT_ERROR, TIMEOUT), (TIMEOUT,), Reason.NEW_ALERT, False),
+        ((TIMEOUT, IMPORT_ERROR), (IMPORT_ERROR,), Reason.NEW_ALERT, True),
+        ((IMPORT_ERROR, DLQ), (DLQ,), Reason.NEW_ALERT, False),
+        ((IMPORT_ERROR,), (IMPORT_ERROR,), Reason.OPENED, False),
+        ((IMPORT_ERROR,), (IMPORT_ERROR,), Reason.REPEAT, True),
+        ((IMPORT_ERROR,), (IMPORT_ERROR,), Reason.REGRESSED, True),
+        ((IMPORT_ERROR,), (), Reason.RESOLVED, False),
+    ],
+)
+def test_a_reply_shows_in_the_channel_only_when_an_edit_would_let_someone_sleep_through(
+    alerts, about, reason, seen
+):
+    assert render_thread(notification(*alerts, about=about, reason=reason)).broadcast is seen
+
+
+def test_what_cannot_be_shown_is_counted():
+    alerts = [replace(TIMEOUT, fingerprint=f"t{n}", fields={"seconds": f"{n}"}) for n in range(50)]
+    message = render(notification(IMPORT_ERROR, *alerts, omitted=77))
+    text = words(message)
+    listed = text.count("Lambda timed out")
+    assert f"…and {50 - listed} more" in text
+    assert "77 occurrences of alerts beyond these" in text
+
+
+def assert_slack_takes(message):
+    assert block_problems(message.blocks) == []
+    assert json_size(message.blocks) <= MAX_BLOCKS_JSON
+    assert len(message.text) <= 3_000
+    assert len(message.plain) <= 4_000
+    json.dumps(message.blocks, ensure_ascii=False).encode()
+
+
+OURS = re.compile(r"<!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC>")
+ENTITY = re.compile(r"&(?:amp|lt|gt);")
+
+
+def assert_inert(message):
+    """Whatever Slack reads holds no control sequence but our own times, and every fence is closed."""
+
+    def walk(value):
+        if isinstance(value, dict):
+            if value.get("type") == "mrkdwn":
+                assert value["verbatim"] is True
+                check(value["text"])
+            assert value.get("type") != "rich_text"
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    def check(text):
+        rest = ENTITY.sub("", OURS.sub("", text))
+        assert not re.search("[<>&]", rest), rest
+        assert text.count("```") in {0, 2}
+        assert text.replace("```", "").count("`") % 2 == 0 or "```" in text
+        assert not re.search("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069\u200b]", text)
+
+    walk(message.blocks)
+    for text in (message.text, message.plain):
+        assert not re.search("[<>]", text)
+        assert "&" not in ENTITY.sub("", text)
+    assert "<!channel" not in json.dumps(message.blocks)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=150)
+@given(
+    sample=hostile, value=hostile, name=hostile, service=hostile, alarm=hostile, stream=hostile,
+    reason=st.sampled_from(list(Reason)), copies=st.sampled_from([1, 2, 7]),
+)  # fmt: skip
+def test_log_text_is_inert_and_every_limit_holds(sample, value, name, service, alarm, stream, reason, copies):
+    alerts = [
+        replace(rule, fingerprint=f"{rule.fingerprint}{n}", sample=sample, log_stream=stream, alarm=alarm,
+                fields={**dict.fromkeys(rule.fields, value), name: value, "third": value * 50})
+        for rule in (IMPORT_ERROR, BUCKET, TIMEOUT, DLQ)
+        for n in range(copies)
+    ]  # fmt: skip
+    told = notification(*alerts, reason=reason, service=service, told={})
+    for renderer in RENDERERS:
+        message = renderer(told)
+        if message is not None:
+            assert_slack_takes(message)
+            assert_inert(message)
+
+
+@pytest.mark.parametrize("character", ["&", "<", "🔥", "`", "x", "\n", "\u202e", "é"])
+def test_a_megabyte_line_of_one_character_fits(character):
+    alerts = [
+        replace(rule, sample=character * 1_000_000, fields={f"f{n}": character * 5_000 for n in range(15)},
+                log_stream=character * 512, alarm=character * 255, log_group=character * 512)
+        for rule in (IMPORT_ERROR, BUCKET, TIMEOUT)
+    ]  # fmt: skip
+    for renderer in RENDERERS:
+        message = renderer(notification(*alerts))
+        assert_slack_takes(message)
+        assert_inert(message)
+
+
+def test_fifty_alerts_with_the_longest_names_fit():
+    alerts = [
+        replace(
+            BUCKET, fingerprint=f"b{n}", fields={"bucket": "&" * 200}, sample="&" * 6_000, log_group="/" * 512
+        )
+        for n in range(50)
+    ]
+    for renderer in RENDERERS:
+        assert_slack_takes(renderer(notification(*alerts)))
