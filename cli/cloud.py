@@ -1,11 +1,12 @@
 """The embedded cloud: MiniStack in processes of our own, and the real template deployed onto it.
 
-Nothing here needs Docker or an AWS account, and nothing can reach one: the processes get an environment without
-the user's AWS settings, and every client is bound to the embedded endpoint.
+Nothing here needs Docker or an AWS account, and nothing can reach one: the processes get an environment
+without the user's AWS settings, and every client is bound to the embedded endpoint.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -18,11 +19,13 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -31,7 +34,11 @@ _BUCKET = "tocsin-artifacts"
 _TEMPLATE_CODE = "CodeUri: functions/"
 _READY_WITHIN = 60.0
 _DEPLOYED_WITHIN = 120.0
-_FUNCTIONS = {"detect": "DetectFunctionName", "reconcile": "ReconcileFunctionName", "notify": "NotifyFunctionName"}
+_FUNCTIONS = {
+    "detect": "DetectFunctionName",
+    "reconcile": "ReconcileFunctionName",
+    "notify": "NotifyFunctionName",
+}
 
 # Runs MiniStack, and ends its whole process group (the Lambda workers too) once our end of its standard input
 # is gone: closed by stop(), or by the kernel however this process died.
@@ -63,7 +70,9 @@ class Watched:
     log_groups: Mapping[str, str] = field(
         default_factory=lambda: {"backend": "/aws/lambda/backend", "worker": "/aws/lambda/worker"}
     )
-    dlqs: Mapping[str, str] = field(default_factory=lambda: {"backend": "backend-dlq", "worker": "worker-dlq"})
+    dlqs: Mapping[str, str] = field(
+        default_factory=lambda: {"backend": "backend-dlq", "worker": "worker-dlq"}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +179,10 @@ class EmbeddedCloud:
         return _client(self.endpoint, service)
 
     def deploy(
-        self, slack_secret: Mapping[str, str], watched: Watched | None = None, parameters: Mapping[str, str] | None = None
+        self,
+        slack_secret: Mapping[str, str],
+        watched: Watched | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> Deployment:
         """Create what exists in an account before Tocsin comes, and deploy the template next to it.
 
@@ -209,10 +221,9 @@ class EmbeddedCloud:
         process, self._process = self._process, None
         if process is not None:
             try:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait(5)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                pass
+                with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    os.killpg(process.pid, signal.SIGTERM)
+                    process.wait(5)
             finally:
                 _kill_group(process)
         directory, self._directory = self._directory, None
@@ -237,7 +248,9 @@ class EmbeddedCloud:
         deadline = time.monotonic() + _READY_WITHIN
         while not _answers(f"{self.endpoint}/_ministack/health"):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise CloudError(f"the embedded cloud did not start; the end of {self._log}:\n{self._log_end()}")
+                raise CloudError(
+                    f"the embedded cloud did not start; the end of {self._log}:\n{self._log_end()}"
+                )
             time.sleep(0.05)
 
     def _log_end(self) -> str:
@@ -251,7 +264,9 @@ class EmbeddedCloud:
             fifo = {"FifoQueue": "true"} if dlq.endswith(".fifo") else {}
             retention = {"MessageRetentionPeriod": "1209600"}
             url = sqs.create_queue(QueueName=dlq, Attributes=fifo | retention)["QueueUrl"]
-            arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+            arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+                "QueueArn"
+            ]
             redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "3"})}
             sqs.create_queue(QueueName=dlq.replace("-dlq", ""), Attributes=fifo | redrive)
 
@@ -351,10 +366,8 @@ def _answers(address: str) -> bool:
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         process.stdin.close()
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -369,4 +382,6 @@ def _zipped(directory: Path) -> bytes:
 
 def _failures(events: Sequence[Mapping[str, Any]]) -> str:
     failed = [event for event in reversed(events) if event["ResourceStatus"].endswith("_FAILED")]
-    return "\n".join(f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in failed)
+    return "\n".join(
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}" for event in failed
+    )
