@@ -1,11 +1,11 @@
 """What Slack refuses: the rules of Block Kit, checked before a message is accepted.
 
 A local Slack that is kinder than the real one hides faults until the night they matter. So limits are the
-documented ones, unknown keys are refused as Slack refuses them, and what Slack would take but this program cannot
-draw (video, tables, inputs) is refused too, in words that say so.
+documented ones, unknown keys are refused as Slack refuses them, and what Slack would take but this program
+cannot draw (video, tables, inputs) is refused too.
 
 Sources: the Block Kit reference in Slack's documentation; the limits in ``slack_sdk.models``; the total that
-``chat.postMessage`` enforces is undocumented and measured by others (github.com/slackapi/bolt-js/issues/2509).
+``chat.postMessage`` enforces is undocumented; others measured it (slackapi/bolt-js issues 2509 and 2867).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Block = Mapping[str, Any]
 
 
 def block_problems(blocks: object, pointer: str = "/blocks") -> list[str]:
-    """Say everything Slack would hold against these blocks, in its manner: what, and where as a JSON pointer."""
+    """Say everything Slack holds against these blocks, in its manner: what, and where as a JSON pointer."""
     return list(_blocks(blocks, pointer))
 
 
@@ -44,8 +44,13 @@ def attachment_problems(attachments: object) -> list[str]:
 
 
 def json_size(blocks: object) -> int:
-    """The characters of the blocks as compact JSON, which is what the total limit is measured in."""
-    return len(json.dumps(blocks, ensure_ascii=False, separators=(",", ":")))
+    """The length of the blocks as compact JSON, which is what the total limit is measured in."""
+    return text_length(json.dumps(blocks, ensure_ascii=False, separators=(",", ":")))
+
+
+def text_length(text: str) -> int:
+    """How many characters Slack may count: UTF-16 units, the larger of the two ways to count."""
+    return len(text) + sum(character > "\uffff" for character in text)
 
 
 def _blocks(blocks: object, at: str) -> Problems:
@@ -243,7 +248,7 @@ def _string(item: Block, key: str, at: str, limit: int | None, *, required: bool
         yield _problem("must be a string", f"{at}/{key}")
     elif required and not value:
         yield _problem("must be more than 0 characters", f"{at}/{key}")
-    elif limit is not None and len(value) > limit:
+    elif limit is not None and text_length(value) > limit:
         yield _problem(f"must be less than {limit + 1} characters", f"{at}/{key}")
 
 
@@ -254,7 +259,8 @@ def _keys(item: Block, at: str, allowed: set[str]) -> Problems:
 
 
 _ATTACHMENT_KEYS = {
-    "color", "blocks", "fallback", "text", "pretext", "title", "title_link", "fields", "footer", "ts", "mrkdwn_in", "id",
+    "color", "blocks", "fallback", "text", "pretext", "title", "title_link", "fields", "footer", "ts",
+    "mrkdwn_in", "id",
 }  # fmt: skip
 
 

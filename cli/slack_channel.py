@@ -1,6 +1,6 @@
 """The local Slack's memory: its messages with all their versions, and the faults it was told to show.
 
-No HTTP here. Every method is safe to call from any thread; readers get copies. Times come from the clock given.
+No HTTP here. Every method is safe to call from any thread; readers get copies. Time is the given clock's.
 """
 
 from __future__ import annotations
@@ -8,14 +8,17 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 MICROS = 1_000_000
 MAX_HANG_SECONDS = 3600.0
 MAX_TIMES = 1_000_000
+_FIRST_ERROR = 400  # HTTP
 
 
 class Edit(TypedDict):
@@ -30,7 +33,7 @@ class Edit(TypedDict):
 class Message(TypedDict):
     """One message as ``GET /api/messages`` shows it.
 
-    ``via`` is ``bot`` or ``webhook``; ``thread_ts`` is the parent's ``ts`` in a reply and None otherwise; times are
+    ``via`` is ``bot`` or ``webhook``; ``thread_ts`` is the parent's ``ts`` in a reply, else None; times are
     ISO 8601 in UTC; ``edits`` are the earlier versions, oldest first.
     """
 
@@ -85,7 +88,7 @@ class Fault:
     method: str | None = None
 
     def __str__(self) -> str:
-        """In a few words, for the page: ``429 × 3``."""
+        """In a few words, for the page: ``429, 3 times``."""
         what = str(self.status) if self.status else "no answer"
         if self.error:
             what += f" {self.error}"
@@ -284,7 +287,7 @@ class Channel:
                 self._changed.wait(left)
 
     def wait_for_change(self, version: int, timeout: float) -> int | None:
-        """Wait until the version is another one; answer it, or the same after the time-out, or None when closed."""
+        """Wait until the version is another; answer it, the same after the time-out, or None when closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._version != version, timeout)
             return None if self._closed else self._version
@@ -317,7 +320,7 @@ def read_fault(body: object) -> Fault:
         ValueError: It cannot be; the message names the key.
     """
     if not isinstance(body, dict):
-        raise ValueError(
+        raise ValueError(  # noqa: TRY004 -- what was typed is wrong, not the program
             'the body must be a JSON object such as {"status": 429, "retry_after": 2, "times": 3}'
         )
     known = set(Fault.__dataclass_fields__)
@@ -338,11 +341,13 @@ def read_fault(body: object) -> Fault:
             f"hang: must be a number of seconds above 0, at most {MAX_HANG_SECONDS:g}, not {hang!r}"
         )
     if not isinstance(given.get("after_effect", False), bool):
-        raise ValueError(f"after_effect: must be true or false, not {given['after_effect']!r}")
+        raise ValueError(  # noqa: TRY004 -- likewise
+            f"after_effect: must be true or false, not {given['after_effect']!r}"
+        )
     for key in ("error", "method"):
         if key in given and (not isinstance(given[key], str) or not given[key]):
             raise ValueError(f"{key}: must be a string, not {given[key]!r}")
-    if given.get("status", 400) < 400 and "error" not in given:  # noqa: PLR2004 -- where HTTP's errors begin
+    if given.get("status", _FIRST_ERROR) < _FIRST_ERROR and "error" not in given:
         raise ValueError(
             f"status: {given['status']} is not a failure; give an error with it, or a status from 400 on"
         )
@@ -361,7 +366,7 @@ def _whole(given: Mapping[str, Any], key: str, least: int, most: int) -> None:
 
 
 def in_threads(messages: Sequence[Message]) -> list[tuple[Message, list[Message]]]:
-    """Messages with the replies below each, all oldest first; a reply whose parent is missing stands alone."""
+    """Messages with the replies below each, oldest first; a reply whose parent is missing stands alone."""
     roots = {message["ts"]: message for message in messages if message["thread_ts"] is None}
     replies: dict[str, list[Message]] = {ts: [] for ts in roots}
     alone: list[Message] = []

@@ -1,20 +1,23 @@
 """Slack's mark-up, read once: what ``mrkdwn`` text says, as a tree that the page and the terminal both draw.
 
-Only what Slack itself treats as mark-up becomes anything but text. Control sequences (``<...>``) are read first,
-wherever they stand, code included: that is where an unescaped log line would ping a channel, and a preview that
-hid it would be worse than none.
+Only what Slack itself treats as mark-up becomes anything but text. Control sequences (``<...>``) are read
+first, wherever they stand, code included: that is where an unescaped log line would ping a channel, and a
+preview that hid it would be worse than none.
 
-Sources: "Formatting text for app surfaces" in Slack's documentation (mark-up, the three entities, date tokens).
+Source: docs.slack.dev/messaging/formatting-message-text (mark-up, the three entities, date tokens).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 """Schemes a link may have; everything else (``javascript:``, ``data:``, ``file:``) stays text."""
@@ -61,7 +64,7 @@ EMOJI = {
     "exclamation": "❗",
     "bangbang": "‼️",
     "question": "❓",
-    "information_source": "ℹ️",  # noqa: RUF001 -- the emoji itself
+    "information_source": "\N{INFORMATION SOURCE}️",
     "fire": "🔥",
     "boom": "💥",
     "zap": "⚡",
@@ -98,7 +101,7 @@ EMOJI = {
     "thread": "🧵",
     "robot_face": "🤖",
     "ambulance": "🚑",
-    "heavy_minus_sign": "➖",  # noqa: RUF001 -- the emoji itself
+    "heavy_minus_sign": "\N{HEAVY MINUS SIGN}",
     "+1": "👍",
     "thumbsup": "👍",
     "-1": "👎",
@@ -184,8 +187,8 @@ class Moment:
 
 Node = Text | Break | Styled | Code | Quote | Link | Mention | Emoji | Moment
 
-# Atoms (control sequences, code) are lifted out of the text before emphasis is looked for, and stand in it as a
-# number between two private-use characters. Those two are taken out of the input first, so none can be forged.
+# Atoms (control sequences, code) are lifted out of the text before emphasis is looked for, and stand in it as
+# a number between two private-use characters. Those two are taken out of the input first: none can be forged.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _FORGED = str.maketrans({_OPEN: "�", _CLOSE: "�"})
 _ATOM = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
@@ -210,15 +213,16 @@ _BARE_URL = (
     + "])"
 )
 _INLINE = re.compile("|".join((*_STYLES, _EMOJI, _BARE_URL)))
+_INLINE_VERBATIM = re.compile("|".join((*_STYLES, _EMOJI)))
 _PLAIN_EMOJI = re.compile(_EMOJI)
 _ENTITY = re.compile(r"&(amp|lt|gt);")
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">"}
 _DATE = re.compile(r"!date\^(-?\d{1,12})\^([^^|]*)(?:\^([^|]*))?(?:\|(.*))?", re.DOTALL)
 
 
-def parse_mrkdwn(text: str) -> tuple[Node, ...]:
-    """Read the text of a ``mrkdwn`` text object."""
-    return _Parser().parse(text)
+def parse_mrkdwn(text: str, *, verbatim: bool = False) -> tuple[Node, ...]:
+    """Read the text of a ``mrkdwn`` object; ``verbatim`` is a key of it: bare addresses become no links."""
+    return _Parser(_INLINE_VERBATIM if verbatim else _INLINE).parse(text)
 
 
 def parse_plain_text(text: str, *, emoji: bool = True) -> tuple[Node, ...]:
@@ -233,7 +237,7 @@ def parse_plain_text(text: str, *, emoji: bool = True) -> tuple[Node, ...]:
 
 def is_safe_url(url: str) -> bool:
     """Whether a link to it may be drawn: an allowed scheme, and no character a browser would skip over."""
-    if any(ord(char) <= ord(" ") or ord(char) == 0x7F for char in url):  # noqa: PLR2004 -- DEL
+    if any(char <= " " or char == "\x7f" for char in url):
         return False
     try:
         parts = urlsplit(url)
@@ -243,14 +247,15 @@ def is_safe_url(url: str) -> bool:
 
 
 def unescape(text: str) -> str:
-    """Turn the three entities Slack knows into their characters, each once (``&amp;lt;`` becomes ``&lt;``)."""
+    """Turn Slack's three entities into their characters, each once (``&amp;lt;`` becomes ``&lt;``)."""
     return _ENTITY.sub(lambda found: _ENTITIES[found[1]], text)
 
 
 class _Parser:
     """One reading of one text; holds the atoms lifted out of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, inline_rules: re.Pattern[str]) -> None:
+        self._inline_rules = inline_rules
         self._atoms: list[Node] = []
 
     def parse(self, text: str) -> tuple[Node, ...]:
@@ -290,7 +295,7 @@ class _Parser:
 
     def _inline(self, text: str) -> Iterator[Node]:
         end = 0
-        for found in _INLINE.finditer(text):
+        for found in self._inline_rules.finditer(text):
             name = found.lastgroup or ""
             yield from self._literal(text[end : found.start()])
             end = found.end()
@@ -355,9 +360,9 @@ def _moment(seconds: int, pattern: str, url: str, fallback: str) -> Node:
 
 
 def format_moment(at: datetime, pattern: str) -> str:
-    """Fill in Slack's date tokens. Slack shows the reader's own zone; without a reader this is UTC, and says so."""
+    """Fill in Slack's date tokens; Slack shows the reader's own zone, this is UTC and says so."""
     day = at.day
-    suffix = "th" if 10 <= day % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(day % 10, "th")  # noqa: PLR2004 -- English
+    suffix = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}.get(day, "th")
     date = f"{at:%B} {day}{suffix}, {at.year}"
     short = f"{at:%b} {day}, {at.year}"
     values = {

@@ -1,13 +1,13 @@
-"""A Slack on this machine: incoming webhooks, the part of the Web API that Tocsin uses, and a page that shows it.
+"""A Slack on this machine: incoming webhooks, the Web API as far as Tocsin uses it, and a page that shows it.
 
-It answers as Slack does, errors included, and keeps what it was told, so that tests and people can look at it.
-What is ours and not Slack's: ``GET``/``DELETE /api/messages``, ``GET``/``POST``/``DELETE /api/faults``, the page at
-``/`` with its ``/channel`` fragment, and ``/events``, which says when something changed.
+It answers as Slack does, errors included, and keeps what it was told, for tests and people to look at. Ours
+and not Slack's: ``GET`` and ``DELETE /api/messages``; ``GET``, ``POST`` and ``DELETE /api/faults``; the page
+at ``/`` with its ``/channel`` fragment; ``/events``, which says when something changed.
 
 Any bot token that begins with ``xoxb-`` and any webhook address of Slack's form is let in.
 
-Sources: Slack's documentation of each method and of incoming webhooks; the webhook's plain-text errors are those
-of Slack's 2016 changelog. Where a detail is not documented the stricter reading is taken.
+Sources: Slack's documentation of each method and of incoming webhooks; the webhook's plain-text errors are
+those of Slack's 2016 changelog. Where a detail is not documented the stricter reading is taken.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from cli.slack_block_rules import (
@@ -33,6 +32,7 @@ from cli.slack_block_rules import (
     attachment_problems,
     block_problems,
     json_size,
+    text_length,
 )
 from cli.slack_channel import (
     Channel,
@@ -45,6 +45,9 @@ from cli.slack_channel import (
     read_fault,
 )
 from cli.slack_page import render_channel_page, render_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 MAX_BODY = 4 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 15.0
@@ -110,7 +113,7 @@ class LocalSlack:
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
-    def start(self) -> LocalSlack:
+    def start(self) -> Self:
         """Listen; answers once calls are taken."""
         self._server = _Server((self._host, self._port), self)
         self._port = self._server.server_port
@@ -132,7 +135,7 @@ class LocalSlack:
             self._thread.join()
             self._thread = None
 
-    def __enter__(self) -> LocalSlack:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -204,16 +207,16 @@ class _Handler(BaseHTTPRequestHandler):
     server_version = "LocalSlack"
     timeout = 60
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the standard library's name
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- the library's name
         """Say nothing: the page shows what happened, and an access log would drown the demo."""
 
-    def do_GET(self) -> None:  # noqa: N802 -- the standard library's name
+    def do_GET(self) -> None:
         self._handle("GET")
 
-    def do_POST(self) -> None:  # noqa: N802 -- the standard library's name
+    def do_POST(self) -> None:
         self._handle("POST")
 
-    def do_DELETE(self) -> None:  # noqa: N802 -- the standard library's name
+    def do_DELETE(self) -> None:
         self._handle("DELETE")
 
     def _handle(self, verb: str) -> None:
@@ -291,45 +294,65 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _control_answer(slack: LocalSlack, verb: str, path: str, body: bytes) -> Answer | None:
     """Answer what is ours; None when the call is Slack's."""
-    channel = slack.channel
-    match verb, path:
-        case "GET", "/":
-            page = render_channel_page(
-                channel.messages(),
-                title=_title(slack),
-                live=True,
-                faults=[str(fault) for fault in channel.faults()],
-            )
-            return Answer(HTTPStatus.OK, page.encode("utf-8", "replace"), "text/html; charset=utf-8")
-        case "GET", "/channel":
-            log = render_log(channel.messages(), faults=[str(fault) for fault in channel.faults()], live=True)
-            return Answer(HTTPStatus.OK, log.encode("utf-8", "replace"), "text/html; charset=utf-8")
-        case "GET", "/favicon.ico":
-            return Answer(HTTPStatus.NO_CONTENT, b"", "image/x-icon")
-        case "GET", "/api/messages":
-            return _json({"messages": channel.messages()})
-        case "DELETE", "/api/messages":
-            return _json({"deleted": channel.clear()})
-        case "GET", "/api/faults":
-            return _json({"faults": [fault_json(fault) for fault in channel.faults()]})
-        case "DELETE", "/api/faults":
-            return _json({"deleted": channel.clear_faults()})
-        case "POST", "/api/faults":
-            try:
-                channel.add_fault(read_fault(_parse(body)))
-            except ValueError as error:
-                return _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
-            return _json({"faults": [fault_json(fault) for fault in channel.faults()]})
-        case _, "/" | "/channel" | "/events" | "/api/messages" | "/api/faults":
-            return _json({"error": f"{verb} {path}: not allowed"}, HTTPStatus.METHOD_NOT_ALLOWED)
     found = _PERMALINK.fullmatch(path)
-    if found and verb == "GET":
+    if found:
         return Answer(HTTPStatus.FOUND, b"", "text/plain", (("Location", f"/#m{found[2]}.{found[3]}"),))
+    if (verb, path) in _CONTROLS:
+        return _CONTROLS[verb, path](slack, body)
+    if path in {known for _, known in _CONTROLS}:
+        return _json({"error": f"{verb} {path}: not allowed"}, HTTPStatus.METHOD_NOT_ALLOWED)
     return None
 
 
-def _title(slack: LocalSlack) -> str:
-    return "#" + next(iter(slack.channels.values()))
+def _show_page(slack: LocalSlack, _: bytes) -> Answer:
+    title = "#" + next(iter(slack.channels.values()))
+    faults = [str(fault) for fault in slack.channel.faults()]
+    return _html(render_channel_page(slack.messages(), title=title, live=True, faults=faults))
+
+
+def _show_channel(slack: LocalSlack, _: bytes) -> Answer:
+    faults = [str(fault) for fault in slack.channel.faults()]
+    return _html(render_log(slack.messages(), faults=faults, live=True))
+
+
+def _show_messages(slack: LocalSlack, _: bytes) -> Answer:
+    return _json({"messages": slack.messages()})
+
+
+def _delete_messages(slack: LocalSlack, _: bytes) -> Answer:
+    return _json({"deleted": slack.channel.clear()})
+
+
+def _show_faults(slack: LocalSlack, _: bytes) -> Answer:
+    return _json({"faults": [fault_json(fault) for fault in slack.channel.faults()]})
+
+
+def _add_fault(slack: LocalSlack, body: bytes) -> Answer:
+    try:
+        slack.add_fault(read_fault(_parse(body)))
+    except ValueError as error:
+        return _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+    return _show_faults(slack, body)
+
+
+def _delete_faults(slack: LocalSlack, _: bytes) -> Answer:
+    return _json({"deleted": slack.channel.clear_faults()})
+
+
+def _no_icon(_: LocalSlack, __: bytes) -> Answer:
+    return Answer(HTTPStatus.NO_CONTENT, b"", "image/x-icon")
+
+
+_CONTROLS: dict[tuple[str, str], Callable[[LocalSlack, bytes], Answer]] = {
+    ("GET", "/"): _show_page,
+    ("GET", "/channel"): _show_channel,
+    ("GET", "/favicon.ico"): _no_icon,
+    ("GET", "/api/messages"): _show_messages,
+    ("DELETE", "/api/messages"): _delete_messages,
+    ("GET", "/api/faults"): _show_faults,
+    ("POST", "/api/faults"): _add_fault,
+    ("DELETE", "/api/faults"): _delete_faults,
+}
 
 
 def _fault_answer(fault: Fault, *, webhook: bool) -> Answer:
@@ -358,8 +381,7 @@ def _webhook(slack: LocalSlack, content_type: str, body: bytes) -> Answer:
     try:
         draft = _draft(payload)
         _must_say_something(draft)
-        if len(draft.text or "") > MAX_TEXT:
-            raise Refused("msg_too_long")
+        _check_text(draft, MAX_TEXT)
         slack.channel.post(slack.channel_id, draft, via="webhook")
     except Refused as refused:
         return _plain(refused.error, HTTPStatus.BAD_REQUEST)
@@ -423,6 +445,11 @@ def _must_say_something(draft: Draft) -> None:
         raise Refused("no_text")
 
 
+def _check_text(draft: Draft, most: int) -> None:
+    if text_length(draft.text or "") > most:
+        raise Refused("msg_too_long")
+
+
 def _refuse(error: str, problems: list[str]) -> NoReturn:
     raise Refused(
         error, errors=problems, response_metadata={"messages": [f"[ERROR] {text}" for text in problems]}
@@ -445,9 +472,9 @@ class _Call:
     def answer(self) -> Answer:
         """Do it. Errors are answered with status 200 and ``ok: false``, as Slack does."""
         work = self._METHODS.get(self._method)
+        if work is None:
+            return _json({"ok": False, "error": "unknown_method", "req_method": self._method})
         try:
-            if work is None:
-                raise Refused("unknown_method", req_method=self._method)
             self._arguments = self._read_arguments()
             self._check_token()
             return _json({"ok": True, **work(self)})
@@ -517,8 +544,7 @@ class _Call:
 
     @staticmethod
     def _check_sizes(draft: Draft, max_text: int) -> None:
-        if len(draft.text or "") > max_text:
-            raise Refused("msg_too_long")
+        _check_text(draft, max_text)
         if json_size(draft.blocks or []) > MAX_BLOCKS_JSON:
             raise Refused("msg_blocks_too_long")
 
@@ -529,7 +555,7 @@ class _Call:
         shown += [(reply, []) for _, replies in threads for reply in replies if reply["reply_broadcast"]]
         found = sorted((pair for pair in shown if self._in_range(pair[0])), key=lambda pair: pair[0]["ts"])
         limit = self._limit(100, 999)
-        # With `oldest` alone Slack answers the messages closest to it, so that one can page forward; else the newest.
+        # With `oldest` alone Slack answers those closest to it, for paging forward; otherwise the newest.
         forward = "oldest" in self._arguments and "latest" not in self._arguments
         page = found[:limit] if forward else found[-limit:]
         return {
@@ -623,9 +649,9 @@ def _as_slack(message: Message, replies: list[Message], *, metadata: bool = True
         shown |= {"subtype": "bot_message", "username": message["username"]}
     else:
         shown["user"] = BOT_USER
-    for key in ("blocks", "attachments"):
-        if message[key]:  # type: ignore[literal-required] -- both are keys of Message
-            shown[key] = message[key]  # type: ignore[literal-required] -- both are keys of Message
+    for key, value in (("blocks", message["blocks"]), ("attachments", message["attachments"])):
+        if value:
+            shown[key] = value
     if metadata and message["metadata"]:
         shown["metadata"] = message["metadata"]
     if message["edited_at"]:
@@ -664,6 +690,10 @@ def _micros(ts: str) -> int:
 
 def _flag(value: object) -> bool:
     return value is True or str(value).lower() in {"1", "true"}
+
+
+def _html(text: str) -> Answer:
+    return Answer(HTTPStatus.OK, text.encode("utf-8", "replace"), "text/html; charset=utf-8")
 
 
 def _plain(text: str, status: int, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
