@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import Any
 
@@ -10,11 +9,12 @@ from aws_lambda_powertools import Logger
 
 from tocsin.core.event_shapes import UnknownEventError
 from tocsin.detecting import Detected
-from tocsin.wiring import DryRun, configuration, is_dry_run, wire_detector
+from tocsin.wiring import DryRun, configuration, environment, is_dry_run, wire_detector
 
 logger = Logger(service="tocsin-detect")
-config = configuration()  # refuses to start with configuration that `tocsin check` refuses, in the same words
-detector = wire_detector(os.environ, config)
+environ = environment()
+config = configuration(environ)  # refuses to start with configuration that `tocsin check` refuses, in the same words
+detector = wire_detector(environ, config)
 
 
 class DetectionFailedError(Exception):
@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         UnknownEventError: The event is of no known shape; Lambda's failure destination keeps it.
     """
     now = time.time_ns() // 1_000_000
-    if is_dry_run(os.environ):
+    if is_dry_run(environ):
         return dry_run(event, now)
     try:
         done = detector.detect(event, now)
@@ -55,5 +55,5 @@ def report(done: Detected) -> None:
 def dry_run(event: dict[str, Any], now: int) -> dict[str, Any]:
     """Say what would be done with this event by a Tocsin that knows of no incident yet."""
     dry = DryRun()
-    done = wire_detector(os.environ, config, dry).detect(event, now)
+    done = wire_detector(environ, config, dry).detect(event, now)
     return {"dry_run": True, **done.summary(), "notifications": dry.notifications, "would_park": dry.parked}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import cache
 from typing import Any
@@ -11,16 +10,17 @@ from aws_lambda_powertools import Logger
 
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler
-from tocsin.wiring import DryRun, configuration, is_dry_run, wire_settler
+from tocsin.wiring import DryRun, configuration, environment, is_dry_run, wire_settler
 
 logger = Logger(service="tocsin-reconcile")
-config = configuration()
+environ = environment()
+config = configuration(environ)
 
 
 @cache
 def settler() -> Settler:
     """The settler of this process: kept, so that a warm invocation reuses its connections."""
-    return wire_settler(os.environ, config)
+    return wire_settler(environ, config)
 
 
 class ReconciliationFailedError(Exception):
@@ -34,8 +34,8 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
         ReconciliationFailedError: One or more could not be settled; the others were.
     """
     now = time.time_ns() // 1_000_000
-    if is_dry_run(os.environ):
-        return {"dry_run": True, **reconcile(wire_settler(os.environ, config, DryRun()), now).summary()}
+    if is_dry_run(environ):
+        return {"dry_run": True, **reconcile(wire_settler(environ, config, DryRun()), now).summary()}
     done = reconcile(settler(), now)
     if done.services:
         logger.info("reconciled", extra=done.summary())

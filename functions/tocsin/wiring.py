@@ -5,7 +5,8 @@ Clients are made on first need: a ``detect`` that finds nothing never imports bo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, MutableMapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,28 +43,31 @@ class DryRun:
         self.parked.append({"record": record, "error": error})
 
 
-def is_dry_run(environ: Mapping[str, str]) -> bool:
-    """Whether to say what would be done, and touch nothing.
+def environment() -> MutableMapping[str, str]:
+    """This process's environment, with its place in a running ``tocsin local`` where it has one.
 
-    So it is when ``TOCSIN_DRY_RUN`` says so, and under ``sam local invoke`` (which sets ``AWS_SAM_LOCAL``)
-    unless an endpoint is given: a local try must never reach an AWS account by accident.
+    Under ``sam local invoke`` (which sets ``AWS_SAM_LOCAL``) the function joins the cloud of a ``tocsin
+    local`` on the same machine, or else becomes a dry run: a local try never reaches an AWS account.
     """
-    asked = environ.get("TOCSIN_DRY_RUN", "").lower()
-    if asked:
-        return asked in ("1", "true", "yes", "on")
-    return environ.get("AWS_SAM_LOCAL") == "true" and not environ.get("AWS_ENDPOINT_URL")
+    if os.environ.get("AWS_SAM_LOCAL") == "true":
+        from tocsin.adapters.sam_local import join_local_cloud  # noqa: PLC0415 - never on AWS
+
+        join_local_cloud(os.environ)
+    return os.environ
 
 
-@cache
-def configuration(root: Path = DEPLOYMENT_ROOT) -> Configuration:
-    """The configuration this process runs with, read once.
+def is_dry_run(environ: Mapping[str, str]) -> bool:
+    """Whether to say what would be done, and touch nothing: ``TOCSIN_DRY_RUN`` says so."""
+    return environ.get("TOCSIN_DRY_RUN", "").lower() in ("1", "true", "yes", "on")
+
+
+def configuration(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Configuration:
+    """The configuration that ships with the code, with the deployment's values laid over it.
 
     Raises:
         ConfigurationError: It must not run; the words are those of ``tocsin check``.
     """
-    import os  # noqa: PLC0415 - the one place that reads the environment's overrides
-
-    return load_configuration(root, os.environ)
+    return load_configuration(root, environ)
 
 
 def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None) -> Detector:
