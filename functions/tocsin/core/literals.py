@@ -1,8 +1,9 @@
 """What must occur in a text for an expression to match it: the literals that one fast search looks for.
 
 From each expression a *cover* is derived: a set of literals one of which is in every text that the expression
-matches. Literals are words of letters, digits, ``_``, ``.`` and ``-``: nothing that JSON escapes, no white space (which
-the canonical text changes) and nothing outside ASCII, so that they stand in the raw bytes of an envelope unchanged.
+matches. A literal is a phrase of words; between its words the search allows whatever is not a word, so that it finds
+them in the raw bytes of an envelope too, where JSON escapes quotes, slashes, tabs and no-break spaces. No literal spans
+a line break: what the canonical text joins with one may stand apart in the JSON it came from.
 """
 
 from __future__ import annotations
@@ -15,35 +16,56 @@ from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
 SHORTEST = 4
-"""Characters; shorter literals are everywhere and tell nothing."""
+"""Letters and digits that a literal must have; shorter ones are everywhere and tell nothing."""
 MOST_STRINGS = 48
 """Alternatives that are spelled out for one expression before the derivation looks elsewhere."""
+LONGEST_PHRASE = 6
+"""Words of a literal; more tell no more."""
 
 COMMON = frozenset(
     "error errors failed failure exception status type message runtime connection connect database user users host port "
     "access resource operation called when calling request requests server service function module name file line info "
-    "warning debug time timeout secret with from such that this have been does exist exists table bucket role queue "
-    "invalid value task lambda init phase start record perform trying query version memory".split()
+    "warning debug time timeout secret with from such that this have been does exist exists table bucket role queue the "
+    "invalid value task lambda init phase start record perform trying query version memory report found could should not "
+    "class handler login current running processing connections already another cannot different process get set for of "
+    "after to in is on was and or be no id code unknown unable named".split()
 )
 """Words that ordinary logs are full of: an expression is not known by them where anything else will do."""
 
+BETWEEN_WORDS = r"(?:[^0-9A-Za-z_]|\\+[bfnrt]|\\+u[0-9a-fA-F]{4})+"
+"""What may stand between two words in raw JSON: anything that is not part of a word, and escapes."""
+_WORD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+
 
 class Literal(NamedTuple):
-    """A word that must occur.
+    """A phrase that must occur.
 
     Attributes:
-        text: The word.
+        words: Its words: letters, digits, ``_``, and ``.`` or ``-`` within. The first and the last may be parts of
+            longer words.
         any_case: Whether it may occur in any mix of cases.
     """
 
-    text: str
+    words: tuple[str, ...]
     any_case: bool = False
 
     @property
+    def text(self) -> str:
+        """The words, as people read them."""
+        return " ".join(self.words)
+
+    @property
     def expression(self) -> str:
-        """The RE2 expression that finds it."""
-        escaped = re.escape(self.text)
-        return f"(?i:{escaped})" if self.any_case else escaped
+        """The RE2 expression that finds it in text and in JSON, however often that was encoded."""
+        joined = BETWEEN_WORDS.join(map(re.escape, self.words))
+        return f"(?i:{joined})" if self.any_case else joined
+
+
+class _String(NamedTuple):
+    """A text that stands exactly here."""
+
+    text: str
+    any_case: bool = False
 
 
 class NoLiteralError(ValueError):
@@ -77,9 +99,9 @@ def required_literals(expression: str) -> tuple[Literal, ...]:
     return tuple(sorted(covers.best))
 
 
-Strings = frozenset[Literal]
+Strings = frozenset[_String]
 """Texts, one of which stands exactly here."""
-_EMPTY: Strings = frozenset({Literal("")})
+_EMPTY: Strings = frozenset({_String("")})
 
 
 class _Covers:
@@ -92,12 +114,9 @@ class _Covers:
 
     def offer(self, strings: Strings | None) -> None:
         """Consider a set of texts, one of which is in every match, as the cover."""
-        if not strings:
-            return
-        words = frozenset(word for word in map(_word, strings) if word is not None)
-        if len(words) == 0 or any(_word(string) is None for string in strings):
-            return
-        self.consider(_without_contained(words))
+        phrases = {_phrase(string) for string in strings or ()}
+        if phrases and None not in phrases:
+            self.consider(_without_contained(frozenset(phrase for phrase in phrases if phrase is not None)))
 
     def consider(self, words: frozenset[Literal]) -> None:
         cost = _cost(words)
@@ -116,10 +135,8 @@ class _Covers:
                 run = _EMPTY if exact is None else exact
                 continue
             run = frozenset(
-                Literal(left.text + right.text, left.any_case or right.any_case) for left in run for right in exact
+                _String(left.text + right.text, left.any_case or right.any_case) for left in run for right in exact
             )
-            if any("\n" in text.text for text in run) and len(run) > 1:
-                pass
         if whole is not None:
             return run
         self.offer(run)
@@ -127,7 +144,7 @@ class _Covers:
 
     def node(self, op: Any, argument: Any) -> Strings | None:  # noqa: ANN401, PLR0911 -- the parser's own types; one case a kind of node
         if op is sre.LITERAL:
-            return frozenset({Literal(chr(argument), self.any_case)})
+            return frozenset({_String(chr(argument), self.any_case)})
         if op is sre.AT:
             return _EMPTY
         if op is sre.IN:
@@ -161,11 +178,11 @@ class _Covers:
     def characters(self, argument: Sequence[tuple[Any, Any]]) -> Strings | None:
         if len(argument) > 4 or not all(op is sre.LITERAL for op, _ in argument):  # noqa: PLR2004 -- a small class
             return None
-        return frozenset(Literal(chr(code), self.any_case) for _, code in argument)
+        return frozenset(_String(chr(code), self.any_case) for _, code in argument)
 
     def branch(self, branches: Sequence[Sequence[tuple[Any, Any]]]) -> Strings | None:
         """Each branch needs a cover of its own, or an exact text; together they cover the whole."""
-        exacts: set[Literal] | None = set()
+        exacts: set[_String] | None = set()
         union: set[Literal] | None = set()
         for inner in branches:
             aside = _Covers(any_case=self.any_case)
@@ -186,36 +203,42 @@ class _Covers:
         return frozenset(exacts)
 
 
-_WORD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+def _phrase(string: _String) -> Literal | None:
+    """The most telling phrase in a text, within one line."""
+    phrases = []
+    for line in re.split(r"[\n\r]", string.text):
+        words = _WORD.findall(line)
+        phrases += [
+            Literal(tuple(words[start : start + LONGEST_PHRASE]), string.any_case)
+            for start in range(max(1, len(words) - LONGEST_PHRASE + 1))
+        ]
+    return min((phrase for phrase in phrases if _long_enough(phrase)), key=_phrase_cost, default=None)
 
 
-def _word(string: Literal) -> Literal | None:
-    """The most telling word in a text."""
-    words = [Literal(word, string.any_case) for word in _WORD.findall(string.text) if len(word) >= SHORTEST]
-    return min(words, key=lambda word: _word_cost(word), default=None)
+def _long_enough(phrase: Literal) -> bool:
+    return sum(map(len, phrase.words)) >= SHORTEST
 
 
-def _word_cost(word: Literal) -> float:
-    common = word.text.lower() in COMMON
-    return (40.0 if common else 12.0 if word.text.isdigit() else 4.0) / min(len(word.text), 16)
+@lru_cache(maxsize=4096)
+def _phrase_cost(phrase: Literal) -> float:
+    weight = sum(min(len(word), 16) * (0.05 if word.lower() in COMMON else 1.0) for word in phrase.words)
+    return 10.0 / weight
 
 
-def _cost(words: frozenset[Literal]) -> float:
-    return sum(_word_cost(word) for word in words) + 0.05 * len(words)
+def _cost(phrases: frozenset[Literal]) -> float:
+    # What the least telling phrase costs in false suspicions is what the cover costs.
+    return max(map(_phrase_cost, phrases)) + 0.02 * len(phrases)
 
 
-def _without_contained(words: frozenset[Literal]) -> frozenset[Literal]:
-    """Drop a word that another word of the cover is part of: finding the part finds it too."""
+def _without_contained(phrases: frozenset[Literal]) -> frozenset[Literal]:
+    """Drop a phrase that another single word of the cover is part of: finding the word finds it too."""
+    if len(phrases) == 1:
+        return phrases
+    plain = [phrase for phrase in phrases if len(phrase.words) == 1 and not phrase.any_case]
     return frozenset(
-        word
-        for word in words
+        phrase
+        for phrase in phrases
         if not any(
-            other != word
-            and (
-                (other.any_case and other.text.lower() in word.text.lower() and other.text.lower() != word.text.lower())
-                or (other.any_case and not word.any_case and other.text.lower() == word.text.lower())
-                or (not other.any_case and not word.any_case and other.text in word.text)
-            )
-            for other in words
+            other.words[0] in word for other in plain if other != phrase for word in phrase.words if not phrase.any_case
         )
     )

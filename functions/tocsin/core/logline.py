@@ -101,7 +101,8 @@ def read_line(message: str) -> LogLine:
 
 _PLAIN = Part(0, None, is_json=False)
 _COLOUR = re2.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_DECODER = json.JSONDecoder(strict=False)
+_DECODER = json.JSONDecoder(strict=False, parse_float=str, parse_constant=str)
+"""Numbers stay as they were written: what is searched for in the raw bytes must be in the text, and the reverse."""
 
 
 def _with_json(text: str) -> LogLine:
@@ -111,10 +112,15 @@ def _with_json(text: str) -> LogLine:
 
     def add(piece: str, level: Level | None, *, is_json: bool) -> None:
         nonlocal length
-        if piece:
-            parts.append(Part(length, level, is_json))
-            rendered.append(piece)
-            length += len(piece)
+        if not piece:
+            return
+        if rendered:
+            # Never on one line with what was before it: a phrase is not put together from two places.
+            rendered.append("\n")
+            length += 1
+        parts.append(Part(length, level, is_json))
+        rendered.append(piece)
+        length += len(piece)
 
     while (brace := text.find("{", position)) >= 0:
         found = _object_at(text, brace)
@@ -157,10 +163,12 @@ REQUEST_KEYS = frozenset({
 })  # fmt: skip
 """Keys whose values are what somebody asked for or may read, and never what happened; compared in lower case."""
 
+FAILED = ("timeout", "error", "failure")
+"""What ``record.status`` of a ``platform.*`` event says when something went wrong."""
+
 TRANSLATED = (
     r"""status[\\"\s:]{1,40}(?:timeout|error|failure)""",
-    r"errorType",
-    r"stack_?[tT]race",
+    r"(?i:error_?type|error_?message|exception_?name|exception_?type|stack_?trace)",
 )
 """RE2 expressions, one of which is found in every JSON event whose rendering has words that the event had not."""
 
@@ -169,8 +177,10 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     """The lines of the text for one JSON object."""
     record, kind = value.get("record"), value.get("type")
     if isinstance(kind, str) and kind.startswith("platform.") and isinstance(record, dict):
-        yield _platform(kind, record)
-        return
+        if record.get("errorType") or record.get("status") in FAILED:
+            yield _platform(kind, record)
+            return
+        # Nothing failed: there is nothing to say in other words.
     used: set[str] = set()
 
     def take(keys: tuple[str, ...]) -> Any:  # noqa: ANN401 -- a JSON value is of any type
@@ -191,7 +201,7 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
         yield f"{head}{kind}: {said}" if isinstance(kind, str) else f"{head}{said}"
     if isinstance(stack, list):
         frames = [frame for frame in stack if isinstance(frame, str)]
-        if frames and frames[0].lstrip().startswith("File "):
+        if frames and frames[0].lstrip().startswith("File ") and used & set(STACK_KEYS[:3]):
             yield "Traceback (most recent call last):"
         for frame in frames:
             yield from frame.rstrip().split("\n")
@@ -200,10 +210,10 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     for key, other in value.items():
         if key in used or key in LEVEL_KEYS or key.lower() in REQUEST_KEYS or other in (None, "", [], {}):
             continue
-        lines = list(_value_lines(other, depth))
-        if lines:
-            yield f"{key}: {lines[0]}"
-            yield from lines[1:]
+        lines = _value_lines(other, depth)
+        if not isinstance(other, dict | list) and not str(other).lstrip().startswith("{"):
+            yield f"{key}: {next(lines, '')}"
+        yield from lines
 
 
 def _value_lines(value: object, depth: int) -> Iterator[str]:
@@ -219,8 +229,9 @@ def _value_lines(value: object, depth: int) -> Iterator[str]:
         if brace >= 0 and depth < DEEPEST and (found := _object_at(text, brace)):
             inner, end = found
             before, after = text[:brace], text[end:]
-            lines = list(_lines(inner, depth + 1))
-            yield from (before + "\n".join(lines) + after).split("\n")
+            yield from before.split("\n") if before else ()
+            yield from _lines(inner, depth + 1)
+            yield from after.split("\n") if after else ()
         else:
             yield from text.split("\n")
     elif isinstance(value, dict):

@@ -100,6 +100,7 @@ class Signature:
             one incident they are shown under it and never announced.
         owner: Who looks after it, or empty.
         alarm: For ``source = "alarm"``, which alarms.
+        catch_all: It speaks only where no other signature does: for what nobody has described yet.
     """
 
     id: str
@@ -124,6 +125,7 @@ class Signature:
     inhibits: tuple[str, ...] = ()
     owner: str = ""
     alarm: AlarmRule = AlarmRule()
+    catch_all: bool = False
 
 
 T = TypeVar("T", bound=StrEnum)
@@ -131,8 +133,12 @@ ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 REQUIRED = ("title", "severity", "summary", "first_action", "runbook", "matches", "ignores")
 OPTIONAL = (
     "status", "source", "any", "not", "group_by", "min_level", "scope", "threshold", "resolve_after", "inhibits",
-    "owner", "alarm",
+    "owner", "alarm", "catch_all",
 )  # fmt: skip
+ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "function", "resource")
+"""What a signature with ``source = "alarm"`` can name and group by."""
+TRACEBACK_FIELDS = ("exception", "frame")
+"""What a catch-all is given from the traceback of a line: the exception's type and the innermost own frame."""
 LONGEST_EXPRESSION = 1_000
 """Characters; RE2 is linear in the text, and this bounds the factor."""
 
@@ -203,8 +209,11 @@ class _Reader:
             self.wrong("any", 'a signature with source = "alarm" has no expressions; use alarm')
         group_by = self.strings("group_by")
         groups = {group for expression in any_ for group in _groups(expression)}
+        catch_all = self.flag("catch_all")
         if source is Source.ALARM:
-            groups = {"alarm", "metric", "namespace", "queue", "function", "resource"}
+            groups = set(ALARM_FIELDS)
+        elif catch_all:
+            groups |= set(TRACEBACK_FIELDS)
         for field in group_by:
             if field not in groups:
                 self.wrong("group_by", f"no expression captures {field!r}; captured are {sorted(groups)}")
@@ -220,7 +229,7 @@ class _Reader:
             min_level=self.choice("min_level", Level, Level.WARNING),
             services=_tuple(scope.get("services")), log_groups=_tuple(scope.get("log_groups")),
             threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
-            inhibits=self.strings("inhibits"), owner=self.text("owner", 120),
+            inhibits=self.strings("inhibits"), owner=self.text("owner", 120), catch_all=catch_all,
         )  # fmt: skip
         if signature.runbook and not re.fullmatch(r"[\w.-]+\.md", signature.runbook):
             self.wrong("runbook", f"must be the name of a Markdown file in runbooks/, is {signature.runbook!r}")
@@ -244,6 +253,13 @@ class _Reader:
         except ValueError:
             self.wrong(key, f"must be one of {', '.join(kind)}, is {value!r}")
             return default
+
+    def flag(self, key: str) -> bool:
+        value = self.table.get(key, False)  # type: ignore[union-attr]
+        if not isinstance(value, bool):
+            self.wrong(key, f"must be true or false, is {value!r}")
+            return False
+        return value
 
     def strings(self, key: str) -> tuple[str, ...]:
         value = self.table.get(key, [])  # type: ignore[union-attr]

@@ -1,0 +1,273 @@
+"""Which signatures recognise a log line or an alarm, and why the others do not.
+
+One search of one RE2 alternation over the raw bytes of a whole envelope says that nothing in it can match; that is
+the everyday case and costs less than parsing its JSON. Only then are events looked at one by one: first for the
+literals of each signature, then with the expressions of those whose literals are there. Every expression is RE2: the
+time is linear in the text, whatever a signature says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import re2
+
+from tocsin.core.literals import Literal, required_literals
+from tocsin.core.logline import TRANSLATED, LogLine, read_line
+from tocsin.core.model import AlarmChange, Match
+from tocsin.core.quoting import quoted_as
+from tocsin.core.signatures import Signature, Source, quiet_options
+from tocsin.core.tracebacks import read_traceback
+
+MOST_TRIES = 40
+"""Places in one line where one expression is tried: those before were below the level or quoted the error."""
+LONGEST_FIELD = 400
+"""Characters that a captured field may have; a fingerprint is made of words, not of pages."""
+
+ESCAPED_WORD = r"\\u00(?:2[DdEe]|3[0-9]|[4-7])|\\u(?:001[bB]|017[fF]|212[aA])"
+"""An escape in JSON that may stand for a character of a literal (or for a colour code within one, or for the two
+letters outside ASCII that fold to ``s`` and ``k``): the literal may be there without being seen."""
+
+
+class Verdict(NamedTuple):
+    """What became of one signature that looked at a line.
+
+    Attributes:
+        signature: Its id.
+        outcome: ``matched``, or why it did not: ``no expression found``, ``forbidden by not``, ``out of scope``,
+            ``below its level``, ``quoted``, ``explained by`` another signature.
+        detail: The expression, the level, the shape of the quotation, or the explaining signature.
+        match: What was found, where something was.
+    """
+
+    signature: str
+    outcome: str
+    detail: str = ""
+    match: Match | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that ``tocsin explain`` shows.
+
+    Attributes:
+        line: The line as matching sees it.
+        literals: The literals that were found in it.
+        verdicts: One per signature that looked closer, those that matched first.
+    """
+
+    line: LogLine
+    literals: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+class Matcher:
+    """Recognises known failures.
+
+    Args:
+        signatures: By id, in the order that matches are answered in. Expressions are compiled when first needed.
+    """
+
+    def __init__(self, signatures: Mapping[str, Signature]) -> None:
+        self._signatures = dict(signatures)
+        self._alarms = [entry for entry in signatures.values() if entry.source is Source.ALARM]
+        by_literal: dict[Literal, list[str]] = {}
+        for signature in signatures.values():
+            if signature.source is Source.LOG:
+                for expression in signature.any:
+                    for literal in required_literals(expression):
+                        ids = by_literal.setdefault(literal, [])
+                        if signature.id not in ids:
+                            ids.append(signature.id)
+        self._by_literal = by_literal
+        self._literals = list(by_literal)
+        self._order = {name: place for place, name in enumerate(signatures)}
+        self._raw: re2._Regexp | None = None
+        self._gate: re2.Set | None = None
+        self._compiled: dict[str, tuple[tuple[re2._Regexp, ...], tuple[re2._Regexp, ...]]] = {}
+
+    # --- the envelope ---
+
+    def might_match(self, raw: bytes) -> bool:
+        """Whether any event of an envelope can match: False is certain, True is a suspicion.
+
+        Args:
+            raw: The inflated JSON of the envelope, as delivered.
+        """
+        if self._raw is None:
+            terms = [literal.expression for literal in self._literals]
+            if not terms:
+                return False
+            self._raw = re2.compile("|".join((*terms, *TRANSLATED, ESCAPED_WORD)), _options())
+        return self._raw._regexp.Match(_UNANCHORED, raw, 0, len(raw))[0] != _NOWHERE  # noqa: SLF001 -- without the wrapper's text decoding: the bytes are searched as they are
+
+    # --- one event ---
+
+    def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
+        """Recognise a log line.
+
+        Args:
+            message: The event's message as delivered.
+            log_group: Its log group, for signatures with a scope.
+            service: Its service, likewise.
+
+        Returns:
+            The most specific matches, in the order of the signatures; empty for a line that is none of them.
+        """
+        encoded = message.encode("utf-8", "replace")
+        hits = self._hits(encoded)
+        if not hits:
+            return []
+        line = read_line(message)
+        candidates = self._candidates(line.text, encoded, hits)
+        if not candidates:
+            return []
+        found = [
+            verdict.match
+            for name in candidates
+            if (verdict := self._try(self._signatures[name], line, log_group, service)).match is not None
+            and verdict.outcome == "matched"
+        ]
+        return [match for match in found if match and not self._explained(match.signature, found)]
+
+    def match_alarm(self, change: AlarmChange) -> list[Match]:
+        """Recognise an alarm by its metric and its name, whatever state it changed to.
+
+        Returns:
+            The most specific matches; the fields are those of ``alarm, metric, namespace, queue, function,
+            resource`` that the alarm has.
+        """
+        fields = _alarm_fields(change)
+        names = (change.name, *change.dimensions.values())
+        found = [
+            Match(entry.id, fields)
+            for entry in self._alarms
+            if _fits((change.namespace,), entry.alarm.namespace)
+            and _fits((change.metric,), entry.alarm.metric)
+            and _fits(names, entry.alarm.name)
+        ]
+        return [match for match in found if not self._explained(match.signature, found)]
+
+    def explain(self, message: str, *, log_group: str = "", service: str = "") -> Explanation:
+        """Say what became of each signature that looked at a line; ``match`` in slow motion."""
+        encoded = message.encode("utf-8", "replace")
+        line = read_line(message)
+        hits = self._hits(encoded)
+        candidates = self._candidates(line.text, encoded, hits) if hits else []
+        verdicts = [self._try(self._signatures[name], line, log_group, service) for name in candidates]
+        found = [verdict.match for verdict in verdicts if verdict.outcome == "matched"]
+        final = []
+        for verdict in verdicts:
+            by = self._explained(verdict.signature, found) if verdict.outcome == "matched" else ""
+            final.append(verdict._replace(outcome="explained by", detail=by) if by else verdict)
+        present = self._hits(line.text.encode("utf-8", "replace"))
+        literals = tuple(self._literals[hit].text for hit in present if hit < len(self._literals))
+        return Explanation(line, literals, tuple(sorted(final, key=lambda verdict: verdict.outcome != "matched")))
+
+    # --- the steps ---
+
+    def _hits(self, encoded: bytes) -> list[int]:
+        """The places in ``_literals`` of those that occur; places beyond it stand for translated events."""
+        if self._gate is None:
+            gate = re2.Set.SearchSet(_options())
+            for literal in self._literals:
+                gate.Add(literal.expression)
+            for expression in (*TRANSLATED, ESCAPED_WORD):
+                gate.Add(expression)
+            gate.Compile()
+            self._gate = gate
+        return self._gate.Match(encoded) or []
+
+    def _candidates(self, text: str, encoded: bytes, hits: list[int]) -> list[str]:
+        """The signatures of which a literal occurs in the canonical text, in order."""
+        canonical = text.encode("utf-8", "replace")
+        if canonical != encoded:
+            hits = self._hits(canonical)
+        names = {name for hit in hits if hit < len(self._literals) for name in self._by_literal[self._literals[hit]]}
+        return sorted(names, key=self._order.__getitem__)
+
+    def _try(self, signature: Signature, line: LogLine, log_group: str, service: str) -> Verdict:
+        if (signature.services and service and not _fits((service,), signature.services)) or (
+            signature.log_groups and log_group and not _fits((log_group,), signature.log_groups)
+        ):
+            return Verdict(signature.id, "out of scope")
+        wanted, forbidden = self._expressions(signature)
+        refused = Verdict(signature.id, "no expression found")
+        for expression in wanted:
+            for tries, found in enumerate(expression.finditer(line.text)):
+                start, end = found.span()
+                fields = _fields(found.groupdict())
+                if signature.catch_all:
+                    fields |= read_traceback(line.text, start)
+                match = Match(signature.id, fields, start, end)
+                reason = self._refusal(signature, line, match, forbidden)
+                if reason is None:
+                    return Verdict(signature.id, "matched", expression.pattern, match)
+                refused = reason
+                if tries >= MOST_TRIES or reason.outcome == "forbidden by not":
+                    break
+        return refused
+
+    @staticmethod
+    def _refusal(
+        signature: Signature, line: LogLine, match: Match, forbidden: Iterable[re2._Regexp]
+    ) -> Verdict | None:
+        for expression in forbidden:
+            if expression.search(line.text):
+                return Verdict(signature.id, "forbidden by not", expression.pattern, match)
+        level = line.level_at(match.start)
+        if level is not None and level.rank < signature.min_level.rank:
+            return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
+        shape = quoted_as(line.text, match.start, match.end)
+        return Verdict(signature.id, "quoted", shape, match) if shape else None
+
+    def _expressions(self, signature: Signature) -> tuple[tuple[re2._Regexp, ...], tuple[re2._Regexp, ...]]:
+        compiled = self._compiled.get(signature.id)
+        if compiled is None:
+            compiled = (
+                tuple(re2.compile(expression, _options()) for expression in signature.any),
+                tuple(re2.compile(expression, _options()) for expression in signature.none),
+            )
+            self._compiled[signature.id] = compiled
+        return compiled
+
+    def _explained(self, name: str, found: Iterable[Match | None]) -> str:
+        """The matching signature that explains another one away, or the empty string."""
+        others = [match.signature for match in found if match is not None and match.signature != name]
+        if self._signatures[name].catch_all:
+            return next((other for other in others if not self._signatures[other].catch_all), "")
+        return next((other for other in others if name in self._signatures[other].inhibits), "")
+
+
+_UNANCHORED = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001 -- the module has no public name for it
+_NOWHERE = (-1, -1)
+
+
+def _options() -> re2.Options:
+    options = quiet_options()
+    options.max_mem = 32 << 20
+    return options
+
+
+def _fields(groups: Mapping[str, str | None]) -> dict[str, str]:
+    """The captures, without empty ones, on one line and bounded."""
+    bounded = {name: " ".join(captured[: 2 * LONGEST_FIELD].split()) for name, captured in groups.items() if captured}
+    return {name: value[:LONGEST_FIELD] for name, value in bounded.items() if value}
+
+
+def _fits(values: Iterable[str], globs: tuple[str, ...]) -> bool:
+    """Whether one of the values fits one of the globs, in any case; no globs fit everything."""
+    return not globs or any(fnmatchcase(value.lower(), glob.lower()) for value in values for glob in globs)
+
+
+def _alarm_fields(change: AlarmChange) -> dict[str, str]:
+    queue, function = change.dimensions.get("QueueName", ""), change.dimensions.get("FunctionName", "")
+    resource = queue or function or next(iter(change.dimensions.values()), "")
+    fields = {
+        "alarm": change.name, "metric": change.metric, "namespace": change.namespace,
+        "queue": queue, "function": function, "resource": resource,
+    }  # fmt: skip
+    return {name: value for name, value in fields.items() if value}

@@ -1,0 +1,54 @@
+"""What tells one unexpected exception from another: its type and the innermost frame of one's own code."""
+
+from __future__ import annotations
+
+import re2
+
+LONGEST = 20_000
+"""Characters of a traceback that are read; beyond that the outer frames are not needed."""
+
+_FRAME = re2.compile(r'(?m)^\s*File "(?P<path>[^"\n]+)",? [Ll]ine \d+(?:, in (?P<function>[\w<>.]+))?')
+_TYPE = re2.compile(r"(?m)^(?:\[ERROR\]\s+)?(?P<type>[A-Za-z_][\w.]*)(?::\s|$)")
+_HEAD = re2.compile(r"(?m)^Traceback \(most recent call last\):")
+_FOREIGN = re2.compile(
+    r"site-packages/|dist-packages/|/opt/python/|/usr/(?:local/)?lib|/var/(?:lang|runtime)/|/lib/python\d|^<|/var/task/(?:"
+    r"_?(?:aiobotocore|aiohttp|anthropic|anyio|asgiref|asyncpg|attr|aws_lambda_powertools|aws_xray_sdk|boto3|botocore|celery|certifi|"
+    r"click|concurrent|cryptography|dateutil|django|fastapi|flask|google|grpc|h11|httpcore|httpx|idna|jinja2|jmespath|jose|"
+    r"jsonschema|jwt|lxml|mangum|numpy|openai|pandas|PIL|psycopg|psycopg2|pydantic|pydantic_core|pydantic_settings|pymysql|"
+    r"pypdf|redis|requests|s3transfer|sentry_sdk|six|sqlalchemy|starlette|stripe|tenacity|urllib3|werkzeug|wrapt|yaml))(?:/|\.py)"
+)
+"""Frames of the runtime, of the standard library and of packages, also where they lie beside the function's own code."""
+
+
+def read_traceback(text: str, start: int = 0) -> dict[str, str]:
+    """Read the exception's type and the innermost own frame.
+
+    Args:
+        text: The canonical text of a log line.
+        start: Where the error begins in it.
+
+    Returns:
+        ``exception`` and ``frame`` (``orders/pricing.py:total``, without a line number, so that it stays the same over
+        deployments), each where it is there to be read.
+    """
+    line_start = text.rfind("\n", 0, start) + 1
+    head = _HEAD.search(text, line_start)
+    if head is None:
+        return {}
+    body = text[head.start() : head.start() + LONGEST]
+    frames = [(found.group("path"), found.group("function") or "<module>") for found in _FRAME.finditer(body)]
+    own = [frame for frame in frames if not _FOREIGN.search(frame[0])] or frames
+    fields: dict[str, str] = {}
+    if own:
+        path, function = own[-1]
+        path = path.removeprefix("/var/task/").removeprefix("./")
+        fields["frame"] = f"{path}:{function}"
+    first = text[line_start : head.start()]
+    kind = _TYPE.search(first) if first.startswith("[ERROR]") else None
+    if kind is None:
+        # The last line that is not indented, after the frames, names the exception.
+        after = [found for found in _TYPE.finditer(body) if found.group("type") not in {"Traceback", "During", "The"}]
+        kind = after[-1] if after else None
+    if kind is not None:
+        fields["exception"] = kind.group("type")
+    return fields
