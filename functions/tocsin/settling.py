@@ -87,7 +87,7 @@ class Settler:
         while races < RACES:
             stored = self.ledger.load(service)
             done.incident = stored.incident
-            if not needed(stored.incident):
+            if not needed(stored.incident) and not _overdue(stored.incident, now):
                 break
             try:
                 stored = self._publish(stored, now, GRACE, done)
@@ -159,3 +159,8 @@ class Settler:
     def notification(self, incident: Incident, entry: Pending) -> dict[str, Any]:
         """The contract's JSON for one entry of an incident's outbox."""
         return build_notification(incident, entry, self.policy.signatures, runbooks_url=self.runbooks_url)
+
+
+def _overdue(incident: Incident | None, now: Millis) -> bool:
+    """Whether a notification has waited so long that its writer must have died."""
+    return incident is not None and any(now - entry.at >= GRACE for entry in incident.outbox)
