@@ -145,12 +145,13 @@ class EmbeddedCloud:
     Args:
         root: The repository: where ``template.yaml`` and ``functions/`` are.
         functions: Other code to deploy instead of ``functions/``.
+        log: Where its output goes; by default ``.tocsin/cloud.log`` in the repository.
     """
 
-    def __init__(self, root: Path, *, functions: Path | None = None) -> None:
+    def __init__(self, root: Path, *, functions: Path | None = None, log: Path | None = None) -> None:
         self._root = root
         self._functions = functions or root / "functions"
-        self._log = root / ".tocsin" / "cloud.log"
+        self._log = log or root / ".tocsin" / "cloud.log"
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = ""

@@ -1,0 +1,462 @@
+"""What template.yaml promises: read as text and as data, and deployed onto the embedded cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.requirements import Requirement
+from samtranslator.yaml_helper import yaml_parse
+
+from cli.cloud import CloudError, Deployment, EmbeddedCloud, Watched, packaged
+from tocsin.core.durations import parse_duration
+
+ROOT = Path(__file__).resolve().parents[2]
+TEXT = (ROOT / "template.yaml").read_text()
+TEMPLATE = yaml_parse(TEXT)
+PARAMETERS = TEMPLATE["Parameters"]
+DURATIONS = ("GroupWait", "GroupInterval", "RepeatInterval", "ResolveAfter")
+
+
+def unrolled():
+    """All resources by logical id; those inside a loop under the id as it is written there."""
+    for name, definition in TEMPLATE["Resources"].items():
+        if name.startswith("Fn::ForEach::"):
+            yield from definition[2].items()
+        else:
+            yield name, definition
+
+
+RESOURCES = dict(unrolled())
+
+
+def of_type(kind):
+    return {name: each for name, each in RESOURCES.items() if each["Type"] == kind}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+ROLES = of_type("AWS::IAM::Role")
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+
+
+def statements():
+    for name, role in ROLES.items():
+        for policy in role["Properties"]["Policies"]:
+            for statement in policy["PolicyDocument"]["Statement"]:
+                yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+def accepts(parameter, value):
+    return re.search(PARAMETERS[parameter]["AllowedPattern"], value) is not None
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+# ------------------------------------------------------------------ parameters
+
+
+def test_every_parameter_is_described_defaulted_labelled_and_in_one_group():
+    interface = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(PARAMETERS)
+    assert sorted(interface["ParameterLabels"]) == sorted(PARAMETERS)
+    for name, parameter in PARAMETERS.items():
+        assert len(parameter["Description"]) > 20, name
+        assert "Default" in parameter, name
+
+
+def test_every_default_satisfies_its_own_parameter():
+    for name, parameter in PARAMETERS.items():
+        values = (
+            str(parameter["Default"]).split(",")
+            if parameter["Type"] == "CommaDelimitedList"
+            else [parameter["Default"]]
+        )
+        for value in values:
+            assert "AllowedPattern" not in parameter or accepts(name, value), (name, value)
+            assert value in parameter.get("AllowedValues", [value]), (name, value)
+
+
+@pytest.mark.parametrize("name", ["/tocsin/prod/detect", "/tocsin/", "/tocsin/prod/notify"])
+def test_own_log_groups_are_refused_as_log_groups_to_watch(name):
+    assert not accepts("LogGroupNames", name)
+
+
+@pytest.mark.parametrize(
+    "name", ["/aws/lambda/backend", "backend", "/aws/lambda/tocsin/x", "API-Gateway-Execution-Logs_a/b", ""]
+)
+def test_other_log_groups_are_accepted(name):
+    assert accepts("LogGroupNames", name)
+
+
+@pytest.mark.parametrize(
+    "credential", ["xoxb-1234-abcd", "https://hooks.slack.com/services/T0/B0/x", '{"bot_token": "x"}']
+)
+def test_a_slack_credential_is_refused_where_its_secrets_name_belongs(credential):
+    assert not accepts("SlackSecretName", credential)
+
+
+@pytest.mark.parametrize("parameter", DURATIONS)
+@given(text=st.from_regex(r"[0-9.]{0,4}(ms|s|m|h|d|x| )?", fullmatch=True))
+def test_a_duration_parameter_accepts_exactly_what_the_configuration_reads(parameter, text):
+    try:
+        parse_duration(text)
+    except ValueError:
+        readable = text == ""  # empty means: what tocsin.toml says
+    else:
+        readable = " " not in text  # the configuration forgives spaces around, the template does not
+    assert accepts(parameter, text) == readable
+
+
+def test_no_parameter_takes_a_secret_value():
+    assert not [name for name, parameter in PARAMETERS.items() if parameter.get("NoEcho")]
+    assert (
+        "{{resolve:" not in TEXT
+    )  # a dynamic reference would put the value into the function's configuration
+
+
+# ------------------------------------------------------------- least privilege
+
+
+def test_no_statement_allows_an_action_by_wildcard_or_on_everything():
+    for role, statement in statements():
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in listed(statement["Action"]) if "*" in action], (
+            role,
+            statement["Sid"],
+        )
+        assert "*" not in json.dumps(statement["Resource"]), (role, statement["Sid"])
+
+
+def test_the_only_open_place_in_a_resource_is_the_suffix_secrets_manager_adds():
+    with_blanks = [
+        statement["Sid"] for _, statement in statements() if "?" in json.dumps(statement["Resource"])
+    ]
+    assert with_blanks == ["ReadTheSlackCredential"]
+
+
+def test_every_statement_gives_its_reason_beside_it():
+    sids = re.findall(r"^ *- (?:!If\n.*\n *- )?Sid: (.*)$|^ *- Sid: (.*)$", TEXT, re.MULTILINE)
+    lines = ["".join(found) for found in sids]
+    assert len(lines) == len(re.findall(r"\bSid:", TEXT))
+    for line in lines:
+        assert re.fullmatch(r"\w+ # .{10,}", line), line
+
+
+def test_no_function_but_notify_reads_the_secret_and_notify_cannot_publish():
+    able = {
+        role: {action for name, each in statements() if name == role for action in listed(each["Action"])}
+        for role in ROLES
+    }
+    assert [role for role, actions in able.items() if "secretsmanager:GetSecretValue" in actions] == [
+        "NotifyRole"
+    ]
+    assert [role for role, actions in able.items() if "sns:Publish" in actions] == [
+        "DetectRole",
+        "ReconcileRole",
+    ]
+    assert "sqs:ChangeMessageVisibility" in able["NotifyRole"]
+
+
+def test_no_managed_policy_is_attached():
+    for role in ROLES.values():
+        assert "ManagedPolicyArns" not in role["Properties"]
+    for function in FUNCTIONS.values():
+        assert "Policies" not in function["Properties"]
+
+
+def test_who_may_publish_or_invoke_is_bound_to_this_account_or_stack():
+    for kind in ("AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy"):
+        for name, policy in of_type(kind).items():
+            for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+                assert statement["Condition"], name
+    for name, permission in of_type("AWS::Lambda::Permission").items():
+        assert "SourceArn" in permission["Properties"], name
+        principal = permission["Properties"]["Principal"]
+        if principal in ("logs.amazonaws.com", "lambda.alarms.cloudwatch.amazonaws.com"):
+            assert permission["Properties"]["SourceAccount"] == {"Ref": "AWS::AccountId"}, name
+
+
+# ------------------------------------------------------------ nothing is lost
+
+
+def test_each_function_has_its_own_role_and_its_own_log_group_under_the_refused_prefix():
+    assert set(FUNCTIONS) == {"DetectFunction", "ReconcileFunction", "NotifyFunction"}
+    roles = [function["Properties"]["Role"]["Fn::GetAtt"][0] for function in FUNCTIONS.values()]
+    assert sorted(roles) == sorted(ROLES)
+    for name, function in FUNCTIONS.items():
+        log_group = RESOURCES[function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
+        assert log_group["LogGroupName"] == {
+            "Fn::Sub": f"/tocsin/${{AWS::StackName}}/{name.removesuffix('Function').lower()}"
+        }
+        assert log_group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    prefix = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["TOCSIN_OWN_LOG_GROUP_PREFIX"]
+    assert prefix == "/tocsin/"
+
+
+def test_the_queue_to_notify_outlasts_a_day_without_slack():
+    queue = RESOURCES["NotifyQueue"]["Properties"]
+    longest_delay = 15 * 60
+    assert queue["RedrivePolicy"]["maxReceiveCount"] * longest_delay >= 24 * 3600
+    assert queue["MessageRetentionPeriod"] >= 4 * 86_400
+    assert queue["VisibilityTimeout"] >= 6 * FUNCTIONS["NotifyFunction"]["Properties"]["Timeout"]
+
+
+def test_notify_answers_per_message_and_its_concurrency_is_bounded():
+    source = FUNCTIONS["NotifyFunction"]["Properties"]["Events"]["Notifications"]["Properties"]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 2}
+
+
+def test_whatever_cannot_be_handed_over_is_kept():
+    kept = {"Fn::GetAtt": ["FailureQueue", "Arn"]}
+    on_failure = FUNCTIONS["DetectFunction"]["Properties"]["EventInvokeConfig"]["DestinationConfig"][
+        "OnFailure"
+    ]
+    assert on_failure == {"Type": "SQS", "Destination": kept}
+    assert RESOURCES["AlarmSubscription"]["Properties"]["RedrivePolicy"] == {"deadLetterTargetArn": kept}
+    assert RESOURCES["DetectKinesisSource"]["Properties"]["DestinationConfig"]["OnFailure"] == {
+        "Destination": kept
+    }
+    (target,) = RESOURCES["AlarmRule&{AlarmNamePrefix}"]["Properties"]["Targets"]
+    assert target["DeadLetterConfig"] == {"Arn": kept}
+    assert RESOURCES["NotifySubscription"]["Properties"]["RedrivePolicy"] == {
+        "deadLetterTargetArn": {"Fn::GetAtt": ["NotifyDeadLetterQueue", "Arn"]}
+    }
+
+
+def test_every_queue_of_dead_letters_and_every_function_has_an_alarm_that_does_not_go_through_slack():
+    watched = set()
+    for name, alarm in ALARMS.items():
+        if name.startswith("DlqDepth"):
+            continue
+        properties = alarm["Properties"]
+        assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "AlertsTopic"}], name
+        assert len(properties["AlarmDescription"]) > 40, name
+        (dimension,) = properties["Dimensions"]
+        value = dimension["Value"]
+        watched.add((value.get("Ref") or value["Fn::GetAtt"][0], properties["MetricName"]))
+    assert {(name, "Errors") for name in FUNCTIONS} <= watched
+    assert {
+        (name, "ApproximateNumberOfMessagesVisible") for name in ("NotifyDeadLetterQueue", "FailureQueue")
+    } <= watched
+    assert ("ReconcileFunction", "Invocations") in watched
+
+
+def test_own_alarms_are_not_told_through_slack():
+    subscription = RESOURCES["NotifySubscription"]["Properties"]
+    assert subscription["FilterPolicy"] == {"reason": [{"exists": True}]}
+    assert subscription["FilterPolicyScope"] == "MessageAttributes"
+    assert subscription["RawMessageDelivery"] is True
+
+
+def test_alarms_can_publish_to_both_topics():
+    for name, topic in of_type("AWS::SNS::Topic").items():
+        # CloudWatch cannot use the AWS managed key; only a key of one's own would do.
+        assert "KmsMasterKeyId" not in topic["Properties"], name
+
+
+# ----------------------------------------------------------------- the sources
+
+
+def test_the_depth_alarm_measures_what_lies_in_the_queue_and_takes_silence_for_emptiness():
+    alarm = RESOURCES["DlqDepth&{QueueName}"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+    assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Maximum", 60, 1)
+    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (1, 1)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["TreatMissingData"] == "notBreaching"
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
+
+
+def test_the_event_rule_takes_state_changes_and_no_edits():
+    pattern = RESOURCES["AlarmRule&{AlarmNamePrefix}"]["Properties"]["EventPattern"]
+    assert pattern["detail-type"] == ["CloudWatch Alarm State Change"]
+
+
+def test_no_resource_of_a_loop_is_referred_to():
+    # CloudFormation replaces &{...} in logical ids only: a reference to one would not deploy.
+    without_ids = re.sub(r"^ *- ?\w*&\{\w+\}:|^ *\w+&\{\w+\}:", "", TEXT, flags=re.MULTILINE)
+    without_comments = re.sub(r"#.*", "", without_ids)
+    assert "&{" not in without_comments
+
+
+def test_the_table_keeps_and_forgets_as_it_should():
+    table = RESOURCES["IncidentTable"]["Properties"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+# --------------------------------------------------------------- the functions
+
+
+def test_the_functions_read_no_variable_that_the_template_does_not_set():
+    given = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
+    for function in FUNCTIONS.values():
+        given |= set(function["Properties"]["Environment"]["Variables"])
+    source = "\n".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
+    read = set(re.findall(r"\bTOCSIN_[A-Z_]+[A-Z]\b", source))
+    assert read - given - {"TOCSIN_DRY_RUN"} == set()
+
+
+def test_one_package_runs_on_the_architecture_that_is_a_parameter():
+    functions = TEMPLATE["Globals"]["Function"]
+    assert functions["Runtime"] == "python3.13"
+    assert functions["Architectures"] == [{"Ref": "Architecture"}]
+    assert PARAMETERS["Architecture"]["Default"] == "arm64"
+    assert {
+        name for name, each in FUNCTIONS.items() if each["Metadata"] == {"BuildMethod": "makefile"}
+    } == set(FUNCTIONS)
+
+
+def test_boto3_does_not_ship_and_what_ships_is_what_the_project_declares():
+    shipped = {
+        requirement.name: requirement
+        for line in (ROOT / "functions" / "requirements.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+        for requirement in [Requirement(line)]
+    }
+    declared = {
+        requirement.name: requirement
+        for requirement in map(
+            Requirement, tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+        )
+    }
+    assert not {"boto3", "botocore", "s3transfer"} & set(shipped)
+    assert set(shipped) == set(declared)
+    for name, requirement in shipped.items():
+        (pin,) = requirement.specifier
+        assert pin.operator == "==", name
+        assert declared[name].specifier.contains(pin.version), name
+
+
+def test_packaging_refuses_a_template_that_does_not_say_where_its_code_is(tmp_path):
+    (tmp_path / "template.yaml").write_text("Resources: {}")
+    with pytest.raises(CloudError, match="CodeUri"):
+        packaged(tmp_path / "template.yaml", "s3://bucket/key")
+
+
+def test_the_linter_of_the_sam_cli_has_nothing_to_say():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("sam"), "validate", "--lint"],
+        cwd=ROOT,
+        env={**os.environ, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "valid SAM Template" in done.stdout
+
+
+# -------------------------------------------------------------------- deployed
+
+
+@pytest.mark.cloud
+def test_it_deploys_next_to_log_groups_and_queues_that_exist(cloud: Deployment):
+    logs, cloudwatch = cloud.client("logs"), cloud.client("cloudwatch")
+    for log_group in cloud.log_groups.values():
+        (subscription,) = logs.describe_subscription_filters(logGroupName=log_group)["subscriptionFilters"]
+        assert subscription["destinationArn"] == cloud.outputs["DetectFunctionArn"]
+        assert subscription["filterPattern"] == ""
+    for service, queue in cloud.dlqs.items():
+        (alarm,) = cloudwatch.describe_alarms(AlarmNames=[cloud.dlq_alarm(service)])["MetricAlarms"]
+        assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": queue}]
+        assert alarm["AlarmActions"] == [cloud.alarm_topic]
+
+
+@pytest.mark.cloud
+def test_the_deployed_functions_write_to_the_log_groups_of_the_stack(cloud: Deployment):
+    client = cloud.client("lambda")
+    for name, function in cloud.functions.items():
+        configuration = client.get_function_configuration(FunctionName=function)
+        assert configuration["LoggingConfig"]["LogGroup"] == f"/tocsin/{cloud.stack}/{name}"
+        assert configuration["Runtime"] == "python3.13"
+        assert configuration["Environment"]["Variables"]["TOCSIN_TABLE"] == cloud.table
+
+
+@pytest.mark.cloud
+def test_the_deployed_index_holds_only_items_that_are_due(cloud: Deployment):
+    client = cloud.client("dynamodb")
+    for item in (
+        {"pk": {"S": "template"}, "sk": {"S": "idle"}},
+        {"pk": {"S": "template"}, "sk": {"S": "due"}},
+    ):
+        due = {"grp": {"S": "template-test"}, "due": {"N": "1"}} if item["sk"]["S"] == "due" else {}
+        client.put_item(TableName=cloud.table, Item=item | due)
+    try:
+        found = client.query(
+            TableName=cloud.table,
+            IndexName="due",
+            KeyConditionExpression="grp = :group",
+            ExpressionAttributeValues={":group": {"S": "template-test"}},
+        )["Items"]
+        assert [item["sk"]["S"] for item in found] == ["due"]
+    finally:
+        for name in ("idle", "due"):
+            client.delete_item(TableName=cloud.table, Key={"pk": {"S": "template"}, "sk": {"S": name}})
+
+
+@pytest.mark.cloud
+def test_only_what_carries_a_reason_reaches_notify(cloud: Deployment):
+    sns = cloud.client("sns")
+    (to_notify,) = [
+        each
+        for each in sns.list_subscriptions_by_topic(TopicArn=cloud.alerts_topic)["Subscriptions"]
+        if each["Protocol"] == "sqs"
+    ]
+    attributes = sns.get_subscription_attributes(SubscriptionArn=to_notify["SubscriptionArn"])["Attributes"]
+    assert json.loads(attributes["FilterPolicy"]) == {"reason": [{"exists": True}]}
+    assert attributes["RawMessageDelivery"] == "true"
+
+
+@pytest.mark.cloud
+def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_path):
+    with EmbeddedCloud(ROOT, log=tmp_path / "cloud.log") as embedded:
+        stream = "arn:aws:kinesis:us-east-1:000000000000:stream/envelopes"
+        embedded.client("kinesis").create_stream(StreamName="envelopes", ShardCount=1)
+        deployed = embedded.deploy(
+            {"webhook_url": "http://127.0.0.1:9/"},
+            Watched({}, {}),
+            {
+                "AlarmNamePrefixes": "",
+                "KinesisStreamArn": stream,
+                "OperatorEmail": "a@example.com",
+                "ReservedConcurrency": "5",
+            },
+        )
+        assert (
+            embedded.client("cloudwatch").describe_alarms(AlarmNamePrefix="tocsin-dlq-depth")["MetricAlarms"]
+            == []
+        )
+        sources = embedded.client("lambda").list_event_source_mappings(EventSourceArn=stream)[
+            "EventSourceMappings"
+        ]
+        assert [source["FunctionResponseTypes"] for source in sources] == [["ReportBatchItemFailures"]]
+        told = embedded.client("sns").list_subscriptions_by_topic(TopicArn=deployed.alerts_topic)[
+            "Subscriptions"
+        ]
+        assert ("email", "a@example.com") in {(each["Protocol"], each["Endpoint"]) for each in told}
+
+
+@pytest.mark.cloud
+def test_deploying_onto_its_own_log_groups_fails(tmp_path):
+    with (
+        EmbeddedCloud(ROOT, log=tmp_path / "cloud.log") as embedded,
+        pytest.raises(Exception, match="LogGroupNames"),
+    ):
+        embedded.deploy(
+            {"webhook_url": "http://127.0.0.1:9/"}, Watched({"loop": "/tocsin/tocsin/detect"}, {})
+        )
