@@ -10,7 +10,8 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import re2
 
@@ -130,17 +131,63 @@ class Signature:
 
 T = TypeVar("T", bound=StrEnum)
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-REQUIRED = ("title", "severity", "summary", "first_action", "runbook", "matches", "ignores")
-OPTIONAL = (
-    "status", "source", "any", "not", "group_by", "min_level", "scope", "threshold", "resolve_after", "inhibits",
-    "owner", "alarm", "catch_all",
-)  # fmt: skip
+
+
+class Key(NamedTuple):
+    """One key of a signature's table: what the reader accepts and what the JSON Schema for editors says.
+
+    Attributes:
+        meaning: One sentence for the schema.
+        kind: ``text``, ``choice``, ``strings``, ``expressions``, ``samples``, ``flag``, ``duration`` or ``table``.
+        required: Whether a signature without it does not load.
+        most: For text, the most characters.
+        choices: For a choice, the values.
+        keys: For a table, the kinds of the keys within it.
+    """
+
+    meaning: str
+    kind: str = "text"
+    required: bool = False
+    most: int = 0
+    choices: type[StrEnum] | None = None
+    keys: Mapping[str, str] = MappingProxyType({})
+
+
+KEYS: Mapping[str, Key] = MappingProxyType({
+    "title": Key("What broke, in a few words.", required=True, most=120),
+    "severity": Key("How bad it is.", "choice", required=True, choices=Severity),
+    "summary": Key("What it means; {service} and captured fields may be named in braces.", required=True, most=600),
+    "first_action": Key("What to do first, with a `command`.", required=True, most=600),
+    "runbook": Key("The file name of its page in runbooks/.", required=True, most=120),
+    "matches": Key("Samples that it must recognise; at least one.", "samples", required=True),
+    "ignores": Key("Samples that it must not recognise; at least one.", "samples", required=True),
+    "status": Key("stable, or test: counted and never posted.", "choice", choices=Status),
+    "source": Key("What it looks at: log lines or CloudWatch alarms.", "choice", choices=Source),
+    "any": Key("RE2 expressions, one of which must be found; named groups become fields.", "expressions"),
+    "not": Key("RE2 expressions, none of which may be found.", "expressions"),
+    "group_by": Key("The fields that tell alerts of this signature apart.", "strings"),
+    "min_level": Key("The lowest level a line may state; warning unless said.", "choice", choices=Level),
+    "scope": Key("Where it looks: globs.", "table", keys={"services": "strings", "log_groups": "strings"}),
+    "threshold": Key("How many occurrences, within what time.", "table", keys={"count": "number", "within": "duration"}),
+    "resolve_after": Key("Its own quiet period.", "duration"),
+    "inhibits": Key("Ids of the signatures that this one explains.", "strings"),
+    "owner": Key("Who looks after it.", most=120),
+    "alarm": Key(
+        'With source = "alarm": globs for the metric\'s namespace and name and for the alarm\'s or a dimension\'s name.',
+        "table", keys={"namespace": "strings", "metric": "strings", "name": "strings"},
+    ),
+    "catch_all": Key("It speaks only where no other signature does.", "flag"),
+})  # fmt: skip
+"""Every key that a signature may have."""
+REQUIRED = tuple(name for name, key in KEYS.items() if key.required)
 ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "function", "resource")
 """What a signature with ``source = "alarm"`` can name and group by."""
 TRACEBACK_FIELDS = ("exception", "frame")
 """What a catch-all is given from the traceback of a line: the exception's type and the innermost own frame."""
 LONGEST_EXPRESSION = 1_000
-"""Characters; RE2 is linear in the text, and this bounds the factor."""
+"""Characters; RE2 is linear in the text, and this and ``LARGEST_PROGRAM`` bound the factor."""
+LARGEST_PROGRAM = 10_000
+"""RE2 instructions of one expression; a counted repetition such as ``.{0,1000}`` is what makes them many."""
 
 
 def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], list[Problem]]:
@@ -175,7 +222,26 @@ def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], li
             for other in signature.inhibits
             if other not in signatures and not problems
         ]
+    problems += [] if problems else _circles(signatures)
     return signatures, problems
+
+
+def _circles(signatures: Mapping[str, Signature]) -> list[Problem]:
+    """Signatures that explain each other away: a line that all of them match would raise nothing."""
+    problems = []
+    for signature in signatures.values():
+        seen, ahead = set[str](), list(signature.inhibits)
+        while ahead:
+            other = ahead.pop()
+            if other == signature.id:
+                problems.append(
+                    Problem(signature.file, f"{signature.id}.inhibits", "leads back to itself; together they go silent")
+                )
+                break
+            if other not in seen:
+                seen.add(other)
+                ahead += signatures[other].inhibits
+    return problems
 
 
 class _Reader:
@@ -198,8 +264,8 @@ class _Reader:
             if key not in self.table:
                 self.wrong(key, "is missing")
         for key in self.table:
-            if key not in REQUIRED + OPTIONAL:
-                self.wrong(key, f"unknown key; known are {', '.join(REQUIRED + OPTIONAL)}")
+            if key not in KEYS:
+                self.wrong(key, f"unknown key; known are {', '.join(KEYS)}")
         source = self.choice("source", Source, Source.LOG)
         any_, none = self.expressions("any"), self.expressions("not")
         rule = self.alarm_rule(source)
@@ -217,19 +283,19 @@ class _Reader:
         for field in group_by:
             if field not in groups:
                 self.wrong("group_by", f"no expression captures {field!r}; captured are {sorted(groups)}")
-        scope = self.subtable("scope", ("services", "log_groups"))
+        scope = self.subtable("scope")
         signature = Signature(
             id=self.name, file=self.file, source=source,
-            title=self.text("title", 120), summary=self.text("summary", 600),
-            first_action=self.text("first_action", 600), runbook=self.text("runbook", 120),
+            title=self.text("title"), summary=self.text("summary"),
+            first_action=self.text("first_action"), runbook=self.text("runbook"),
             severity=self.choice("severity", Severity, Severity.HIGH),
             status=self.choice("status", Status, Status.STABLE),
             any=any_, none=none, group_by=group_by, alarm=rule,
             matches=self.samples("matches", source), ignores=self.samples("ignores", source),
             min_level=self.choice("min_level", Level, Level.WARNING),
-            services=_tuple(scope.get("services")), log_groups=_tuple(scope.get("log_groups")),
+            services=self.globs("scope", scope, "services"), log_groups=self.globs("scope", scope, "log_groups"),
             threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
-            inhibits=self.strings("inhibits"), owner=self.text("owner", 120), catch_all=catch_all,
+            inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
         )  # fmt: skip
         if signature.runbook and not re.fullmatch(r"[\w.-]+\.md", signature.runbook):
             self.wrong("runbook", f"must be the name of a Markdown file in runbooks/, is {signature.runbook!r}")
@@ -239,7 +305,8 @@ class _Reader:
                     self.wrong(key, f"names {{{named}}}, which no expression captures")
         return None if self.problems else signature
 
-    def text(self, key: str, most: int) -> str:
+    def text(self, key: str) -> str:
+        most = KEYS[key].most
         value = self.table.get(key, "")  # type: ignore[union-attr]
         if not isinstance(value, str) or len(value) > most or (key in self.table and not value.strip()):  # type: ignore[operator]
             self.wrong(key, f"must be text of 1 to {most} characters, is {value!r}")
@@ -281,8 +348,10 @@ class _Reader:
                 reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
                 self.wrong(where, f"not an RE2 expression: {reason}")
                 continue
-            if compiled.search(b""):
+            if compiled.search(""):
                 self.wrong(where, "matches the empty line, so it would match every line")
+            if compiled.programsize > LARGEST_PROGRAM:
+                self.wrong(where, f"costs {compiled.programsize} RE2 instructions, more than {LARGEST_PROGRAM}")
         return expressions
 
     def samples(self, key: str, source: Source) -> tuple[Any, ...]:
@@ -295,7 +364,8 @@ class _Reader:
             self.wrong(key, "needs at least one sample: a signature without proof does not load")
         return tuple(value)
 
-    def subtable(self, key: str, known: tuple[str, ...]) -> dict[str, Any]:
+    def subtable(self, key: str) -> dict[str, Any]:
+        known = KEYS[key].keys
         value = self.table.get(key, {})  # type: ignore[union-attr]
         if not isinstance(value, dict):
             self.wrong(key, f"must be a table, is {value!r}")
@@ -306,17 +376,25 @@ class _Reader:
         return value
 
     def alarm_rule(self, source: Source) -> AlarmRule:
-        table = self.subtable("alarm", ("namespace", "metric", "name"))
+        table = self.subtable("alarm")
         if bool(table) != (source is Source.ALARM):
             self.wrong("alarm", 'source = "alarm" and a table alarm with namespace, metric or name go together')
-        return AlarmRule(*(_tuple(table.get(key)) for key in ("namespace", "metric", "name")))
+        return AlarmRule(*(self.globs("alarm", table, key) for key in ("namespace", "metric", "name")))
+
+    def globs(self, key: str, table: Mapping[str, Any], entry: str) -> tuple[str, ...]:
+        value = table.get(entry, [])
+        value = [value] if isinstance(value, str) else value
+        if not isinstance(value, list) or not all(isinstance(glob, str) and glob for glob in value):
+            self.wrong(f"{key}.{entry}", f"must be a list of globs, is {value!r}")
+            return ()
+        return tuple(value)
 
     def threshold(self) -> Threshold | None:
-        table = self.subtable("threshold", ("count", "within"))
+        table = self.subtable("threshold")
         if not table:
             return None
         count, within = table.get("count"), table.get("within")
-        if not isinstance(count, int) or count < 1:
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
             self.wrong("threshold.count", f"must be a whole number from 1, is {count!r}")
             return None
         try:
@@ -346,8 +424,3 @@ def quiet_options() -> re2.Options:
 def _groups(expression: str) -> set[str]:
     return set(re.findall(r"\(\?P<(\w+)>", expression))
 
-
-def _tuple(value: object) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    return tuple(value) if isinstance(value, list) else ()

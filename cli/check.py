@@ -1,0 +1,55 @@
+"""Validate all configuration, run every signature's samples and check that each runbook exists.
+
+Prints ``file: key: reason``, one problem per line, and exits with 1 where there is one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from cli.configuration_root import add_root
+from tocsin.adapters.configuration import load_configuration
+from tocsin.core.problems import ConfigurationError, Problem
+from tocsin.core.proof import prove
+from tocsin.core.signature_schema import signature_schema
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_root(parser)
+    parser.add_argument(
+        "--runbooks", type=Path, help="the folder with the runbooks (default: runbooks beside the deployment root)"
+    )
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of a signature file, for editors, and check nothing"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, or print the schema."""
+    if arguments.schema:
+        print(json.dumps(signature_schema(), indent=2, ensure_ascii=False))
+        return 0
+    problems = check(arguments.root, arguments.runbooks or arguments.root.resolve().parent / "runbooks")
+    for problem in problems:
+        print(problem)
+    if problems:
+        print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
+        return 1
+    signatures = load_configuration(arguments.root, os.environ).signatures
+    samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())
+    print(f"{len(signatures)} signatures, {samples} samples: all right", file=sys.stderr)
+    return 0
+
+
+def check(root: Path, runbooks: Path) -> tuple[Problem, ...]:
+    """Everything that is wrong with the configuration below a folder."""
+    try:
+        configuration = load_configuration(root, os.environ)
+    except ConfigurationError as error:
+        return error.problems
+    return tuple(prove(configuration.signatures, {path.name for path in runbooks.glob("*.md")}))

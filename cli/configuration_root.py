@@ -1,0 +1,33 @@
+"""Where the configuration lies: the deployment root and the runbooks beside it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from tocsin.adapters.configuration import Configuration, load_configuration
+from tocsin.core.problems import ConfigurationError
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """Give a sub-command the option ``--root``."""
+    parser.add_argument(
+        "--root", type=Path, default=default_root(), help="the folder with tocsin.toml and signatures (default: %(default)s)"
+    )
+
+
+def default_root() -> Path:
+    """``functions`` of the working directory where it is one, else of the checkout that this command comes from."""
+    here = Path("functions")
+    return here if (here / "tocsin.toml").is_file() else Path(__file__).resolve().parent.parent / "functions"
+
+
+def load_or_exit(root: Path) -> Configuration:
+    """The configuration; where it is wrong, its problems on standard error, one per line, and exit status 1."""
+    try:
+        return load_configuration(root, os.environ)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,57 @@
+"""The ``tocsin`` command: one module per sub-command, imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "check": "validate all configuration, run every signature's samples, check that each runbook exists",
+    "match": "say which signatures recognise log lines",
+    "explain": "say why a log line is recognised, or is not",
+    "evidence": "write docs/evidence.md: what each signature does on the corpus",
+    "local": "the embedded cloud, the deployed stack and a local Slack, until stopped",
+    "demo": "replay real incidents through the deployed template and show what Slack shows",
+    "backtest": "the incidents and notifications that log lines would have made",
+    "preview": "a notification as Slack will show it",
+    "event": "write event files for sam local invoke",
+    "new": "scaffold a signature, its samples and its runbook from a log line",
+    "filter-pattern": "the subscription filter pattern that lets every matching line through",
+}
+"""What each sub-command does; ``NAME`` is the module ``cli/NAME.py`` (``_`` for ``-``) with ``configure`` and ``run``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one sub-command.
+
+    Args:
+        arguments: What follows ``tocsin`` on the command line; from the process by default.
+
+    Returns:
+        The exit status.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    overview = argparse.ArgumentParser(prog="tocsin", description="Log-pattern alerting for AWS.")
+    listing = overview.add_subparsers(metavar="COMMAND", required=True)
+    for name, meaning in COMMANDS.items():
+        listing.add_parser(name, help=meaning, add_help=False)
+    if not given or given[0] not in COMMANDS:
+        overview.parse_args(given)
+        return 2
+    module = importlib.import_module(f"cli.{given[0].replace('-', '_')}")
+    parser = argparse.ArgumentParser(prog=f"tocsin {given[0]}", description=module.__doc__)
+    module.configure(parser)
+    try:
+        return int(module.run(parser.parse_args(given[1:])))
+    except BrokenPipeError:
+        # Whoever read our output has seen enough (`| head`).
+        sys.stderr.close()
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
