@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Deployment:
         return f"{self.stack}-dlq-depth-{self.dlqs[service]}"
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """Make a boto3 client for the embedded cloud."""
+        """A boto3 client for the embedded cloud; the same one for every call."""
         return _client(self.endpoint, service)
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the handler answers
@@ -176,7 +177,7 @@ class EmbeddedCloud:
         self.stop()
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-        """Make a boto3 client for the embedded cloud."""
+        """A boto3 client for the embedded cloud; the same one for every call."""
         return _client(self.endpoint, service)
 
     def deploy(
@@ -309,17 +310,27 @@ def packaged(template: Path, code: str) -> str:
     return text.replace(_TEMPLATE_CODE, f"CodeUri: {code}")
 
 
+@cache
 def _client(endpoint: str, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
     import boto3
+    import botocore.session
     from botocore.config import Config
 
-    return boto3.client(
+    # The user's profile, files and proxies have no say: the endpoint is on this machine, and is the only one.
+    alone = botocore.session.Session(
+        session_vars={
+            "profile": (None, [], None, None),
+            "config_file": (None, [], os.devnull, None),
+            "credentials_file": (None, [], os.devnull, None),
+        }
+    )
+    return boto3.Session(botocore_session=alone).client(
         service,  # type: ignore[call-overload] # one of many, named at run time
         endpoint_url=endpoint,
         region_name=REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - MiniStack's documented non-secret
-        config=Config(retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}),
+        config=Config(retries={"total_max_attempts": 2}, s3={"addressing_style": "path"}, proxies={}),
     )
 
 
@@ -357,8 +368,9 @@ def _free_port() -> int:
 
 
 def _answers(address: str) -> bool:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(address, timeout=1) as response:  # noqa: S310 - an http address of our own
+        with direct.open(address, timeout=1) as response:
             return bool(response.status == 200)  # noqa: PLR2004 - HTTP's OK
     except (urllib.error.URLError, OSError):
         return False
