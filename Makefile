@@ -1,0 +1,46 @@
+# Every target sets itself up: a fresh clone needs Python 3.11 or newer and nothing else.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint check bench events docs screenshot build validate clean
+
+help: ## Show what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Tocsin needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Setting up $(VENV) (a minute or two, once) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+setup: $(READY) ## Create .venv with everything; the command is .venv/bin/tocsin
+
+demo: $(READY) ## Replay real outages through the deployed template into a local Slack
+	@$(BIN)/tocsin demo
+
+test: $(READY) lint ## Run the whole suite
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, mypy, tocsin check, sam validate
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/tocsin check
+	$(BIN)/sam validate --lint
+
+check: $(READY) ## Validate signatures, settings and runbooks
+	@$(BIN)/tocsin check
+
+bench: $(READY) ## Measure; prints the table and writes benchmarks/results.json
+	@$(BIN)/python -m benchmarks
+
+build: $(READY) ## Build the Lambda package
+	$(BIN)/sam build
+
+clean: ## Remove everything that make made
+	rm -rf $(VENV) .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis

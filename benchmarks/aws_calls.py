@@ -1,0 +1,76 @@
+"""AWS calls that `detect` makes, counted on real botocore clients against an in-process DynamoDB and SNS."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from unittest.mock import patch
+
+import boto3
+from moto import mock_aws
+
+from benchmarks.batches import batch, ordinary_batch
+
+ROOT = Path(__file__).resolve().parent.parent
+FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+NOW = 1_795_000_000_000
+STORM = 200
+
+
+def measure() -> dict[str, float]:
+    """Calls for a batch without a match, one that adds to a known alert, and per batch of a storm."""
+    credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    with patch.dict(os.environ, credentials), mock_aws():
+        return _measure()
+
+
+def _measure() -> dict[str, float]:
+    from tocsin.wiring import configuration, wire_detector  # noqa: PLC0415 - after the credentials are set
+
+    calls: Counter[str] = Counter()
+    table, topic = _create()
+    environment = {"TOCSIN_TABLE": table, "TOCSIN_ALERTS_TOPIC_ARN": topic, "AWS_REGION": "us-east-1"}
+    real = boto3.client
+
+    def counting(*args, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN002, ANN003, ANN202 - boto3's own signature
+        client = real(*args, **kwargs)
+        client.meta.events.register("before-call.*", lambda model, **_: calls.update([model.name]))
+        return client
+
+    with patch.object(boto3, "client", counting):
+        detector = wire_detector(environment, configuration(environment))
+        detector.detect(ordinary_batch(1000), NOW)
+        without = calls.total()
+        detector.detect(batch([FAULT]), NOW)
+        calls.clear()
+        detector.detect(batch([FAULT] * 10, first_id=100), NOW + 1)
+        known = calls.total()
+        calls.clear()
+        for i in range(STORM):
+            detector.detect(batch([FAULT] * 100, first_id=1000 + i * 100), NOW + 2 + i)
+    return {
+        "calls_no_match": without,
+        "calls_known_alert": known,
+        "calls_per_batch_in_a_storm": calls.total() / STORM,
+    }
+
+
+def _create() -> tuple[str, str]:
+    boto3.client("dynamodb").create_table(
+        TableName="incidents",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind}
+            for name, kind in (("pk", "S"), ("sk", "S"), ("grp", "S"), ("due", "N"))
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "due",
+                "KeySchema": [{"AttributeName": "grp", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tally"]},
+            }
+        ],
+    )
+    return "incidents", boto3.client("sns").create_topic(Name="alerts")["TopicArn"]
