@@ -131,7 +131,7 @@ def _element(item: Item) -> str:
 
 
 def _button(item: Item) -> str:
-    style = item.get("style") if item.get("style") in {"primary", "danger"} else "plain"
+    style = item.get("style") if item.get("style") in ("primary", "danger") else "plain"
     text, url = _text(item.get("text")), str(item.get("url") or "")
     if not is_safe_url(url):
         return f'<span class="button {style} dead" title="Opens no address">{text}</span>'

@@ -59,7 +59,7 @@ def _blocks(blocks: object, at: str) -> Problems:
         return
     if len(blocks) > MAX_BLOCKS:
         yield _problem(f"no more than {MAX_BLOCKS} items allowed", at)
-    ids: set[object] = set()
+    ids: set[str] = set()
     for number, block in enumerate(blocks):
         here = f"{at}/{number}"
         if not isinstance(block, dict):
@@ -71,10 +71,11 @@ def _blocks(blocks: object, at: str) -> Problems:
             continue
         yield from rule(block, here)
         yield from _string(block, "block_id", here, _MAX_ID)
-        if block.get("block_id") is not None:
-            if block["block_id"] in ids:
-                yield _problem(f"`block_id` already exists: {block['block_id']}", f"{here}/block_id")
-            ids.add(block["block_id"])
+        block_id = block.get("block_id")
+        if isinstance(block_id, str):
+            if block_id in ids:
+                yield _problem(f"`block_id` already exists: {block_id}", f"{here}/block_id")
+            ids.add(block_id)
 
 
 def _section(block: Block, at: str) -> Problems:
@@ -112,7 +113,7 @@ def _actions(block: Block, at: str) -> Problems:
     yield from _keys(block, at, {"block_id", "elements"})
     elements = block.get("elements")
     yield from _each(elements, f"{at}/elements", 25, lambda item, here: _element(item, here, {"button"}))
-    ids: set[object] = set()
+    ids: set[str] = set()
     for number, item in enumerate(elements if isinstance(elements, list) else ()):
         action = item.get("action_id") if isinstance(item, dict) else None
         if isinstance(action, str):
@@ -144,14 +145,14 @@ def _rich_text(block: Block, at: str) -> Problems:
 def _rich(item: object, at: str, kinds: set[str]) -> Problems:
     if not isinstance(item, dict):
         yield _problem("must be an object", at)
-    elif item.get("type") not in kinds:
+    elif str(item.get("type")) not in kinds:
         yield _problem(f"unsupported type: {item.get('type')}", f"{at}/type")
     elif "elements" in item:
         inner = {"rich_text_section"} if item["type"] == "rich_text_list" else _RICH_LEAVES
         yield from _each(
             item["elements"], f"{at}/elements", None, lambda part, here: _rich(part, here, inner)
         )
-    elif item["type"] in {"text", "link"}:
+    elif item["type"] in ("text", "link"):
         key = "text" if item["type"] == "text" else "url"
         yield from _string(item, key, at, None, required=True)
 
@@ -173,7 +174,7 @@ _BLOCK_RULES: dict[str, Callable[[Block, str], Problems]] = {
 def _element(item: object, at: str, allowed: set[str]) -> Problems:
     if not isinstance(item, dict):
         yield _problem("must be an object", at)
-    elif item.get("type") not in allowed:
+    elif str(item.get("type")) not in allowed:
         yield _problem(f"unsupported type: {item.get('type')}", f"{at}/type")
     elif item["type"] == "button":
         yield from _button(item, at)
@@ -195,7 +196,7 @@ def _button(item: Block, at: str) -> Problems:
     yield from _string(item, "url", at, _MAX_URL)
     if isinstance(item.get("url"), str) and not is_safe_url(item["url"]):
         yield _problem("must be a valid URL", f"{at}/url")
-    if item.get("style") not in {None, "primary", "danger"}:
+    if item.get("style", "primary") not in ("primary", "danger"):
         yield _problem("must be one of: primary, danger", f"{at}/style")
 
 
@@ -219,7 +220,7 @@ def _text(item: object, at: str, limit: int, *, plain: bool = False) -> Problems
         yield _problem("must be an object", at)
         return
     kind = item.get("type")
-    if kind not in ({"plain_text"} if plain else {"plain_text", "mrkdwn"}):
+    if kind not in (("plain_text",) if plain else ("plain_text", "mrkdwn")):
         yield _problem(f"unsupported type: {kind}", f"{at}/type")
         return
     yield from _keys(item, at, {"text", "emoji"} if kind == "plain_text" else {"text", "verbatim"})

@@ -236,8 +236,8 @@ def parse_plain_text(text: str, *, emoji: bool = True) -> tuple[Node, ...]:
 
 
 def is_safe_url(url: str) -> bool:
-    """Whether a link to it may be drawn: an allowed scheme, and no character a browser would skip over."""
-    if any(char <= " " or char == "\x7f" for char in url):
+    """Whether a link to it may be drawn: an allowed scheme, and no character that cannot be seen."""
+    if not url.isprintable() or " " in url:
         return False
     try:
         parts = urlsplit(url)

@@ -553,7 +553,8 @@ class _Call:
         threads = in_threads([message for message in self._slack.messages() if message["channel"] == channel])
         shown = [(top, replies) for top, replies in threads if top["thread_ts"] is None]
         shown += [(reply, []) for _, replies in threads for reply in replies if reply["reply_broadcast"]]
-        found = sorted((pair for pair in shown if self._in_range(pair[0])), key=lambda pair: pair[0]["ts"])
+        within = self._range()
+        found = sorted((pair for pair in shown if within(pair[0])), key=lambda pair: pair[0]["ts"])
         limit = self._limit(100, 999)
         # With `oldest` alone Slack answers those closest to it, for paging forward; otherwise the newest.
         forward = "oldest" in self._arguments and "latest" not in self._arguments
@@ -567,10 +568,11 @@ class _Call:
     def _replies(self) -> dict[str, Any]:
         channel = self._channel()
         ts = str(self._arguments.get("ts", ""))
+        within = self._range()
         for top, replies in in_threads(self._slack.messages()):
             if top["channel"] == channel and ts in {top["ts"], *(reply["ts"] for reply in replies)}:
                 limit = self._limit(1000, 1000)
-                found = [reply for reply in replies if self._in_range(reply)]
+                found = [reply for reply in replies if within(reply)]
                 page = found[: max(0, limit - 1)]
                 # The parent heads every answer, whatever the range.
                 messages = [_as_slack(top, replies, metadata=self._metadata)]
@@ -578,13 +580,18 @@ class _Call:
                 return {"messages": messages, "has_more": len(found) > len(page)}
         raise Refused("thread_not_found")
 
-    def _in_range(self, message: Message) -> bool:
+    def _range(self) -> Callable[[Message], bool]:
+        """Whether a message lies within what the call asked for."""
         inclusive = _flag(self._arguments.get("inclusive"))
-        ts = _micros(message["ts"])
         oldest, latest = self._bound("oldest"), self._bound("latest")
-        if oldest is not None and (ts < oldest or (ts == oldest and not inclusive)):
-            return False
-        return not (latest is not None and (ts > latest or (ts == latest and not inclusive)))
+
+        def within(message: Message) -> bool:
+            ts = _micros(message["ts"])
+            if ts in {oldest, latest}:
+                return inclusive
+            return (oldest is None or ts > oldest) and (latest is None or ts < latest)
+
+        return within
 
     def _bound(self, key: str) -> int | None:
         value = self._arguments.get(key)
