@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from cli.cloud import Deployment, EmbeddedCloud
+from cli.cloud import Deployment, EmbeddedCloud, Watched
 from cli.sam_local_door import SamLocalDoor
 from cli.slack_server import LocalSlack
 
@@ -34,6 +34,7 @@ class LocalTocsin:
     Args:
         slack_mode: ``bot`` (one message per incident, edited in place) or ``webhook``.
         parameters: Template parameters that differ from the defaults.
+        watched: The services whose log groups and dead-letter queues exist.
         slack_port: The local Slack's port; 0 takes a free one.
         on_message: Called with each new Slack message.
         on_edit: Called with each edited Slack message.
@@ -44,11 +45,12 @@ class LocalTocsin:
         *,
         slack_mode: str = "bot",
         parameters: Mapping[str, str] | None = None,
+        watched: Watched | None = None,
         slack_port: int = 0,
         on_message: Callable[[Message], None] | None = None,
         on_edit: Callable[[Message], None] | None = None,
     ) -> None:
-        self._mode, self._parameters = slack_mode, dict(parameters or {})
+        self._mode, self._parameters, self._watched = slack_mode, dict(parameters or {}), watched
         self.slack = LocalSlack(port=slack_port, on_message=on_message, on_edit=on_edit)
         self._stack = contextlib.ExitStack()
         self._stopping = threading.Event()
@@ -64,7 +66,7 @@ class LocalTocsin:
             stack.enter_context(self.slack)
             cloud = stack.enter_context(EmbeddedCloud(ROOT))
             self.deployment = cloud.deploy(
-                self._secret(), parameters={"SlackApiUrl": self.slack.api_url, **self._parameters}
+                self._secret(), self._watched, {"SlackApiUrl": self.slack.api_url, **self._parameters}
             )
             try:
                 stack.enter_context(SamLocalDoor(self.deployment, self.slack.url))

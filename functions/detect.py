@@ -9,7 +9,8 @@ from aws_lambda_powertools import Logger
 
 from tocsin.core.event_shapes import UnknownEventError
 from tocsin.detecting import Detected
-from tocsin.wiring import DryRun, configuration, environment, is_dry_run, wire_detector
+from tocsin.environment import environment, is_dry_run
+from tocsin.wiring import DryRun, configuration, wire_detector
 
 logger = Logger(service="tocsin-detect")
 environ = environment()

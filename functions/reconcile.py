@@ -8,9 +8,10 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tocsin.environment import environment, is_dry_run
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler
-from tocsin.wiring import DryRun, configuration, environment, is_dry_run, wire_settler
+from tocsin.wiring import DryRun, configuration, wire_settler
 
 logger = Logger(service="tocsin-reconcile")
 environ = environment()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.core.alarms import AlarmError, parse_alarm
 from tocsin.core.envelopes import ControlMessage, EnvelopeError, inflate, parse_envelope
@@ -31,7 +31,9 @@ from tocsin.core.model import (
 from tocsin.core.sample import field_value, sample_of
 from tocsin.core.settings import Settings
 from tocsin.core.signatures import Signature, Status
-from tocsin.settling import Settled, Settler
+
+if TYPE_CHECKING:  # settling brings all of rendering's words with it, which a batch without a match never needs
+    from tocsin.settling import Settled, Settler
 
 
 class FailureQueue(Protocol):

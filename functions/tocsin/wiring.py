@@ -5,8 +5,7 @@ Clients are made on first need: a ``detect`` that finds nothing never imports bo
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +14,10 @@ from tocsin.adapters.configuration import Configuration, load_configuration
 from tocsin.core.lifecycle import Policy
 from tocsin.core.matching import Matcher
 from tocsin.detecting import Detector
-from tocsin.ledger import MemoryLedger
-from tocsin.settling import Settler
 
 if TYPE_CHECKING:
     from tocsin.detecting import FailureQueue
+    from tocsin.settling import Settler
 
 DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent
 """Where ``tocsin.toml`` and ``signatures/`` lie, here and in the Lambda package."""
@@ -41,24 +39,6 @@ class DryRun:
     def park(self, record: object, error: str) -> None:
         """Keep a record that could not be read."""
         self.parked.append({"record": record, "error": error})
-
-
-def environment() -> MutableMapping[str, str]:
-    """This process's environment, with its place in a running ``tocsin local`` where it has one.
-
-    Under ``sam local invoke`` (which sets ``AWS_SAM_LOCAL``) the function joins the cloud of a ``tocsin
-    local`` on the same machine, or else becomes a dry run: a local try never reaches an AWS account.
-    """
-    if os.environ.get("AWS_SAM_LOCAL") == "true":
-        from tocsin.adapters.sam_local import join_local_cloud  # noqa: PLC0415 - never on AWS
-
-        join_local_cloud(os.environ)
-    return os.environ
-
-
-def is_dry_run(environ: Mapping[str, str]) -> bool:
-    """Whether to say what would be done, and touch nothing: ``TOCSIN_DRY_RUN`` says so."""
-    return environ.get("TOCSIN_DRY_RUN", "").lower() in ("1", "true", "yes", "on")
 
 
 def configuration(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Configuration:
@@ -96,8 +76,12 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
 
 def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None) -> Settler:
     """A settler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
+    from tocsin.settling import Settler  # noqa: PLC0415 - only when something matched
+
     policy = Policy(config.settings.intervals, config.signatures)
     if dry is not None:
+        from tocsin.ledger import MemoryLedger  # noqa: PLC0415 - never on AWS
+
         return Settler(MemoryLedger(), dry, policy, config.settings.runbooks_url)
     from tocsin.adapters.incident_table import IncidentTable  # noqa: PLC0415 - boto3 only when something matched
     from tocsin.adapters.sns import AlertsTopic  # noqa: PLC0415 - as above
