@@ -140,6 +140,13 @@ def test_commands_in_running_text_are_real_too(page: Path):
     assert [pair for pair in pairs if pair not in CLI_COMMANDS and not operation_of(*pair)] == []
 
 
+@pytest.mark.parametrize("signature", sorted(signatures()))
+def test_commands_in_first_actions_are_real(signature: str):
+    spans = re.findall(r"`((?:aws|sam) [^`]+)`", signatures()[signature]["first_action"])
+    commands = [command for span in spans for command in Shell(span.rstrip(" .")).commands]
+    assert [problem for command in commands for problem in problems_of(command)] == []
+
+
 @each_runbook
 def test_variables_are_set_on_the_page_that_uses_them(page: Path):
     script = "\n".join(blocks(page.read_text()))
