@@ -12,6 +12,7 @@ those of Slack's 2016 changelog. Where a detail is not documented the stricter r
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from cli.slack_block_rules import (
@@ -47,7 +48,9 @@ from cli.slack_channel import (
 from cli.slack_page import render_channel_page, render_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+_T = TypeVar("_T")
 
 MAX_BODY = 4 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 15.0
@@ -555,15 +558,12 @@ class _Call:
         shown += [(reply, []) for _, replies in threads for reply in replies if reply["reply_broadcast"]]
         within = self._range()
         found = sorted((pair for pair in shown if within(pair[0])), key=lambda pair: pair[0]["ts"])
-        limit = self._limit(100, 999)
-        # With `oldest` alone Slack answers those closest to it, for paging forward; otherwise the newest.
+        # With `oldest` alone Slack begins with those closest to it (paging forward), otherwise with the newest.
         forward = "oldest" in self._arguments and "latest" not in self._arguments
-        page = found[:limit] if forward else found[-limit:]
-        return {
-            "messages": [_as_slack(top, replies, metadata=self._metadata) for top, replies in reversed(page)],
-            "has_more": len(found) > len(page),
-            "pin_count": 0,
-        }
+        page, more = self._page(found if forward else found[::-1], lambda pair: pair[0]["ts"], 100, 999)
+        page.sort(key=lambda pair: pair[0]["ts"], reverse=True)
+        messages = [_as_slack(top, replies, metadata=self._metadata) for top, replies in page]
+        return {"messages": messages, "pin_count": 0, **more}
 
     def _replies(self) -> dict[str, Any]:
         channel = self._channel()
@@ -571,14 +571,32 @@ class _Call:
         within = self._range()
         for top, replies in in_threads(self._slack.messages()):
             if top["channel"] == channel and ts in {top["ts"], *(reply["ts"] for reply in replies)}:
-                limit = self._limit(1000, 1000)
-                found = [reply for reply in replies if within(reply)]
-                page = found[: max(0, limit - 1)]
-                # The parent heads every answer, whatever the range.
-                messages = [_as_slack(top, replies, metadata=self._metadata)]
-                messages += [_as_slack(reply, [], metadata=self._metadata) for reply in page]
-                return {"messages": messages, "has_more": len(found) > len(page)}
+                # The parent heads the answer, whatever the range.
+                found = [top, *filter(within, replies)]
+                page, more = self._page(found, lambda message: message["ts"], 1000, 1000)
+                messages = [
+                    _as_slack(message, replies if message is top else [], metadata=self._metadata)
+                    for message in page
+                ]
+                return {"messages": messages, **more}
         raise Refused("thread_not_found")
+
+    def _page(
+        self, items: Sequence[_T], ts_of: Callable[[_T], str], default: int, most: int
+    ) -> tuple[list[_T], dict[str, Any]]:
+        """The items after the call's cursor, as many as it wants, and what says whether there are more."""
+        start = 0
+        cursor = self._arguments.get("cursor")
+        if cursor:
+            known = [_cursor(ts_of(item)) for item in items]
+            if cursor not in known:
+                raise Refused("invalid_cursor")
+            start = known.index(str(cursor)) + 1
+        end = start + self._limit(default, most)
+        page = list(items[start:end])
+        if end >= len(items):
+            return page, {"has_more": False}
+        return page, {"has_more": True, "response_metadata": {"next_cursor": _cursor(ts_of(page[-1]))}}
 
     def _range(self) -> Callable[[Message], bool]:
         """Whether a message lies within what the call asked for."""
@@ -688,6 +706,11 @@ def _parse(body: bytes) -> object:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"the body is not JSON: {error}") from None
     return value
+
+
+def _cursor(ts: str) -> str:
+    """Where a page ended, as Slack writes it: nothing a caller could make sense of."""
+    return base64.b64encode(f"next_ts:{ts}".encode()).decode()
 
 
 def _micros(ts: str) -> int:

@@ -283,6 +283,34 @@ def test_replies_are_oldest_first_under_their_parent(api):
     assert answer["has_more"]
 
 
+@pytest.mark.parametrize("bounds", [{}, {"oldest": "0"}], ids=["newest first", "forward from oldest"])
+def test_every_page_of_history_can_be_fetched_with_the_cursor(api, bounds):
+    posted = [api.post(str(number)) for number in range(7)]
+    seen, cursor = [], None
+    while cursor != "":
+        answer = api("conversations.history", limit=3, **bounds, **({"cursor": cursor} if cursor else {}))
+        page = [message["ts"] for message in answer["messages"]]
+        assert page == sorted(page, reverse=True)
+        seen.append(page)
+        cursor = answer.get("response_metadata", {}).get("next_cursor", "")
+        assert answer["has_more"] == bool(cursor)
+    assert [len(page) for page in seen] == [3, 3, 1]
+    assert sorted(ts for page in seen for ts in page) == posted
+    assert seen[0][0] == (posted[2] if bounds else posted[-1])
+    assert api("conversations.history", cursor="made up")["error"] == "invalid_cursor"
+
+
+def test_every_page_of_a_thread_can_be_fetched_with_the_cursor(api):
+    parent = api.post("parent")
+    posted = [parent, *(api.post(str(number), thread_ts=parent) for number in range(4))]
+    seen, cursor = [], None
+    while cursor != "":
+        answer = api("conversations.replies", ts=parent, limit=2, **({"cursor": cursor} if cursor else {}))
+        seen += [message["ts"] for message in answer["messages"]]
+        cursor = answer.get("response_metadata", {}).get("next_cursor", "")
+    assert seen == posted
+
+
 def test_a_permalink_leads_to_the_message_on_the_page(slack, api):
     ts = api.post()
     link = api("chat.getPermalink", message_ts=ts)["permalink"]
