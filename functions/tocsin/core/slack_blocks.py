@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tocsin.core.durations import format_duration
@@ -33,6 +33,20 @@ SIGNS = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "�
 
 Block = dict[str, Any]
 Alert = dict[str, Any]
+
+_NEWS = {
+    Reason.OPENED: "",
+    Reason.NEW_ALERT: "Also: ",
+    Reason.UPDATE: "Still going on: ",
+    Reason.REPEAT: "Still firing: ",
+    Reason.REGRESSED: "Back again: ",
+    Reason.RESOLVED: "Resolved: ",
+    Reason.SILENCE_EXPIRED: "Silence over, still firing: ",
+}
+"""The headline's first words in a message of its own."""
+
+_EDITED = {**_NEWS, Reason.NEW_ALERT: "", Reason.UPDATE: ""}
+"""The same in the message that is edited: growth does not change what the incident is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +85,19 @@ _ROOMS = (
 
 def render(notification: Notification) -> SlackMessage:
     """The incident's one message in bot mode: its state as of this notification."""
-    return _fitted(notification, lambda room: _whole(notification, room, sample=min(room.sample, 500)))
+    main = leading_alert(notification)[0]
+    words = _EDITED.get(Reason(notification["reason"]), "")
+    return _fitted(
+        notification, main, words, lambda room: _whole(notification, main, words, room, min(room.sample, 500))
+    )
 
 
 def render_standalone(notification: Notification) -> SlackMessage:
     """The one message of this notification in webhook mode: everything there is."""
-    return _fitted(notification, lambda room: _whole(notification, room, sample=room.sample))
+    main, words = _news(notification)
+    return _fitted(
+        notification, main, words, lambda room: _whole(notification, main, words, room, room.sample)
+    )
 
 
 def render_thread(notification: Notification) -> SlackMessage | None:
@@ -84,11 +105,36 @@ def render_thread(notification: Notification) -> SlackMessage | None:
     reason = Reason(notification["reason"])
     if reason is Reason.UPDATE:
         return None
-    about = [alert for alert in notification["alerts"] if alert["changed"]] or [
-        leading_alert(notification)[0]
-    ]
-    message = _fitted(notification, lambda room: _reply(notification, reason, about, room))
-    return SlackMessage(message.text, message.blocks, message.plain, _wakes(notification, reason, about))
+    main, words = _news(notification)
+    about = [alert for alert in notification["alerts"] if alert["changed"]] or [main]
+    message = _fitted(notification, main, words, lambda room: _reply(notification, reason, about, room))
+    return replace(message, broadcast=_wakes(notification, reason, about))
+
+
+def _news(notification: Notification) -> tuple[Alert, str]:
+    """The alert that a message about this notification alone is headed by, and the words before its title."""
+    reason = Reason(notification["reason"])
+    first: Alert = notification["alerts"][0]
+    named = reason in {Reason.NEW_ALERT, Reason.REGRESSED} and first["changed"]
+    return (first if named else leading_alert(notification)[0]), _NEWS[reason]
+
+
+def preview(notification: Notification) -> dict[str, Any]:
+    """What would be posted, in both modes: for dry runs and for looking at."""
+    reply = render_thread(notification)
+    return {
+        "notification": notification["id"],
+        "reason": notification["reason"],
+        "bot": {
+            "message": _shown(render(notification)),
+            "reply": None if reply is None else {**_shown(reply), "reply_broadcast": reply.broadcast},
+        },
+        "webhook": {"message": _shown(render_standalone(notification))},
+    }
+
+
+def _shown(message: SlackMessage) -> dict[str, Any]:
+    return {"text": message.text, "blocks": message.blocks}
 
 
 def _wakes(notification: Notification, reason: Reason, about: list[Alert]) -> bool:
@@ -102,11 +148,10 @@ def _wakes(notification: Notification, reason: Reason, about: list[Alert]) -> bo
     return any(not alert["inhibited_by"] and Severity(alert["severity"]).rank < worst for alert in about)
 
 
-def _whole(notification: Notification, room: _Room, *, sample: int) -> list[Block]:
-    main, others = leading_alert(notification)
+def _whole(notification: Notification, main: Alert, words: str, room: _Room, sample: int) -> list[Block]:
     reason = Reason(notification["reason"])
     over = reason is Reason.RESOLVED
-    blocks = [_header(_headline(notification, reason))]
+    blocks = [_header(_headline(notification, main, words))]
     if over:
         blocks.append(_section(_over(notification)))
     else:
@@ -118,20 +163,15 @@ def _whole(notification: Notification, room: _Room, *, sample: int) -> list[Bloc
     if main["sample"] and sample:
         blocks.append(_section(fence(main["sample"], sample)))
     blocks += _buttons(main, room, primary=not over)
-    blocks += _others(notification, others, room)
+    blocks += _others(notification, [alert for alert in notification["alerts"] if alert is not main], room)
     blocks.append(_context(notification, main))
     return blocks
 
 
-def _headline(notification: Notification, reason: Reason) -> str:
-    words = {
-        Reason.REPEAT: "Still: ",
-        Reason.REGRESSED: "Back again: ",
-        Reason.SILENCE_EXPIRED: "Silence over, still: ",
-        Reason.RESOLVED: "Resolved: ",
-    }.get(reason, "")
-    sign = "✅" if reason is Reason.RESOLVED else SIGNS[Severity(notification["severity"])]
-    return f"{sign} {words}{notification['title']} · {notification['service']}"
+def _headline(notification: Notification, main: Alert, words: str) -> str:
+    over = Reason(notification["reason"]) is Reason.RESOLVED
+    sign = "✅" if over else SIGNS[Severity(main["severity"])]
+    return f"{sign} {words}{main['title']} · {notification['service']}"
 
 
 def _over(notification: Notification) -> str:
@@ -148,7 +188,7 @@ def _fields(notification: Notification, main: Alert, reason: Reason) -> list[Blo
     incident = notification["incident"]
     first, last = millis_of(incident["first_seen"]), millis_of(incident["last_seen"])
     pairs = [
-        ("Severity", f"{SIGNS[Severity(notification['severity'])]} {notification['severity']}"),
+        ("Severity", f"{SIGNS[Severity(main['severity'])]} {main['severity']}"),
         ("Occurrences", _how_often(notification, main, reason)),
         ("First seen", time_token(first)),
         ("Last seen", time_token(last) if last > first else "the same moment"),
@@ -189,12 +229,12 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], room:
         title = f"✅ *Resolved* {time_token(millis_of(notification['at']))}. {_over(notification)}"
         return [_section(title), _context(notification, leading_alert(notification)[0])]
     title = {
-        Reason.OPENED: "🆕 *Details*",
+        Reason.OPENED: "🆕 *What was seen*",
         Reason.NEW_ALERT: "\N{HEAVY PLUS SIGN} *New in this incident*",
         Reason.REPEAT: f"⏰ *Still firing*, and seen {times(notification['incident']['count'])} by now.",
         Reason.REGRESSED: "🔁 *Back again*: it was over and has started once more.",
         Reason.SILENCE_EXPIRED: "🔔 *A silence ended, and this is still firing.*",
-    }.get(reason, "*Details*")
+    }[reason]
     blocks = [_section(title)]
     shown = about[: 3 if room.others else 1]
     for alert in shown:
@@ -308,17 +348,18 @@ def _mrkdwn(text: str) -> Block:
     return {"type": "mrkdwn", "text": cut(text, _SECTION), "verbatim": True}
 
 
-def _fitted(notification: Notification, build: Callable[[_Room], list[Block]]) -> SlackMessage:
+def _fitted(
+    notification: Notification, main: Alert, words: str, build: Callable[[_Room], list[Block]]
+) -> SlackMessage:
     """Build with as much room as Slack's total allows."""
     blocks: list[Block] = []
     for room in _ROOMS:
         blocks = build(room)
         if len(blocks) <= MOST_BLOCKS and json_length(blocks) <= MOST_JSON:
             break
-    main = leading_alert(notification)[0]
-    reason = Reason(notification["reason"])
-    action = "" if reason is Reason.RESOLVED else f" — {main['first_action']}"
-    text = mrkdwn(_headline(notification, reason) + action, _FALLBACK)
+    over = Reason(notification["reason"]) is Reason.RESOLVED
+    action = "" if over else f" — {main['first_action']}"
+    text = mrkdwn(_headline(notification, main, words) + action, _FALLBACK)
     return SlackMessage(text, blocks, mrkdwn(email_text(notification), _PLAIN))
 
 

@@ -1,0 +1,68 @@
+"""The notify function: takes notifications from its queue and tells Slack, once and in order.
+
+With ``TOCSIN_DRY_RUN`` set it speaks to nobody and answers with the messages it would post.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+from aws_lambda_powertools import Logger
+
+from tocsin.core.slack_blocks import preview
+from tocsin.notifying import Notifier, connect, read_body
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+logger = Logger(service="tocsin-notify")
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    """Tell Slack of each notification in an SQS batch; those that are not safe are reported as failed."""
+    records = event.get("Records") or []
+    if os.environ.get("TOCSIN_DRY_RUN"):
+        return {"dryRun": True, "wouldPost": [preview(read_body(record["body"])) for record in records]}
+    notifier = Notifier(
+        **_adapters(),
+        clock=_now,
+        deadline=_now() + context.get_remaining_time_in_millis(),
+        claimant=context.aws_request_id,
+    )
+    failed = notifier.work(records)
+    for line in notifier.log:
+        say = {"INFO": logger.info, "WARNING": logger.warning}.get(line.level, logger.error)
+        say(line.text, extra=dict(line.details))
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@functools.cache
+def _adapters() -> dict[str, Any]:
+    import boto3  # noqa: PLC0415 - from the Lambda runtime, and not in a dry run
+    from botocore.config import Config  # noqa: PLC0415 - likewise
+
+    from tocsin.adapters.delivery_store import DeliveryStore  # noqa: PLC0415 - likewise
+    from tocsin.adapters.notify_queue import NotifyQueue  # noqa: PLC0415 - likewise
+    from tocsin.adapters.slack_secret import SlackSecret  # noqa: PLC0415 - likewise
+
+    # Within the function's time, whatever hangs: a lease must outlive its holder.
+    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
+    client = functools.partial(boto3.client, config=config)
+    api_url = os.environ.get("TOCSIN_SLACK_API_URL") or "https://slack.com/api/"
+    return {
+        "secret": SlackSecret(os.environ.get("TOCSIN_SLACK_SECRET", ""), client("secretsmanager"), api_url),
+        "store": DeliveryStore(client("dynamodb"), os.environ["TOCSIN_TABLE"]),
+        "queue": NotifyQueue(
+            client("sqs"),
+            os.environ["TOCSIN_NOTIFY_QUEUE_URL"],
+            os.environ.get("TOCSIN_FAILURE_QUEUE_URL", ""),
+        ),
+        "connect": functools.partial(connect, api_url=api_url),
+    }

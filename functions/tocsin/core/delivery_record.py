@@ -1,0 +1,50 @@
+"""What is known about an incident's messages in Slack: which one it is, what it shows, what has been told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tocsin.core.model import Millis
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """The memory of one incident's deliveries.
+
+    Attributes:
+        channel: The channel its message is in; empty before there is one, and for webhooks.
+        ts: The message; empty before there is one, and for webhooks.
+        shown: The highest sequence that the message shows, or that a webhook posted.
+        told: The sequences that are done with, as ``1-4,7``: a list of ranges, so that an incident of weeks
+            stays a few bytes.
+        doubtful: Sequences of which an attempt began and was not seen to end: Slack may or may not have them.
+        attempted_at: When the first attempt began; no message of this incident can be older.
+    """
+
+    channel: str = ""
+    ts: str = ""
+    shown: int = 0
+    told: str = ""
+    doubtful: frozenset[int] = frozenset()
+    attempted_at: Millis = 0
+
+
+def includes(ranges: str, number: int) -> bool:
+    """Whether a number is in ranges like ``1-4,7``."""
+    return any(first <= number <= last for first, last in _read(ranges))
+
+
+def including(ranges: str, number: int) -> str:
+    """The ranges with one number more, joined where they touch."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted([*_read(ranges), (number, number)]):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in joined)
+
+
+def _read(ranges: str) -> list[tuple[int, int]]:
+    pairs = (part.partition("-") for part in ranges.split(",") if part)
+    return [(int(first), int(last or first)) for first, _, last in pairs]

@@ -1,0 +1,278 @@
+"""Delivering: from one notification to Slack, told once, never older over newer.
+
+Slack takes no idempotency key, so the memory is ours: a record per incident, worked on under a lease.
+Claiming the lease marks the notification as doubtful; only an attempt that saw its own end takes the mark
+away. Whoever finds the mark asks Slack first. With a bot token our messages carry incident and sequence in
+their metadata and are found again by it, so a time-out, or a crash between the post and the record of it,
+posts nothing twice. A webhook can neither be asked nor edited: there a doubtful notification is posted
+again, because a message twice is better than an incident nobody hears of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Protocol, TypeVar
+
+from tocsin.adapters.delivery_store import BusyError, LeaseLostError
+from tocsin.adapters.slack_api import SlackBot
+from tocsin.adapters.slack_failures import (
+    BlocksRefusedError,
+    CredentialRefusedError,
+    DeliveryError,
+    MessageGoneError,
+    RetryableDeliveryError,
+)
+from tocsin.adapters.slack_webhook import SlackWebhook
+from tocsin.core.delivery_record import DeliveryRecord, includes, including
+from tocsin.core.model import Millis, Reason
+from tocsin.core.notification import Notification
+from tocsin.core.slack_blocks import SlackMessage, render, render_standalone, render_thread
+
+LOOK_AGAIN: Millis = 10_000
+"""How soon a notification whose incident is being worked on is tried again."""
+
+
+class Outcome(StrEnum):
+    """What came of a notification."""
+
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What came of a notification, and what the operator should know about it.
+
+    Attributes:
+        outcome: ``delivered``; ``superseded`` when something newer had been told and this added nothing;
+            ``duplicate`` when it had been told.
+        notes: Things that did not go as they should, although it was delivered.
+    """
+
+    outcome: Outcome
+    notes: tuple[str, ...] = ()
+
+
+class Store(Protocol):
+    """Where delivery records are; see ``adapters.delivery_store``."""
+
+    def claim(
+        self, incident: str, sequence: int, claimant: str, now: Millis, lease: Millis
+    ) -> DeliveryRecord:
+        """Take the lease and mark the notification as doubtful."""
+
+    def settle(  # noqa: PLR0913 - what a record consists of
+        self,
+        incident: str,
+        sequence: int,
+        claimant: str,
+        now: Millis,
+        record: DeliveryRecord,
+        *,
+        doubtful: bool,
+    ) -> None:
+        """Write down what came of it and give the lease back."""
+
+
+def deliver(  # noqa: PLR0913 - everything it depends on is an argument
+    notification: Notification,
+    *,
+    slack: SlackBot | SlackWebhook,
+    store: Store,
+    claimant: str,
+    now: Millis,
+    lease: Millis,
+) -> Delivery:
+    """Tell Slack of one notification, once.
+
+    Args:
+        notification: The contract.
+        slack: A bot or a webhook.
+        store: The delivery records.
+        claimant: Unique for each attempt.
+        now: The time.
+        lease: How long the invocation may live at most from ``now``.
+
+    Raises:
+        RetryableDeliveryError: Try again later.
+        PermanentDeliveryError: A person has to change something.
+        Exception: Whatever the store raises; try again later.
+    """
+    incident, sequence = notification["incident"]["id"], notification["sequence"]
+    try:
+        record = store.claim(incident, sequence, claimant, now, lease)
+    except BusyError as error:
+        wait = min(LOOK_AGAIN, max(1_000, error.until - now))
+        raise RetryableDeliveryError(str(error), retry_after=wait) from error
+
+    def settle(record: DeliveryRecord, *, doubtful: bool) -> None:
+        store.settle(incident, sequence, claimant, now, record, doubtful=doubtful)
+
+    if includes(record.told, sequence):
+        settle(record, doubtful=False)
+        return Delivery(Outcome.DUPLICATE)
+    telling = (_ByBot if isinstance(slack, SlackBot) else _ByWebhook)(notification, record, slack)  # type: ignore[arg-type]
+    try:
+        outcome = telling.tell()
+    except DeliveryError as failure:
+        if isinstance(failure, RetryableDeliveryError) and failure.ambiguous:
+            telling.doubtful = True
+        _give_back(settle, telling)
+        raise
+    try:
+        settle(replace(telling.record, told=including(telling.record.told, sequence)), doubtful=False)
+    except LeaseLostError as error:
+        raise RetryableDeliveryError("the lease ended before the work did", retry_after=LOOK_AGAIN) from error
+    return Delivery(outcome, tuple(telling.notes))
+
+
+def _give_back(settle: Callable[..., None], telling: _ByBot | _ByWebhook) -> None:
+    """Keep what is known and free the lease; failing at that is no news, because leases end by themselves."""
+    try:
+        settle(telling.record, doubtful=telling.doubtful)
+    except Exception as error:  # noqa: BLE001 - the failure that matters is the one being raised already
+        telling.notes.append(f"the lease could not be given back: {type(error).__name__}")
+
+
+class _ByWebhook:
+    """One notification, one message."""
+
+    def __init__(self, notification: Notification, record: DeliveryRecord, slack: SlackWebhook) -> None:
+        self.notification, self.record, self.slack = notification, record, slack
+        self.sequence: int = notification["sequence"]
+        self.doubtful = self.sequence in record.doubtful
+        self.notes: list[str] = []
+
+    def tell(self) -> Outcome:
+        """Post it, unless it only counts further what a newer one has counted."""
+        if self.record.shown > self.sequence and Reason(self.notification["reason"]) in _COUNTING:
+            return Outcome.SUPERSEDED
+        if self.doubtful:
+            self.notes.append(
+                "an earlier attempt was cut short; a webhook cannot be asked, so it is posted again"
+            )
+        _say(self.slack.post, render_standalone(self.notification), self.notes)
+        self.record = replace(self.record, shown=max(self.record.shown, self.sequence))
+        return Outcome.DELIVERED
+
+
+class _ByBot:
+    """One message per incident, edited in place, and a reply in its thread for each event."""
+
+    def __init__(self, notification: Notification, record: DeliveryRecord, slack: SlackBot) -> None:
+        self.notification, self.slack = notification, slack
+        self.incident: str = notification["incident"]["id"]
+        self.sequence: int = notification["sequence"]
+        self.doubtful = self.sequence in record.doubtful
+        # A message in another channel than the secret names now is left alone: the incident gets a new one.
+        moved = bool(record.ts) and record.channel != slack.channel
+        self.record = replace(record, channel="", ts="", shown=0) if moved else record
+        self.notes: list[str] = []
+
+    def tell(self) -> Outcome:
+        """Bring the message up to this notification, and reply with what happened."""
+        late = self.record.shown > self.sequence
+        reason = Reason(self.notification["reason"])
+        self._show()
+        reply = render_thread(self.notification)
+        if reply is None or (late and reason in _COUNTING):
+            return Outcome.SUPERSEDED if late else Outcome.DELIVERED
+        try:
+            self._reply(reply)
+        except MessageGoneError:
+            self._forget()
+            self._show()
+            self._reply(reply)
+        self.doubtful = False
+        return Outcome.DELIVERED
+
+    def _show(self) -> None:
+        """Make sure that the incident's message is there and shows this notification or a newer one."""
+        if self.record.ts and self.record.shown >= self.sequence:
+            return
+        if self.record.ts:
+            try:
+                self._edit()
+            except MessageGoneError as gone:
+                self.notes.append(f"the incident's message is gone ({gone}); posting it anew")
+                self._forget()
+            else:
+                return
+        if self.record.doubtful and self._look_for_message():
+            if self.record.shown < self.sequence:
+                self._edit()
+            return
+        message = render(self.notification)
+        ts = _say(
+            lambda said: self.slack.post(said, incident=self.incident, sequence=self.sequence),
+            message,
+            self.notes,
+        )
+        self.record = replace(self.record, channel=self.slack.channel, ts=ts, shown=self.sequence)
+
+    def _edit(self) -> None:
+        ts = self.record.ts
+        message = render(self.notification)
+        _say(
+            lambda said: self.slack.update(ts, said, incident=self.incident, sequence=self.sequence),
+            message,
+            self.notes,
+        )
+        self.record = replace(self.record, shown=self.sequence)
+
+    def _forget(self) -> None:
+        self.record = replace(self.record, channel="", ts="", shown=0)
+
+    def _look_for_message(self) -> bool:
+        """Whether an earlier attempt got its message through; if so, it is ours to go on with."""
+        try:
+            found = self.slack.find_message(self.incident, self.record.attempted_at)
+        except CredentialRefusedError as error:
+            self._cannot_look(error)
+            return False
+        if found is None:
+            return False
+        self.record = replace(self.record, channel=self.slack.channel, ts=found.ts, shown=found.sequence)
+        return True
+
+    def _reply(self, reply: SlackMessage) -> None:
+        ts = self.record.ts
+        if self.doubtful:
+            try:
+                if self.slack.find_reply(ts, self.incident, self.sequence, self.record.attempted_at):
+                    return
+            except CredentialRefusedError as error:
+                self._cannot_look(error)
+        self.doubtful = False
+        _say(
+            lambda said: self.slack.post(
+                said, incident=self.incident, sequence=self.sequence, thread_ts=ts, broadcast=reply.broadcast
+            ),
+            reply,
+            self.notes,
+        )
+
+    def _cannot_look(self, error: CredentialRefusedError) -> None:
+        self.notes.append(
+            f"an earlier attempt was cut short and the channel cannot be read ({error}; the token needs "
+            "channels:history, or groups:history for a private channel): it may be posted twice"
+        )
+
+
+_COUNTING = frozenset({Reason.UPDATE, Reason.REPEAT})
+"""Reasons that only count on: a newer notification says it all and better."""
+
+
+T = TypeVar("T")
+
+
+def _say(call: Callable[[dict[str, Any]], T], message: SlackMessage, notes: list[str]) -> T:
+    """Say it in blocks, or, where Slack does not take them, as plain text."""
+    try:
+        return call({"text": message.text, "blocks": message.blocks})
+    except BlocksRefusedError as error:
+        notes.append(f"Slack refused the blocks ({error}); told as plain text")
+    return call({"text": message.plain, "blocks": [], "mrkdwn": False})

@@ -1,0 +1,238 @@
+"""Notifying: a batch of the queue's messages, each told, put off or parked; what is not safe stays.
+
+What fails for a while is put off with growing delays, or for as long as Slack asks. What a person has to
+mend is parked in the dead-letter queue, whose alarm reaches people by another road than Slack; a refused
+credential only after five minutes, in which somebody may have corrected the secret. Parking is a send and
+then an acknowledgement: a crash between the two leaves the message in both places, and telling it twice is
+prevented further on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tocsin.adapters.slack_api import SlackBot
+from tocsin.adapters.slack_failures import (
+    CredentialRefusedError,
+    PermanentDeliveryError,
+    RetryableDeliveryError,
+)
+from tocsin.adapters.slack_secret import Credential, WebhookCredential
+from tocsin.adapters.slack_webhook import SlackWebhook
+from tocsin.core.model import Millis
+from tocsin.core.notification import Notification
+from tocsin.core.notification_reading import NotANotificationError, parse_notification
+from tocsin.delivering import Delivery, Store, deliver
+
+PATIENCE: Millis = 5 * 60_000
+"""How long a notification waits for a refused credential to be corrected before it is parked."""
+
+PATIENT_DELAY: Millis = 20_000
+LONGEST_DELAY: Millis = 15 * 60_000
+TIME_FOR_ONE: Millis = 20_000
+"""What must be left of the invocation to begin with another notification."""
+
+
+class Queue(Protocol):
+    """The queue; see ``adapters.notify_queue``."""
+
+    def put_off(self, receipt_handle: str, delay: Millis) -> None:
+        """Have a message delivered again after a delay."""
+
+    def park(self, body: str, why: str) -> bool:
+        """Keep a message in the dead-letter queue."""
+
+
+class Secret(Protocol):
+    """The credential; see ``adapters.slack_secret``."""
+
+    def credential(self, now: Millis, *, fresh: bool = False) -> Credential:
+        """The credential, kept for a while unless asked for fresh."""
+
+
+def connect(credential: Credential, api_url: str) -> SlackBot | SlackWebhook:
+    """Slack, in the mode that the credential's shape decides."""
+    if isinstance(credential, WebhookCredential):
+        return SlackWebhook(credential.url)
+    return SlackBot(credential.token, credential.channel, api_url)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What is said in the log about one message.
+
+    Attributes:
+        level: ``INFO``, ``WARNING`` or ``ERROR``.
+        text: In words; never log text, never a credential.
+        details: The notification's id, its reason and the like.
+    """
+
+    level: str
+    text: str
+    details: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Notifier:
+    """Works through a batch.
+
+    Attributes:
+        secret: The credential.
+        store: The delivery records.
+        queue: The queue.
+        connect: Makes Slack from a credential.
+        clock: The time; a batch takes long enough to need more than one.
+        deadline: When the invocation is stopped.
+        claimant: Unique for the invocation.
+    """
+
+    secret: Secret
+    store: Store
+    queue: Queue
+    connect: Callable[[Credential], SlackBot | SlackWebhook]
+    clock: Callable[[], Millis]
+    deadline: Millis
+    claimant: str
+    log: list[Line] = field(default_factory=list)
+    _slack: tuple[Credential, SlackBot | SlackWebhook] | None = None
+    _pause_until: Millis = 0
+
+    def work(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Tell Slack of each message.
+
+        Args:
+            records: As SQS gives them to a function.
+
+        Returns:
+            The ids of the messages that are to come back.
+        """
+        return [str(record.get("messageId", "")) for record in records if not self._done_with(record)]
+
+    def _done_with(self, record: Mapping[str, Any]) -> bool:
+        about: dict[str, Any] = {"message_id": record.get("messageId")}
+        try:
+            notification = read_body(str(record.get("body", "")))
+            about |= {"notification": notification["id"], "reason": notification["reason"]}
+            delivery = self._tell(notification, record)
+        except Exception as error:  # noqa: BLE001 - one message must not keep the others; said, and kept
+            return self._failed(record, error, about)
+        for note in delivery.notes:
+            self._say("WARNING", note, about)
+        self._say("INFO", delivery.outcome.value, about)
+        return True
+
+    def _failed(self, record: Mapping[str, Any], error: Exception, about: Mapping[str, Any]) -> bool:
+        """Put it off or park it, whichever the failure calls for; True when it is parked."""
+        wait, level = backoff(_tries(record)), "WARNING"
+        match error:
+            case RetryableDeliveryError():
+                wait, text = error.retry_after or wait, f"not told yet: {error}"
+                if error.limited:
+                    self._pause_until = self.clock() + wait
+            case CredentialRefusedError() if self.clock() - _number(record, "SentTimestamp") < PATIENCE:
+                wait, text = PATIENT_DELAY, f"Slack cannot be told: {error}"
+                level = "ERROR" if _tries(record) == 1 else "WARNING"
+            case PermanentDeliveryError():
+                return self._park(record, f"Slack cannot be told: {error}", about)
+            case NotANotificationError():
+                return self._park(record, str(error), about)
+            case _:
+                level, text = "ERROR", f"not told yet: {type(error).__name__} at {_place(error)}"
+        return self._put_off(record, wait, level, text, about)
+
+    def _tell(self, notification: Notification, record: Mapping[str, Any]) -> Delivery:
+        now = self.clock()
+        if now < self._pause_until:
+            raise RetryableDeliveryError(
+                "waiting as long as Slack asked", retry_after=self._pause_until - now
+            )
+        if self.deadline - now < TIME_FOR_ONE:
+            raise RetryableDeliveryError("no time left in this invocation", retry_after=1_000)
+
+        def attempt(slack: SlackBot | SlackWebhook, number: int) -> Delivery:
+            return deliver(
+                notification,
+                slack=slack,
+                store=self.store,
+                claimant=f"{self.claimant}/{record.get('messageId')}/{number}",
+                now=self.clock(),
+                lease=max(1_000, self.deadline - self.clock()),
+            )
+
+        credential = self.secret.credential(now)
+        try:
+            return attempt(self._connected(credential), 1)
+        except CredentialRefusedError:
+            renewed = self.secret.credential(self.clock(), fresh=True)
+            if renewed == credential:
+                raise
+            return attempt(self._connected(renewed), 2)
+
+    def _connected(self, credential: Credential) -> SlackBot | SlackWebhook:
+        if self._slack is None or self._slack[0] != credential:
+            self._slack = (credential, self.connect(credential))
+        return self._slack[1]
+
+    def _put_off(
+        self, record: Mapping[str, Any], wait: Millis, level: str, text: str, about: Mapping[str, Any]
+    ) -> bool:
+        self._say(level, text, {**about, "again_in_seconds": wait // 1000, "tries": _tries(record)})
+        try:
+            self.queue.put_off(str(record.get("receiptHandle", "")), wait)
+        except Exception as error:  # noqa: BLE001 - then it comes back after the queue's own time
+            self._say("WARNING", f"the delay could not be set: {type(error).__name__}", about)
+        return False
+
+    def _park(self, record: Mapping[str, Any], why: str, about: Mapping[str, Any]) -> bool:
+        try:
+            parked = self.queue.park(str(record.get("body", "")), why)
+        except Exception as error:  # noqa: BLE001 - not safe, so not acknowledged
+            why = f"{why}; parking it failed: {type(error).__name__}"
+            return self._put_off(record, backoff(_tries(record)), "ERROR", why, about)
+        if not parked:
+            return self._put_off(record, LONGEST_DELAY, "ERROR", why, about)
+        self._say("ERROR", f"{why}; parked in the dead-letter queue", about)
+        return True
+
+    def _say(self, level: str, text: str, about: Mapping[str, Any]) -> None:
+        self.log.append(Line(level, text, dict(about)))
+
+
+def backoff(tries: int) -> Millis:
+    """How long to wait after so many tries: 2 s, 4 s, 8 s and so on to 15 minutes."""
+    return min(LONGEST_DELAY, 2_000 << min(20, max(0, tries - 1)))
+
+
+def read_body(body: str) -> Notification:
+    """Read a queue message: the notification itself (raw delivery) or SNS's envelope around it.
+
+    Raises:
+        NotANotificationError: It is neither.
+    """
+    try:
+        envelope = json.loads(body)
+    except (ValueError, RecursionError):
+        envelope = None
+    if isinstance(envelope, dict) and envelope.get("Type") == "Notification" and "Message" in envelope:
+        return parse_notification(str(envelope["Message"]))
+    return parse_notification(body)
+
+
+def _tries(record: Mapping[str, Any]) -> int:
+    return max(1, _number(record, "ApproximateReceiveCount"))
+
+
+def _number(record: Mapping[str, Any], attribute: str) -> int:
+    said = str(record.get("attributes", {}).get(attribute, "0"))
+    return int(said) if said.isdecimal() else 0
+
+
+def _place(error: BaseException) -> str:
+    """Where an unexpected error arose; not its text, which may quote what it was about."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"

@@ -1,0 +1,467 @@
+"""Told once: real adapters against a Slack that answers over HTTP, and whatever can fail made to fail."""
+
+import itertools
+import json
+import threading
+from dataclasses import replace
+
+import boto3
+import pytest
+import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+from sample_incidents import BUCKET, DLQ, IMPORT_ERROR, MINUTE, RUNBOOKS, SIGNATURES, T0, incident, pending
+
+from cli.slack_channel import Fault
+from cli.slack_server import LocalSlack
+from tocsin.adapters.delivery_store import DeliveryStore
+from tocsin.adapters.slack_api import SlackBot
+from tocsin.adapters.slack_failures import (
+    CredentialRefusedError,
+    DeliveryError,
+    PermanentDeliveryError,
+    RetryableDeliveryError,
+)
+from tocsin.adapters.slack_webhook import SlackWebhook
+from tocsin.core.model import AlertState, Reason
+from tocsin.core.notification import build_notification
+from tocsin.delivering import Outcome, deliver
+
+LEASE = MINUTE
+INCIDENT = incident().id
+
+
+class KilledError(BaseException):
+    """The process ends here, without a word."""
+
+
+@pytest.fixture(scope="module")
+def slack_server():
+    with LocalSlack(clock=lambda: T0 / 1000 + 300) as slack:
+        yield slack
+
+
+@pytest.fixture
+def slack(slack_server):
+    slack_server.channel.clear()
+    slack_server.channel.clear_faults()
+    yield slack_server
+    close_sessions()
+
+
+@pytest.fixture(scope="module")
+def dynamodb():
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-west-1")
+        client.create_table(
+            TableName="incidents",
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+        )
+        yield client
+
+
+def forget(dynamodb):
+    for item in dynamodb.scan(TableName="incidents")["Items"]:
+        dynamodb.delete_item(TableName="incidents", Key={"pk": item["pk"], "sk": item["sk"]})
+
+
+@pytest.fixture
+def table(dynamodb):
+    forget(dynamodb)
+    return dynamodb
+
+
+def told(reason, *alerts, about=(), sequence=1):
+    made = incident(*alerts)
+    entry = pending(reason, *about, sequence=sequence, at=T0 + sequence * MINUTE)
+    return build_notification(made, entry, SIGNATURES, runbooks_url=RUNBOOKS)
+
+
+OVER = replace(IMPORT_ERROR, state=AlertState.RESOLVED)
+STORY = (
+    told(Reason.OPENED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=1),
+    told(Reason.NEW_ALERT, IMPORT_ERROR, BUCKET, about=[BUCKET], sequence=2),
+    told(Reason.UPDATE, IMPORT_ERROR, BUCKET, about=[IMPORT_ERROR], sequence=3),
+    told(Reason.RESOLVED, OVER, about=[OVER], sequence=4),
+)
+
+
+class Interruption:
+    """Lets every call through but one: that one fails before it took effect, or after, or with the process."""
+
+    def __init__(self, at=(), how="before", error=None):
+        self.at, self.how, self.error, self.calls = set([at] if isinstance(at, int) else at), how, error, 0
+
+    def __call__(self, work):
+        self.calls += 1
+        if self.calls - 1 not in self.at:
+            return work()
+        if self.how.endswith("after"):
+            work()
+        raise KilledError if self.how.startswith("killed") else self.error()
+
+
+class Session(requests.Session):
+    open_ones = []
+
+    def __init__(self, interruption):
+        super().__init__()
+        self.interruption = interruption
+        self.open_ones.append(self)
+
+    def request(self, *args, **kwargs):
+        def lost():
+            return requests.ReadTimeout("https://hooks.slack.com/services/T/B/secret xoxb-secret")
+
+        self.interruption.error = lost
+        return self.interruption(lambda: super(Session, self).request(*args, **kwargs))
+
+
+def close_sessions():
+    while Session.open_ones:
+        Session.open_ones.pop().close()
+
+
+class Table:
+    """A DynamoDB client whose calls can be interrupted, and each of which is atomic, as moto's are not."""
+
+    one_at_a_time = threading.Lock()
+
+    def __init__(self, client, interruption):
+        self.client, self.interruption, self.exceptions = client, interruption, client.exceptions
+
+    def update_item(self, **arguments):
+        self.interruption.error = lambda: ConnectionError("table")
+        with self.one_at_a_time:
+            return self.interruption(lambda: self.client.update_item(**arguments))
+
+
+class World:
+    """Slack, table and time, and a queue that gives a notification again until it is acknowledged."""
+
+    def __init__(self, slack, table, interruption=None, *, webhook=False, channel=None):
+        self.interruption = interruption or Interruption()
+        session = Session(self.interruption)
+        self.slack = (
+            SlackWebhook(slack.webhook_url, session)
+            if webhook
+            else SlackBot(slack.bot_token, channel or slack.channel_id, slack.api_url, session)
+        )
+        self.store = DeliveryStore(Table(table, self.interruption), "incidents")
+        self.now = T0 + 5 * MINUTE
+        self.claims = itertools.count()
+
+    def once(self, notification):
+        self.now += 1
+        return deliver(
+            notification, slack=self.slack, store=self.store, claimant=f"try-{next(self.claims)}",
+            now=self.now, lease=LEASE,
+        )  # fmt: skip
+
+    def until_done(self, notification, tries=12):
+        for _ in range(tries):
+            try:
+                return self.once(notification)
+            except (DeliveryError, ConnectionError, KilledError):
+                self.now += LEASE + 1
+        raise AssertionError("never delivered")
+
+
+def mains(slack):
+    return [m for m in slack.messages() if not m["thread_ts"]]
+
+
+def replies(slack):
+    found = {}
+    for message in slack.messages():
+        if message["thread_ts"]:
+            assert message["thread_ts"] == mains(slack)[0]["ts"]
+            found.setdefault(message["metadata"]["event_payload"]["sequence"], []).append(message)
+    return found
+
+
+def assert_told_once(slack, story=STORY):
+    (main,) = mains(slack)
+    last = max(n["sequence"] for n in story)
+    assert main["metadata"]["event_payload"] == {"incident": INCIDENT, "sequence": last, "part": "incident"}
+    expected = [n["sequence"] for n in story if n["reason"] != "update"]
+    assert {sequence: len(found) for sequence, found in replies(slack).items()} == dict.fromkeys(expected, 1)
+
+
+def test_an_incident_is_one_message_edited_in_place_with_its_events_in_the_thread(slack, table):
+    world = World(slack, table)
+    assert [world.once(n).outcome for n in STORY] == [Outcome.DELIVERED] * 4
+    assert_told_once(slack)
+    (main,) = mains(slack)
+    assert main["text"].startswith("✅ Resolved: Lambda cannot import its handler")
+    assert len(main["edits"]) == 3
+    assert [m["reply_broadcast"] for m in slack.messages() if m["thread_ts"]] == [False, False, False]
+
+
+def test_delivering_again_posts_nothing_and_edits_nothing(slack, table):
+    world = World(slack, table)
+    for n in STORY:
+        world.once(n)
+    before = slack.messages()
+    assert [world.once(n).outcome for n in (*STORY, *reversed(STORY))] == [Outcome.DUPLICATE] * 8
+    assert slack.messages() == before
+
+
+HOW = ("before", "after", "killed before", "killed after")
+
+
+def calls_of_the_story(slack, table):
+    world = World(slack, table)
+    for n in STORY:
+        world.once(n)
+    return world.interruption.calls
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_whichever_call_fails_and_however_each_notification_is_told_once(slack, table, how):
+    total = calls_of_the_story(slack, table)
+    assert total > 12
+    for at in range(total):
+        slack.channel.clear()
+        forget(table)
+        world = World(slack, table, Interruption(at, how))
+        for n in STORY:
+            world.until_done(n)
+        assert world.interruption.calls > at
+        assert_told_once(slack)
+        assert world.once(STORY[0]).outcome is Outcome.DUPLICATE
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    at=st.sets(st.integers(0, 30), max_size=6),
+    how=st.sampled_from(HOW),
+    order=st.permutations(range(4)),
+)
+def test_several_failures_and_any_order_change_nothing(slack_server, dynamodb, at, how, order):
+    slack_server.channel.clear()
+    forget(dynamodb)
+    world = World(slack_server, dynamodb, Interruption(at, how))
+    for position in order:
+        world.until_done(STORY[position])
+    assert_told_once(slack_server)
+    (main,) = mains(slack_server)
+    assert main["text"].startswith("✅")
+    close_sessions()
+
+
+def test_an_older_notification_that_arrives_late_never_overwrites_a_newer_one(slack, table):
+    world = World(slack, table)
+    world.once(STORY[3])
+    shown = mains(slack)[0]
+    assert world.once(STORY[2]).outcome is Outcome.SUPERSEDED
+    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    assert mains(slack) == [shown]
+    assert sorted(replies(slack)) == [1, 4]
+
+
+@pytest.mark.parametrize("webhook", [False, True])
+def test_invocations_at_the_same_time_tell_it_once(slack, table, webhook):
+    outcomes, barrier = [], threading.Barrier(6)
+
+    def invoke(number):
+        world = World(slack, table, webhook=webhook)
+        world.claims = itertools.count(number * 1000)
+        barrier.wait()
+        for n in STORY[:2]:
+            for _ in range(200):
+                try:
+                    outcomes.append(world.once(n).outcome)
+                    break
+                except RetryableDeliveryError as busy:
+                    assert busy.retry_after <= LEASE  # noqa: PT017 - the loop is the point
+                    threading.Event().wait(0.01)
+
+    threads = [threading.Thread(target=invoke, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == [Outcome.DELIVERED] * 2 + [Outcome.DUPLICATE] * 10
+    if webhook:
+        assert len(slack.messages()) == 2
+    else:
+        assert_told_once(slack, STORY[:2])
+
+
+def test_a_busy_incident_is_tried_again_soon(slack, table):
+    world = World(slack, table)
+    world.store.claim(INCIDENT, 1, "somebody", world.now, LEASE)
+    with pytest.raises(RetryableDeliveryError) as busy:
+        world.once(STORY[0])
+    assert 0 < busy.value.retry_after <= 10_000
+    assert slack.messages() == []
+
+
+def test_429_says_how_long_to_wait_and_nothing_was_posted(slack, table):
+    slack.add_fault(Fault(status=429, retry_after=7, times=1))
+    world = World(slack, table)
+    with pytest.raises(RetryableDeliveryError) as limited:
+        world.once(STORY[0])
+    assert (limited.value.retry_after, limited.value.limited, limited.value.ambiguous) == (7_000, True, False)
+    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    assert_told_once(slack, STORY[:1])
+
+
+def test_429_on_the_reply_keeps_the_message(slack, table):
+    world = World(slack, table)
+    world.once(STORY[0])
+    slack.add_fault(Fault(status=429, retry_after=1, method="chat.postMessage"))
+    with pytest.raises(RetryableDeliveryError):
+        world.once(STORY[1])
+    world.once(STORY[1])
+    assert_told_once(slack, STORY[:2])
+    assert len(mains(slack)[0]["edits"]) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503])
+@pytest.mark.parametrize("after_effect", [False, True])
+def test_a_server_error_is_retried_and_told_once(slack, table, status, after_effect):
+    slack.add_fault(Fault(status=status, times=1, after_effect=after_effect, method="chat.postMessage"))
+    world = World(slack, table)
+    with pytest.raises(RetryableDeliveryError) as broken:
+        world.once(STORY[0])
+    assert broken.value.ambiguous
+    world.once(STORY[0])
+    assert_told_once(slack, STORY[:1])
+
+
+def test_a_message_that_a_person_deleted_is_posted_anew(slack, table):
+    world = World(slack, table)
+    world.once(STORY[0])
+    slack.channel.clear()
+    delivery = world.once(STORY[1])
+    assert "gone" in delivery.notes[0]
+    assert len(mains(slack)) == 1
+    assert sorted(replies(slack)) == [2]
+    slack.channel.clear()
+    world.once(STORY[3])
+    slack.channel.clear()
+    assert world.once(STORY[2]).outcome is Outcome.SUPERSEDED
+
+
+def test_a_late_reply_to_a_deleted_message_is_not_lost(slack, table):
+    world = World(slack, table)
+    world.once(STORY[3])
+    slack.channel.clear()
+    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    assert sorted(replies(slack)) == [1]
+
+
+def test_blocks_that_slack_refuses_are_told_as_plain_text(slack, table):
+    slack.add_fault(Fault(status=200, error="invalid_blocks", method="chat.postMessage"))
+    slack.add_fault(Fault(status=200, error="msg_blocks_too_long", method="chat.update"))
+    world = World(slack, table)
+    delivery = world.once(STORY[0])
+    assert "invalid_blocks" in delivery.notes[0]
+    world.once(STORY[1])
+    (main,) = mains(slack)
+    assert main["blocks"] == []
+    assert "DO FIRST: Rebuild with `sam build`" in main["text"]
+
+
+def test_a_moved_channel_gets_its_own_message(slack, table):
+    slack.channels["C0OTHER"] = "other"
+    try:
+        World(slack, table).once(STORY[0])
+        moved = World(slack, table, channel="C0OTHER")
+        moved.now += MINUTE
+        moved.once(STORY[1])
+    finally:
+        del slack.channels["C0OTHER"]
+    assert [m["channel"] for m in mains(slack)] == ["C0ALERTS", "C0OTHER"]
+
+
+@pytest.mark.parametrize(
+    "error", ["invalid_auth", "channel_not_found", "not_in_channel", "is_archived", "token_revoked", "missing_scope"]
+)
+def test_what_a_new_secret_may_mend_is_told_apart(slack, table, error):
+    slack.add_fault(Fault(status=200, error=error))
+    with pytest.raises(CredentialRefusedError, match=error):
+        World(slack, table).once(STORY[0])
+
+
+def test_a_channel_that_cannot_be_read_is_said_and_the_alert_told_all_the_same(slack, table):
+    slack.add_fault(Fault(status=500, method="chat.postMessage"))
+    slack.add_fault(Fault(status=200, error="missing_scope", method="conversations.history"))
+    slack.add_fault(Fault(status=200, error="missing_scope", method="conversations.replies"))
+    world = World(slack, table)
+    with pytest.raises(RetryableDeliveryError):
+        world.once(STORY[0])
+    delivery = world.once(STORY[0])
+    assert "channels:history" in delivery.notes[0]
+    assert_told_once(slack, STORY[:1])
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_by_webhook_nothing_is_lost_whichever_call_fails(slack, table, how):
+    for at in range(3 * len(STORY)):
+        slack.channel.clear()
+        forget(table)
+        world = World(slack, table, Interruption(at, how), webhook=True)
+        for n in STORY:
+            world.until_done(n)
+        texts = [m["text"] for m in slack.messages()]
+        assert len(set(texts)) == 4
+        # At most the one notification whose attempt was cut short after Slack had it is there twice.
+        assert 4 <= len(texts) <= 5
+
+
+def test_by_webhook_what_is_out_of_date_is_dropped(slack, table):
+    world = World(slack, table, webhook=True)
+    world.once(STORY[3])
+    assert world.once(STORY[2]).outcome is Outcome.SUPERSEDED
+    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    assert world.once(STORY[2]).outcome is Outcome.DUPLICATE
+    assert len(slack.messages()) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (404, "no_service", CredentialRefusedError),
+        (403, "invalid_token", CredentialRefusedError),
+        (410, "channel_is_archived", CredentialRefusedError),
+        (400, "no_text", PermanentDeliveryError),
+        (429, None, RetryableDeliveryError),
+        (500, "rollup_error", RetryableDeliveryError),
+    ],
+)
+def test_a_webhooks_answers_are_told_apart(slack, table, status, error, kind):
+    slack.add_fault(Fault(status=status, error=error))
+    with pytest.raises(kind):
+        World(slack, table, webhook=True).once(STORY[0])
+
+
+def test_by_webhook_blocks_that_slack_refuses_are_told_as_plain_text(slack, table):
+    slack.add_fault(Fault(status=400, error="invalid_blocks"))
+    delivery = World(slack, table, webhook=True).once(STORY[0])
+    assert "invalid_blocks" in delivery.notes[0]
+    assert "DO FIRST" in slack.messages()[0]["text"]
+
+
+def test_an_incident_of_weeks_leaves_a_small_record(slack, table):
+    world = World(slack, table, webhook=True)
+    for sequence in [*range(1, 40), *range(41, 60)]:
+        world.once({**STORY[0], "sequence": sequence, "id": f"{INCIDENT}/{sequence}"})
+    (item,) = table.scan(TableName="incidents")["Items"]
+    assert item["told"] == {"S": "1-39,41-59"}
+    assert "doubtful" not in item
+    assert "lease_owner" not in item
+    assert int(item["expires_at"]["N"]) > world.now // 1000
+    assert len(json.dumps(item)) < 600
+
+
+def test_symptoms_join_quietly(slack, table):
+    world = World(slack, table)
+    world.once(STORY[0])
+    world.once(told(Reason.NEW_ALERT, IMPORT_ERROR, DLQ, about=[DLQ], sequence=2))
+    assert not replies(slack)[2][0]["reply_broadcast"]
