@@ -161,10 +161,13 @@ class Demo:
             seen[:] = [message["ts"] for message in local.slack.messages() if message["ts"] not in before]
 
     def _play_step(self, step: Step, chapter: Chapter, local: LocalTocsin) -> None:
-        before = _arrived(local.slack.messages(), step.awaits)
+        before = _arrived(local.slack.messages(), step.awaits, chapter.service)
         started = time.monotonic()
         if step.lines:
-            self._note(f"log: {step.lines[-1].splitlines()[0][:96]}" + (f"  ×{step.times}" if step.times > 1 else ""))
+            for line in step.lines:
+                self._note(f"log: {line.splitlines()[-1]}")
+            if step.times > 1:
+                self._note(f"     {step.times} times over")
             put_lines(local, chapter.service, chapter.stream, step.lines * step.times)
         elif step.dead_letters is not None:
             self._note(f"{local.deployment.dlqs[chapter.service]}: {step.dead_letters} messages")
@@ -172,7 +175,7 @@ class Demo:
         else:
             self._note("quiet")
         try:
-            local.slack.wait_for(lambda messages: _arrived(messages, step.awaits) > before, PATIENCE)
+            local.slack.wait_for(lambda messages: _arrived(messages, step.awaits, chapter.service) > before, PATIENCE)
         except TimeoutError:
             raise DemoFailedError(
                 f"no {step.awaits!r} notification within {PATIENCE:.0f} s; see {ROOT / '.tocsin' / 'cloud.log'}"
@@ -186,8 +189,9 @@ class Demo:
         self._console.print(render_message(message))
 
     def _show_edit(self, message: Message) -> None:
-        self._console.print(Text("  edited in place:", style="dim"))
-        self._console.print(render_message(message))
+        self._console.print(
+            Text.assemble(("  edited in place: ", "dim"), message["text"]), no_wrap=True, overflow="ellipsis"
+        )
 
 
 def put_lines(local: LocalTocsin, service: str, stream: str, lines: Sequence[str]) -> None:
@@ -213,12 +217,12 @@ def set_depth(local: LocalTocsin, service: str, depth: int) -> None:
     )
 
 
-def _arrived(messages: Sequence[Message], reason: str) -> int:
+def _arrived(messages: Sequence[Message], reason: str, service: str) -> int:
     """How much the channel shows of one kind of news, whichever way Slack is spoken to; only ever grows."""
     if reason == "opened":
         return sum(message["thread_ts"] is None for message in messages)
     if reason == "update":  # an edit in bot mode, a message of its own by webhook
         return len(messages) + sum(len(message["edits"]) for message in messages)
     if reason == "resolved":
-        return sum("Resolved" in message["text"] for message in messages)
+        return sum("Resolved" in message["text"] and f"· {service}" in message["text"] for message in messages)
     return len(messages)

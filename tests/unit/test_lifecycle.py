@@ -218,6 +218,12 @@ def test_a_symptom_that_outlives_its_cause_is_announced():
     assert [a.signature for a in audible(life.incident, POLICY)] == ["cause", "symptom"]
 
 
+def test_a_symptom_stays_explained_when_everything_is_over():
+    life = Life().at(T0, tally(T0, name="cause"), tally(T0 + 1, name="symptom")).at(T0 + 16 * MIN)
+    assert life.reasons == ["opened", "resolved"]
+    assert [a.signature for a in audible(life.incident, POLICY)] == ["cause"]
+
+
 def test_occurrences_below_the_threshold_stay_silent_and_end_silently():
     life = Life().at(T0, tally(T0, 2, name="rare")).at(T0 + 15 * MIN)
     assert life.said == []

@@ -149,11 +149,14 @@ def audible(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
 
 
 def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:
-    """The signature of a firing alert of the same incident that explains this one, or None."""
+    """The signature of an alert of the same incident that explains this one, or None.
+
+    A cause explains while it fires; once everything is over, what explained still does.
+    """
     return next(
         (
             other.signature
-            for other in incident.firing
+            for other in incident.firing or incident.alerts.values()
             if other.announced
             and other.signature in signatures
             and alert.signature in signatures[other.signature].inhibits
