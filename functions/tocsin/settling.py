@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from tocsin.core.lifecycle import Policy, advance, next_due, without
 from tocsin.core.model import Incident, Millis, Pending, Reason, Tally
 from tocsin.core.notification import build_notification
-from tocsin.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
+from tocsin.core.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
 
 GRACE: Millis = 10_000
 """How old an outbox entry must be before another writer publishes it: its own writer is probably about to."""

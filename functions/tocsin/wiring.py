@@ -80,7 +80,7 @@ def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun 
 
     policy = Policy(config.settings.intervals, config.signatures)
     if dry is not None:
-        from tocsin.ledger import MemoryLedger  # noqa: PLC0415 - never on AWS
+        from tocsin.core.ledger import MemoryLedger  # noqa: PLC0415 - never on AWS
 
         return Settler(MemoryLedger(), dry, policy, config.settings.runbooks_url)
     from tocsin.adapters.incident_table import IncidentTable  # noqa: PLC0415 - boto3 only when something matched

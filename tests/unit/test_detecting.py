@@ -15,7 +15,7 @@ from tocsin.core.model import Severity
 from tocsin.core.settings import Intervals, Service, Settings
 from tocsin.core.signatures import AlarmRule, Signature, Source, Status
 from tocsin.detecting import Detector
-from tocsin.ledger import MemoryLedger
+from tocsin.core.ledger import MemoryLedger
 from tocsin.settling import Settler
 
 T0 = 1_770_000_000_000

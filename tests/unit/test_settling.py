@@ -14,7 +14,7 @@ from tocsin.core.lifecycle import Policy
 from tocsin.core.model import Severity, Tally
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status
-from tocsin.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
+from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
 from tocsin.reconciling import reconcile
 from tocsin.settling import GRACE, Settler
 

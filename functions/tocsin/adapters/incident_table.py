@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.incident_document import dump_incident, dump_tally, load_incident, load_tally
-from tocsin.ledger import AlreadyFoldedError, StaleVersionError, Stored, TallyKey, key_of
+from tocsin.core.ledger import AlreadyFoldedError, StaleVersionError, Stored, TallyKey, key_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
