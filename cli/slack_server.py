@@ -558,7 +558,7 @@ class _Call:
         shown += [(reply, []) for _, replies in threads for reply in replies if reply["reply_broadcast"]]
         within = self._range()
         found = sorted((pair for pair in shown if within(pair[0])), key=lambda pair: pair[0]["ts"])
-        # With `oldest` alone Slack begins with those closest to it (paging forward), otherwise with the newest.
+        # With `oldest` alone Slack begins with those closest to it, otherwise with the newest.
         forward = "oldest" in self._arguments and "latest" not in self._arguments
         page, more = self._page(found if forward else found[::-1], lambda pair: pair[0]["ts"], 100, 999)
         page.sort(key=lambda pair: pair[0]["ts"], reverse=True)

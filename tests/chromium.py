@@ -36,13 +36,16 @@ class Chromium:
     """One browser with one page; a context manager."""
 
     def __init__(self, *, width: int = 1180, height: int = 900, scale: float = 1, dark: bool = False) -> None:
+        path = find_chromium()
+        if path is None:
+            raise FileNotFoundError("no Chromium is installed: apt-get install chromium")
         self._profile = tempfile.mkdtemp(prefix="tocsin-chromium-")
         ours, theirs = os.pipe(), os.pipe()  # commands to it, answers from it
         # Above the numbers that the child's ends are given.
         child_in, child_out = (fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (ours[0], theirs[1]))
         null = os.devnull
         self._pid = os.posix_spawn(
-            find_chromium(),
+            path,
             ["chromium", *FLAGS, f"--user-data-dir={self._profile}", "about:blank"],
             os.environ,
             file_actions=[

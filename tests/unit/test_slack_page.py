@@ -192,6 +192,7 @@ def section(text):
         ("&amp;lt;", "&amp;lt;"),
         ("&gt; one\n&gt; two\nthree", "<blockquote>one<br>two</blockquote>three"),
         (":no_such_thing: 10:30:00", ":no_such_thing: 10:30:00"),
+        ("\ue0000\ue001 `x` \ue0009\ue001", "\ufffd0\ufffd <code>x</code> \ufffd9\ufffd"),
         ("<nonsense>", "&lt;nonsense&gt;"),
         ("<javascript:alert(1)|x>", "&lt;javascript:alert(1)|x&gt;"),
     ],
