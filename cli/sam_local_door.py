@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from tocsin.adapters.sam_local import DOOR_PORT, forward
+from tocsin.adapters.sam_local import DOOR_PORT, Forwarding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,9 +42,8 @@ class SamLocalDoor:
     def __init__(self, deployment: Deployment, slack_url: str, *, port: int = DOOR_PORT) -> None:
         ports = [urlsplit(address).port for address in (deployment.endpoint, slack_url)]
         self._ports = [found for found in ports if found]
-        self._answer = json.dumps(
-            {"ports": self._ports, "functions": function_environments(deployment)}
-        ).encode()
+        self.environments = function_environments(deployment)
+        self._answer = json.dumps({"ports": self._ports, "functions": self.environments}).encode()
         self._port = port
         self._closing = threading.Event()
         self._server: ThreadingHTTPServer | None = None
@@ -85,7 +84,7 @@ class SamLocalDoor:
         with contextlib.ExitStack() as listening:
             for each in (port, *self._ports):
                 with contextlib.suppress(OSError):  # somebody listens on all addresses: reachable anyway
-                    listening.enter_context(forward((bridge, each), ("127.0.0.1", each)))
+                    listening.enter_context(Forwarding((bridge, each), ("127.0.0.1", each)))
             self._closing.wait()
 
 

@@ -12,6 +12,7 @@ import contextlib
 import http.client
 import json
 import socket
+import socketserver
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -48,24 +49,48 @@ def join_local_cloud(
         environment["TOCSIN_DRY_RUN"] = "true"
         return False
     for forwarded in found["ports"]:
-        forward(("127.0.0.1", forwarded), (host, forwarded))
+        Forwarding(("127.0.0.1", forwarded), (host, forwarded))
     environment.update(variables)
     environment.pop("TOCSIN_DRY_RUN", None)
     return True
 
 
-def forward(here: tuple[str, int], there: tuple[str, int]) -> socket.socket:
-    """Pass connections on: whoever connects to ``here`` speaks to ``there``.
-
-    Returns:
-        The listening socket; closing it ends the forwarding of new connections.
+class Forwarding(socketserver.ThreadingTCPServer):
+    """Passes connections on: whoever connects to ``here`` speaks to ``there``; a context manager.
 
     Raises:
         OSError: ``here`` cannot be listened on.
     """
-    listener = socket.create_server(here)
-    threading.Thread(target=_accept, args=(listener, there), daemon=True).start()
-    return listener
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, here: tuple[str, int], there: tuple[str, int]) -> None:
+        self.there = there
+        super().__init__(here, _Connection)
+        threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True).start()
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Connection(socketserver.BaseRequestHandler):
+    server: Forwarding
+
+    def handle(self) -> None:
+        try:
+            far = socket.create_connection(self.server.there, timeout=_WITHIN)
+        except OSError:
+            return  # nobody there: closed, as if the caller had found nobody
+        near: socket.socket = self.request
+        with far:
+            far.settimeout(None)
+            back = threading.Thread(target=_pump, args=(far, near), daemon=True)
+            back.start()
+            _pump(near, far)
+            back.join()
 
 
 def _ask(host: str, port: int) -> Mapping[str, Any]:
@@ -78,29 +103,6 @@ def _ask(host: str, port: int) -> Mapping[str, Any]:
     finally:
         connection.close()
     return answer if isinstance(answer, dict) else {}
-
-
-def _accept(listener: socket.socket, there: tuple[str, int]) -> None:
-    while True:
-        try:
-            near, _ = listener.accept()
-        except OSError:
-            return  # closed
-        try:
-            far = socket.create_connection(there, timeout=_WITHIN)
-        except OSError:
-            near.close()
-            continue
-        far.settimeout(None)
-        threading.Thread(target=_join, args=(near, far), daemon=True).start()
-
-
-def _join(near: socket.socket, far: socket.socket) -> None:
-    with near, far:
-        back = threading.Thread(target=_pump, args=(far, near), daemon=True)
-        back.start()
-        _pump(near, far)
-        back.join()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -1,0 +1,233 @@
+"""``sam local invoke``: a dry run by itself, and a part of a running ``tocsin local`` where there is one."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cli.cloud import EmbeddedCloud
+from cli.sam_local_door import SamLocalDoor
+from cli.slack_server import LocalSlack
+from tocsin.adapters.sam_local import DOOR_PORT, Forwarding, join_local_cloud
+
+if TYPE_CHECKING:
+    from cli.cloud import Deployment
+
+ROOT = Path(__file__).resolve().parents[2]
+SAM = Path(sys.executable).with_name("sam")
+LINE = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+
+
+def answering(body):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def closed_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_without_a_tocsin_local_the_function_is_a_dry_run():
+    environment = {"AWS_LAMBDA_FUNCTION_NAME": "DetectFunction"}
+    assert not join_local_cloud(environment, host="127.0.0.1", port=closed_port())
+    assert environment["TOCSIN_DRY_RUN"] == "true"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>", b"[]", b"{}", b'{"functions": {"OtherFunction": {"A": "b"}}, "ports": []}']
+)
+def test_somebody_else_behind_the_door_makes_it_a_dry_run_too(body):
+    environment = {"AWS_LAMBDA_FUNCTION_NAME": "DetectFunction", "TOCSIN_TABLE": "IncidentTable"}
+    with answering(body) as server:
+        assert not join_local_cloud(environment, host="127.0.0.1", port=server.server_address[1])
+        server.shutdown()
+    assert environment["TOCSIN_DRY_RUN"] == "true"
+    assert environment["TOCSIN_TABLE"] == "IncidentTable"
+
+
+def test_with_a_tocsin_local_the_function_takes_over_the_environment_of_its_twin():
+    environment = {
+        "AWS_LAMBDA_FUNCTION_NAME": "DetectFunction",
+        "AWS_SESSION_TOKEN": "mine",
+        "TOCSIN_DRY_RUN": "true",
+    }
+    twin = {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_SESSION_TOKEN": "",
+        "TOCSIN_TABLE": "tocsin-IncidentTable-1",
+    }
+    with answering(json.dumps({"functions": {"DetectFunction": twin}, "ports": []}).encode()) as server:
+        assert join_local_cloud(environment, host="127.0.0.1", port=server.server_address[1])
+        server.shutdown()
+    assert environment == {"AWS_LAMBDA_FUNCTION_NAME": "DetectFunction", **twin}
+
+
+def test_a_forwarded_port_carries_both_directions_to_their_ends():
+    with socket.create_server(("127.0.0.1", 0)) as echo:
+
+        def answer_once():
+            near, _ = echo.accept()
+            with near:
+                received = b""
+                while data := near.recv(65536):
+                    received += data
+                near.sendall(received[::-1])
+
+        threading.Thread(target=answer_once, daemon=True).start()
+        with Forwarding(("127.0.0.1", 0), echo.getsockname()) as forwarding:
+            sent = os.urandom(1_000_000)
+            with socket.create_connection(forwarding.server_address, timeout=10) as client:
+                client.sendall(sent)
+                client.shutdown(socket.SHUT_WR)
+                received = b""
+                while data := client.recv(65536):
+                    received += data
+    assert received == sent[::-1]
+
+
+def test_a_connection_to_nobody_is_closed_and_the_next_is_still_taken():
+    with Forwarding(("127.0.0.1", 0), ("127.0.0.1", closed_port())) as forwarding:
+        for _ in range(2):
+            with socket.create_connection(forwarding.server_address, timeout=10) as client:
+                assert client.recv(1) == b""
+
+
+def test_a_forwarded_port_is_free_again_at_once():
+    port = closed_port()
+    for _ in range(3):
+        with Forwarding(("127.0.0.1", port), ("127.0.0.1", 9)):
+            pass
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.cloud
+def test_the_door_tells_what_the_deployed_functions_run_with(cloud: Deployment, local_slack: LocalSlack):
+    with SamLocalDoor(cloud, local_slack.url, port=0) as door:
+        environment = {
+            "AWS_LAMBDA_FUNCTION_NAME": "NotifyFunction",
+            "AWS_ACCESS_KEY_ID": "AKIAREALLYMINE000000",
+        }
+        host, _, port = door.address.partition(":")
+        with pytest.raises(OSError, match="in use"):
+            # On this machine the cloud's own ports are taken, of course: in a container they are free.
+            join_local_cloud(environment, host=host, port=int(port))
+        told = door.environments["NotifyFunction"]
+    assert told["AWS_ENDPOINT_URL"] == cloud.endpoint
+    assert told["AWS_ACCESS_KEY_ID"] == "test"
+    assert told["TOCSIN_TABLE"] == cloud.table
+    assert told["TOCSIN_SLACK_API_URL"] == local_slack.api_url
+    with socket.socket() as probe:
+        assert probe.connect_ex((host, int(port))) != 0  # closed again
+
+
+# ---------------------------------------------------------------- in the container
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A copy of what `sam build` needs, built: the user's own .aws-sam is left alone."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("template.yaml", "samconfig.toml"):
+        shutil.copy(ROOT / name, project)
+    shutil.copytree(ROOT / "functions", project / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    (project / "event.json").write_text(json.dumps(envelope(LINE)))
+    sam(project, "build")
+    return project
+
+
+def envelope(line):
+    data = {
+        "messageType": "DATA_MESSAGE",
+        "owner": "123456789012",
+        "logGroup": "/aws/lambda/backend",
+        "logStream": "2026/02/02/[$LATEST]0123456789abcdef0123456789abcdef",
+        "subscriptionFilters": ["tocsin-detect"],
+        "logEvents": [
+            {
+                "id": "38000000000000000000000000000000000000000000000000000001",
+                "timestamp": 1770000000000,
+                "message": line,
+            }
+        ],
+    }
+    return {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(data).encode())).decode()}}
+
+
+def sam(project, *arguments):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    done = subprocess.run(
+        [SAM, *arguments],
+        cwd=project,
+        env={**environment, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def invoke(project):
+    return json.loads(sam(project, "local", "invoke", "DetectFunction", "-e", "event.json").splitlines()[-1])
+
+
+@pytest.fixture
+def no_tocsin_local():
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", DOOR_PORT)) == 0:
+            pytest.skip("a `tocsin local` runs on this machine and would be joined")
+
+
+@pytest.mark.docker
+def test_the_package_brings_no_boto3_and_fits_both_processors(built):
+    package = built / ".aws-sam" / "build" / "DetectFunction"
+    assert not [path for name in ("boto3", "botocore", "s3transfer") for path in package.glob(f"{name}*")]
+    assert {path.name.split("-")[-3] for path in package.glob("re2/_re2.*.so")} == {"x86_64", "aarch64"}
+    size = sum(path.stat().st_size for path in package.rglob("*") if path.is_file())
+    assert size < 20 * 1024 * 1024
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("no_tocsin_local")
+def test_in_the_container_it_is_a_dry_run(built):
+    answer = invoke(built)
+    assert answer["dry_run"] is True
+    assert [each["reason"] for each in answer["notifications"]] == ["opened"]
+
+
+@pytest.mark.docker
+@pytest.mark.cloud
+@pytest.mark.usefixtures("no_tocsin_local")
+def test_the_same_command_goes_through_to_the_local_slack(built, tmp_path):
+    with LocalSlack() as slack, EmbeddedCloud(ROOT, log=tmp_path / "cloud.log") as embedded:
+        deployed = embedded.deploy({"webhook_url": slack.webhook_url})
+        with SamLocalDoor(deployed, slack.url):
+            answer = invoke(built)
+        assert answer["sent"] == {"backend": ["opened"]}
+        (told,) = slack.wait_for(bool, timeout=20)
+    assert "mangum" in json.dumps(told["blocks"])
