@@ -1,6 +1,7 @@
 """Validate all configuration, run every signature's samples and check that each runbook exists.
 
-Prints ``file: key: reason``, one problem per line, and exits with 1 where there is one.
+Prints ``file: key: reason``, one problem per line, and exits with 1 where there is one. Where all is right it leaves
+``signatures/sealed.json``, with which cold starts need not try every expression again.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 
 from cli.configuration_root import add_root
-from tocsin.adapters.configuration import load_configuration
+from tocsin.adapters.configuration import SEAL, load_configuration, seal
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.proof import prove
 from tocsin.core.signature_schema import signature_schema
@@ -41,6 +42,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
         return 1
     signatures = load_configuration(arguments.root, os.environ).signatures
+    try:
+        if seal(arguments.root):
+            print(f"sealed in {arguments.root / SEAL}: commit it with the signatures", file=sys.stderr)
+    except OSError as error:
+        print(f"not sealed, cold starts will try every expression again: {error}", file=sys.stderr)
     samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())
     print(f"{len(signatures)} signatures, {samples} samples: all right", file=sys.stderr)
     return 0

@@ -1,15 +1,26 @@
-"""The configuration on disk: ``signatures/*.toml`` and ``tocsin.toml`` beside the handlers."""
+"""The configuration on disk: ``signatures/*.toml`` and ``tocsin.toml`` beside the handlers.
+
+Compiling every expression and deriving its literals takes longer than all the rest of a cold start. ``tocsin check``
+therefore leaves a seal, ``signatures/sealed.json``: what it derived, under the digest of exactly the files (and of the
+code that read them) that it found right. With the seal, a cold start reads what is already known to be right; without,
+or after any change, everything is tried again and refused in the same words.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from tocsin.core.literals import NoLiteralError, required_literals
+from tocsin.core import literals as literals_module
+from tocsin.core import signatures as signatures_module
+from tocsin.core.literals import Literal, NoLiteralError, required_literals
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.settings import FILE, Settings, parse_settings
-from tocsin.core.signatures import Signature, parse_signatures
+from tocsin.core.signatures import Signature, parse_signatures, read_signatures
 
 
 class Configuration(NamedTuple):
@@ -35,7 +46,8 @@ def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
         ConfigurationError: With every problem, in the words of ``tocsin check``.
     """
     problems: list[Problem] = []
-    signatures, found = parse_signatures(read_signature_files(root, problems))
+    texts = read_signature_files(root, problems)
+    signatures, found = _unseal(root, texts) or parse_signatures(texts)
     problems += found
     for signature in signatures.values():
         problems += literal_problems(signature)
@@ -69,8 +81,73 @@ def literal_problems(signature: Signature) -> list[Problem]:
     """Expressions of a signature that the fast search over raw bytes cannot stand for."""
     problems = []
     for number, expression in enumerate(signature.any):
+        if expression in signature.literals:
+            continue
         try:
             required_literals(expression)
         except NoLiteralError as error:
             problems.append(Problem(signature.file, f"{signature.id}.any[{number}]", str(error)))
     return problems
+
+
+# --- the seal ---
+
+SEAL = "signatures/sealed.json"
+
+
+def seal(root: Path) -> bool:
+    """Leave the seal for configuration that was just found right.
+
+    Returns:
+        Whether it had to be written; False where it was current.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    texts = read_signature_files(root, [])
+    digest = _digest(texts)
+    if _sealed(root).get("digest") == digest:
+        return False
+    tables = {file: tomllib.loads(text) for file, text in texts.items()}
+    signatures, _ = read_signatures(tables)
+    content = {
+        "digest": digest,
+        "tables": tables,
+        "tried": {
+            expression: [[*literal.words, literal.any_case] for literal in required_literals(expression)]
+            for signature in signatures.values()
+            for expression in signature.any
+        },
+        "forbidding": [expression for signature in signatures.values() for expression in signature.none],
+    }
+    (root / SEAL).write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
+    return True
+
+
+def _unseal(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, Signature], list[Problem]] | None:
+    """What the seal says about exactly these texts, or None where it says nothing."""
+    content = _sealed(root)
+    if not texts or content.get("digest") != _digest(texts):
+        return None
+    tried = {
+        expression: tuple(Literal(tuple(words), any_case) for *words, any_case in found)
+        for expression, found in content["tried"].items()
+    }
+    return read_signatures(content["tables"], tried=tried | dict.fromkeys(content["forbidding"], ()))
+
+
+def _sealed(root: Path) -> dict[str, Any]:
+    try:
+        content = json.loads((root / SEAL).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _digest(texts: Mapping[str, str]) -> str:
+    digest = hashlib.sha256()
+    for module in (signatures_module, literals_module):
+        digest.update(Path(module.__file__).read_bytes())
+    for file, text in texts.items():
+        digest.update(f"{file}\0{len(text)}\0{text}".encode())
+    return digest.hexdigest()

@@ -116,7 +116,7 @@ class _Covers:
         """Consider a set of texts, one of which is in every match, as the cover."""
         phrases = {_phrase(string) for string in strings or ()}
         if phrases and None not in phrases:
-            self.consider(_without_contained(frozenset(phrase for phrase in phrases if phrase is not None)))
+            self.consider(without_contained(frozenset(phrase for phrase in phrases if phrase is not None)))
 
     def consider(self, words: frozenset[Literal]) -> None:
         cost = _cost(words)
@@ -197,7 +197,7 @@ class _Covers:
             elif union is not None:
                 union |= aside.best
         if union:
-            self.consider(_without_contained(frozenset(union)))
+            self.consider(without_contained(frozenset(union)))
         if exacts is None or len(exacts) > MOST_STRINGS:
             return None
         return frozenset(exacts)
@@ -230,10 +230,9 @@ def _cost(phrases: frozenset[Literal]) -> float:
     return max(map(_phrase_cost, phrases)) + 0.02 * len(phrases)
 
 
-def _without_contained(phrases: frozenset[Literal]) -> frozenset[Literal]:
-    """Drop a phrase that another single word of the cover is part of: finding the word finds it too."""
-    if len(phrases) == 1:
-        return phrases
+def without_contained(phrases: Iterable[Literal]) -> frozenset[Literal]:
+    """Drop each phrase that has another literal, of a single word, in one of its words: finding that finds it too."""
+    phrases = frozenset(phrases)
     plain = [phrase for phrase in phrases if len(phrase.words) == 1 and not phrase.any_case]
     return frozenset(
         phrase

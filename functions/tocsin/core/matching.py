@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import re2
 
-from tocsin.core.literals import Literal, required_literals
+from tocsin.core.literals import Literal, required_literals, without_contained
 from tocsin.core.logline import TRANSLATED, LogLine, read_line
 from tocsin.core.model import AlarmChange, Match
 from tocsin.core.quoting import quoted_as
@@ -27,9 +27,10 @@ MOST_TRIES = 40
 LONGEST_FIELD = 400
 """Characters that a captured field may have; a fingerprint is made of words, not of pages."""
 
-ESCAPED_WORD = r"\\u00(?:2[DdEe]|3[0-9]|[4-7])|\\u(?:001[bB]|017[fF]|212[aA])"
+ESCAPED_WORD = r"\\u00(?:2[DdEe]|3[0-9]|[4-7])|\\u(?:001[bB]|017[fF]|212[aA])|\xc5\xbf|\xe2\x84\xaa"
 """An escape in JSON that may stand for a character of a literal (or for a colour code within one, or for the two
-letters outside ASCII that fold to ``s`` and ``k``): the literal may be there without being seen."""
+letters outside ASCII that fold to ``s`` and ``k``, which also stand here as their UTF-8 bytes): the literal may be
+there without being seen."""
 
 
 class Verdict(NamedTuple):
@@ -78,7 +79,7 @@ class Matcher:
         for signature in signatures.values():
             if signature.source is Source.LOG:
                 for expression in signature.any:
-                    for literal in required_literals(expression):
+                    for literal in signature.literals.get(expression) or required_literals(expression):
                         ids = by_literal.setdefault(literal, [])
                         if signature.id not in ids:
                             ids.append(signature.id)
@@ -98,10 +99,10 @@ class Matcher:
             raw: The inflated JSON of the envelope, as delivered.
         """
         if self._raw is None:
-            terms = [literal.expression for literal in self._literals]
+            terms = [literal.expression for literal in without_contained(self._literals)]
             if not terms:
                 return False
-            self._raw = re2.compile("|".join((*terms, *TRANSLATED, ESCAPED_WORD)), _options())
+            self._raw = re2.compile("|".join((*terms, *TRANSLATED, ESCAPED_WORD)).encode("latin-1"), _bytes_options())
         return self._raw._regexp.Match(_UNANCHORED, raw, 0, len(raw))[0] != _NOWHERE  # noqa: SLF001 -- without the wrapper's text decoding: the bytes are searched as they are
 
     # --- one event ---
@@ -172,11 +173,11 @@ class Matcher:
     def _hits(self, encoded: bytes) -> list[int]:
         """The places in ``_literals`` of those that occur; places beyond it stand for translated events."""
         if self._gate is None:
-            gate = re2.Set.SearchSet(_options())
+            gate = re2.Set.SearchSet(_bytes_options())
             for literal in self._literals:
-                gate.Add(literal.expression)
+                gate.Add(literal.expression.encode("latin-1"))
             for expression in (*TRANSLATED, ESCAPED_WORD):
-                gate.Add(expression)
+                gate.Add(expression.encode("latin-1"))
             gate.Compile()
             self._gate = gate
         return self._gate.Match(encoded) or []
@@ -249,6 +250,13 @@ _NOWHERE = (-1, -1)
 def _options() -> re2.Options:
     options = quiet_options()
     options.max_mem = 32 << 20
+    return options
+
+
+def _bytes_options() -> re2.Options:
+    """Options for searching bytes as bytes: smaller programs, and UTF-8 above ASCII is simply not part of a word."""
+    options = _options()
+    options.encoding = re2.Options.Encoding.LATIN1
     return options
 
 

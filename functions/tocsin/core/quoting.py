@@ -27,8 +27,8 @@ class Place(StrEnum):
     """In the line, from where the match ends."""
     LINE = "line"
     """In the whole line."""
-    MATCH = "match"
-    """In what matched, within its line."""
+    AROUND = "around"
+    """In the line, with one ``\x01`` in the place of what matched."""
     HEAD = "head"
     """In the first line of the event."""
 
@@ -53,7 +53,7 @@ SHAPES = (
     # Queries, filters and rules name errors in order to find them.
     Shape("a Logs Insights query", Place.HEAD, r"^\s*(?:fields|filter|parse|stats|display)\s+@\w|\|\s*(?:filter|stats|fields|sort|parse|limit)\s",
           "fields @timestamp | filter @message like /Task timed out/"),
-    Shape("a filter condition", Place.BEFORE, r"(?:@message|\bmessage|\bmsg|\btext|\btextPayload)\s*(?:\bnot\s+)?(?i:like|=~|ilike|contains|matches|:|=)\s*[\"'/%(*]",
+    Shape("a filter condition", Place.BEFORE, r"(?:@message|\bmessage|\bmsg|\btext|\btextPayload)\s*(?:\bnot\s+)?(?i:like|=~|ilike|contains|matches)\s*[\"'/%(*]",
           "filter @message like /signal: killed|Task timed out/"),
     Shape("a filter pattern", Place.BEFORE, r"(?i)\bfilter[-_ ]?pattern\b",
           "aws logs filter-log-events --filter-pattern 'Task timed out'"),
@@ -101,21 +101,27 @@ SHAPES = (
     Shape("a list of names", Place.LINE, r"(?i)\b(?:retry_?on|retryable\w*|error_?codes?|handled_?errors|exceptions?|known_?errors|patterns?|keywords|alert_?on|ignored?_?errors)\s*[:=]\s*[\[({]",
           "retryable_errors = ['ThrottlingException', 'TooManyRequestsException']"),
     # Prose about errors.
-    Shape("prose", Place.BEFORE, r"(?i)^\W*(?:note that|note:|tip:|hint:|todo\b|fixme\b|if (?:you|the|it|your|a|an|there|this|any)\b|whenever |when (?:you|the|it|your|a|an|this|running|using|lambda)\b|unless |in case |for example|e\.g\.|see |see also|how to |why |what |example|symptom|cause:|troubleshoot|fix(?:es|ed)?\b|fix\(|feat\(|docs?[:(]|chore[:(]|refactor[:(]|test[:(]|resolve[sd]? |closes? #|added |adds? |improve|handle[sd]? |runbook|alarm(?:s)? on|alert(?:s|ing)? (?:on|when|if)|detects? |matches |this (?:error|means|happens|will|is)\b|the following|common (?:errors?|causes?)|step \d|q:|a:|faq)",
+    Shape("prose", Place.BEFORE, r"(?i)^\W*(?:note that|note:|tip:|hint:|todo\b|fixme\b|if (?:you|the|it|your|a|an|there|this|any)\b|whenever |when (?:you|the|it|your|a|an|this|running|using|lambda)\b|unless |in case |for example|e\.g\.|see |see also|how to |why |what |examples?[:,]|symptom|troubleshoot|changed?\s|renamed?\s|this (?:pr|patch|commit)\b|(?:i|we) (?:believe|think|guess)\b|intercept\s|classify\s|fix(?:es|ed)?\b|fix\(|feat\(|docs?[:(]|chore[:(]|refactor[:(]|test[:(]|resolve[sd]? |closes? #|added |adds? |improve|handle[sd]? |runbook|alarm(?:s)? on|alert(?:s|ing)? (?:on|when|if)|detects? |matches |this (?:error|means|happens|will|is)\b|the following|common (?:errors?|causes?)|step \d|q:|a:|faq)",
           "If you see Task timed out after 3.00 seconds, raise the timeout."),
     Shape("prose", Place.BEFORE, r"(?i)(?:\bunless the|\bsuch as|\be\.g\.,?|\bfor example|\bfor instance|\bknown as|\bi\.e\.,?|\bcalled|\bnamed|\bsays|\bif (?:you (?:see|get)|there (?:is|are)|an?)|\bwhen you (?:see|get)|\byou (?:may|might|will|can|could|would) (?:see|get)|\b(?:look|watch|grep|alert|page)(?:s|ed|ing)? (?:for|on)|\bwhen an?|\bretry (?:on|when|if)|\bwill retry when an?|\binstead of|\brather than|\bto avoid|\bavoids?|\bprevents?|\bto prevent|\bhandl(?:e|es|ed|ing|er for)|\bsimulat(?:e|es|ed|ing)|\bmock(?:s|ed|ing)|\binject(?:s|ed|ing)|\bsuppress(?:es|ed|ing)?|\bignor(?:e|es|ed|ing)|\bno longer)(?: (?:the|an?|any|all|of|error|errors))*\s*[\"'`\x{201c}(]*$",
           "the client backs off when you see ThrottlingException"),
+    Shape("a remark in code", Place.BEFORE, r"^\s*(?:#|//|--|\*)\s*(?:raises?|throws?|returns?|e\.g|todo|note|example|if|when|would|will|should|avoids?|prevents?)\b",
+          "# raises ModuleNotFoundError: No module named 'x' when the layer is missing"),
+    Shape("a quotation in a sentence", Place.AROUND, r"[\"'`\x{201c}\x{2018}]\x{1}[\"'`\x{201d}\x{2019}]\s+(?:is|are|was|were|means?|should|will|can|could|may|might|would|errors?|exceptions?|messages?|warnings?|alarms?|logs?|lines?|appears?|occurs?|happens?|in|when|if|by|to|on|for|from|and|or)\b",
+          "The warning \"Too many connections\" is only printed for the first of them"),
     Shape("code in prose", Place.BEFORE, r"`[^`]*$",
           "- `FATAL: database \"None\" does not exist` means that the secret lacks a key"),
     Shape("markup", Place.LINE, r"^\s*(?:\|[^|]+\|.*\||#{1,6} [A-Z`]|<(?:p|li|td|h\d|code|pre|a|div|span)\b|\[[^\]]+\]\(http)",
           "| `NoSuchBucket` | the bucket was deleted | create it |"),
     # It did not happen, or it is over.
-    Shape("none of them", Place.BEFORE, r"(?i)(?:\b(?:no|zero|without|never|not|0|isn't|wasn't|didn't|doesn't|don't)\b(?:\s+(?:any|a|an|more|further|new|longer|see|seen|get|got))*)\s*[\"'`(\[]*$",
+    Shape("none of them", Place.BEFORE, r"(?i)(?:(?:\b(?:no|zero|without|never|not|isn't|wasn't|didn't|doesn't|don't)|(?:^|[:;,(|-]\s*)0)\b(?:\s+(?:any|a|an|more|further|new|longer|see|seen|get|got|occurrences?|events?|errors?|exceptions?|instances?|cases?|hits?|of|for))*)\s*[\"'`(\[]*$",
           "health: no ThrottlingException in the last hour"),
     Shape("a count of nothing", Place.AFTER, r"(?i)^\W{0,3}(?:errors?|exceptions?|events?|count|total|metric|rate|s|per (?:minute|second|hour)|in the last[\w ]{0,20}|[\w.]{0,24}(?:count|total|rate))*[\"']?\s*(?:[:=]|is|was|->|,)\s*[\"']?0(?:\.0+)?%?(?:[\s,;}\"'\])|]|$)",
           "ThrottlingException: 0 in the last 5 minutes"),
     Shape("a count of nothing", Place.AFTER, r"(?i)\b(?:metric|count|total|rate|errors?)\b\W{0,3}0(?:\.0+)?%?(?:[\s,;}\"'\])|]|$)",
           "password authentication failed metric: 0 in the last 5 minutes"),
+    Shape("a count of nothing", Place.AFTER, r"^[\"'\]})]{1,4}\s+0(?:\.0+)?\s*$",
+          "errors{type=\"ThrottlingException\"} 0"),
     Shape("over", Place.AFTER, r"(?i)\b(?:(?:is|was|been|has been|now|got) (?:fixed|resolved|handled|gone|recovered|cleared|solved)|check(?:s)? passed|passed\b|recovered\b|(?:succeeded|success(?:ful(?:ly)?)?|ok) (?:after|on|at|in) (?:retry|attempt|\d)|no longer (?:occurs|happens|seen)|skipping\b|, ignor(?:ed|ing)\b|will page\b|handler (?:registered|installed)|(?:is|are|will be|gets?) retried\b|retry succeeded|false alarm|alarm (?:is )?(?:OK|cleared)|returned to OK)",
           "NoSuchBucket check passed"),
     Shape("a notice", Place.BEFORE, r"\b(?:NOTICE|DEBUG\d?|HINT|DETAIL|CONTEXT|STATEMENT|QUERY):\s+[^:]*$",
@@ -135,6 +141,8 @@ def quoted_as(text: str, start: int, end: int) -> str:
     """
     if not _COMPILED:
         _COMPILED.extend(re2.compile(shape.expression) for shape in SHAPES)
+    while start < end and not text[start].isalnum():
+        start += 1  # the quotation mark or bracket that an expression took along belongs to what comes before
     line_start = text.rfind("\n", 0, start) + 1
     line_end = text.find("\n", start)
     line_end = len(text) if line_end < 0 else line_end
@@ -148,7 +156,7 @@ def quoted_as(text: str, start: int, end: int) -> str:
         Place.BEFORE: before,
         Place.AFTER: after,
         Place.LINE: text[max(line_start, start - BEFORE) : min(line_end, end + AFTER)],
-        Place.MATCH: text[start:end],
+        Place.AROUND: f"{before}\x01{after}",
         Place.HEAD: text[: head_end if head_end >= 0 else BEFORE],
     }
     for shape, expression in zip(SHAPES, _COMPILED, strict=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 import re2
 
 from tocsin.core.durations import parse_duration
+from tocsin.core.literals import Literal
 from tocsin.core.model import Millis, Severity
 from tocsin.core.problems import Problem
 
@@ -102,6 +103,7 @@ class Signature:
         owner: Who looks after it, or empty.
         alarm: For ``source = "alarm"``, which alarms.
         catch_all: It speaks only where no other signature does: for what nobody has described yet.
+        literals: The literals of its expressions, where they were derived before (by ``tocsin check``).
     """
 
     id: str
@@ -127,6 +129,7 @@ class Signature:
     owner: str = ""
     alarm: AlarmRule = AlarmRule()
     catch_all: bool = False
+    literals: Mapping[str, tuple[Literal, ...]] = field(default_factory=dict)
 
 
 T = TypeVar("T", bound=StrEnum)
@@ -199,19 +202,37 @@ def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], li
     Returns:
         The signatures without a problem by id, in file order, and every problem found.
     """
-    signatures: dict[str, Signature] = {}
-    problems: list[Problem] = []
+    tables: dict[str, Mapping[str, Any]] = {}
+    unreadable: list[Problem] = []
     for file, text in files.items():
         try:
-            tables = tomllib.loads(text)
+            tables[file] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            problems.append(Problem(file, "", f"not TOML: {error}"))
-            continue
-        for name, table in tables.items():
+            unreadable.append(Problem(file, "", f"not TOML: {error}"))
+    signatures, problems = read_signatures(tables)
+    return signatures, unreadable + problems
+
+
+def read_signatures(
+    tables: Mapping[str, Mapping[str, Any]], *, tried: Mapping[str, tuple[Literal, ...]] | None = None
+) -> tuple[dict[str, Signature], list[Problem]]:
+    """Read signatures from parsed files.
+
+    Args:
+        tables: The tables by file name.
+        tried: Expressions that were compiled before and need no second trial, with their literals.
+
+    Returns:
+        As ``parse_signatures``.
+    """
+    signatures: dict[str, Signature] = {}
+    problems: list[Problem] = []
+    for file, entries in tables.items():
+        for name, table in entries.items():
             if name in signatures:
                 problems.append(Problem(file, name, f"is also in {signatures[name].file}; ids are unique"))
                 continue
-            reader = _Reader(file, name, table)
+            reader = _Reader(file, name, table, tried or {})
             signature = reader.signature()
             problems += reader.problems
             if signature is not None:
@@ -247,8 +268,9 @@ def _circles(signatures: Mapping[str, Signature]) -> list[Problem]:
 class _Reader:
     """Reads one table, gathering what is wrong with it."""
 
-    def __init__(self, file: str, name: str, table: object) -> None:
-        self.file, self.name, self.table, self.problems = file, name, table, list[Problem]()
+    def __init__(self, file: str, name: str, table: object, tried: Mapping[str, tuple[Literal, ...]]) -> None:
+        self.file, self.name, self.table, self.tried = file, name, table, tried
+        self.problems = list[Problem]()
 
     def wrong(self, key: str, reason: str) -> None:
         self.problems.append(Problem(self.file, f"{self.name}.{key}" if key else self.name, reason))
@@ -296,6 +318,7 @@ class _Reader:
             services=self.globs("scope", scope, "services"), log_groups=self.globs("scope", scope, "log_groups"),
             threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
             inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
+            literals={expression: self.tried[expression] for expression in any_ if expression in self.tried},
         )  # fmt: skip
         if signature.runbook and not re.fullmatch(r"[\w.-]+\.md", signature.runbook):
             self.wrong("runbook", f"must be the name of a Markdown file in runbooks/, is {signature.runbook!r}")
@@ -339,6 +362,8 @@ class _Reader:
         expressions = self.strings(key)
         for number, expression in enumerate(expressions):
             where = f"{key}[{number}]"
+            if expression in self.tried:
+                continue
             if len(expression) > LONGEST_EXPRESSION:
                 self.wrong(where, f"longer than {LONGEST_EXPRESSION} characters")
                 continue
