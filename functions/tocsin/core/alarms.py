@@ -113,7 +113,7 @@ def _from_sns(payload: Mapping[str, Any]) -> AlarmChange:
         at=at,
         arn=payload.get("AlarmArn"),
         account=payload.get("AWSAccountId"),
-        region="",  # Region is the long name
+        region=payload.get("Region"),  # of use only where it is not the long name
         metric=(trigger.get("Namespace"), trigger.get("MetricName"), dimensions),
         description=payload.get("AlarmDescription"),
     )

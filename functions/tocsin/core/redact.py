@@ -32,8 +32,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-MOST_CHARACTERS: Final = 1_200_000
-"""Longer texts are cut to this first; CloudWatch's largest log event is 1 MiB, so that none is."""
+MOST_CHARACTERS: Final = 131_072
+"""Longer texts are cut to this first, so that a hostile line of 1 MiB, CloudWatch's largest, costs no more than
+a second; what comes after the cut is not looked at and not shown."""
 
 GUARD: Final = 4_096
 """Characters before that cut which are read and never shown: a secret that the cut went through lies in them."""
@@ -324,7 +325,9 @@ _DATABASE: Final = re.compile(
     r"amqps?|kafka|snowflake|redshift\w*|clickhouse\w*|cockroach\w*|db2|neo4j|bolt|ldaps?|nats|couchbase|cassandra)"
     r"(?:\+[\w.\-]{1,30})?"
 )
-_SCHEME: Final = re.compile(r"(?i)([a-z][a-z0-9+.\-]{0,30}):(?:\\{0,8}/){2}")
+_SCHEME: Final = re.compile(r"(?i)[a-z][a-z0-9+.\-]{0,30}\Z")
+_SLASHES: Final = re.compile(r":(?:\\{0,8}/){2}")
+_ENCODED_COLON: Final = re.compile(r"(?i)%(?:25){0,3}3A|:")
 _ENDS_URL: Final = re.compile(r"""\s|["'`<>](?:[\s,;:)\]}>]|$)|\\{1,16}["']|\\[nrt]""")
 _HOST_AND_PORT: Final = re.compile(r"[^@:]*(?::\d{1,5})?")
 _PLAIN_USER: Final = re.compile(r"[a-z][a-z_\-]{0,14}")
@@ -337,21 +340,36 @@ def _userinfo(text: str, found: re.Match[str]) -> Span | None:
     In the URL of a database everything up to the last @ is taken for it; elsewhere an @ in the path is left alone.
     """
     at = found.start()
-    schemes = list(_SCHEME.finditer(text, max(0, at - _LONGEST_USERINFO), at))
-    if not schemes:
+    first = max(0, at - _LONGEST_USERINFO)
+    begin = max(text.rfind("://", first, at), text.rfind(":\\", first, at))
+    slashes = _SLASHES.match(text, begin, at) if begin >= 0 else None
+    if not slashes:
         return None
-    scheme = schemes[-1]
-    start, userinfo = scheme.end(), text[scheme.end() : at]
-    if _ENDS_URL.search(userinfo + "@"):
+    scheme = _SCHEME.search(text[max(0, begin - 31) : begin])
+    start, userinfo = slashes.end(), text[slashes.end() : at]
+    if not scheme or _ENDS_URL.search(userinfo + "@"):
         return None
     authority = re.split(r"[/?#]", userinfo, maxsplit=1)[0]
     in_path = authority != userinfo and (("@" in authority) or _HOST_AND_PORT.fullmatch(authority))
-    if in_path and not _DATABASE.fullmatch(scheme[1]):
+    if in_path and not _DATABASE.fullmatch(scheme[0]):
         return None
     name, colon, secret = userinfo.partition(":")
     if colon:
         return (start + len(name) + 1, at) if secret not in {"", "None", "null"} else None
     return None if _PLAIN_USER.fullmatch(userinfo) else (start, at)
+
+
+def _encoded_userinfo(text: str, found: re.Match[str]) -> Span | None:
+    """The same in a percent-encoded URL, encoded once or more often."""
+    at = found.start()
+    before = text[max(0, at - _LONGEST_USERINFO) : at].lower()
+    found_at = ((before.rfind(slashes), len(slashes)) for slashes in ("%3a%2f%2f", "%253a%252f%252f"))
+    begin = max((index + length for index, length in found_at if index >= 0), default=-1)
+    userinfo = before[begin:]
+    if begin < 0 or _ENDS_URL.search(userinfo):
+        return None
+    colon = _ENCODED_COLON.search(userinfo)
+    return at - len(userinfo) + (colon.end() if colon else 0), at
 
 
 _KEY_END: Final = re.compile(r"(?i)- ?END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?[A-Z ]{0,10} ?-{0,5}")
@@ -361,6 +379,16 @@ def _private_key(text: str, found: re.Match[str]) -> Span | None:
     """A private key from its first line to its last; to the end of the text when it was cut off."""
     end = _KEY_END.search(text, found.end())
     return found.start(), end.end() if end else len(text)
+
+
+def _private_key_tail(text: str, found: re.Match[str]) -> Span | None:
+    """The last part of a private key whose beginning is missing: the base64 before its last line."""
+    start = found.start()
+    while start > 0 and text[start - 1] == "-" and found.start() - start < len("-----"):
+        start -= 1
+    while start > 0 and (text[start - 1].isalnum() or text[start - 1] in "+/=\\ \t\r\n"):
+        start -= 1
+    return start, found.end()
 
 
 def _rest(text: str, found: re.Match[str]) -> Span | None:
@@ -436,7 +464,7 @@ def _public_address(_text: str, found: re.Match[str]) -> Span | None:
 def _email(text: str, found: re.Match[str]) -> Span | None:
     """From the @ back to where the name begins; ``git@`` is no person."""
     start = found.start()
-    if text[start] == "@" and _userinfo(text, found):
+    if (_userinfo if text[start] == "@" else _encoded_userinfo)(text, found):
         return None  # a password before a host
     first = max(0, start - 128)
     while start > first and (text[start - 1].isalnum() or text[start - 1] in "._+-'"):
@@ -506,7 +534,7 @@ RULES: Final[tuple[Rule, ...]] = (
     # Private keys: with real line breaks or escaped ones, cut off at the end or the beginning; PuTTY's own form.
     Rule("private-key", ("begin ",),
          re.compile(r"(?i)BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?"), _private_key),
-    Rule("private-key", ("-end ", "- end "), _KEY_END, _with_what_precedes(r"[A-Za-z0-9+/=\s\\\-]", 8_192)),
+    Rule("private-key", ("-end ", "- end "), _KEY_END, _private_key_tail),
     Rule("private-key", ("private-lines:",), re.compile(r"(?i)private-lines:"), _rest),
     _secret("private-key", "age-secret-key-", r"(?i)AGE-SECRET-KEY-[A-Z0-9]{20,}"),
 
@@ -561,8 +589,7 @@ RULES: Final[tuple[Rule, ...]] = (
 
     # Passwords in URLs, plain, with escaped slashes, percent-encoded; Oracle's thin form; curl's -u.
     Rule("url-password", ("@",), re.compile("@"), _userinfo),
-    _secret("url-password", "%3a",
-            r"(?i)%(?:25){0,3}3A(?:%(?:25){0,3}2F){2}(?P<hide>[^\s\"'<>@&:]{1,300}?(?:%(?:25){0,3}3A|:)[^\s\"'<>]{1,300}?)(?:%(?:25){0,3}40|@)"),
+    Rule("url-password", ("%40", "%2540"), re.compile("%(?:25)?40"), _encoded_userinfo),
     _secret("url-password", "oracle:", r"(?i)oracle:[a-z0-9]{1,10}:[^\s/@\"']{1,64}/(?P<hide>[^\s\"']{1,256})@"),
     _secret("url-password", "-u --user --proxy-user",
             r"(?:-u|--user|--proxy-user)[ =](?:\\{0,16}[\"'])?[\w.@\-]{1,64}:(?P<hide>[^\s\"']+)"),
@@ -578,10 +605,11 @@ RULES: Final[tuple[Rule, ...]] = (
          re.compile(r"(?i)--[\w\-]{0,30}(?:password|passwd|secret|token|api-?key|passphrase)"
                     r"(?![\w\-]{0,20}(?:file|path|name|stdin|url|type))[\w\-]{0,20}[ \t]{1,4}(?!-)"), _value),
     Rule("credential", ("password", "passwd", "identified by"),
-         re.compile(r"""(?i)(?:password|passwd|identified by)\s{0,4}\(?\s{0,4}(?=\\{0,64}["'][^\s,;:)\]}])"""), _value),
+         re.compile(r"""(?i)(?:password|passwd|identified by)(?:\s{1,4}|\s{0,4}\(\s{0,4})(?=\\{0,64}["'][^\s,;:)\]}])"""), _value),
     _secret("credential", "<",
-            r"(?i)<[\w:.\-]{0,40}(?:password|passwd|secret|token|apikey|api_key|accesskey|credential|ssn|dob)"
-            r"[\w:.\-]{0,40}(?:\s[^<>]{0,200})?>(?P<hide>[^<]+)"),
+            rf"(?i)<(?:[\w:.\-]{{0,40}}?(?:{'|'.join(_alternatives(_SECRET_WORDS))}|credentials?|token){_INNOCENT}[\w:.\-]{{0,40}}|"
+            rf"(?:[\w\-]{{1,20}}[:_])?(?:{'|'.join(_alternatives((*_WHOLE_WORDS, *_PHRASE_WORDS, 'pwd')))}))"
+            r"(?:\s[^<>]{0,200})?>(?P<hide>[^<]+)"),
     # Parameters that only in a URL mean a secret.
     _secret("query", "? & %26 %3f \\u0026",
             rf"(?i)(?:[?&]|%(?:25){{0,3}}(?:26|3F)|\\u0026)(?:amp;)?(?:{'|'.join(_alternatives(_QUERY_WORDS))})"
