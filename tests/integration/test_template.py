@@ -168,6 +168,59 @@ def test_no_function_but_notify_reads_the_secret_and_notify_cannot_publish():
     assert "sqs:ChangeMessageVisibility" in able["NotifyRole"]
 
 
+CALLS = {
+    "DetectRole": ("incident_table", "sns", "failure_queue"),
+    "ReconcileRole": ("incident_table", "sns"),
+    "NotifyRole": ("delivery_store", "notify_queue", "slack_secret"),
+}
+"""The adapters each function is wired with."""
+
+BY_THE_PLATFORM = {
+    "DetectRole": {"sqs:SendMessage", "kinesis:*"},  # on-failure destination; event source
+    "ReconcileRole": set(),
+    "NotifyRole": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},  # event source
+}
+"""What Lambda itself does in a function's name, beside writing its log."""
+
+ACTIONS = {
+    "put_item": "dynamodb:PutItem",
+    "get_item": "dynamodb:GetItem",
+    "update_item": "dynamodb:UpdateItem",
+    "delete_item": "dynamodb:DeleteItem",
+    "query": "dynamodb:Query",
+    "scan": "dynamodb:Scan",
+    "Put": "dynamodb:PutItem",
+    "Update": "dynamodb:UpdateItem",
+    "Delete": "dynamodb:DeleteItem",
+    "ConditionCheck": "dynamodb:ConditionCheckItem",
+    "send_message": "sqs:SendMessage",
+    "change_message_visibility": "sqs:ChangeMessageVisibility",
+    "publish": "sns:Publish",
+    "get_secret_value": "secretsmanager:GetSecretValue",
+}
+
+
+def called(adapter):
+    source = (ROOT / "functions" / "tocsin" / "adapters" / f"{adapter}.py").read_text()
+    calls = set(re.findall(r"_client\.([a-z_]+)\(", source)) - {"get_paginator", "transact_write_items"}
+    calls |= set(re.findall(r"get_paginator\(\"(\w+)\"\)", source))
+    calls |= set(re.findall(r"\"(Put|Update|Delete|ConditionCheck)\": ", source))
+    return {ACTIONS[call] for call in calls}
+
+
+@pytest.mark.parametrize("role", sorted(CALLS))
+def test_a_role_allows_what_its_function_calls_and_nothing_else(role):
+    granted = {action for name, each in statements() if name == role for action in listed(each["Action"])}
+    needed = set().union(*map(called, CALLS[role]))
+    assert needed <= granted
+    services = {action.partition(":")[0] + ":*" for action in granted} & BY_THE_PLATFORM[role]
+    rest = {action for action in granted if action.partition(":")[0] + ":*" not in services}
+    assert (
+        rest - needed
+        == (BY_THE_PLATFORM[role] | {"logs:CreateLogStream", "logs:PutLogEvents"}) - needed - services
+    )
+
+
 def test_no_managed_policy_is_attached():
     for role in ROLES.values():
         assert "ManagedPolicyArns" not in role["Properties"]
@@ -305,7 +358,7 @@ def test_the_table_keeps_and_forgets_as_it_should():
 def test_the_functions_read_no_variable_that_the_template_does_not_set():
     given = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
     for function in FUNCTIONS.values():
-        given |= set(function["Properties"]["Environment"]["Variables"])
+        given |= set(function["Properties"].get("Environment", {}).get("Variables", {}))
     source = "\n".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
     read = set(re.findall(r"\bTOCSIN_[A-Z_]+[A-Z]\b", source))
     assert read - given - {"TOCSIN_DRY_RUN"} == set()
