@@ -30,6 +30,7 @@ import binascii
 import ipaddress
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 MOST_CHARACTERS: Final = 131_072
@@ -53,13 +54,13 @@ class Rule(NamedTuple):
     Attributes:
         name: What is shown in its place.
         needles: Lower-case words, one of which occurs where the expression is tried; empty to search everywhere.
-        pattern: Matched at the needle. Group ``hide``, where there is one, is what is hidden, else everything.
+        pattern: Matched at the needle; compiled when it is first needed, for most never are in a process's life. Group ``hide``, where there is one, is what is hidden, else everything.
         span: Where an expression is not enough: takes the text and the match, answers with what to hide.
     """
 
     name: str
     needles: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: str
     span: Callable[[str, re.Match[str]], Span | None] | None = None
 
 
@@ -113,7 +114,7 @@ def _at_needles(rule: Rule, text: str, lowered: str) -> Iterator[Span]:
     for needle in rule.needles:
         position = lowered.find(needle)
         while position >= 0:
-            found = rule.pattern.match(text, position)
+            found = re.compile(rule.pattern).match(text, position)
             span = _span(rule, text, found) if found else None
             if span:
                 yield span
@@ -121,7 +122,7 @@ def _at_needles(rule: Rule, text: str, lowered: str) -> Iterator[Span]:
 
 
 def _anywhere(rule: Rule, text: str) -> Iterator[Span]:
-    for found in rule.pattern.finditer(text):
+    for found in re.compile(rule.pattern).finditer(text):
         span = _span(rule, text, found)
         if span:
             yield span
@@ -130,7 +131,7 @@ def _anywhere(rule: Rule, text: str) -> Iterator[Span]:
 def _span(rule: Rule, text: str, found: re.Match[str]) -> Span | None:
     if rule.span:
         return rule.span(text, found)
-    return found.span("hide") if "hide" in rule.pattern.groupindex else found.span()
+    return found.span("hide") if "hide" in found.re.groupindex else found.span()
 
 
 def _union(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
@@ -170,10 +171,10 @@ _WORD_START: Final = (
 )
 
 
-def _key(*words: str, whole: bool = False) -> re.Pattern[str]:
+def _key(*words: str, whole: bool = False) -> str:
     """A key with one of the words in its name; ``whole`` when the word must not be a part of a longer one."""
     start, end = (_WORD_START, r"(?![A-Za-z])[_\-]?\d{0,3}") if whole else ("", _INNOCENT + r"[\w\-.]{0,40}")
-    return re.compile(rf"(?i:{_NOT_OURS}{start}(?:{'|'.join(words)}){end}){_SEPARATOR}")
+    return rf"(?i:{_NOT_OURS}{start}(?:{'|'.join(words)}){end}){_SEPARATOR}"
 
 
 _QUOTED: Final = re.compile(r"""[bBuUrRfF]{0,2}(?P<escapes>\\{0,64})(?P<quote>["'`])""")
@@ -341,20 +342,37 @@ def _userinfo(text: str, found: re.Match[str]) -> Span | None:
     """
     at = found.start()
     first = max(0, at - _LONGEST_USERINFO)
-    begin = max(text.rfind("://", first, at), text.rfind(":\\", first, at))
-    slashes = _SLASHES.match(text, begin, at) if begin >= 0 else None
-    if not slashes:
-        return None
-    scheme = _SCHEME.search(text[max(0, begin - 31) : begin])
-    start, userinfo = slashes.end(), text[slashes.end() : at]
+    # A password may itself look like the start of a URL, and a URL may stand in another's query.
+    early = [slashes.end() for slashes in islice(_SLASHES.finditer(text, first, at), 2)]
+    late = [slashes.end() for begin in _last_colons(text, first, at) if (slashes := _SLASHES.match(text, begin, at))]
+    spans = [span for start in dict.fromkeys(early + late) if (span := _userinfo_from(text, start, at))]
+    return min(spans, default=None)
+
+
+def _last_colons(text: str, first: int, at: int) -> Iterator[int]:
+    """The last places before an @ where ``://`` or its escaped form could stand."""
+    end = at
+    for _ in range(3):
+        begin = max(text.rfind("://", first, end), text.rfind(":\\", first, end))
+        if begin < 0:
+            return
+        yield begin
+        end = begin
+
+
+def _userinfo_from(text: str, start: int, at: int) -> Span | None:
+    """The password between the slashes that end at ``start`` and the @, if that is what it is."""
+    colon = text.rfind(":", max(0, start - 20), start)
+    scheme = _SCHEME.search(text[max(0, colon - 31) : colon])
+    userinfo = text[start:at]
     if not scheme or _ENDS_URL.search(userinfo + "@"):
         return None
     authority = re.split(r"[/?#]", userinfo, maxsplit=1)[0]
-    in_path = authority != userinfo and (("@" in authority) or _HOST_AND_PORT.fullmatch(authority))
+    in_path = authority != userinfo and ("@" in authority or _HOST_AND_PORT.fullmatch(authority))
     if in_path and not _DATABASE.fullmatch(scheme[0]):
         return None
-    name, colon, secret = userinfo.partition(":")
-    if colon:
+    name, separator, secret = userinfo.partition(":")
+    if separator:
         return (start + len(name) + 1, at) if secret not in {"", "None", "null"} else None
     return None if _PLAIN_USER.fullmatch(userinfo) else (start, at)
 
@@ -524,7 +542,7 @@ def _alternatives(words: tuple[str, ...]) -> list[str]:
 
 def _secret(name: str, needles: str, pattern: str) -> Rule:
     """A rule for a credential that shows by its first characters."""
-    return Rule(name, tuple(needles.split()), re.compile(pattern))
+    return Rule(name, tuple(needles.split()), pattern)
 
 
 _PATH: Final = r"""[^\s"'<>`|]+"""
@@ -533,17 +551,17 @@ _BASE64URL: Final = r"[A-Za-z0-9_\-]"
 RULES: Final[tuple[Rule, ...]] = (
     # Private keys: with real line breaks or escaped ones, cut off at the end or the beginning; PuTTY's own form.
     Rule("private-key", ("begin ",),
-         re.compile(r"(?i)BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?"), _private_key),
-    Rule("private-key", ("-end ", "- end "), _KEY_END, _private_key_tail),
-    Rule("private-key", ("private-lines:",), re.compile(r"(?i)private-lines:"), _rest),
+         (r"(?i)BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?"), _private_key),
+    Rule("private-key", ("-end ", "- end "), _KEY_END.pattern, _private_key_tail),
+    Rule("private-key", ("private-lines:",), (r"(?i)private-lines:"), _rest),
     _secret("private-key", "age-secret-key-", r"(?i)AGE-SECRET-KEY-[A-Z0-9]{20,}"),
 
     # Headers.
     Rule("header", _HEADER_WORDS,
-         re.compile(rf"(?i:{_NOT_OURS}(?:{'|'.join(_HEADER_WORDS)})(?:2|s|[_\-]header|[_\-]value)?){_SEPARATOR}"), _header),
+         (rf"(?i:{_NOT_OURS}(?:{'|'.join(_HEADER_WORDS)})(?:2|s|[_\-]header|[_\-]value)?){_SEPARATOR}"), _header),
     _secret("bearer", "bearer",
             r"(?i:bearer)(?:\s|%20|\+){1,4}(?:\\{0,16}[\"'])?(?P<hide>(?=[a-z]{0,200}[A-Z0-9_=])[A-Za-z0-9._~+/=%\-]{12,})"),
-    Rule("basic", ("basic",), re.compile(r"(?i:basic)(?:\s|%20|\+){1,4}(?P<hide>[A-Za-z0-9+/]{4,}={0,2})"), _basic),
+    Rule("basic", ("basic",), (r"(?i:basic)(?:\s|%20|\+){1,4}(?P<hide>[A-Za-z0-9+/]{4,}={0,2})"), _basic),
 
     # Credentials that show by their form, wherever they stand. A word's edge is asked for only where the prefix is
     # too short to be telling by itself.
@@ -571,7 +589,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _secret("mailgun-key", "key-", r"key-[0-9a-f]{32}"),
     _secret("npm-token", "npm_", r"npm_[A-Za-z0-9]{30,}"),
     _secret("pypi-token", "pypi-", rf"pypi-{_BASE64URL}{{40,}}"),
-    Rule("azure-secret", ("q~",), re.compile(r"Q~[A-Za-z0-9_~.\-]{31,}"), _with_what_precedes(r"[A-Za-z0-9_~.]", 4)),
+    Rule("azure-secret", ("q~",), (r"Q~[A-Za-z0-9_~.\-]{31,}"), _with_what_precedes(r"[A-Za-z0-9_~.]", 4)),
     _secret("digitalocean-token", "dop_v1_ doo_v1_ dor_v1_", r"do[por]_v1_[0-9a-f]{32,}"),
     _secret("huggingface-token", "hf_ api_org_", r"(?:hf_|api_org_)[A-Za-z0-9]{20,}"),
     _secret("databricks-token", "dapi", r"dapi[0-9a-f]{32}(?:-\d)?"),
@@ -582,14 +600,14 @@ RULES: Final[tuple[Rule, ...]] = (
     _secret("monitoring-key", "nrak- glsa_ glc_ pmak- lin_api_ dp.pt. dp.st.",
             r"NRAK-[A-Z0-9]{20,}|gl(?:sa|c)_[A-Za-z0-9_+/=]{20,}|PMAK-[A-Za-z0-9\-]{20,}|lin_api_[A-Za-z0-9]{20,}|"
             r"dp\.[ps]t\.[A-Za-z0-9.]{20,}"),
-    Rule("telegram-token", (":aa",), re.compile(rf":AA{_BASE64URL}{{32,}}"), _with_what_precedes(r"\d", 12)),
+    Rule("telegram-token", (":aa",), (rf":AA{_BASE64URL}{{32,}}"), _with_what_precedes(r"\d", 12)),
     # Any base64 of a JSON object; with a digit early on, so that the name KeyJsonSomething is not one.
     _secret("jwt", "eyj",
             r"eyJ(?=[A-Za-z_\-+/=%]{0,80}\d|[A-Za-z0-9_\-]{8,400}\.ey)[A-Za-z0-9_\-+/=%]{12,}(?:\.[A-Za-z0-9_\-+/=%]*){0,4}"),
 
     # Passwords in URLs, plain, with escaped slashes, percent-encoded; Oracle's thin form; curl's -u.
-    Rule("url-password", ("@",), re.compile("@"), _userinfo),
-    Rule("url-password", ("%40", "%2540"), re.compile("%(?:25)?40"), _encoded_userinfo),
+    Rule("url-password", ("@",), "@", _userinfo),
+    Rule("url-password", ("%40", "%2540"), "%(?:25)?40", _encoded_userinfo),
     _secret("url-password", "oracle:", r"(?i)oracle:[a-z0-9]{1,10}:[^\s/@\"']{1,64}/(?P<hide>[^\s\"']{1,256})@"),
     _secret("url-password", "-u --user --proxy-user",
             r"(?:-u|--user|--proxy-user)[ =](?:\\{0,16}[\"'])?[\w.@\-]{1,64}:(?P<hide>[^\s\"']+)"),
@@ -602,10 +620,10 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("sensitive", _spellings(_WHOLE_WORDS), _key(*_alternatives(_WHOLE_WORDS), whole=True), _value),
     Rule("personal", _spellings(_PHRASE_WORDS), _key(*_alternatives(_PHRASE_WORDS), whole=True), _phrase),
     Rule("credential", ("--",),
-         re.compile(r"(?i)--[\w\-]{0,30}(?:password|passwd|secret|token|api-?key|passphrase)"
+         (r"(?i)--[\w\-]{0,30}(?:password|passwd|secret|token|api-?key|passphrase)"
                     r"(?![\w\-]{0,20}(?:file|path|name|stdin|url|type))[\w\-]{0,20}[ \t]{1,4}(?!-)"), _value),
     Rule("credential", ("password", "passwd", "identified by"),
-         re.compile(r"""(?i)(?:password|passwd|identified by)(?:\s{1,4}|\s{0,4}\(\s{0,4})(?=\\{0,64}["'][^\s,;:)\]}])"""), _value),
+         (r"""(?i)(?:password|passwd|identified by)(?:\s{1,4}|\s{0,4}\(\s{0,4})(?=\\{0,64}["'][^\s,;:)\]}])"""), _value),
     _secret("credential", "<",
             rf"(?i)<(?:[\w:.\-]{{0,40}}?(?:{'|'.join(_alternatives(_SECRET_WORDS))}|credentials?|token){_INNOCENT}[\w:.\-]{{0,40}}|"
             rf"(?:[\w\-]{{1,20}}[:_])?(?:{'|'.join(_alternatives((*_WHOLE_WORDS, *_PHRASE_WORDS, 'pwd')))}))"
@@ -616,28 +634,28 @@ RULES: Final[tuple[Rule, ...]] = (
             r"(?:=|%(?:25){0,3}3D)(?P<hide>(?:(?!%(?:25){0,3}26|\\u0026)[^\s&\"'<>`;]){6,})"),
 
     # What databases quote: the parameters of a statement, the values of a row or key.
-    Rule("sql-values", ("[parameters: ",), re.compile(r"(?i)\[parameters: "), _until(_PARAMETERS_END)),
-    Rule("sql-values", ("failing row contains",), re.compile(r"(?i)failing row contains \("), _until(_ROW_END)),
-    Rule("sql-values", ("key (",), re.compile(r"(?i)key \([^=\n]{1,300}\)=\("), _until(_ROW_END)),
+    Rule("sql-values", ("[parameters: ",), (r"(?i)\[parameters: "), _until(_PARAMETERS_END)),
+    Rule("sql-values", ("failing row contains",), (r"(?i)failing row contains \("), _until(_ROW_END)),
+    Rule("sql-values", ("key (",), (r"(?i)key \([^=\n]{1,300}\)=\("), _until(_ROW_END)),
     _secret("sql-values", "duplicate entry", r"(?i)duplicate entry '(?P<hide>(?:[^'\n]|'(?! for key)){1,})"),
 
     # Personal data that shows by its form. lodash@4.17.21 is a version, no address.
     Rule("email", ("@", "%40", "%2540", "\\u0040"),
-         re.compile(r"(?i)(?:@|%(?:25){0,3}40|\\u0040)(?!\d{1,5}\.\d)(?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|-){1,63}){0,8}"
+         (r"(?i)(?:@|%(?:25){0,3}40|\\u0040)(?!\d{1,5}\.\d)(?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|-){1,63}){0,8}"
                     r"\.[^\W\d_]{2,24}"), _email),
     Rule("card", (),
-         re.compile(rf"{_EDGE}(?<![\d.])(?<!\d-)(?:[3-6]\d{{12,18}}|[3-6]\d{{3}}([ \-])\d{{4}}\1\d{{4}}\1\d{{1,7}}|"
+         (rf"{_EDGE}(?<![\d.])(?<!\d-)(?:[3-6]\d{{12,18}}|[3-6]\d{{3}}([ \-])\d{{4}}\1\d{{4}}\1\d{{1,7}}|"
                     r"3[47]\d\d[ \-]\d{6}[ \-]\d{5}|2[2-7]\d\d([ \-]?)\d{4}\2\d{4}\2\d{4})(?![\dA-Za-z]|[.\-]\d)"), _card),
-    Rule("ssn", (), re.compile(r"(?<![\d\-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d\-])")),
+    Rule("ssn", (), (r"(?<![\d\-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d\-])")),
     Rule("phone", (),
-         re.compile(r"(?<![\w.+\-])(?:\+(?=[1-9](?:[ .\-()]{0,2}\d){7,14}(?!\d))\d{1,3}[ .\-]?(?:\(\d{1,4}\)[ .\-]?)?\d{1,4}"
+         (r"(?<![\w.+\-])(?:\+(?=[1-9](?:[ .\-()]{0,2}\d){7,14}(?!\d))\d{1,3}[ .\-]?(?:\(\d{1,4}\)[ .\-]?)?\d{1,4}"
                     r"(?:[ .\-]?\d{2,4}){1,4}|(?:1[ .\-])?\(\d{3}\)[ .\-]?\d{3}[ .\-]\d{4}|(?:1[.\-])?\d{3}-\d{3}-\d{4}|"
                     r"\d{3}\.\d{3}\.\d{4})(?![\w\-]|\.\d)")),
     Rule("ip-address", (),
-         re.compile(r"(?<![\w./\-])(?<!==)(?<!ersion )(?<!ersion=)(?<!ersion: )(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)"),
+         (r"(?<![\w./\-])(?<!==)(?<!ersion )(?<!ersion=)(?<!ersion: )(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)"),
          _public_address),
     Rule("ip-address", (),
-         re.compile(r"(?<![\w:.])[23][0-9a-fA-F]{3}:(?:[0-9a-fA-F]{1,4}:){6}[0-9a-fA-F]{1,4}(?![\w:])|"
+         (r"(?<![\w:.])[23][0-9a-fA-F]{3}:(?:[0-9a-fA-F]{1,4}:){6}[0-9a-fA-F]{1,4}(?![\w:])|"
                     r"(?<![\w:.])[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}:){0,5}(?:[0-9a-fA-F]{1,4})?(?![\w:])"),
          _public_address),
 )  # fmt: skip

@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tocsin.core.redact import redact_or_withhold
-
 WITHHELD: Final = "[withheld: redaction failed]"
 """Shown in place of text that could not be redacted."""
 
@@ -54,17 +52,24 @@ def sample_of(text: str) -> str:
         At most `LONGEST_SAMPLE` characters: visible, redacted; of a long text the first lines and the last ones,
         because a traceback names its exception at the end. `WITHHELD` when redaction failed.
     """
-    safe = redact_or_withhold(normalise(text))
+    safe = _redacted(text)
     return WITHHELD if safe is None else _shorten(safe.strip("\n"))
 
 
 def field_value(text: str) -> str:
     """Make a captured field fit to be stored and shown: visible, redacted, on one line, cut to `LONGEST_FIELD`."""
-    safe = redact_or_withhold(normalise(text))
+    safe = _redacted(text)
     if safe is None:
         return WITHHELD
     line = " ".join(safe.split())
     return line if len(line) <= LONGEST_FIELD else line[: LONGEST_FIELD - 1] + "…"
+
+
+def _redacted(text: str) -> str | None:
+    # Not at the top: most cold starts find nothing to show, and need not wait for all these expressions.
+    from tocsin.core.redact import redact_or_withhold  # noqa: PLC0415
+
+    return redact_or_withhold(normalise(text))
 
 
 def _shorten(text: str) -> str:
