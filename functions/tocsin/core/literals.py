@@ -19,8 +19,8 @@ SHORTEST = 4
 """Letters and digits that a literal must have; shorter ones are everywhere and tell nothing."""
 MOST_STRINGS = 48
 """Alternatives that are spelled out for one expression before the derivation looks elsewhere."""
-LONGEST_PHRASE = 6
-"""Words of a literal; more tell no more."""
+LONGEST_PHRASE = 3
+"""Words of a literal; more tell little more, and the search takes longer to compile."""
 
 COMMON = frozenset(
     "error errors failed failure exception status type message runtime connection connect database user users host port "
@@ -32,7 +32,7 @@ COMMON = frozenset(
 )
 """Words that ordinary logs are full of: an expression is not known by them where anything else will do."""
 
-BETWEEN_WORDS = r"(?:[^0-9A-Za-z_]|\\+[bfnrt]|\\+u[0-9a-fA-F]{4})+"
+BETWEEN_WORDS = r"(?:[^0-9A-Za-z_]|\\[bfnrt]|\\u[0-9a-fA-F]+)+"
 """What may stand between two words in raw JSON: anything that is not part of a word, and escapes."""
 _WORD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 

@@ -75,17 +75,20 @@ class Matcher:
     def __init__(self, signatures: Mapping[str, Signature]) -> None:
         self._signatures = dict(signatures)
         self._alarms = [entry for entry in signatures.values() if entry.source is Source.ALARM]
-        by_literal: dict[Literal, list[str]] = {}
+        by_literal: dict[Literal, list[tuple[str, int]]] = {}
         for signature in signatures.values():
             if signature.source is Source.LOG:
-                for expression in signature.any:
+                for number, expression in enumerate(signature.any):
                     for literal in signature.literals.get(expression) or required_literals(expression):
-                        ids = by_literal.setdefault(literal, [])
-                        if signature.id not in ids:
-                            ids.append(signature.id)
+                        by_literal.setdefault(literal, []).append((signature.id, number))
         self._by_literal = by_literal
         self._literals = list(by_literal)
         self._order = {name: place for place, name in enumerate(signatures)}
+        self._explains = {name: _closure(name, signatures) for name in signatures}
+        self._most_specific_first = {
+            name: (signature.catch_all, -len(self._explains[name]), self._order[name])
+            for name, signature in signatures.items()
+        }
         self._raw: re2._Regexp | None = None
         self._gate: re2.Set | None = None
         self._compiled: dict[str, tuple[tuple[re2._Regexp, ...], tuple[re2._Regexp, ...]]] = {}
@@ -126,13 +129,14 @@ class Matcher:
         candidates = self._candidates(line.text, encoded, hits)
         if not candidates:
             return []
-        found = [
-            verdict.match
-            for name in candidates
-            if (verdict := self._try(self._signatures[name], line, log_group, service)).match is not None
-            and verdict.outcome == "matched"
-        ]
-        return [match for match in found if match and not self._explained(match.signature, found)]
+        found: list[Match] = []
+        for name in sorted(candidates, key=self._most_specific_first.__getitem__):
+            if self._explained(name, found):
+                continue
+            verdict = self._try(self._signatures[name], candidates[name], line, log_group, service)
+            if verdict.outcome == "matched" and verdict.match is not None:
+                found.append(verdict.match)
+        return sorted(found, key=lambda match: self._order[match.signature])
 
     def match_alarm(self, change: AlarmChange) -> list[Match]:
         """Recognise an alarm by its metric and its name, whatever state it changed to.
@@ -157,8 +161,11 @@ class Matcher:
         encoded = message.encode("utf-8", "replace")
         line = read_line(message)
         hits = self._hits(encoded)
-        candidates = self._candidates(line.text, encoded, hits) if hits else []
-        verdicts = [self._try(self._signatures[name], line, log_group, service) for name in candidates]
+        candidates = self._candidates(line.text, encoded, hits) if hits else {}
+        verdicts = [
+            self._try(self._signatures[name], candidates[name], line, log_group, service)
+            for name in sorted(candidates, key=self._order.__getitem__)
+        ]
         found = [verdict.match for verdict in verdicts if verdict.outcome == "matched"]
         final = []
         for verdict in verdicts:
@@ -182,22 +189,29 @@ class Matcher:
             self._gate = gate
         return self._gate.Match(encoded) or []
 
-    def _candidates(self, text: str, encoded: bytes, hits: list[int]) -> list[str]:
-        """The signatures of which a literal occurs in the canonical text, in order."""
+    def _candidates(self, text: str, encoded: bytes, hits: list[int]) -> dict[str, set[int]]:
+        """The signatures of which a literal occurs in the canonical text, and which of their expressions have one."""
         canonical = text.encode("utf-8", "replace")
         if canonical != encoded:
             hits = self._hits(canonical)
-        names = {name for hit in hits if hit < len(self._literals) for name in self._by_literal[self._literals[hit]]}
-        return sorted(names, key=self._order.__getitem__)
+        candidates: dict[str, set[int]] = {}
+        for hit in hits:
+            if hit < len(self._literals):
+                for name, number in self._by_literal[self._literals[hit]]:
+                    candidates.setdefault(name, set()).add(number)
+        return candidates
 
-    def _try(self, signature: Signature, line: LogLine, log_group: str, service: str) -> Verdict:
+    def _try(
+        self, signature: Signature, numbers: set[int], line: LogLine, log_group: str, service: str
+    ) -> Verdict:
         if (signature.services and service and not _fits((service,), signature.services)) or (
             signature.log_groups and log_group and not _fits((log_group,), signature.log_groups)
         ):
             return Verdict(signature.id, "out of scope")
         wanted, forbidden = self._expressions(signature)
         refused = Verdict(signature.id, "no expression found")
-        for expression in wanted:
+        for number in sorted(numbers):
+            expression = wanted[number]
             for tries, found in enumerate(expression.finditer(line.text)):
                 start, end = found.span()
                 fields = _fields(found.groupdict())
@@ -240,7 +254,18 @@ class Matcher:
         others = [match.signature for match in found if match is not None and match.signature != name]
         if self._signatures[name].catch_all:
             return next((other for other in others if not self._signatures[other].catch_all), "")
-        return next((other for other in others if name in self._signatures[other].inhibits), "")
+        return next((other for other in others if name in self._explains[other]), "")
+
+
+def _closure(name: str, signatures: Mapping[str, Signature]) -> frozenset[str]:
+    """Whatever a signature explains: what it inhibits, and what that inhibits."""
+    seen, ahead = set[str](), [name]
+    while ahead:
+        for other in signatures[ahead.pop()].inhibits:
+            if other not in seen and other in signatures:
+                seen.add(other)
+                ahead.append(other)
+    return frozenset(seen - {name})
 
 
 _UNANCHORED = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001 -- the module has no public name for it

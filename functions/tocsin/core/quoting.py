@@ -128,7 +128,7 @@ SHAPES = (
           "psql:init.sql:4: NOTICE:  database \"app\" does not exist, skipping"),
 )  # fmt: skip
 
-_COMPILED: list[re2._Regexp] = []
+_SETS: dict[Place, tuple[re2.Set, list[int]]] = {}
 
 
 def quoted_as(text: str, start: int, end: int) -> str:
@@ -139,8 +139,6 @@ def quoted_as(text: str, start: int, end: int) -> str:
         start: Where the match begins.
         end: Where the match ends.
     """
-    if not _COMPILED:
-        _COMPILED.extend(re2.compile(shape.expression) for shape in SHAPES)
     while start < end and not text[start].isalnum():
         start += 1  # the quotation mark or bracket that an expression took along belongs to what comes before
     line_start = text.rfind("\n", 0, start) + 1
@@ -159,7 +157,22 @@ def quoted_as(text: str, start: int, end: int) -> str:
         Place.AROUND: f"{before}\x01{after}",
         Place.HEAD: text[: head_end if head_end >= 0 else BEFORE],
     }
-    for shape, expression in zip(SHAPES, _COMPILED, strict=True):
-        if expression.search(places[shape.place]):
-            return shape.name
-    return ""
+    if not _SETS:
+        _SETS.update((place, _set_for(place)) for place in Place)
+    first = len(SHAPES)
+    for place, looked_at in places.items():
+        shapes, numbers = _SETS[place]
+        for hit in shapes.Match(looked_at.encode("utf-8", "replace")) or ():
+            first = min(first, numbers[hit])
+    return SHAPES[first].name if first < len(SHAPES) else ""
+
+
+def _set_for(place: Place) -> tuple[re2.Set, list[int]]:
+    """All shapes of one place as one automaton, and where each stands in the table."""
+    together, numbers = re2.Set.SearchSet(), []
+    for number, shape in enumerate(SHAPES):
+        if shape.place is place:
+            together.Add(shape.expression)
+            numbers.append(number)
+    together.Compile()
+    return together, numbers
