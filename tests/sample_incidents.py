@@ -36,7 +36,7 @@ SIGNATURES = {
             "Lambda cannot import its handler",
             Severity.CRITICAL,
             summary="The deployed package lacks a module; every invocation of {service} fails.",
-            first_action="Rebuild with `sam build` and deploy the stack again; check requirements.txt for {module}.",
+            first_action="Rebuild with `sam build` and deploy again; check requirements.txt for {module}.",
             any=(r"""Runtime\.ImportModuleError.*No module named ['"]?(?P<module>[\w.]+)""",),
             inhibits=("dlq-depth", "lambda-init-error"),
         ),

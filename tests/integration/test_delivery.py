@@ -4,6 +4,7 @@ import itertools
 import json
 import threading
 from dataclasses import replace
+from typing import ClassVar
 
 import boto3
 import pytest
@@ -57,7 +58,10 @@ def dynamodb():
         client.create_table(
             TableName="incidents",
             BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
             AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
         )
         yield client
@@ -90,7 +94,7 @@ STORY = (
 
 
 class Interruption:
-    """Lets every call through but one: that one fails before it took effect, or after, or with the process."""
+    """Lets every call through but one: it fails before it took effect, or after, or with the process."""
 
     def __init__(self, at=(), how="before", error=None):
         self.at, self.how, self.error, self.calls = set([at] if isinstance(at, int) else at), how, error, 0
@@ -105,7 +109,7 @@ class Interruption:
 
 
 class Session(requests.Session):
-    open_ones = []
+    open_ones: ClassVar[list[requests.Session]] = []
 
     def __init__(self, interruption):
         super().__init__()
@@ -381,7 +385,8 @@ def test_a_moved_channel_gets_its_own_message(slack, table):
 
 
 @pytest.mark.parametrize(
-    "error", ["invalid_auth", "channel_not_found", "not_in_channel", "is_archived", "token_revoked", "missing_scope"]
+    "error",
+    ["invalid_auth", "channel_not_found", "not_in_channel", "is_archived", "token_revoked", "missing_scope"],
 )
 def test_what_a_new_secret_may_mend_is_told_apart(slack, table, error):
     slack.add_fault(Fault(status=200, error=error))

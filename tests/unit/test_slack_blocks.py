@@ -5,9 +5,9 @@ import re
 from dataclasses import replace
 
 import pytest
+from hostile_text import hostile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hostile_text import hostile
 from sample_incidents import (
     BUCKET,
     DLQ,
@@ -68,7 +68,8 @@ def test_a_message_answers_what_the_person_on_call_asks(renderer):
     message = renderer(notification(IMPORT_ERROR, DLQ, TIMEOUT))
     text = words(message)
     for answer in (
-        "critical", "1,204", "mangum", "New incident", "every invocation of worker fails", "No module named 'mangum'",
+        "critical", "1,204", "mangum", "New incident", "every invocation of worker fails",
+        "No module named 'mangum'",
         "/aws/lambda/prod-WorkerFunction-8kQx", "eu-west-1", "123456789012", "import-module-error",
         f"<!date^{T0 // 1000}^", f"<!date^{(T0 + 12 * MINUTE) // 1000}^", "Lambda timed out",
         "Messages in the dead-letter queue",
@@ -193,7 +194,7 @@ def assert_inert(message):
     assert "<!channel" not in json.dumps(message.blocks)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
 @given(
     sample=hostile, value=hostile, name=hostile, service=hostile, alarm=hostile, stream=hostile,
     reason=st.sampled_from(list(Reason)), copies=st.sampled_from([1, 2, 7]),

@@ -3,12 +3,12 @@
 import re
 
 import pytest
+from hostile_text import hostile
 from hypothesis import given
 from hypothesis import strategies as st
-from hostile_text import hostile
 
 from tocsin.core.inert_text import one_line, visible
-from tocsin.core.slack_text import cut, escape, fence, length, mrkdwn, plain, time_token
+from tocsin.core.slack_text import code, cut, escape, fence, length, mrkdwn, plain, time_token
 
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
 
@@ -47,10 +47,23 @@ def test_a_fence_is_closed_once_and_only_at_its_end(text, most):
     assert_inert(block)
 
 
+@given(hostile, st.integers(3, 300))
+def test_inline_code_is_closed_once_and_only_at_its_end(text, most):
+    inline = code(text, most)
+    assert length(inline) <= most
+    assert inline.startswith("`")
+    assert inline.endswith("`")
+    assert "`" not in inline[1:-1]
+    assert "\n" not in inline
+    assert_inert(inline)
+
+
 @given(hostile)
 def test_visible_text_holds_nothing_hidden(text):
     shown = visible(text)
-    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]", shown)
+    assert not re.search(
+        "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]", shown
+    )
     assert visible(shown) == shown
     shown.encode()
     assert "\n" not in one_line(text)
@@ -79,5 +92,7 @@ def test_a_sentence_is_escaped_and_fits(text, most):
 @pytest.mark.parametrize("at", [0, 1_785_466_800_345])
 def test_a_time_is_shown_in_the_readers_zone_with_utc_to_fall_back_on(at):
     token = time_token(at)
-    assert re.fullmatch(r"<!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC>", token)
+    assert re.fullmatch(
+        r"<!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC>", token
+    )
     assert f"^{at // 1000}^" in token

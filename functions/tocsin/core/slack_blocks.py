@@ -13,6 +13,7 @@ block-kit) and the total that ``chat.postMessage`` enforces without documenting 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -21,7 +22,7 @@ from tocsin.core.durations import format_duration
 from tocsin.core.model import Reason, Severity
 from tocsin.core.notification import Notification, millis_of
 from tocsin.core.notification_text import email_text, lasted, leading_alert, times
-from tocsin.core.slack_text import cut, escape, fence, length, mrkdwn, plain, time_token
+from tocsin.core.slack_text import code, cut, escape, fence, length, mrkdwn, plain, time_token
 
 MOST_JSON = 12_800
 """Characters of all blocks as JSON; from about 13,200 Slack answers ``msg_blocks_too_long``."""
@@ -160,7 +161,7 @@ def _whole(notification: Notification, main: Alert, words: str, room: _Room, sam
             _plain_section(plain(main["summary"], room.sentence)),
         ]
     blocks += _fields(notification, main, reason)
-    if main["sample"] and sample:
+    if main["sample"] and sample and not over:
         blocks.append(_section(fence(main["sample"], sample)))
     blocks += _buttons(main, room, primary=not over)
     blocks += _others(notification, [alert for alert in notification["alerts"] if alert is not main], room)
@@ -184,22 +185,33 @@ def _over(notification: Notification) -> str:
 
 
 def _fields(notification: Notification, main: Alert, reason: Reason) -> list[Block]:
-    """How bad, how often, since when, until when; then what the signature's expression found."""
-    incident = notification["incident"]
-    first, last = millis_of(incident["first_seen"]), millis_of(incident["last_seen"])
+    """What is new, how bad, how often, since when, until when; then what the expression found."""
+    first, last = millis_of(main["first_seen"]), millis_of(main["last_seen"])
+    over = reason is Reason.RESOLVED
+    sign = "" if over else SIGNS[Severity(main["severity"])] + " "
     pairs = [
-        ("Severity", f"{SIGNS[Severity(main['severity'])]} {main['severity']}"),
-        ("Occurrences", _how_often(notification, main, reason)),
+        ("Status", _status(notification, reason)),
+        ("Severity", f"{sign}{main['severity']}"),
         ("First seen", time_token(first)),
         ("Last seen", time_token(last) if last > first else "the same moment"),
-        ("Status", _status(notification, reason)),
-    ]
-    found = [
-        {"type": "plain_text", "text": f"{plain(name, 60)}\n{plain(value, 200)}", "emoji": False}
-        for name, value in main["fields"].items()
+        ("Occurrences", _how_often(notification, main, reason)),
     ]
     known = [_mrkdwn(f"*{name}*\n{value}") for name, value in pairs]
-    return [{"type": "section", "fields": [*known, *found][:_FIELDS]}]
+    return [{"type": "section", "fields": [*known, *_found(main)][:_FIELDS]}]
+
+
+def _found(alert: Alert) -> list[Block]:
+    """What the signature's expression found in the line, as inline code."""
+    return [
+        _mrkdwn(f"*{_label(name)}*\n{code(value, 250)}")
+        for name, value in alert["fields"].items()
+        if value
+    ]
+
+
+def _label(name: str) -> str:
+    """A field's name for people; names of groups are words, and what is not a word is left out."""
+    return cut(" ".join(re.findall(r"[^\W_]+", name)) or "found", 60)
 
 
 def _how_often(notification: Notification, main: Alert, reason: Reason) -> str:
@@ -258,10 +270,7 @@ def _details(alert: Alert, room: _Room, of: int) -> list[Block]:
         _section(f"*Do first:* {mrkdwn(alert['first_action'], room.sentence)}"),
         _plain_section(plain(alert["summary"], room.sentence)),
     ]
-    found = [
-        {"type": "plain_text", "text": f"{plain(name, 60)}\n{plain(value, 200)}", "emoji": False}
-        for name, value in alert["fields"].items()
-    ][:_FIELDS]
+    found = _found(alert)[:_FIELDS]
     if found:
         blocks.append({"type": "section", "fields": found})
     if alert["sample"] and room.sample:
@@ -293,8 +302,8 @@ def _others(notification: Notification, others: list[Alert], room: _Room) -> lis
 
 def _line(alert: Alert) -> str:
     sign = SIGNS[Severity(alert["severity"])] if alert["state"] == "firing" else "✅"
-    found = next(iter(alert["fields"].values()), "")
-    what = f" `{escape(plain(found, 60).replace('`', chr(39)))}`" if found else ""
+    found = next(filter(None, alert["fields"].values()), "")
+    what = f" {code(found, 80)}" if found else ""
     new = " 🆕" if alert["changed"] and alert["state"] == "firing" else ""
     return f"{sign} {mrkdwn(alert['title'], 120)}{what} · {times(alert['count'])}{new}"
 

@@ -61,6 +61,11 @@ def fence(text: str, most: int) -> str:
     return f"{_FENCE}\n{cut(inside, room) or ' '}\n{_FENCE}"
 
 
+def code(text: str, most: int) -> str:
+    """Log text as inline code of at most ``most`` characters: one line, back-ticks as apostrophes."""
+    return f"`{cut(escape(one_line(text).replace('`', chr(39))), most - 2) or ' '}`"
+
+
 def plain(text: str, most: int) -> str:
     """Log text for a ``plain_text`` object: one line, nothing that looks like a mention even to a copier."""
     return cut(one_line(text).replace("<", "\u2039").replace(">", "\u203a"), most)  # angle quotation marks

@@ -1,0 +1,196 @@
+"""The notify function as Lambda calls it: the real wiring, with AWS and Slack on this machine."""
+
+import importlib
+import io
+import json
+import logging
+
+import boto3
+import pytest
+from moto import mock_aws
+from sample_incidents import IMPORT_ERROR, RUNBOOKS, SIGNATURES, incident, pending
+
+from cli.slack_channel import Fault
+from cli.slack_server import LocalSlack
+from tocsin.adapters.sns import AlertsTopic
+from tocsin.core.model import Reason
+from tocsin.core.notification import build_notification
+
+REGION = "eu-west-1"
+
+
+class Context:
+    function_name = "notify"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:notify"
+    aws_request_id = "6f0c4cfc-a501-4707-a079-092ef0aa1122"
+
+    def get_remaining_time_in_millis(self):
+        return 60_000
+
+
+@pytest.fixture
+def slack():
+    with LocalSlack() as server:
+        yield server
+
+
+@pytest.fixture
+def cloud(monkeypatch, slack):
+    with mock_aws():
+        for name, value in {
+            "AWS_DEFAULT_REGION": REGION, "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
+            "TOCSIN_TABLE": "incidents", "TOCSIN_SLACK_SECRET": "tocsin/slack",
+            "TOCSIN_SLACK_API_URL": slack.api_url,
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+        cloud = Cloud(slack)
+        monkeypatch.setenv("TOCSIN_NOTIFY_QUEUE_URL", cloud.queue)
+        monkeypatch.setenv("TOCSIN_FAILURE_QUEUE_URL", cloud.dead)
+        yield cloud
+
+
+class Cloud:
+    """The stack's parts that notify touches."""
+
+    def __init__(self, slack):
+        self.slack = slack
+        self.sns, self.sqs = (boto3.client(name, region_name=REGION) for name in ("sns", "sqs"))
+        boto3.client("dynamodb", region_name=REGION).create_table(
+            TableName="incidents", BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": n, "KeyType": k} for n, k in (("pk", "HASH"), ("sk", "RANGE"))],
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
+        )  # fmt: skip
+        self.topic = self.sns.create_topic(Name="alerts")["TopicArn"]
+        self.queue, self.dead = (
+            self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("notify", "notify-dead")
+        )
+        arn = self.sqs.get_queue_attributes(QueueUrl=self.queue, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        self.sns.subscribe(
+            TopicArn=self.topic, Protocol="sqs", Endpoint=arn,
+            Attributes={
+                "RawMessageDelivery": "true", "FilterPolicy": json.dumps({"reason": [{"exists": True}]}),
+            },
+        )  # fmt: skip
+        self.secrets = boto3.client("secretsmanager", region_name=REGION)
+
+    def keep_secret(self, secret):
+        self.secrets.create_secret(Name="tocsin/slack", SecretString=json.dumps(secret))
+
+    def publish(self, reason=Reason.OPENED, sequence=1):
+        notification = build_notification(
+            incident(), pending(reason, IMPORT_ERROR, sequence=sequence), SIGNATURES, runbooks_url=RUNBOOKS
+        )
+        AlertsTopic(self.sns, self.topic).publish(notification)
+
+    def event(self):
+        """What the event source hands to the function."""
+        messages = self.sqs.receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["All"], VisibilityTimeout=360
+        ).get("Messages", [])
+        return {
+            "Records": [
+                {"messageId": m["MessageId"], "receiptHandle": m["ReceiptHandle"], "body": m["Body"],
+                 "attributes": m["Attributes"]}
+                for m in messages
+            ]
+        }  # fmt: skip
+
+    def invoke(self, event=None):
+        notify = importlib.reload(importlib.import_module("notify"))
+        notify._adapters.cache_clear()
+        output = io.StringIO()
+        notify.logger.handlers[0].setStream(output)
+        notify.logger.setLevel(logging.INFO)
+        answer = notify.handler(self.event() if event is None else event, Context())
+        self.log = output.getvalue()
+        return answer
+
+
+def test_from_the_topic_to_the_channel_by_bot(cloud):
+    cloud.keep_secret({"bot_token": cloud.slack.bot_token, "channel": cloud.slack.channel_id})
+    cloud.publish()
+    cloud.publish(Reason.UPDATE, 2)
+    assert cloud.invoke() == {"batchItemFailures": []}
+    main, reply = cloud.slack.messages()
+    assert main["text"].startswith("🔴 Lambda cannot import its handler · worker")
+    assert len(main["edits"]) <= 1
+    assert reply["thread_ts"] == main["ts"]
+    assert cloud.slack.bot_token not in cloud.log
+    assert "mangum" not in cloud.log
+    assert '"message":"delivered"' in cloud.log.replace(": ", ":")
+
+
+def test_from_the_topic_to_the_channel_by_webhook(cloud):
+    cloud.keep_secret({"webhook_url": cloud.slack.webhook_url})
+    cloud.publish()
+    event = cloud.event()
+    assert cloud.invoke(event) == {"batchItemFailures": []}
+    assert cloud.invoke(event) == {"batchItemFailures": []}
+    assert [message["via"] for message in cloud.slack.messages()] == ["webhook"]
+    assert cloud.slack.webhook_url not in cloud.log
+
+
+def test_a_rate_limit_hides_the_message_for_as_long_as_slack_asks(cloud):
+    cloud.keep_secret({"webhook_url": cloud.slack.webhook_url})
+    cloud.publish()
+    cloud.slack.add_fault(Fault(status=429, retry_after=7))
+    event = cloud.event()
+    assert cloud.invoke(event) == {
+        "batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]
+    }
+    assert '"again_in_seconds":7' in cloud.log.replace(": ", ":")
+    assert cloud.invoke(event) == {"batchItemFailures": []}
+    assert len(cloud.slack.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        (None, "there is no such secret"),
+        ({}, "holds neither a webhook nor a bot token"),
+        ({"bot_token": "xoxb-secret"}, "channel must be the channel's id"),
+        ("text-secret", "is not a JSON object"),
+    ],
+)
+def test_a_secret_that_is_missing_or_holds_nothing_is_a_clear_error_and_loses_nothing(cloud, secret, said):
+    if secret is not None:
+        cloud.keep_secret(secret)
+    cloud.publish()
+    event = cloud.event()
+    assert len(cloud.invoke(event)["batchItemFailures"]) == 1
+    assert said in cloud.log
+    assert "tocsin/slack" in cloud.log
+    assert "-secret" not in cloud.log
+    event["Records"][0]["attributes"]["SentTimestamp"] = "0"
+    assert cloud.invoke(event) == {"batchItemFailures": []}
+    (parked,) = cloud.sqs.receive_message(QueueUrl=cloud.dead, MessageAttributeNames=["All"])["Messages"]
+    assert parked["Body"] == event["Records"][0]["body"]
+    assert said in parked["MessageAttributes"]["error"]["StringValue"]
+
+
+def test_tocsins_own_alarms_reach_other_subscribers_and_not_slack(cloud):
+    cloud.sns.publish(TopicArn=cloud.topic, Message='{"AlarmName": "tocsin-notify-dead-letters"}')
+    assert cloud.event() == {"Records": []}
+
+
+def test_an_empty_batch_is_no_fault(cloud):
+    assert cloud.invoke({"Records": []}) == {"batchItemFailures": []}
+
+
+def test_a_dry_run_answers_with_what_it_would_post_and_calls_nobody(monkeypatch):
+    monkeypatch.setenv("TOCSIN_DRY_RUN", "1")
+    monkeypatch.delenv("TOCSIN_TABLE", raising=False)
+    notify = importlib.reload(importlib.import_module("notify"))
+    notification = build_notification(
+        incident(), pending(Reason.OPENED, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS
+    )
+    answer = notify.handler({"Records": [{"messageId": "1", "body": json.dumps(notification)}]}, Context())
+    (shown,) = answer["wouldPost"]
+    assert shown["bot"]["message"]["blocks"][0]["type"] == "header"
+    assert shown["bot"]["reply"]["blocks"]
+    assert shown["webhook"]["message"]["text"].startswith("🔴 Lambda cannot import")
+    json.dumps(answer)

@@ -1,0 +1,354 @@
+"""A batch of notifications: each told, put off or parked, and no secret said aloud; nothing but fakes."""
+
+import json
+import logging
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+from sample_incidents import IMPORT_ERROR, MINUTE, RUNBOOKS, SIGNATURES, T0, incident, pending
+
+from tocsin.adapters.slack_api import SlackBot
+from tocsin.adapters.slack_failures import (
+    CredentialRefusedError,
+    DeliveryError,
+    PermanentDeliveryError,
+    RetryableDeliveryError,
+)
+from tocsin.adapters.slack_secret import BotCredential, SlackSecret, WebhookCredential, read_credential
+from tocsin.adapters.slack_webhook import SlackWebhook
+from tocsin.core.delivery_record import DeliveryRecord, includes, including
+from tocsin.core.model import Reason
+from tocsin.core.notification import build_notification
+from tocsin.notifying import LONGEST_DELAY, PATIENCE, Notifier, backoff, read_body
+
+NOTIFICATION = build_notification(
+    incident(), pending(Reason.OPENED, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS
+)
+TOKEN = "xoxb-123-secret-token"
+WEBHOOK = "https://hooks.slack.com/services/T000/B000/secretsecret"
+
+
+@given(st.lists(st.integers(1, 60), max_size=60))
+def test_ranges_hold_exactly_what_was_put_in(numbers):
+    ranges = ""
+    for number in numbers:
+        ranges = including(ranges, number)
+    assert [number for number in range(70) if includes(ranges, number)] == sorted(set(numbers))
+
+
+def test_ranges_stay_short():
+    ranges = ""
+    for number in range(1, 10_000):
+        ranges = including(ranges, number)
+    assert ranges == "1-9999"
+
+
+class MemoryStore:
+    def __init__(self):
+        self.record = DeliveryRecord()
+
+    def claim(self, *_):
+        return self.record
+
+    def settle(self, *arguments, **_):
+        self.record = arguments[4]
+
+
+class Queue:
+    def __init__(self, *, parking=True):
+        self.put, self.parked, self.parking = {}, [], parking
+
+    def put_off(self, receipt_handle, delay):
+        self.put[receipt_handle] = delay
+
+    def park(self, body, why):
+        self.parked.append((body, why))
+        return self.parking
+
+
+class Secret:
+    def __init__(self, *tokens):
+        self.tokens = list(tokens or [TOKEN])
+
+    def credential(self, _, *, fresh=False):
+        if fresh and len(self.tokens) > 1:
+            del self.tokens[0]
+        return BotCredential(self.tokens[0], "C0ALERTS")
+
+
+class Slack(SlackBot):
+    """Records what is posted; fails as told."""
+
+    def __init__(self, failures=()):
+        self.channel, self.posts, self.failures = "C0ALERTS", [], list(failures)
+
+    def post(self, said, **about):
+        if self.failures and (failure := self.failures.pop(0)):
+            raise failure
+        self.posts.append((said, about))
+        return f"1.{len(self.posts):06d}"
+
+
+def record(body=None, number=1, tries=1, age=0):
+    return {
+        "messageId": f"m{number}",
+        "receiptHandle": f"r{number}",
+        "body": json.dumps(NOTIFICATION) if body is None else body,
+        "attributes": {"ApproximateReceiveCount": str(tries), "SentTimestamp": str(T0 - age)},
+    }
+
+
+def notifier(slack=None, *, queue=None, secret=None, deadline=T0 + MINUTE):
+    stores = {}
+
+    class Stores:
+        def claim(self, name, *rest):
+            return stores.setdefault(name, MemoryStore()).claim(name, *rest)
+
+        def settle(self, name, *rest, **more):
+            stores[name].settle(name, *rest, **more)
+
+    return Notifier(
+        secret=secret or Secret(), store=Stores(), queue=queue or Queue(), connect=lambda _: slack or Slack(),
+        clock=lambda: T0, deadline=deadline, claimant="request",
+    )  # fmt: skip
+
+
+def other(number):
+    name = f"20260731-0300{number:02d}-aaaaaa"
+    return json.dumps(
+        {**NOTIFICATION, "id": f"{name}/1", "incident": {**NOTIFICATION["incident"], "id": name}}
+    )
+
+
+def test_a_delivered_notification_is_acknowledged():
+    slack = Slack()
+    work = notifier(slack)
+    assert work.work([record()]) == []
+    assert len(slack.posts) == 2
+    assert [line.text for line in work.log] == ["delivered"]
+    assert all(metadata["incident"] == NOTIFICATION["incident"]["id"] for _, metadata in slack.posts)
+
+
+def test_raw_bodies_and_those_in_snss_envelope_are_both_read():
+    envelope = json.dumps({"Type": "Notification", "TopicArn": "arn", "Message": json.dumps(NOTIFICATION)})
+    assert read_body(envelope) == read_body(json.dumps(NOTIFICATION)) == NOTIFICATION
+
+
+def test_429_puts_the_message_off_for_as_long_as_slack_asks_and_the_rest_of_the_batch_with_it():
+    slack, queue = Slack([RetryableDeliveryError("429", retry_after=7_000, limited=True)]), Queue()
+    failed = notifier(slack, queue=queue).work([record(), record(other(2), 2)])
+    assert failed == ["m1", "m2"]
+    assert queue.put == {"r1": 7_000, "r2": 7_000}
+    assert slack.posts == []
+
+
+def test_one_failure_does_not_keep_the_others():
+    slack, queue = Slack([RetryableDeliveryError("timeout", ambiguous=True)]), Queue()
+    failed = notifier(slack, queue=queue).work([record(tries=4), record(other(2), 2), record("{", 3)])
+    assert failed == ["m1"]
+    assert queue.put == {"r1": 16_000}
+    assert len(slack.posts) == 2
+    assert [body for body, _ in queue.parked] == ["{"]
+
+
+def test_delays_double_up_to_a_quarter_of_an_hour():
+    assert [backoff(tries) for tries in (0, 1, 2, 3, 9, 10, 50)] == [
+        2_000, 2_000, 4_000, 8_000, 512_000, LONGEST_DELAY, LONGEST_DELAY,
+    ]  # fmt: skip
+
+
+def test_what_slack_refuses_is_parked_once_said_clearly_and_acknowledged():
+    queue = Queue()
+    work = notifier(Slack([PermanentDeliveryError("chat.postMessage: no_text")]), queue=queue)
+    assert work.work([record()]) == []
+    assert queue.parked == [(json.dumps(NOTIFICATION), "Slack cannot be told: chat.postMessage: no_text")]
+    assert [line.level for line in work.log] == ["ERROR"]
+
+
+def test_a_refused_credential_waits_a_while_for_somebody_to_correct_it():
+    for age, parked in ((0, 0), (PATIENCE - 1, 0), (PATIENCE, 1)):
+        queue = Queue()
+        work = notifier(Slack([CredentialRefusedError("invalid_auth")]), queue=queue)
+        assert work.work([record(age=age)]) == ([] if parked else ["m1"])
+        assert len(queue.parked) == parked
+        assert "invalid_auth" in work.log[-1].text
+
+
+def test_a_corrected_secret_is_used_at_once():
+    slack = Slack([CredentialRefusedError("invalid_auth")])
+    work = notifier(slack, secret=Secret("old", "new"))
+    assert work.work([record()]) == []
+    assert len(slack.posts) == 2
+
+
+def test_what_cannot_be_parked_is_not_acknowledged():
+    class Broken(Queue):
+        def park(self, *_):
+            raise ConnectionError
+
+    for queue in (Broken(), Queue(parking=False)):
+        assert notifier(Slack([PermanentDeliveryError("no")]), queue=queue).work([record()]) == ["m1"]
+        assert queue.put
+
+
+def test_a_delay_that_cannot_be_set_still_leaves_the_message_unacknowledged():
+    class Broken(Queue):
+        def put_off(self, *_):
+            raise ConnectionError
+
+    assert notifier(Slack([RetryableDeliveryError("x")]), queue=Broken()).work([record()]) == ["m1"]
+
+
+def test_without_time_nothing_is_begun():
+    slack, queue = Slack(), Queue()
+    assert notifier(slack, queue=queue, deadline=T0 + 5_000).work([record()]) == ["m1"]
+    assert slack.posts == []
+    assert queue.put == {"r1": 1_000}
+
+
+def test_an_unexpected_error_says_where_and_quotes_nothing():
+    work = notifier(Slack([RuntimeError("no module named mangum")]))
+    assert work.work([record()]) == ["m1"]
+    assert "RuntimeError at test_delivering.py:" in work.log[0].text
+    assert "mangum" not in repr(work.log)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "null", "[]", "{}", '{"AlarmName": "x", "NewStateValue": "ALARM"}', "\ud800"]
+)
+def test_a_body_that_is_no_notification_is_parked_and_blocks_nothing(body):
+    queue = Queue()
+    assert notifier(queue=queue).work([record(body), record(number=2)]) == []
+    assert [parked for parked, _ in queue.parked] == [body]
+
+
+# ------------------------------------------------------------------ the secret
+
+
+@pytest.mark.parametrize(
+    ("text", "credential"),
+    [
+        ({"webhook_url": WEBHOOK}, WebhookCredential(WEBHOOK)),
+        ({"webhook_url": f" {WEBHOOK}\n"}, WebhookCredential(WEBHOOK)),
+        ({"bot_token": TOKEN, "channel": "C0ALERTS"}, BotCredential(TOKEN, "C0ALERTS")),
+        (
+            {"bot_token": TOKEN, "channel": "C0ALERTS", "webhook_url": WEBHOOK},
+            BotCredential(TOKEN, "C0ALERTS"),
+        ),
+        (
+            {"webhook_url": "http://127.0.0.1:99/services/x"},
+            WebhookCredential("http://127.0.0.1:99/services/x"),
+        ),
+        (
+            {"webhook_url": "http://host.docker.internal:8/x"},
+            WebhookCredential("http://host.docker.internal:8/x"),
+        ),
+    ],
+)
+def test_the_shape_of_the_secret_decides_the_mode(text, credential):
+    assert (
+        read_credential(json.dumps(text), "tocsin/slack", "http://host.docker.internal:8/api/") == credential
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "xoxb-123-secret-token", "[]", "null", "{}", '{"token": "xoxb-123-secret-token"}',
+        '{"webhook_url": "http://hooks.slack.com/services/T000/B000/secretsecret"}',
+        '{"webhook_url": "http://host.docker.internal:8/x"}',
+        '{"webhook_url": "ftp://x/secretsecret"}', '{"webhook_url": "https://"}', '{"webhook_url": "https://[x"}',
+        '{"webhook_url": "https://a b/secretsecret"}', '{"webhook_url": 5}',
+        '{"bot_token": "xoxb-123-secret-token"}',
+        '{"bot_token": "xoxb-123-secret-token", "channel": "#alerts"}',
+        '{"bot_token": "xoxb-123-secret-token\\nX: y", "channel": "C0ALERTS"}',
+    ],
+)  # fmt: skip
+def test_a_secret_of_another_shape_is_refused_by_name_with_both_shapes_and_nothing_of_its_content(text):
+    with pytest.raises(CredentialRefusedError) as failure:
+        read_credential(text, "tocsin/slack", "https://slack.com/api/")
+    said = str(failure.value)
+    assert "'tocsin/slack'" in said
+    assert "secret-token" not in said
+    assert "secretsecret" not in said
+    assert failure.value.__cause__ is None
+    assert failure.value.__context__ is None
+
+
+def test_a_credential_does_not_show_in_its_own_representation():
+    assert "secret" not in repr((WebhookCredential(WEBHOOK), BotCredential(TOKEN, "C0ALERTS")))
+
+
+def test_no_secret_named_is_said_so():
+    with pytest.raises(CredentialRefusedError, match="TOCSIN_SLACK_SECRET"):
+        SlackSecret("", None, "https://slack.com/api/").credential(T0)
+
+
+# ------------------------------------------------------------------ nothing leaked
+
+
+class Exploding(requests.Session):
+    def __init__(self, explosion):
+        super().__init__()
+        self.explosion = explosion
+
+    def request(self, verb, url, **arguments):
+        prepared = self.prepare_request(requests.Request(verb, url, auth=arguments.get("auth")))
+        secret = f"{prepared.url} {dict(prepared.headers)}"
+        assert "secret" in secret
+        raise self.explosion(secret)
+
+
+EXPLOSIONS = [
+    requests.ConnectionError, requests.ConnectTimeout, requests.ReadTimeout, requests.exceptions.SSLError,
+    requests.exceptions.ProxyError, requests.exceptions.ChunkedEncodingError, requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidHeader, ValueError, UnicodeError,
+]  # fmt: skip
+
+
+def calls(session):
+    bot = SlackBot(TOKEN, "C0ALERTS", "https://slack.com/api/", session)
+    said = {"text": "x", "blocks": []}
+    return [
+        lambda: SlackWebhook(WEBHOOK, session).post(said),
+        lambda: bot.post(said, incident="i", sequence=1),
+        lambda: bot.update("1.1", said, incident="i", sequence=1),
+        lambda: bot.find_message("i", T0),
+        lambda: bot.find_reply("1.1", "i", 1, T0),
+    ]
+
+
+@pytest.mark.parametrize("explosion", EXPLOSIONS)
+@pytest.mark.parametrize("number", range(5))
+def test_no_failure_of_any_call_shows_the_credential(explosion, number, caplog):
+    caplog.set_level(logging.DEBUG)
+    with Exploding(explosion) as session, pytest.raises(DeliveryError) as failure:
+        calls(session)[number]()
+    error = failure.value
+    seen = f"{error} {error!r} {error.args} {error.__cause__!r} {error.__context__!r} {caplog.text}"
+    assert "secret" not in seen
+
+
+def test_the_mode_with_a_token_sends_it_in_the_header_and_never_in_the_address():
+    class Looking(requests.Session):
+        def request(self, verb, url, **arguments):
+            request = self.prepare_request(
+                requests.Request(
+                    verb, url, json=arguments["json"], params=arguments["params"], auth=arguments["auth"]
+                )
+            )
+            assert TOKEN not in request.url
+            assert TOKEN not in str(request.body)
+            assert request.headers["Authorization"] == f"Bearer {TOKEN}"
+            assert arguments["timeout"] == (3.05, 10.0)
+            assert arguments["allow_redirects"] is False
+            response = requests.Response()
+            response.status_code, response._content = 200, b'{"ok": true, "ts": "1.1", "messages": []}'
+            return response
+
+    with Looking() as session:
+        for call in calls(session)[1:]:
+            call()
