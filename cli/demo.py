@@ -90,7 +90,7 @@ def load_chapters(path: Path = ROOT / "cli" / "replays.toml") -> tuple[Chapter, 
     )
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``tocsin demo``."""
     parser.add_argument("--slack-mode", choices=["bot", "webhook"], default="bot", help="how Slack is spoken to")
     parser.add_argument("--page", type=Path, default=ROOT / ".tocsin" / "demo.html", help="where to leave the channel page")

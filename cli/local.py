@@ -119,7 +119,7 @@ class LocalTocsin:
                     print(f"tocsin local: reconcile: {error}", file=sys.stderr)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``tocsin local``."""
     parser.add_argument("--slack-mode", choices=["bot", "webhook"], default="bot", help="how Slack is spoken to")
     parser.add_argument("--slack-port", type=int, default=0, metavar="PORT", help="the local Slack's port (default: a free one)")

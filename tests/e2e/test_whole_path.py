@@ -1,0 +1,243 @@
+"""From a log line to Slack through the deployed template, as somebody tries it from outside with boto3 and HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 30.0
+FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named '{}'"
+
+pytestmark = pytest.mark.cloud
+
+
+class Outside:
+    """What `tocsin local` promises, used the way its users do: its ready line, boto3 and HTTP."""
+
+    def __init__(self, *flags):
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}", "PYTHONUNBUFFERED": "1"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "local", *flags], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+        )
+        self.ready = json.loads(self.process.stdout.readline())
+        self.streams = set()
+
+    def client(self, service):
+        return boto3.client(
+            service, endpoint_url=self.ready["aws_endpoint"], region_name=self.ready["region"],
+            aws_access_key_id="test", aws_secret_access_key="test",
+        )  # fmt: skip
+
+    def put(self, service, *lines, stream="s"):
+        logs, group = self.client("logs"), self.ready["log_groups"][service]
+        if (service, stream) not in self.streams:
+            logs.create_log_stream(logGroupName=group, logStreamName=stream)
+            self.streams.add((service, stream))
+        now = int(time.time() * 1000)
+        logs.put_log_events(
+            logGroupName=group, logStreamName=stream, logEvents=[{"timestamp": now, "message": line} for line in lines]
+        )
+
+    def set_alarm(self, service, state):
+        self.client("cloudwatch").set_alarm_state(
+            AlarmName=self.ready["dlq_alarms"][service], StateValue=state, StateReason="Threshold Crossed: by hand"
+        )
+
+    def call(self, method, path, body=None):
+        request = urllib.request.Request(
+            self.ready["slack_url"] + path, method=method, data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )  # fmt: skip
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read() or b"null")
+
+    def messages(self):
+        return self.call("GET", "/api/messages")["messages"]
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + PATIENCE
+        while not condition(messages := self.messages()):
+            assert time.monotonic() < deadline, f"not within {PATIENCE} s; Slack shows {[m['text'] for m in messages]}"
+            self.process.poll()
+            time.sleep(0.05)  # polling a server of another process, not waiting for a clock
+        return messages
+
+    def roots(self):
+        return [message for message in self.messages() if message["thread_ts"] is None]
+
+    def clear(self):
+        """Forget the messages; waits until the incidents before are over and told."""
+        self.call("DELETE", "/api/messages")
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
+            self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def bot():
+    outside = Outside("--set", "group_interval=2s", "--set", "resolve_after=5s", "--set", "RepeatInterval=1h")
+    yield outside
+    assert outside.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def webhook():
+    outside = Outside("--slack-mode", "webhook", "--set", "group_interval=2", "--set", "resolve_after=4s")
+    yield outside
+    assert outside.stop() == 0
+
+
+def over(message):
+    return "Resolved" in message["text"]
+
+
+def all_over(messages):
+    """Whether every incident is over and its thread tells both how it began and how it ended: no more to come."""
+    roots = {message["ts"] for message in messages if message["thread_ts"] is None}
+    ended = {message["ts"] for message in messages if message["thread_ts"] is None and over(message)}
+    replies = [message for message in messages if message["thread_ts"]]
+    told_end = {reply["thread_ts"] for reply in replies if over(reply)}
+    told_begin = {reply["thread_ts"] for reply in replies if not over(reply)}
+    return bool(roots) and roots == ended == told_end == told_begin
+
+
+def test_the_ready_line_keeps_its_promises(bot):
+    assert bot.ready["ready"] is True
+    assert set(bot.ready) >= {
+        "ready", "aws_endpoint", "region", "slack_url", "log_groups", "dlqs", "table", "alerts_topic", "functions",
+    }  # fmt: skip
+    assert set(bot.ready["log_groups"]) == {"backend", "worker"}
+    assert set(bot.ready["functions"]) == {"detect", "reconcile", "notify"}
+    names = {f["FunctionName"] for f in bot.client("lambda").list_functions()["Functions"]}
+    assert set(bot.ready["functions"].values()) <= names
+    assert bot.client("dynamodb").describe_table(TableName=bot.ready["table"])
+
+
+def test_a_storm_becomes_one_message_edited_in_place_and_resolved(bot):
+    bot.put("backend", "START RequestId: 1", *[FAULT.format("mangum")] * 500)
+    bot.wait_for(lambda messages: len(messages) >= 1)
+    bot.put("backend", *[FAULT.format("mangum")] * 300)
+    messages = bot.wait_for(all_over)
+    roots = [m for m in messages if m["thread_ts"] is None]
+    assert len(roots) == 1
+    assert roots[0]["edits"]
+    assert "800" in json.dumps(roots[0]["blocks"])
+    assert all(m["thread_ts"] == roots[0]["ts"] for m in messages if m is not roots[0])
+    bot.clear()
+
+
+def test_the_same_batch_delivered_again_changes_nothing(bot):
+    import base64
+    import gzip
+
+    envelope = {
+        "messageType": "DATA_MESSAGE", "owner": "000000000000", "logGroup": bot.ready["log_groups"]["worker"],
+        "logStream": "again", "subscriptionFilters": ["f"],
+        "logEvents": [{"id": f"{i:056d}", "timestamp": int(time.time() * 1000), "message": FAULT.format("twice")} for i in range(7)],
+    }  # fmt: skip
+    event = {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(envelope).encode())).decode()}}
+    for _ in range(3):
+        answer = bot.client("lambda").invoke(FunctionName=bot.ready["functions"]["detect"], Payload=json.dumps(event).encode())
+        assert "FunctionError" not in answer
+    messages = bot.wait_for(all_over)
+    roots = [m for m in messages if m["thread_ts"] is None]
+    assert len(roots) == 1
+    assert "seen 7 times" in json.dumps(roots[0]["blocks"]).lower()
+    bot.clear()
+
+
+def test_an_alarm_joins_the_incident_of_its_service_and_its_ok_ends_it(bot):
+    bot.put("worker", FAULT.format("models"))
+    bot.wait_for(lambda messages: len(messages) >= 1)
+    bot.set_alarm("worker", "ALARM")
+    bot.wait_for(lambda messages: any("dead-letter" in json.dumps(m).lower() for m in messages if m["thread_ts"]))
+    assert len(bot.roots()) == 1
+    bot.set_alarm("worker", "OK")
+    bot.wait_for(all_over)
+    bot.clear()
+
+
+@pytest.mark.parametrize("fault", [{"status": 429, "retry_after": 1, "times": 3}, {"status": 500, "times": 2}], ids=str)
+def test_slack_failing_for_a_while_loses_nothing_and_doubles_nothing(bot, fault):
+    bot.call("POST", "/api/faults", fault)
+    bot.put("backend", *[FAULT.format("faulty")] * 9)
+    messages = bot.wait_for(all_over)
+    assert len([m for m in messages if m["thread_ts"] is None]) == 1
+    texts = [json.dumps(m["blocks"]) for m in messages if m["thread_ts"]]
+    assert len(texts) == len(set(texts))
+    bot.clear()
+
+
+def test_a_post_that_took_effect_but_seemed_to_fail_is_found_again(bot):
+    bot.call("POST", "/api/faults", {"status": 500, "times": 1, "after_effect": True})
+    bot.put("backend", FAULT.format("ambiguous"))
+    messages = bot.wait_for(all_over)
+    assert len([m for m in messages if m["thread_ts"] is None]) == 1
+    bot.clear()
+
+
+def test_hostile_lines_and_secrets_stay_harmless(bot):
+    secret = "xoxb-" + "123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx"
+    bot.put(
+        "backend",
+        FAULT.format("evil") + f" <!channel> ``` <https://evil.example|click> password=hunter2 {secret} jane.doe@example.com",
+    )
+    messages = bot.wait_for(all_over)
+    shown = json.dumps([[m["text"], m["blocks"]] for m in messages])
+    assert "evil" in shown
+    for leak in ("<!channel>", "hunter2", secret, "jane.doe@example.com", "<https://evil.example"):
+        assert leak not in shown
+    bot.clear()
+
+
+def test_webhook_mode_posts_each_notification_as_a_message(webhook):
+    webhook.put("backend", *[FAULT.format("mangum")] * 20)
+    webhook.wait_for(lambda messages: len(messages) >= 1)
+    webhook.put("backend", *[FAULT.format("mangum")] * 20)
+    messages = webhook.wait_for(lambda messages: any(over(m) for m in messages))
+    assert all(m["thread_ts"] is None and not m["edits"] for m in messages)
+    assert len(messages) == 3
+    webhook.clear()
+
+
+def test_webhook_mode_survives_faults(webhook):
+    webhook.call("POST", "/api/faults", {"status": 429, "retry_after": 1, "times": 2})
+    webhook.put("worker", FAULT.format("late"))
+    messages = webhook.wait_for(lambda messages: any(over(m) for m in messages))
+    assert [over(m) for m in messages] == [False, True]
+    webhook.clear()
+
+
+def test_an_envelope_that_cannot_be_read_is_kept_and_said(bot):
+    event = {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "bm90IGd6aXA="}}]}
+    answer = bot.client("lambda").invoke(FunctionName=bot.ready["functions"]["detect"], Payload=json.dumps(event).encode())
+    assert len(json.loads(answer["Payload"].read())["parked"]) == 1
+    outputs = bot.client("cloudformation").describe_stacks(StackName=bot.ready["stack"])["Stacks"][0]["Outputs"]
+    url = next(o["OutputValue"] for o in outputs if o["OutputKey"] == "FailureQueueUrl")
+    kept = bot.client("sqs").receive_message(QueueUrl=url)["Messages"][0]
+    assert json.loads(kept["Body"])["record"] == event["Records"][0]
+
+
+def test_a_bad_flag_is_refused_by_name():
+    answer = subprocess.run(
+        [sys.executable, "-m", "cli.main", "local", "--set", "grup_interval=5"], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"}, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 2
+    assert "grup_interval=5" in answer.stderr
+    assert "GroupInterval" in answer.stderr
