@@ -68,7 +68,10 @@ def _create() -> tuple[str, str]:
         GlobalSecondaryIndexes=[
             {
                 "IndexName": "due",
-                "KeySchema": [{"AttributeName": "grp", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+                "KeySchema": [
+                    {"AttributeName": "grp", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tally"]},
             }
         ],

@@ -11,8 +11,7 @@ from typing import Any
 _LINES = (
     "START RequestId: {uuid} Version: $LATEST",
     "[INFO]\t2026-11-22T07:30:29.470Z\t{uuid}\tGET /api/v1/providers/{n}/licenses 200 in {n} ms, {n} rows",
-    '{{"level":"INFO","message":"request finished","route":"/api/v1/documents/{n}","status":200,"duration_ms":{n},'
-    '"request_id":"{uuid}","cold_start":false,"function_name":"backend","service":"api"}}',
+    '{{"level":"INFO","message":"request finished","route":"/api/v1/documents/{n}","status":200,"request_id":"{uuid}"}}',
     "[INFO]\t2026-11-22T07:30:29.471Z\t{uuid}\tDownloaded file from S3: {n} bytes; classified as cme_certificate (0.95)",
     "END RequestId: {uuid}",
     "REPORT RequestId: {uuid}\tDuration: {n}.21 ms\tBilled Duration: {n} ms\tMemory Size: 512 MB\tMax Memory Used: 128 MB",
@@ -21,7 +20,7 @@ _LINES = (
 
 def ordinary_lines(count: int) -> list[str]:
     """Log lines of a healthy function; the same for the same count."""
-    numbers = random.Random(20261122)  # noqa: S311 - a benchmark, not a secret
+    numbers = random.Random(20261122)
     return [
         _LINES[i % len(_LINES)].format(
             uuid=f"{numbers.getrandbits(32):08x}-52aa-4b62-9d0e-{numbers.getrandbits(48):012x}",

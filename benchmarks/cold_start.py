@@ -47,6 +47,11 @@ def _time(program: str, event: str) -> float:
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "functions"), "AWS_REGION": "us-east-1"}
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-c", program], input=event, text=True, check=True, env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, "-c", program],
+        input=event,
+        text=True,
+        check=True,
+        env=environment,
+        stdout=subprocess.DEVNULL,
     )
     return (time.perf_counter() - started) * 1000

@@ -39,7 +39,9 @@ def ordinary_envelope(events: int = EVENTS) -> bytes:
         "[WARNING]\t2026-01-01T00:00:00.{b}Z\t{c:x}\tslow query took {a} ms, connection pool 3 of 20 in use",
     )
     lines = [
-        chance.choice(shapes).format(a=chance.getrandbits(20), b=chance.getrandbits(9), c=chance.getrandbits(60))
+        chance.choice(shapes).format(
+            a=chance.getrandbits(20), b=chance.getrandbits(9), c=chance.getrandbits(60)
+        )
         + " x" * chance.randint(0, 60)
         for _ in range(events)
     ]
@@ -73,7 +75,10 @@ def three_hundred(signatures: dict[str, Signature]) -> dict[str, Signature]:
         entry = logs[number % len(logs)]
         words = f"Zw{number:04d}"
         many[f"{entry.id}-{number}"] = replace(
-            entry, id=f"{entry.id}-{number}", any=tuple(re.sub(r"^(\(\?[a-z]+\))?", rf"\1{words}: ", text) for text in entry.any), literals={}
+            entry,
+            id=f"{entry.id}-{number}",
+            any=tuple(re.sub(r"^(\(\?[a-z]+\))?", rf"\1{words}: ", text) for text in entry.any),
+            literals={},
         )
         number += 1
     return many
@@ -110,7 +115,9 @@ def measure() -> dict[str, float]:
     naive_one, naive_all = best_of(naive(one_each), 3) * share, best_of(naive(patterns), 2) * share
     searching = best_of(lambda: [matcher.match(event) for event in events], 3)
     first = events[0]
-    storm = ["[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"] * 2_000
+    storm = [
+        "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+    ] * 2_000
     return {
         "events": len(events),
         "log_signatures": len(thirty),
@@ -123,8 +130,17 @@ def measure() -> dict[str, float]:
         "three_hundred_over_thirty": ten_times / ours,
         "per_event_after_a_hit_us": searching / len(events) * 1000,
         "one_match_us": best_of(lambda: [matcher.match(line) for line in storm], 3) / len(storm) * 1000,
-        "one_ordinary_line_us": best_of(lambda: [matcher.match(first) for _ in range(2_000)], 3) / 2_000 * 1000,
-        "literals": len({literal for entry in thirty.values() for text in entry.any for literal in required_literals(text)}),
+        "one_ordinary_line_us": best_of(lambda: [matcher.match(first) for _ in range(2_000)], 3)
+        / 2_000
+        * 1000,
+        "literals": len(
+            {
+                literal
+                for entry in thirty.values()
+                for text in entry.any
+                for literal in required_literals(text)
+            }
+        ),
     }
 
 

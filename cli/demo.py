@@ -92,8 +92,12 @@ def load_chapters(path: Path = ROOT / "cli" / "replays.toml") -> tuple[Chapter, 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``tocsin demo``."""
-    parser.add_argument("--slack-mode", choices=["bot", "webhook"], default="bot", help="how Slack is spoken to")
-    parser.add_argument("--page", type=Path, default=ROOT / ".tocsin" / "demo.html", help="where to leave the channel page")
+    parser.add_argument(
+        "--slack-mode", choices=["bot", "webhook"], default="bot", help="how Slack is spoken to"
+    )
+    parser.add_argument(
+        "--page", type=Path, default=ROOT / ".tocsin" / "demo.html", help="where to leave the channel page"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -132,7 +136,8 @@ class Demo:
             slack_mode=self._mode, parameters=INTERVALS, on_message=self._show_new, on_edit=self._show_edit
         ) as local:
             self._console.print(
-                f"Deployed in {time.monotonic() - started:.0f} s. The channel, live: {local.slack.url}", style="dim"
+                f"Deployed in {time.monotonic() - started:.0f} s. The channel, live: {local.slack.url}",
+                style="dim",
             )
             try:
                 for chapter in self._chapters:
@@ -175,7 +180,9 @@ class Demo:
         else:
             self._note("quiet")
         try:
-            local.slack.wait_for(lambda messages: _arrived(messages, step.awaits, chapter.service) > before, PATIENCE)
+            local.slack.wait_for(
+                lambda messages: _arrived(messages, step.awaits, chapter.service) > before, PATIENCE
+            )
         except TimeoutError:
             raise DemoFailedError(
                 f"no {step.awaits!r} notification within {PATIENCE:.0f} s; see {ROOT / '.tocsin' / 'cloud.log'}"
@@ -203,12 +210,16 @@ def put_lines(local: LocalTocsin, service: str, stream: str, lines: Sequence[str
     now = time.time_ns() // 1_000_000
     events = [{"timestamp": now, "message": line} for line in lines]
     for start in range(0, len(events), LARGEST_PUT):
-        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events[start : start + LARGEST_PUT])
+        logs.put_log_events(
+            logGroupName=group, logStreamName=stream, logEvents=events[start : start + LARGEST_PUT]
+        )
 
 
 def set_depth(local: LocalTocsin, service: str, depth: int) -> None:
     """Do what CloudWatch does when a dead-letter queue's depth changes: the embedded cloud makes no SQS metrics."""
-    state, words = ("ALARM", "was greater than or equal to") if depth else ("OK", "was not greater than or equal to")
+    state, words = (
+        ("ALARM", "was greater than or equal to") if depth else ("OK", "was not greater than or equal to")
+    )
     local.deployment.client("cloudwatch").set_alarm_state(
         AlarmName=local.deployment.dlq_alarm(service),
         StateValue=state,
@@ -224,5 +235,7 @@ def _arrived(messages: Sequence[Message], reason: str, service: str) -> int:
     if reason == "update":  # an edit in bot mode, a message of its own by webhook
         return len(messages) + sum(len(message["edits"]) for message in messages)
     if reason == "resolved":
-        return sum("Resolved" in message["text"] and f"· {service}" in message["text"] for message in messages)
+        return sum(
+            "Resolved" in message["text"] and f"· {service}" in message["text"] for message in messages
+        )
     return len(messages)

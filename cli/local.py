@@ -72,7 +72,8 @@ class LocalTocsin:
                 stack.enter_context(SamLocalDoor(self.deployment, self.slack.url))
             except OSError:
                 print(  # another one has the door: everything but `sam local invoke` works here too
-                    "tocsin local: another one is running; `sam local invoke` reaches that one", file=sys.stderr
+                    "tocsin local: another one is running; `sam local invoke` reaches that one",
+                    file=sys.stderr,
                 )
             clock = threading.Thread(target=self._keep_time, name="reconcile", daemon=True)
             clock.start()
@@ -121,8 +122,16 @@ class LocalTocsin:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of ``tocsin local``."""
-    parser.add_argument("--slack-mode", choices=["bot", "webhook"], default="bot", help="how Slack is spoken to")
-    parser.add_argument("--slack-port", type=int, default=0, metavar="PORT", help="the local Slack's port (default: a free one)")
+    parser.add_argument(
+        "--slack-mode", choices=["bot", "webhook"], default="bot", help="how Slack is spoken to"
+    )
+    parser.add_argument(
+        "--slack-port",
+        type=int,
+        default=0,
+        metavar="PORT",
+        help="the local Slack's port (default: a free one)",
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -154,7 +163,11 @@ def parameter(text: str) -> tuple[str, str]:
     """
     key, equals, value = text.partition("=")
     name = "".join(word[:1].upper() + word[1:] for word in key.strip().split("_"))
-    known = re.findall(r"^  (\w+):\n    Type:", (ROOT / "template.yaml").read_text("utf-8").partition("\nConditions:")[0], re.MULTILINE)
+    known = re.findall(
+        r"^  (\w+):\n    Type:",
+        (ROOT / "template.yaml").read_text("utf-8").partition("\nConditions:")[0],
+        re.MULTILINE,
+    )
     if not equals or name not in known:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE with KEY one of {', '.join(known)}")
     return name, value.strip()

@@ -6,26 +6,27 @@ With ``TOCSIN_DRY_RUN`` set it speaks to nobody and answers with the messages it
 from __future__ import annotations
 
 import functools
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from tocsin.core.slack_blocks import preview
+from tocsin.environment import environment, is_dry_run
 from tocsin.notifying import Notifier, connect, read_body
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
 logger = Logger(service="tocsin-notify")
+environ = environment()
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tell Slack of each notification in an SQS batch; those that are not safe are reported as failed."""
     records = event.get("Records") or []
-    if os.environ.get("TOCSIN_DRY_RUN"):
-        return {"dryRun": True, "wouldPost": [preview(read_body(record["body"])) for record in records]}
+    if is_dry_run(environ):
+        return {"dry_run": True, "would_post": [preview(read_body(record["body"])) for record in records]}
     notifier = Notifier(
         **_adapters(),
         clock=_now,
@@ -55,14 +56,14 @@ def _adapters() -> dict[str, Any]:
     # Within the function's time, whatever hangs: a lease must outlive its holder.
     config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
     client = functools.partial(boto3.client, config=config)
-    api_url = os.environ.get("TOCSIN_SLACK_API_URL") or "https://slack.com/api/"
+    api_url = environ.get("TOCSIN_SLACK_API_URL") or "https://slack.com/api/"
     return {
-        "secret": SlackSecret(os.environ.get("TOCSIN_SLACK_SECRET", ""), client("secretsmanager"), api_url),
-        "store": DeliveryStore(client("dynamodb"), os.environ["TOCSIN_TABLE"]),
+        "secret": SlackSecret(environ.get("TOCSIN_SLACK_SECRET", ""), client("secretsmanager"), api_url),
+        "store": DeliveryStore(client("dynamodb"), environ["TOCSIN_TABLE"]),
         "queue": NotifyQueue(
             client("sqs"),
-            os.environ["TOCSIN_NOTIFY_QUEUE_URL"],
-            os.environ.get("TOCSIN_FAILURE_QUEUE_URL", ""),
+            environ["TOCSIN_NOTIFY_QUEUE_URL"],
+            environ.get("TOCSIN_FAILURE_QUEUE_URL", ""),
         ),
         "connect": functools.partial(connect, api_url=api_url),
     }

@@ -41,5 +41,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     if done.services:
         logger.info("reconciled", extra=done.summary())
     if done.failures:
-        raise ReconciliationFailedError("; ".join(f"{name}: {error!r}" for name, error in done.failures.items()))
+        raise ReconciliationFailedError(
+            "; ".join(f"{name}: {error!r}" for name, error in done.failures.items())
+        )
     return done.summary()

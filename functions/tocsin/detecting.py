@@ -32,7 +32,9 @@ from tocsin.core.sample import field_value, sample_of
 from tocsin.core.settings import Settings
 from tocsin.core.signatures import Signature, Status
 
-if TYPE_CHECKING:  # settling brings all of rendering's words with it, which a batch without a match never needs
+if (
+    TYPE_CHECKING
+):  # settling brings all of rendering's words with it, which a batch without a match never needs
     from tocsin.settling import Settled, Settler
 
 
@@ -136,7 +138,7 @@ class Detector:
                     case BadRecord():
                         self._park(record.original, record.error, done)
             except (EnvelopeError, AlarmError) as error:
-                self._park(record.original, str(error), done)
+                self._park(getattr(record, "original", None), str(error), done)
         by_service: dict[str, list[Tally]] = {}
         for tally in tallies:
             by_service.setdefault(tally.service, []).append(tally)
@@ -208,7 +210,9 @@ class Detector:
             done.ignored.append("alarm event that is not a state change people are told of")
             return []
         if change.state is AlarmState.INSUFFICIENT_DATA:
-            done.ignored.append(f"alarm {change.name}: INSUFFICIENT_DATA says neither that it fires nor that it is over")
+            done.ignored.append(
+                f"alarm {change.name}: INSUFFICIENT_DATA says neither that it fires nor that it is over"
+            )
             return []
         return [self._alarm_tally(change, match, now) for match in self._matcher.match_alarm(change)]
 

@@ -1,5 +1,6 @@
-"""Settling: bring a service's incident up to date and tell what is due. The one step that both
-``detect`` (at once) and ``reconcile`` (every minute) do.
+"""Settling: bring a service's incident up to date and tell what is due.
+
+The one step that both ``detect`` (at once) and ``reconcile`` (every minute) do.
 
 Level-triggered: it looks at what is stored, not at what happened, so whoever runs it next repairs whatever a
 crash left half done. The order of writes is what makes that safe: first the incident with its outbox, then
@@ -13,10 +14,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tocsin.core.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
 from tocsin.core.lifecycle import Policy, advance, next_due, without
 from tocsin.core.model import Incident, Millis, Pending, Reason, Tally
 from tocsin.core.notification import build_notification
-from tocsin.core.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
 
 GRACE: Millis = 10_000
 """How old an outbox entry must be before another writer publishes it: its own writer is probably about to."""
@@ -95,7 +96,8 @@ class Settler:
                     break  # its last word is still on its way and a new incident would overwrite it: later
                 waiting = {key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))}
                 tallies = sorted(
-                    (tally for key, tally in waiting.items() if key not in gone), key=lambda tally: tally.received_at
+                    (tally for key, tally in waiting.items() if key not in gone),
+                    key=lambda tally: tally.received_at,
                 )
                 self._fold(stored, service, tallies, now, done, gone)
                 break
@@ -107,7 +109,13 @@ class Settler:
         return done
 
     def _fold(
-        self, stored: Stored, service: str, tallies: Sequence[Tally], now: Millis, done: Settled, gone: set[TallyKey]
+        self,
+        stored: Stored,
+        service: str,
+        tallies: Sequence[Tally],
+        now: Millis,
+        done: Settled,
+        gone: set[TallyKey],
     ) -> None:
         """Fold all tallies, as many at a time as one save takes, publishing as notifications come due."""
         most = self.ledger.most_folded

@@ -95,7 +95,7 @@ def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun 
 
 
 @cache
-def _client(service: str) -> Any:
+def _client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
     import boto3  # noqa: PLC0415 - 250 ms of cold start that a batch without a match need not pay
     from botocore.config import Config  # noqa: PLC0415 - as above
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import os
 import signal
@@ -25,9 +27,17 @@ class Outside:
     """What `tocsin local` promises, used the way its users do: its ready line, boto3 and HTTP."""
 
     def __init__(self, *flags):
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}", "PYTHONUNBUFFERED": "1"}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}",
+            "PYTHONUNBUFFERED": "1",
+        }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "local", *flags], stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+            [sys.executable, "-m", "cli.main", "local", *flags],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment,
         )
         self.ready = json.loads(self.process.stdout.readline())
         self.streams = set()
@@ -45,12 +55,16 @@ class Outside:
             self.streams.add((service, stream))
         now = int(time.time() * 1000)
         logs.put_log_events(
-            logGroupName=group, logStreamName=stream, logEvents=[{"timestamp": now, "message": line} for line in lines]
+            logGroupName=group,
+            logStreamName=stream,
+            logEvents=[{"timestamp": now, "message": line} for line in lines],
         )
 
     def set_alarm(self, service, state):
         self.client("cloudwatch").set_alarm_state(
-            AlarmName=self.ready["dlq_alarms"][service], StateValue=state, StateReason="Threshold Crossed: by hand"
+            AlarmName=self.ready["dlq_alarms"][service],
+            StateValue=state,
+            StateReason="Threshold Crossed: by hand",
         )
 
     def call(self, method, path, body=None):
@@ -67,7 +81,9 @@ class Outside:
     def wait_for(self, condition):
         deadline = time.monotonic() + PATIENCE
         while not condition(messages := self.messages()):
-            assert time.monotonic() < deadline, f"not within {PATIENCE} s; Slack shows {[m['text'] for m in messages]}"
+            assert time.monotonic() < deadline, (
+                f"not within {PATIENCE} s; Slack shows {[m['text'] for m in messages]}"
+            )
             self.process.poll()
             time.sleep(0.05)  # polling a server of another process, not waiting for a clock
         return messages
@@ -142,9 +158,6 @@ def test_a_storm_becomes_one_message_edited_in_place_and_resolved(bot):
 
 
 def test_the_same_batch_delivered_again_changes_nothing(bot):
-    import base64
-    import gzip
-
     envelope = {
         "messageType": "DATA_MESSAGE", "owner": "000000000000", "logGroup": bot.ready["log_groups"]["worker"],
         "logStream": "again", "subscriptionFilters": ["f"],
@@ -152,7 +165,9 @@ def test_the_same_batch_delivered_again_changes_nothing(bot):
     }  # fmt: skip
     event = {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(envelope).encode())).decode()}}
     for _ in range(3):
-        answer = bot.client("lambda").invoke(FunctionName=bot.ready["functions"]["detect"], Payload=json.dumps(event).encode())
+        answer = bot.client("lambda").invoke(
+            FunctionName=bot.ready["functions"]["detect"], Payload=json.dumps(event).encode()
+        )
         assert "FunctionError" not in answer
     messages = bot.wait_for(all_over)
     roots = [m for m in messages if m["thread_ts"] is None]
@@ -165,14 +180,18 @@ def test_an_alarm_joins_the_incident_of_its_service_and_its_ok_ends_it(bot):
     bot.put("worker", FAULT.format("models"))
     bot.wait_for(lambda messages: len(messages) >= 1)
     bot.set_alarm("worker", "ALARM")
-    bot.wait_for(lambda messages: any("dead-letter" in json.dumps(m).lower() for m in messages if m["thread_ts"]))
+    bot.wait_for(
+        lambda messages: any("dead-letter" in json.dumps(m).lower() for m in messages if m["thread_ts"])
+    )
     assert len(bot.roots()) == 1
     bot.set_alarm("worker", "OK")
     bot.wait_for(all_over)
     bot.clear()
 
 
-@pytest.mark.parametrize("fault", [{"status": 429, "retry_after": 1, "times": 3}, {"status": 500, "times": 2}], ids=str)
+@pytest.mark.parametrize(
+    "fault", [{"status": 429, "retry_after": 1, "times": 3}, {"status": 500, "times": 2}], ids=str
+)
 def test_slack_failing_for_a_while_loses_nothing_and_doubles_nothing(bot, fault):
     bot.call("POST", "/api/faults", fault)
     bot.put("backend", *[FAULT.format("faulty")] * 9)
@@ -195,7 +214,8 @@ def test_hostile_lines_and_secrets_stay_harmless(bot):
     secret = "xoxb-" + "123456789012-1234567890123-AbCdEfGhIjKlMnOpQrStUvWx"
     bot.put(
         "backend",
-        FAULT.format("evil") + f" <!channel> ``` <https://evil.example|click> password=hunter2 {secret} jane.doe@example.com",
+        FAULT.format("evil")
+        + f" <!channel> ``` <https://evil.example|click> password=hunter2 {secret} jane.doe@example.com",
     )
     messages = bot.wait_for(all_over)
     shown = json.dumps([[m["text"], m["blocks"]] for m in messages])
@@ -225,9 +245,13 @@ def test_webhook_mode_survives_faults(webhook):
 
 def test_an_envelope_that_cannot_be_read_is_kept_and_said(bot):
     event = {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": "bm90IGd6aXA="}}]}
-    answer = bot.client("lambda").invoke(FunctionName=bot.ready["functions"]["detect"], Payload=json.dumps(event).encode())
+    answer = bot.client("lambda").invoke(
+        FunctionName=bot.ready["functions"]["detect"], Payload=json.dumps(event).encode()
+    )
     assert len(json.loads(answer["Payload"].read())["parked"]) == 1
-    outputs = bot.client("cloudformation").describe_stacks(StackName=bot.ready["stack"])["Stacks"][0]["Outputs"]
+    outputs = bot.client("cloudformation").describe_stacks(StackName=bot.ready["stack"])["Stacks"][0][
+        "Outputs"
+    ]
     url = next(o["OutputValue"] for o in outputs if o["OutputKey"] == "FailureQueueUrl")
     kept = bot.client("sqs").receive_message(QueueUrl=url)["Messages"][0]
     assert json.loads(kept["Body"])["record"] == event["Records"][0]

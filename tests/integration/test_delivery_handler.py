@@ -189,7 +189,7 @@ def test_a_dry_run_answers_with_what_it_would_post_and_calls_nobody(monkeypatch)
         incident(), pending(Reason.OPENED, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS
     )
     answer = notify.handler({"Records": [{"messageId": "1", "body": json.dumps(notification)}]}, Context())
-    (shown,) = answer["wouldPost"]
+    (shown,) = answer["would_post"]
     assert shown["bot"]["message"]["blocks"][0]["type"] == "header"
     assert shown["bot"]["reply"]["blocks"]
     assert shown["webhook"]["message"]["text"].startswith("🔴 Lambda cannot import")

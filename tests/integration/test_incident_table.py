@@ -7,11 +7,11 @@ import pytest
 from moto import mock_aws
 
 from tocsin.adapters.incident_table import IncidentTable
+from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
 from tocsin.core.lifecycle import Policy, advance
 from tocsin.core.model import Severity, Tally
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status
-from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler
 
@@ -49,7 +49,10 @@ def create_table(client):
         GlobalSecondaryIndexes=[
             {
                 "IndexName": "due",
-                "KeySchema": [{"AttributeName": "grp", "KeyType": "HASH"}, {"AttributeName": "due", "KeyType": "RANGE"}],
+                "KeySchema": [
+                    {"AttributeName": "grp", "KeyType": "HASH"},
+                    {"AttributeName": "due", "KeyType": "RANGE"},
+                ],
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tally"]},
             }
         ],

@@ -9,13 +9,13 @@ import json
 import pytest
 
 from tocsin.core.event_shapes import UnknownEventError
+from tocsin.core.ledger import MemoryLedger
 from tocsin.core.lifecycle import Policy
 from tocsin.core.matching import Matcher
 from tocsin.core.model import Severity
 from tocsin.core.settings import Intervals, Service, Settings
 from tocsin.core.signatures import AlarmRule, Signature, Source, Status
 from tocsin.detecting import Detector
-from tocsin.core.ledger import MemoryLedger
 from tocsin.settling import Settler
 
 T0 = 1_770_000_000_000
@@ -36,10 +36,14 @@ SIGNATURES = {
     for s in [
         signature("kaboom", any=(r"Kaboom: module '(?P<module>\w+)'",), group_by=("module",)),
         signature("leak", any=(r"Leaking: (?P<what>.+)",), group_by=("what",)),
-        signature("depth", source=Source.ALARM, alarm=AlarmRule(metric=("ApproximateNumberOfMessagesVisible",))),
+        signature(
+            "depth", source=Source.ALARM, alarm=AlarmRule(metric=("ApproximateNumberOfMessagesVisible",))
+        ),
     ]
 }
-SETTINGS = Settings(services=(Service("backend", ("*backend*",), ("*backend*",)), Service("worker", ("*worker*",))))
+SETTINGS = Settings(
+    services=(Service("backend", ("*backend*",), ("*backend*",)), Service("worker", ("*worker*",)))
+)
 
 
 def envelope(lines, *, group="/aws/lambda/backend", first_id=0, **changes):
@@ -94,7 +98,9 @@ class World:
 
     def __init__(self):
         self.ledger, self.published, self.parked, self.made = Calls(), [], [], []
-        self.settler = Settler(self.ledger, self, Policy(Intervals(), SIGNATURES), "https://runbooks.example/")
+        self.settler = Settler(
+            self.ledger, self, Policy(Intervals(), SIGNATURES), "https://runbooks.example/"
+        )
         self.detector = self.another_process()
 
     def another_process(self):

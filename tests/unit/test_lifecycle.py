@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ from tocsin.core.lifecycle import (
     next_due,
     without,
 )
-from tocsin.core.model import AlertState, Incident, Reason, Severity, Tally
+from tocsin.core.model import AlertState, Reason, Severity, Tally
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status, Threshold
 
@@ -164,7 +165,11 @@ def test_a_fault_that_comes_back_after_the_incident_was_over_opens_a_new_one_and
 def test_an_incident_that_stays_reminds_every_repeat_interval():
     life = Life()
     for minute in range(0, 9 * 60, 5):
-        life.at(T0 + minute * MIN, *([tally(T0)] if minute == 0 else []), *[alarm(T0, AlertState.FIRING)] * (minute == 0))
+        life.at(
+            T0 + minute * MIN,
+            *([tally(T0)] if minute == 0 else []),
+            *[alarm(T0, AlertState.FIRING)] * (minute == 0),
+        )
     assert life.reasons == ["opened", "repeat", "repeat"]
 
 
@@ -270,7 +275,10 @@ def test_unknown_signatures_of_an_earlier_deployment_still_resolve():
 
 storms = st.lists(
     st.tuples(
-        st.integers(0, 3 * 3600), st.integers(1, 500), st.sampled_from(["a", "b", "c"]), st.integers(0, 120 * S)
+        st.integers(0, 3 * 3600),
+        st.integers(1, 500),
+        st.sampled_from(["a", "b", "c"]),
+        st.integers(0, 120 * S),
     ),
     min_size=1,
     max_size=60,
@@ -281,7 +289,9 @@ storms = st.lists(
 @settings(max_examples=60, deadline=None)
 def test_any_storm_in_any_order_is_counted_exactly_and_bounded(storm, random):
     tallies = [
-        replace(tally(T0 + second * S, n, fingerprint=name, envelope=f"e{i}"), received_at=T0 + second * S + lag)
+        replace(
+            tally(T0 + second * S, n, fingerprint=name, envelope=f"e{i}"), received_at=T0 + second * S + lag
+        )
         for i, (second, n, name, lag) in enumerate(storm)
     ]
     arrivals: dict[int, list[Tally]] = {}
@@ -301,7 +311,7 @@ def test_any_storm_in_any_order_is_counted_exactly_and_bounded(storm, random):
     for reason in ("opened", "resolved"):
         assert life.reasons.count(reason) == len(incidents)
     spoken = [now for now, reason, _ in life.said if reason == "update"]
-    assert all(later - earlier >= INTERVALS.group_interval for earlier, later in zip(spoken, spoken[1:], strict=False))
+    assert all(later - earlier >= INTERVALS.group_interval for earlier, later in pairwise(spoken))
     numbers = [p.sequence for _, _, p in life.said]
     for sequence, (_, reason, _) in zip(numbers, life.said, strict=True):
         assert (sequence == 1) == (reason == "opened")
@@ -323,7 +333,16 @@ def test_no_timer_is_forgotten_before_next_due_time_alone_changes_nothing(storm,
     life = Life()
     for second, n, name, _ in sorted(storm):
         now = T0 + second * S
-        life.at(now, tally(now, n, name="short" if name == "a" else "other", fingerprint=name, envelope=f"{second}{n}{name}"))
+        life.at(
+            now,
+            tally(
+                now,
+                n,
+                name="short" if name == "a" else "other",
+                fingerprint=name,
+                envelope=f"{second}{n}{name}",
+            ),
+        )
         wake = next_due(life.incident, now, POLICY)
         assert wake is not None
         assert wake > now

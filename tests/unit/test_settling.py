@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
 from tocsin.core.lifecycle import Policy
 from tocsin.core.model import Severity, Tally
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status
-from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
 from tocsin.reconciling import reconcile
 from tocsin.settling import GRACE, Settler
 
@@ -106,7 +106,8 @@ def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
     ledger, topic = MemoryLedger(), Topic()
     crashing = Crashing(nth, after=after)
     flaky = settler(
-        crashing.wrap(ledger, "count", "load", "pending", "save", "open_services"), crashing.wrap(topic, "publish")
+        crashing.wrap(ledger, "count", "load", "pending", "save", "open_services"),
+        crashing.wrap(topic, "publish"),
     )
 
     def deliver():
@@ -140,7 +141,9 @@ def test_every_crash_point_above_was_really_reached():
     for nth in range(1, 12):
         ledger, topic = MemoryLedger(), Topic()
         crashing = Crashing(nth, after=False)
-        flaky = settler(crashing.wrap(ledger, "count", "load", "pending", "save"), crashing.wrap(topic, "publish"))
+        flaky = settler(
+            crashing.wrap(ledger, "count", "load", "pending", "save"), crashing.wrap(topic, "publish")
+        )
         try:
             fresh = [t for t in (tally(0, n=3), tally(1, n=4, fingerprint="f1")) if flaky.ledger.count(t)]
             flaky.settle("backend", T0, fresh=fresh)
@@ -163,7 +166,9 @@ def test_a_young_outbox_entry_is_left_to_its_writer_and_an_old_one_is_published(
     ledger, topic = MemoryLedger(), Topic()
     ledger.count(tally(0))
     with pytest.raises(CrashError):
-        settler(ledger, Crashing(1, after=False).wrap(topic, "publish")).settle("backend", T0, fresh=[tally(0)])
+        settler(ledger, Crashing(1, after=False).wrap(topic, "publish")).settle(
+            "backend", T0, fresh=[tally(0)]
+        )
     reconcile(settler(ledger, topic), T0 + GRACE - 1)
     assert topic.ids == []
     reconcile(settler(ledger, topic), T0 + GRACE)
@@ -225,7 +230,7 @@ class LockedLedger(MemoryLedger):
 
 def test_many_concurrent_settlings_of_one_service_count_once_and_tell_once():
     ledger, topic = LockedLedger(), Topic()
-    threads, errors, barrier = [], [], threading.Barrier(12)
+    errors, barrier = [], threading.Barrier(12)
 
     def deliver(worker):
         try:
@@ -238,8 +243,7 @@ def test_many_concurrent_settlings_of_one_service_count_once_and_tell_once():
         except Exception as error:  # noqa: BLE001 - collected and asserted on
             errors.append(error)
 
-    for worker in range(12):
-        threads.append(threading.Thread(target=deliver, args=(worker,)))
+    threads = [threading.Thread(target=deliver, args=(worker,)) for worker in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -291,7 +295,9 @@ def test_what_an_index_does_not_show_yet_is_folded_from_the_caller():
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 30), st.integers(0, 40 * 60), st.integers(1, 30), st.booleans()), min_size=1, max_size=40
+        st.tuples(st.integers(0, 30), st.integers(0, 40 * 60), st.integers(1, 30), st.booleans()),
+        min_size=1,
+        max_size=40,
     )
 )
 @settings(max_examples=60, deadline=None)
@@ -303,7 +309,9 @@ def test_whatever_fails_and_repeats_every_occurrence_is_told_of_once(deliveries)
         now = T0 + second * S
         t = replace(tally(envelope, n=envelope + 1, fingerprint=f"f{envelope % 2}"), received_at=now)
         crashing = Crashing(nth, after=after)
-        flaky = settler(crashing.wrap(ledger, "count", "load", "pending", "save"), crashing.wrap(topic, "publish"))
+        flaky = settler(
+            crashing.wrap(ledger, "count", "load", "pending", "save"), crashing.wrap(topic, "publish")
+        )
         try:
             fresh = [t] if flaky.ledger.count(t) else []
             counted.setdefault(envelope, envelope + 1)
@@ -320,7 +328,9 @@ def test_whatever_fails_and_repeats_every_occurrence_is_told_of_once(deliveries)
     assert sum(incident.count for incident in incidents) == sum(counted.values())
     assert all(a.notified_count == a.count for incident in incidents for a in incident.alerts.values())
     for incident in incidents:
-        sequences = [int(n["id"].split("/")[1]) for n in topic.published if n["incident"]["id"] == incident.id]
+        sequences = [
+            int(n["id"].split("/")[1]) for n in topic.published if n["incident"]["id"] == incident.id
+        ]
         assert sorted(set(sequences)) == list(range(1, incident.sequence + 1))
 
 

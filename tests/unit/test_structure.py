@@ -50,10 +50,14 @@ def test_imports_point_from_handlers_to_adapters_to_the_core_and_never_back(path
             assert LAYERS.index(layer(imported)) <= LAYERS.index(own), f"{name_of(path)} imports {imported}"
 
 
-@pytest.mark.parametrize("path", sorted((FUNCTIONS / "tocsin" / "core").glob("*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", sorted((FUNCTIONS / "tocsin" / "core").glob("*.py")), ids=lambda path: path.stem
+)
 def test_the_core_does_no_io_and_reads_no_clock_and_no_environment(path):
     for imported in imports(path):
-        assert imported in PURE_PARTS or imported.partition(".")[0] not in IMPURE, f"{path.name} imports {imported}"
+        assert imported in PURE_PARTS or imported.partition(".")[0] not in IMPURE, (
+            f"{path.name} imports {imported}"
+        )
     text = path.read_text("utf-8")
     assert not re.search(r"\b(datetime\.now|utcnow|time\.time|open\(|print\()", text)
 
@@ -80,6 +84,8 @@ def test_no_drawer_for_everything(path):
     assert not {"utils", "helpers", "common", "manager", "misc"} & set(path.stem.split("_"))
 
 
-@pytest.mark.parametrize("path", [*(ROOT / "cli").rglob("*.py"), *MODULES], ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [*(ROOT / "cli").rglob("*.py"), *MODULES], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_a_module_can_be_read_in_one_sitting(path):
     assert len(path.read_text("utf-8").splitlines()) <= 500, "split it by what it is about"

@@ -144,7 +144,7 @@ class IncidentTable:
             }
         }
 
-    def _incident_put(self, incident: Incident, version: int, due: Millis | None) -> Any:
+    def _incident_put(self, incident: Incident, version: int, due: Millis | None) -> dict[str, Any]:
         item: dict[str, Any] = {
             **_incident_key(incident.service),
             "doc": {"S": dump_incident(incident)},

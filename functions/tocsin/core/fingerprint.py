@@ -28,7 +28,11 @@ def fingerprint(signature: Signature, service: str, fields: Mapping[str, str]) -
     Returns:
         16 hexadecimal characters.
     """
-    parts = [signature.id, service, *(f"{name}={normalise(fields.get(name, ''))}" for name in signature.group_by)]
+    parts = [
+        signature.id,
+        service,
+        *(f"{name}={normalise(fields.get(name, ''))}" for name in signature.group_by),
+    ]
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 

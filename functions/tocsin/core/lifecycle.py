@@ -85,7 +85,10 @@ def advance(
         if current is None:
             opened_at = min(tally.received_at, now)
             current = Incident(
-                id=_incident_id(service, opened_at, tally.envelope), service=service, opened_at=opened_at, alerts={}
+                id=_incident_id(service, opened_at, tally.envelope),
+                service=service,
+                opened_at=opened_at,
+                alerts={},
             )
         current = _fold(current, tally, policy)
         absorbed.append(tally)
@@ -106,7 +109,9 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
     interval = policy.intervals.group_interval
     if not told_before:
         waited = now >= incident.opened_at + policy.intervals.group_wait
-        return Due(Reason.OPENED, _names(unheard)) if unheard and (waited or not _is_firing(incident)) else None
+        return (
+            Due(Reason.OPENED, _names(unheard)) if unheard and (waited or not _is_firing(incident)) else None
+        )
     assert incident.notified_at is not None  # noqa: S101 - told_before says so; this tells the type checker
     may_speak = incident.burst < MOST_BURSTS or now >= incident.burst_since + interval
     over = not _is_firing(incident)
@@ -116,7 +121,9 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
         return Due(Reason.NEW_ALERT, _names(unheard))
     if over:
         return Due(Reason.RESOLVED, _names(grown(incident)))
-    if now >= incident.notified_at + interval and (grown(incident) or incident.omitted > incident.omitted_told):
+    if now >= incident.notified_at + interval and (
+        grown(incident) or incident.omitted > incident.omitted_told
+    ):
         return Due(Reason.UPDATE, _names(grown(incident)))
     if now >= incident.notified_at + policy.intervals.repeat_interval:
         return Due(Reason.REPEAT, _names(_announced(incident)))
@@ -130,7 +137,9 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
     if incident.resolved_at is not None:
         return None
     times = [
-        alert.active_at + policy.resolve_after(alert.signature) for alert in incident.firing if not alert.alarm
+        alert.active_at + policy.resolve_after(alert.signature)
+        for alert in incident.firing
+        if not alert.alarm
     ]
     if incident.notified_at is None:
         times.append(incident.opened_at + policy.intervals.group_wait)
@@ -145,7 +154,9 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
 
 def audible(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
     """The alerts people are told of by themselves: past their threshold, and not explained by another."""
-    return tuple(alert for alert in _announced(incident) if inhibitor(incident, alert, policy.signatures) is None)
+    return tuple(
+        alert for alert in _announced(incident) if inhibitor(incident, alert, policy.signatures) is None
+    )
 
 
 def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:
@@ -172,7 +183,9 @@ def grown(incident: Incident) -> tuple[Alert, ...]:
 
 def without(incident: Incident, sequences: Sequence[int]) -> Incident:
     """The incident with these notifications taken out of its outbox, because SNS has them."""
-    return replace(incident, outbox=tuple(entry for entry in incident.outbox if entry.sequence not in sequences))
+    return replace(
+        incident, outbox=tuple(entry for entry in incident.outbox if entry.sequence not in sequences)
+    )
 
 
 def _fold(incident: Incident, tally: Tally, policy: Policy) -> Incident:
@@ -206,7 +219,9 @@ def _added(alert: Alert, tally: Tally) -> Alert:
         sample=alert.sample or tally.sample,
     )
     if tally.alarm:
-        if tally.last_seen < alert.state_at:  # an older transition that was delivered late says nothing about now
+        if (
+            tally.last_seen < alert.state_at
+        ):  # an older transition that was delivered late says nothing about now
             return counted
         counted = replace(counted, state_at=tally.last_seen)
     began_again = alert.state is AlertState.RESOLVED and tally.state is AlertState.FIRING
@@ -244,7 +259,9 @@ def _let_time_pass(incident: Incident, now: Millis, policy: Policy) -> Incident:
 
 def _told(incident: Incident, owed: Due, now: Millis, policy: Policy) -> Incident:
     sequence = incident.sequence + 1
-    told = {alert.fingerprint: alert.notified_count for alert in incident.alerts.values() if alert.notified_count}
+    told = {
+        alert.fingerprint: alert.notified_count for alert in incident.alerts.values() if alert.notified_count
+    }
     alerts = {
         name: replace(alert, notified_count=alert.count, regressed=False) if alert.announced else alert
         for name, alert in incident.alerts.items()

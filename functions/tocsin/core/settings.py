@@ -99,7 +99,9 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     problems: list[Problem] = []
     known = {"intervals", "services", "links"}
     problems += [
-        Problem(FILE, key, f"unknown key; known are {', '.join(sorted(known))}") for key in data if key not in known
+        Problem(FILE, key, f"unknown key; known are {', '.join(sorted(known))}")
+        for key in data
+        if key not in known
     ]
     settings = Settings(
         intervals=_intervals(_table(data, "intervals", problems), overrides, problems),
@@ -108,7 +110,9 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         ),
     )
     links = _table(data, "links", problems)
-    problems += [Problem(FILE, f"links.{key}", "unknown key; known is runbooks") for key in links if key != "runbooks"]
+    problems += [
+        Problem(FILE, f"links.{key}", "unknown key; known is runbooks") for key in links if key != "runbooks"
+    ]
     url = overrides.get("TOCSIN_RUNBOOKS_URL") or links.get("runbooks", settings.runbooks_url)
     if not isinstance(url, str) or not url.startswith(("https://", "http://")):
         problems.append(Problem(FILE, "links.runbooks", f"must be an http(s) address, is {url!r}"))
