@@ -174,9 +174,9 @@ class _ByBot:
 
     def tell(self) -> Outcome:
         """Bring the message up to this notification, and reply with what happened."""
+        self._show()
         late = self.record.shown > self.sequence
         reason = Reason(self.notification["reason"])
-        self._show()
         reply = render_thread(self.notification)
         if reply is None or (late and reason in _COUNTING):
             return Outcome.SUPERSEDED if late else Outcome.DELIVERED

@@ -33,7 +33,7 @@ PATIENCE: Millis = 5 * 60_000
 PATIENT_DELAY: Millis = 20_000
 LONGEST_DELAY: Millis = 15 * 60_000
 TIME_FOR_ONE: Millis = 20_000
-"""What must be left of the invocation to begin with another notification."""
+"""What must be left of the invocation to begin with another notification; the first is always tried."""
 
 
 class Queue(Protocol):
@@ -99,6 +99,7 @@ class Notifier:
     log: list[Line] = field(default_factory=list)
     _slack: tuple[Credential, SlackBot | SlackWebhook] | None = None
     _pause_until: Millis = 0
+    _begun: bool = False
 
     def work(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
         """Tell Slack of each message.
@@ -149,8 +150,10 @@ class Notifier:
             raise RetryableDeliveryError(
                 "waiting as long as Slack asked", retry_after=self._pause_until - now
             )
-        if self.deadline - now < TIME_FOR_ONE:
+        if self._begun and self.deadline - now < TIME_FOR_ONE:
             raise RetryableDeliveryError("no time left in this invocation", retry_after=1_000)
+
+        self._begun = True
 
         def attempt(slack: SlackBot | SlackWebhook, number: int) -> Delivery:
             return deliver(

@@ -267,6 +267,19 @@ def test_an_older_notification_that_arrives_late_never_overwrites_a_newer_one(sl
     assert sorted(replies(slack)) == [1, 4]
 
 
+def test_an_older_notification_that_finds_a_newer_message_in_slack_leaves_it_alone(slack, table):
+    world = World(slack, table)
+    slack.add_fault(Fault(status=500, after_effect=True, method="chat.postMessage"))
+    with pytest.raises(RetryableDeliveryError):
+        world.once(STORY[3])
+    assert world.once(STORY[2]).outcome is Outcome.SUPERSEDED
+    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    (main,) = mains(slack)
+    assert main["edits"] == []
+    world.once(STORY[3])
+    assert sorted(replies(slack)) == [1, 4]
+
+
 @pytest.mark.parametrize("webhook", [False, True])
 def test_invocations_at_the_same_time_tell_it_once(slack, table, webhook):
     outcomes, barrier = [], threading.Barrier(6)

@@ -202,11 +202,12 @@ def test_a_delay_that_cannot_be_set_still_leaves_the_message_unacknowledged():
     assert notifier(Slack([RetryableDeliveryError("x")]), queue=Broken()).work([record()]) == ["m1"]
 
 
-def test_without_time_nothing_is_begun():
+def test_with_little_time_left_no_second_one_is_begun():
     slack, queue = Slack(), Queue()
-    assert notifier(slack, queue=queue, deadline=T0 + 5_000).work([record()]) == ["m1"]
-    assert slack.posts == []
-    assert queue.put == {"r1": 1_000}
+    work = notifier(slack, queue=queue, deadline=T0 + 5_000)
+    assert work.work([record(), record(other(2), 2)]) == ["m2"]
+    assert len(slack.posts) == 2
+    assert queue.put == {"r2": 1_000}
 
 
 def test_an_unexpected_error_says_where_and_quotes_nothing():
