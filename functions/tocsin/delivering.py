@@ -64,7 +64,7 @@ class Store(Protocol):
     ) -> DeliveryRecord:
         """Take the lease and mark the notification as doubtful."""
 
-    def settle(  # noqa: PLR0913 - what a record consists of
+    def settle(
         self,
         incident: str,
         sequence: int,
@@ -77,7 +77,7 @@ class Store(Protocol):
         """Write down what came of it and give the lease back."""
 
 
-def deliver(  # noqa: PLR0913 - everything it depends on is an argument
+def deliver(
     notification: Notification,
     *,
     slack: SlackBot | SlackWebhook,

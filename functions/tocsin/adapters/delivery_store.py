@@ -90,7 +90,7 @@ class DeliveryStore:
             raise BusyError(int(held) if held else now + lease) from error
         return _record(answer.get("Attributes", {}), now)
 
-    def settle(  # noqa: PLR0913 - what a record consists of
+    def settle(
         self,
         incident: str,
         sequence: int,

@@ -35,7 +35,7 @@ class BearerToken(AuthBase):
         return request
 
 
-def call(  # noqa: PLR0913 - what an HTTP call consists of
+def call(
     session: requests.Session,
     verb: str,
     url: str,
