@@ -52,7 +52,14 @@ def report(done: Detected) -> None:
     for failure in done.failures:
         logger.error("not done, will be tried again", extra={"reason": repr(failure)})
     if done.occurrences or done.duplicates or done.ignored:
+        from tocsin.adapters.metrics import (  # noqa: PLC0415 - only when there is something to count
+            count_notifications,
+            count_occurrences,
+        )
+
         logger.info("detected", extra=done.summary())
+        count_occurrences(done.occurrences)
+        count_notifications(done.sent)
 
 
 def dry_run(event: dict[str, Any], now: int) -> dict[str, Any]:

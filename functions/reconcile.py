@@ -8,6 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from tocsin.adapters.metrics import count_notifications
 from tocsin.environment import environment, is_dry_run
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler
@@ -40,6 +41,8 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     done = reconcile(settler(), now)
     if done.services:
         logger.info("reconciled", extra=done.summary())
+    if done.sent:
+        count_notifications(done.sent)
     if done.failures:
         raise ReconciliationFailedError(
             "; ".join(f"{name}: {error!r}" for name, error in done.failures.items())
