@@ -42,5 +42,8 @@ bench: $(READY) ## Measure; prints the table and writes benchmarks/results.json
 build: $(READY) ## Build the Lambda package
 	$(BIN)/sam build
 
+screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)
+	@PYTHONPATH=functions:.:tests $(BIN)/python docs/images/channel.py
+
 clean: ## Remove everything that make made
 	rm -rf $(VENV) .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -38,9 +38,11 @@ CLI_COMMANDS = {
 """Commands that the CLI has and the API has not, with their options."""
 POSITIONAL = {("lambda", "invoke"): 1, ("logs", "tail"): 1}
 """How many arguments without an option a command takes: the file for the answer, the log group."""
+RENAMED = {("sns", "subscribe", "--endpoint"): "--notification-endpoint"}
+"""Options that the CLI calls otherwise than the API."""
 SAM_COMMANDS = {
     "build": {"--use-container"},
-    "deploy": {"--stack-name", "--parameter-overrides"},
+    "deploy": {"--guided", "--stack-name", "--parameter-overrides"},
     "local": {"-e", "--event"},
 }
 DECODED_BY_CLI = {"TemplateBody"}
@@ -239,7 +241,11 @@ class _Call:
 
     def problems(self) -> Iterator[str]:
         members = dict(self.input.members) if self.input else {}
-        by_option = {f"--{xform_name(member, '-')}": shape for member, shape in members.items()}
+        command = (self.service, xform_name(self.operation, "-"))
+        options = {member: f"--{xform_name(member, '-')}" for member in members}
+        by_option = {
+            RENAMED.get((*command, options[member]), options[member]): members[member] for member in members
+        }
         for member in self.input.required_members if self.input else []:
             if f"--{xform_name(member, '-')}" not in self.options:
                 yield f"needs --{xform_name(member, '-')}"

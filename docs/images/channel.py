@@ -1,3 +1,4 @@
+# noqa: INP001 - a script, not a package
 """Takes ``docs/images/channel.png``: what Slack shows of the demo's first outage while it is still going on.
 
 Everything in the picture is real: the template is deployed onto the embedded cloud, the demo's log lines go
