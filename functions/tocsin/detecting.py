@@ -38,6 +38,10 @@ if (
     from tocsin.settling import Settled, Settler
 
 
+MOST_KNOWN = 10_000
+"""Alerts one process remembers."""
+
+
 class FailureQueue(Protocol):
     """Where records that cannot be read are kept for people."""
 
@@ -274,6 +278,8 @@ class Detector:
         if incident is None or incident.resolved_at is not None:
             return
         resolve_after = self._settler().policy.resolve_after
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()  # costs a read each; a process that lives for days must not grow for days
         for tally in tallies:
             alert = incident.alerts.get(tally.fingerprint)
             if alert and alert.announced and alert.state is AlertState.FIRING and not tally.alarm:
