@@ -42,6 +42,9 @@ bench: $(READY) ## Measure; prints the table and writes benchmarks/results.json
 build: $(READY) ## Build the Lambda package
 	$(BIN)/sam build
 
+docs: $(READY) ## Write anew what documents take from the code
+	@$(BIN)/python docs/module_map.py
+
 screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)
 	@PYTHONPATH=functions:.:tests $(BIN)/python docs/images/channel.py
 

@@ -282,7 +282,7 @@ def test_the_module_map_has_every_module_and_no_other():
         folder, body = section
         there = {path.name for path in (ROOT / folder).glob("*.py")} - {"__init__.py"}
         mapped = dict(re.findall(r"(?m)^\| `(\w+\.py)` \| (.*) \|$", body))
-        assert set(mapped) == there, f"docs/architecture.md, the modules of {folder}/"
+        assert set(mapped) == there, f"the modules of {folder}/ in docs/architecture.md: make docs"
         assert [name for name, meaning in mapped.items() if len(meaning) < 15] == []
 
 
