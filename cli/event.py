@@ -14,15 +14,25 @@ from cli.events import BACKEND, DLQ, SHAPES, event_text, new_event, write_events
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_root(parser)
-    parser.add_argument("shape", choices=[*SHAPES, "all"], help="the event's shape; all writes events/*.json anew")
+    parser.add_argument(
+        "shape", choices=[*SHAPES, "all"], help="the event's shape; all writes events/*.json anew"
+    )
     parser.add_argument(
         "--line", action="append", default=[], metavar="TEXT",
         help="a log event, may be given several times; without it, the lines of standard input",
     )  # fmt: skip
-    parser.add_argument("--log-group", default=BACKEND, help="where the lines come from (default: %(default)s)")
-    parser.add_argument("--queue", default=DLQ, help="for alarms: the dead-letter queue (default: %(default)s)")
-    parser.add_argument("--state", default="ALARM", choices=["ALARM", "OK", "INSUFFICIENT_DATA"], help="for alarms")
-    parser.add_argument("--events", type=Path, default=Path("events"), help="for all: the folder (default: %(default)s)")
+    parser.add_argument(
+        "--log-group", default=BACKEND, help="where the lines come from (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--queue", default=DLQ, help="for alarms: the dead-letter queue (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--state", default="ALARM", choices=["ALARM", "OK", "INSUFFICIENT_DATA"], help="for alarms"
+    )
+    parser.add_argument(
+        "--events", type=Path, default=Path("events"), help="for all: the folder (default: %(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,7 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
         lines = [line for line in sys.stdin.read().splitlines() if line]
     now = time.time_ns() // 1_000_000
     event = new_event(
-        arguments.shape, lines, log_group=arguments.log_group, at=now, queue=arguments.queue, state=arguments.state
+        arguments.shape,
+        lines,
+        log_group=arguments.log_group,
+        at=now,
+        queue=arguments.queue,
+        state=arguments.state,
     )
     sys.stdout.write(event_text(event))
     return 0

@@ -11,7 +11,7 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,8 +34,10 @@ STARTING_SIGNATURES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         BACKEND,
         (
             "INIT_START Runtime Version: python:3.13.v64\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:0a1b2c3d",
-            "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'\n"
-            "Traceback (most recent call last):",
+            (
+                "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'\n"
+                "Traceback (most recent call last):"
+            ),
             "INIT_REPORT Init Duration: 229.04 ms\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError",
         ),
     ),
@@ -43,16 +45,20 @@ STARTING_SIGNATURES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         BACKEND,
         (
             "[INFO]\t2026-02-02T18:15:00.000Z\t\tStarting storage service",
-            "RuntimeError: S3 bucket 'credmate-documents-dev' is not accessible (error: 404). Backend cannot start without "
-            "valid S3 storage. Check bucket name, region (us-east-1), and IAM permissions.",
+            (
+                "RuntimeError: S3 bucket 'credmate-documents-dev' is not accessible (error: 404). Backend cannot start without "
+                "valid S3 storage. Check bucket name, region (us-east-1), and IAM permissions."
+            ),
         ),
     ),
     "database-none": (
         WORKER,
         (
             "[INFO]\t2026-02-02T18:15:00.000Z\t\tConnecting to the database",
-            '[ERROR] OperationalError: connection to server at "10.0.12.7", port 5432 failed: FATAL: database "None" does '
-            "not exist",
+            (
+                '[ERROR] OperationalError: connection to server at "10.0.12.7", port 5432 failed: FATAL: database "None" does '
+                "not exist"
+            ),
         ),
     ),
     "lambda-timeout": (
@@ -61,16 +67,20 @@ STARTING_SIGNATURES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
             "START RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808 Version: $LATEST",
             "2026-02-02T18:15:30.040Z 8da27dae-7bf7-496f-a818-adb9f030f808 Task timed out after 30.00 seconds",
             "END RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808",
-            "REPORT RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808\tDuration: 30000.00 ms\tBilled Duration: 30000 ms\t"
-            "Memory Size: 512 MB\tMax Memory Used: 127 MB\tStatus: timeout",
+            (
+                "REPORT RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808\tDuration: 30000.00 ms\tBilled Duration: 30000 ms\t"
+                "Memory Size: 512 MB\tMax Memory Used: 127 MB\tStatus: timeout"
+            ),
         ),
     ),
     "mock-processing": (
         WORKER,
         (
             "[INFO]\t2026-02-02T18:15:00.000Z\t8da27dae-7bf7-496f-a818-adb9f030f808\tReceived 1 message",
-            "[INFO]\t2026-02-02T18:15:00.100Z\t8da27dae-7bf7-496f-a818-adb9f030f808\tprocess_document_mock() finished: "
-            "document 4711 marked as success",
+            (
+                "[INFO]\t2026-02-02T18:15:00.100Z\t8da27dae-7bf7-496f-a818-adb9f030f808\tprocess_document_mock() finished: "
+                "document 4711 marked as success"
+            ),
         ),
     ),
 }
@@ -102,7 +112,7 @@ def new_event(
     Raises:
         ValueError: The shape is not known.
     """
-    makers = {
+    makers: dict[str, Callable[[], dict[str, Any]]] = {
         "logs": lambda: {"awslogs": {"data": envelope(lines, log_group, at)}},
         "kinesis": lambda: {"Records": [_kinesis_record(envelope(lines, log_group, at), at)]},
         "alarm-sns": lambda: _alarm_by_sns(queue, state, at),
@@ -127,7 +137,9 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
     for road in ("sns", "eventbridge", "direct"):
         for state in ("ALARM", "OK"):
             later = AT if state == "ALARM" else AT + 20 * 60_000
-            events[f"alarm-{road}-dlq-depth-{state.lower()}.json"] = new_event(f"alarm-{road}", at=later, state=state)
+            events[f"alarm-{road}-dlq-depth-{state.lower()}.json"] = new_event(
+                f"alarm-{road}", at=later, state=state
+            )
     told = {
         "dlq-depth": events["alarm-eventbridge-dlq-depth-alarm.json"],
         **{signature: events[f"logs-{signature}.json"] for signature in STARTING_SIGNATURES},
@@ -141,7 +153,9 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
     ]
     return events | {
         "logs-control-message.json": {"awslogs": {"data": _control_message()}},
-        "logs-without-a-match.json": new_event("logs", ["INFO request handled in 12 ms", "INFO Service accessible"]),
+        "logs-without-a-match.json": new_event(
+            "logs", ["INFO request handled in 12 ms", "INFO Service accessible"]
+        ),
         # One good record between two that cannot be read: the good one counts, the others are parked.
         "kinesis-with-broken-records.json": {
             "Records": [broken[0], _kinesis_record(envelope(lines, BACKEND, AT), AT), broken[1]]
@@ -202,7 +216,9 @@ def _control_message() -> str:
             "logGroup": "",
             "logStream": "",
             "subscriptionFilters": [],
-            "logEvents": [{"id": "", "timestamp": AT, "message": "CWL CONTROL MESSAGE: Checking health of destination"}],
+            "logEvents": [
+                {"id": "", "timestamp": AT, "message": "CWL CONTROL MESSAGE: Checking health of destination"}
+            ],
         }
     )
 
@@ -362,7 +378,12 @@ def _alarm_by_sns(queue: str, state: str, at: Millis) -> dict[str, Any]:
     subscription = f"{topic}:{_uuid(topic)}"
     return {
         "Records": [
-            {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription, "Sns": sns}
+            {
+                "EventSource": "aws:sns",
+                "EventVersion": "1.0",
+                "EventSubscriptionArn": subscription,
+                "Sns": sns,
+            }
         ]
     }
 

@@ -81,10 +81,14 @@ def test_every_real_shape_is_read(name):
 
 def test_every_payload_is_tried():
     ignored = {path.stem for path in PAYLOADS.glob("eventbridge_config_change_*.json")}
-    assert {path.stem for path in PAYLOADS.glob("*.json")} == READ.keys() | ignored | {"eventbridge_composite_suppressed"}
+    assert {path.stem for path in PAYLOADS.glob("*.json")} == READ.keys() | ignored | {
+        "eventbridge_composite_suppressed"
+    }
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in PAYLOADS.glob("eventbridge_config_change_*.json")))
+@pytest.mark.parametrize(
+    "name", sorted(path.stem for path in PAYLOADS.glob("eventbridge_config_change_*.json"))
+)
 def test_an_edit_of_an_alarm_is_no_change_of_its_state(name):
     assert parse_alarm(payload(name)) is None
     assert [type(record) for record in split_event(payload(name))] == [IgnoredRecord]
@@ -109,13 +113,24 @@ def test_one_transition_has_one_id_by_whatever_road(state):
     ]
     assert len({change.id for change in changes}) == 1
     assert {(c.name, c.state, c.account, c.region, c.at, c.metric) for c in changes} == {
-        ("credmate-prod-worker-dlq-depth", state, "123456789012", "us-east-1", at, "ApproximateNumberOfMessagesVisible")
+        (
+            "credmate-prod-worker-dlq-depth",
+            state,
+            "123456789012",
+            "us-east-1",
+            at,
+            "ApproximateNumberOfMessagesVisible",
+        )
     }
-    assert [dict(change.dimensions) for change in changes] == [{"QueueName": "credmate-prod-worker-dlq.fifo"}] * 3
+    assert [dict(change.dimensions) for change in changes] == [
+        {"QueueName": "credmate-prod-worker-dlq.fifo"}
+    ] * 3
 
 
 @pytest.mark.parametrize(
-    "different", [{"at": 1_772_100_851_094}, {"state": "OK"}, {"queue": "another-dlq"}], ids=["time", "state", "alarm"]
+    "different",
+    [{"at": 1_772_100_851_094}, {"state": "OK"}, {"queue": "another-dlq"}],
+    ids=["time", "state", "alarm"],
 )
 def test_another_transition_has_another_id(different):
     base = {"at": 1_772_100_851_093, "state": "ALARM", "queue": "worker-dlq"}
@@ -170,7 +185,12 @@ def test_without_a_readable_state_time_the_events_own_time_stands_in():
     ("name", "path", "value", "said"),
     [
         ("sns_message_composite", ["StateChangeTime"], "date", "StateChangeTime"),
-        ("sns_message_composite", ["NewStateValue"], "BROKEN password=hunter2", "NewStateValue: must be one of ALARM, OK"),
+        (
+            "sns_message_composite",
+            ["NewStateValue"],
+            "BROKEN password=hunter2",
+            "NewStateValue: must be one of ALARM, OK",
+        ),
         ("sns_message_composite", ["AlarmName"], " ", "AlarmName"),
         ("eventbridge_single_metric", ["detail", "state"], None, r"detail\.state\.value"),
         ("eventbridge_single_metric", ["detail", "alarmName"], None, r"detail\.alarmName"),
@@ -209,12 +229,17 @@ JSON = st.recursive(
 )
 
 
-@given(name=st.sampled_from(sorted({"direct", "eventbridge_metric_math", "sns_message_metric_2026"})), data=st.data())
+@given(
+    name=st.sampled_from(sorted({"direct", "eventbridge_metric_math", "sns_message_metric_2026"})),
+    data=st.data(),
+)
 def test_whatever_stands_in_any_place_the_answer_is_a_change_or_an_alarm_error(name, data):
     event = copy.deepcopy(payload(name))
     holder = event
     while True:
-        key = data.draw(st.sampled_from(sorted(holder) if isinstance(holder, dict) else list(range(len(holder)))))
+        key = data.draw(
+            st.sampled_from(sorted(holder) if isinstance(holder, dict) else list(range(len(holder))))
+        )
         if isinstance(holder[key], (dict, list)) and holder[key] and data.draw(st.booleans()):
             holder = holder[key]
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -32,7 +33,11 @@ MESSAGE = json.loads(SNS["Records"][0]["Sns"]["Message"])
 
 
 def sqs(*bodies):
-    return {"Records": [{"messageId": str(n), "eventSource": "aws:sqs", "body": body} for n, body in enumerate(bodies)]}
+    return {
+        "Records": [
+            {"messageId": str(n), "eventSource": "aws:sqs", "body": body} for n, body in enumerate(bodies)
+        ]
+    }
 
 
 def test_a_subscription_event_is_one_envelope():
@@ -75,7 +80,12 @@ def test_what_was_parked_can_be_sent_again_by_itself_or_through_a_queue():
 
 
 def test_lambdas_own_failure_record_can_be_sent_again():
-    failed = {"version": "1.0", "requestContext": {"condition": "RetriesExhausted"}, "requestPayload": KINESIS, "responsePayload": {}}
+    failed = {
+        "version": "1.0",
+        "requestContext": {"condition": "RetriesExhausted"},
+        "requestPayload": KINESIS,
+        "responsePayload": {},
+    }
     assert split_event(failed) == split_event(KINESIS)
 
 
@@ -161,15 +171,15 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_whatever_comes_it_is_taken_apart_or_refused_and_a_batch_is_never_refused(event):
-    try:
+    with contextlib.suppress(UnknownEventError):
         split_event(event)
-    except UnknownEventError:
-        pass
     records = split_event({"Records": [KINESIS["Records"][0], event]})
     assert isinstance(records[0], LogsRecord)
 
 
 def test_importing_it_brings_neither_boto3_nor_powertools_nor_the_redaction_table():
     code = "import sys, tocsin.core.event_shapes; print([m for m in sys.modules if m.split('.')[0] in ('boto3', 'botocore', 'requests', 'aws_lambda_powertools') or m == 'tocsin.core.redact'])"
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "functions", capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "functions", capture_output=True, text=True, check=True
+    )
     assert answer.stdout.strip() == "[]"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -49,8 +48,16 @@ def test_the_files_are_what_the_generator_writes_byte_for_byte(tmp_path):
 
 
 def test_every_shape_has_every_starting_signature():
-    expected = {f"{shape}-{signature}.json" for shape in ("logs", "kinesis", "notify") for signature in STARTING_SIGNATURES}
-    expected |= {f"alarm-{road}-dlq-depth-{state}.json" for road in ("sns", "eventbridge", "direct") for state in ("alarm", "ok")}
+    expected = {
+        f"{shape}-{signature}.json"
+        for shape in ("logs", "kinesis", "notify")
+        for signature in STARTING_SIGNATURES
+    }
+    expected |= {
+        f"alarm-{road}-dlq-depth-{state}.json"
+        for road in ("sns", "eventbridge", "direct")
+        for state in ("alarm", "ok")
+    }
     assert expected <= set(NAMES)
 
 
@@ -93,25 +100,40 @@ def test_a_new_event_of_any_shape_is_one_our_decoders_read(shape):
 
 
 def test_the_same_lines_make_the_same_envelope_and_others_another():
-    made = [decode_envelope(envelope(lines, "g", at)).envelope.id for lines, at in ((["a"], 1), (["a"], 1), (["b"], 1), (["a"], 2))]
+    made = [
+        decode_envelope(envelope(lines, "g", at)).envelope.id
+        for lines, at in ((["a"], 1), (["a"], 1), (["b"], 1), (["a"], 2))
+    ]
     assert made[0] == made[1]
     assert len(set(made)) == 3
 
 
 def test_an_unknown_shape_is_refused_by_name():
-    with pytest.raises(ValueError, match="logs, kinesis.*is 'smoke'"):
+    with pytest.raises(ValueError, match=r"logs, kinesis.*is 'smoke'"):
         new_event("smoke")
 
 
 def test_the_command_prints_an_event_from_lines_of_ones_own(capsys):
-    assert main(["event", "logs", "--log-group", "/aws/lambda/mine", "--line", "FATAL: database \"None\" does not exist"]) == 0
+    assert (
+        main(
+            [
+                "event",
+                "logs",
+                "--log-group",
+                "/aws/lambda/mine",
+                "--line",
+                'FATAL: database "None" does not exist',
+            ]
+        )
+        == 0
+    )
     done, _ = detect(json.loads(capsys.readouterr().out))
     assert done.occurrences == {"database-none": 1}
 
 
 def test_the_command_writes_all_files(tmp_path, capsys):
     assert main(["event", "all", "--events", str(tmp_path)]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(NAMES) == len(os.listdir(tmp_path))
+    assert len(capsys.readouterr().out.splitlines()) == len(NAMES) == len(list(tmp_path.iterdir()))
     assert command.__doc__
 
 

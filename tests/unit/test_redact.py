@@ -27,10 +27,14 @@ def text_of(alphabet: str, least: int, most: int | None = None) -> st.SearchStra
 
 # One strategy per kind of credential that shows by its form. No real credential is among them: they are drawn.
 BY_FORM: dict[str, st.SearchStrategy[str]] = {
-    "aws access key id": st.builds("{}{}".format, st.sampled_from(["AKIA", "ASIA"]), text_of(UPPER + "234567", 16)),
+    "aws access key id": st.builds(
+        "{}{}".format, st.sampled_from(["AKIA", "ASIA"]), text_of(UPPER + "234567", 16)
+    ),
     "aws session token": text_of(ALNUM + "/+", 120, 300).map("IQoJb3JpZ2lu{}".format),
     "bedrock key": text_of(ALNUM + "+/=", 60, 130).map("ABSK{}".format),
-    "slack bot token": st.builds("xoxb-{}-{}-{}".format, text_of(DIGITS, 11), text_of(DIGITS, 12), text_of(ALNUM, 24)),
+    "slack bot token": st.builds(
+        "xoxb-{}-{}-{}".format, text_of(DIGITS, 11), text_of(DIGITS, 12), text_of(ALNUM, 24)
+    ),
     "slack app token": text_of(ALNUM, 40).map("xapp-1-A012-{}".format),
     "github token": st.builds("{}{}".format, st.sampled_from(["ghp_", "gho_", "ghs_"]), text_of(ALNUM, 36)),
     "github fine-grained token": text_of(ALNUM + "_", 82).map("github_pat_{}".format),
@@ -151,7 +155,9 @@ def test_a_quoted_value_of_a_telling_key_never_survives(key, value, before, afte
     before=HOSTILE,
 )
 @QUICK
-def test_the_password_of_a_database_url_never_survives_even_with_at_signs_and_slashes(scheme, password, before):
+def test_the_password_of_a_database_url_never_survives_even_with_at_signs_and_slashes(
+    scheme, password, before
+):
     password = f"Z9{password}"
     url = f"{scheme}://app:{password}@db.internal:5432/prod"
     for text in (url, f"{before}\n{url} failed", json.dumps({"url": url}), url.replace("/", "\\/") + " "):
@@ -192,7 +198,9 @@ def test_an_email_address_never_survives(name, domain, before):
         assert domain not in hidden, hidden
 
 
-@given(digits=text_of(DIGITS, 14).map("4{}".format), separator=st.sampled_from(["", " ", "-"]), before=HOSTILE)
+@given(
+    digits=text_of(DIGITS, 14).map("4{}".format), separator=st.sampled_from(["", " ", "-"]), before=HOSTILE
+)
 @QUICK
 def test_a_payment_card_never_survives(digits, separator, before):
     check = next(d for d in DIGITS if luhn(digits + d))
@@ -214,8 +222,8 @@ HIDDEN = [
     ("POST https://hooks.slack.com/services/T000/B000/abcdefghijklmnop failed: 403", "abcdefgh", "failed: 403"),
     ("posting to https:\\/\\/hooks.slack.com\\/services\\/T000\\/B000\\/abcdefghijkl", "abcdefgh", "hooks.slack.com"),
     ("hooks.slack.com%2Fservices%2FT000%2FB000%2Fabcdefghijklm", "abcdefgh", "hooks.slack.com"),
-    ("https://b.s3.amazonaws.com/k.pdf?X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F2026&X-Amz-Date=20260101T000000Z"
-     "&X-Amz-Security-Token=IQoJabc&X-Amz-Signature=0123456789abcdef", "0123456789abcdef", "X-Amz-Date=20260101T000000Z"),
+    (("https://b.s3.amazonaws.com/k.pdf?X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F2026&X-Amz-Date=20260101T000000Z"
+     "&X-Amz-Security-Token=IQoJabc&X-Amz-Signature=0123456789abcdef"), "0123456789abcdef", "X-Amz-Date=20260101T000000Z"),
     ("https://acct.blob.core.windows.net/c?sv=2024&sig=aBcDeF%2Bgh%3D&se=2026", "aBcDeF", "sv=2024"),
     ("https://app/cb?code=4%2F0AbCdEfGhIj&state=1", "AbCdEf", "https://app/cb"),
     ("https://abcdef0123456789@o1.ingest.sentry.io/42", "abcdef0123", "o1.ingest.sentry.io"),
@@ -252,16 +260,20 @@ def test_it_hides_the_secret_and_keeps_the_rest(line, gone, kept):
 
 
 READABLE = [
-    "RuntimeError: S3 bucket 'credmate-documents-dev' is not accessible (error: 404). Backend cannot start without "
-    "valid S3 storage. Check bucket name, region (us-east-1), and IAM permissions.",
+    (
+        "RuntimeError: S3 bucket 'credmate-documents-dev' is not accessible (error: 404). Backend cannot start without "
+        "valid S3 storage. Check bucket name, region (us-east-1), and IAM permissions."
+    ),
     "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'",
     "cannot import name 'six' from 'botocore.compat'",
     "2021-02-16T01:48:40.456Z c9ee96ed-c1dd-46c5-bbed-fd12d512d186 Task timed out after 30.00 seconds",
     "You can't perform this operation on the secret because it was marked for deletion.",
     "AttributeError: module 'os' has no attribute 'add_dll_directory'",
     "ImportError: cannot import name 'CMEActivityTopic' from 'contexts.cme.models' (/var/task/contexts/cme/models.py)",
-    "sqlalchemy.exc.InvalidRequestError: When initializing mapper Mapper[User(user)], expression 'CMEActivity' failed to "
-    "locate a name ('CMEActivity').",
+    (
+        "sqlalchemy.exc.InvalidRequestError: When initializing mapper Mapper[User(user)], expression 'CMEActivity' failed to "
+        "locate a name ('CMEActivity')."
+    ),
     'FATAL: database "None" does not exist',
     "Database connection established; Downloaded file from S3: 108418 bytes; Classified as: cme_certificate (0.95)",
     "WARNING process_document_mock() called: returning success without processing",
@@ -270,11 +282,15 @@ READABLE = [
     'connection to server at "10.247.33.115", port 5432 failed: Connection refused',
     "START RequestId: 1f792b59-5027-11e6-88ff-fdf244a4bc7d Version: $LATEST",
     "REPORT RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808\tDuration: 12.27 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB",
-    "User: arn:aws:sts::123456789012:assumed-role/worker/i-0017d49deb3d1ec62 is not authorized to perform: "
-    "secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf",
+    (
+        "User: arn:aws:sts::123456789012:assumed-role/worker/i-0017d49deb3d1ec62 is not authorized to perform: "
+        "secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf"
+    ),
     "ResourceInitializationError: unable to pull secrets or registry auth: User: arn:aws:sts::1:assumed-role/x/abc",
-    "An error occurred (ResourceNotFoundException) when calling the GetSecretValue operation: Secrets Manager can't find "
-    "the specified secret value for staging label: AWSCURRENT",
+    (
+        "An error occurred (ResourceNotFoundException) when calling the GetSecretValue operation: Secrets Manager can't find "
+        "the specified secret value for staging label: AWSCURRENT"
+    ),
     "get_secret_value SecretId=/production/credmate/database VersionStage=AWSCURRENT",
     "INFO:botocore.credentials:Found credentials in shared credentials file: ~/.aws/credentials",
     '{"hostname":"external-secrets-kubernetes-external-secrets-6477d4f868-njtwq","type":"Error","v":1}',

@@ -11,7 +11,10 @@ from tocsin.core.sample import LONGEST_FIELD, LONGEST_SAMPLE, WITHHELD, field_va
 
 TRACEBACK = "\n".join(
     ["[ERROR] RuntimeError: it failed", "Traceback (most recent call last):"]
-    + [f'  File "/var/task/app/module_{n}.py", line {n}, in function_{n}\n    call_{n}(argument)' for n in range(200)]
+    + [
+        f'  File "/var/task/app/module_{n}.py", line {n}, in function_{n}\n    call_{n}(argument)'
+        for n in range(200)
+    ]
     + ["RuntimeError: the exception itself"]
 )
 
@@ -31,7 +34,11 @@ def test_what_is_invisible_is_gone_and_blanks_are_blanks(raw, shown):
 
 @pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\x00", "\u202e", "\x1b[1m", "\ufe0f"])
 def test_invisible_characters_hide_no_secret(hidden):
-    for line in (f"pass{hidden}word=hunter2hunter2", f"password{hidden}={hidden}hunter2hunter2", f"AKIA{hidden}IOSFODNN7EXAMPLE"):
+    for line in (
+        f"pass{hidden}word=hunter2hunter2",
+        f"password{hidden}={hidden}hunter2hunter2",
+        f"AKIA{hidden}IOSFODNN7EXAMPLE",
+    ):
         assert "hunter2" not in sample_of(line)
         assert "FODNN7" not in sample_of(line)
         assert "hunter2" not in field_value(line)

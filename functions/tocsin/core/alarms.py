@@ -175,7 +175,7 @@ def _change(  # noqa: PLR0913  # one argument per thing that the shapes say diff
         name=name,
         arn=arn,
         state=state,
-        previous=AlarmState(previous) if previous in list(AlarmState) else None,
+        previous=next((known for known in AlarmState if known == previous), None),
         reason=_text(reason),
         at=at,
         account=account,
