@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +20,7 @@ SECTIONS = {
     "functions/tocsin/adapters": "Adapters",
     "cli": "The command",
 }
+DOCSTRING = re.compile(r'(?:#.*\n)*r?"""(.*?)"""', re.DOTALL)
 
 
 def main() -> None:
@@ -38,8 +39,9 @@ def section(title: str, folder: str) -> str:
 
 def first_words(path: Path) -> str:
     """The first paragraph of a module's docstring, in Markdown."""
-    docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-    return " ".join(docstring.split("\n\n")[0].split()).replace("``", "`").replace("|", r"\|")
+    docstring = DOCSTRING.match(path.read_text("utf-8"))
+    paragraph = docstring[1].split("\n\n")[0] if docstring else ""
+    return " ".join(paragraph.split()).replace("``", "`").replace("|", r"\|")
 
 
 if __name__ == "__main__":
