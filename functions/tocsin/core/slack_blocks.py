@@ -203,9 +203,7 @@ def _fields(notification: Notification, main: Alert, reason: Reason) -> list[Blo
 def _found(alert: Alert) -> list[Block]:
     """What the signature's expression found in the line, as inline code."""
     return [
-        _mrkdwn(f"*{_label(name)}*\n{code(value, 250)}")
-        for name, value in alert["fields"].items()
-        if value
+        _mrkdwn(f"*{_label(name)}*\n{code(value, 250)}") for name, value in alert["fields"].items() if value
     ]
 
 
