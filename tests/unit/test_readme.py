@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib
 import re
 import struct
 import subprocess
@@ -64,14 +66,17 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
-def table(text: str, heading: str) -> list[list[str]]:
-    """The cells of the table whose first header cell is ``heading``, back-ticks removed."""
+def raw_table(text: str, heading: str) -> list[list[str]]:
+    """The cells of the table whose first header cell is ``heading``."""
     body = re.search(rf"(?m)^\| {heading} \|.*\n\|[-| ]+\n((?:\|.*\n)+)", text)
     assert body, f"no table of {heading}"
     rows = re.sub(r"\\\|", "\0", body[1]).splitlines()
-    return [
-        [cell.strip().strip("`").replace("\0", "|") for cell in row.strip("|").split("|")] for row in rows
-    ]
+    return [[cell.strip().replace("\0", "|") for cell in row.strip("|").split("|")] for row in rows]
+
+
+def table(text: str, heading: str) -> list[list[str]]:
+    """The same, without the back-ticks around a cell."""
+    return [[cell.strip("`") for cell in row] for row in raw_table(text, heading)]
 
 
 def commands(text: str) -> list[list[str]]:
@@ -150,6 +155,15 @@ def test_every_tocsin_command_named_exists(document: Path):
     assert missing == set()
 
 
+@each_front_page
+def test_options_of_tocsin_commands_are_real(document: Path):
+    for command in commands(document.read_text("utf-8")):
+        if command[0].endswith("/tocsin"):
+            parser = argparse.ArgumentParser(prog=f"tocsin {command[1]}")
+            importlib.import_module(f"cli.{_module(command[1]).stem}").configure(parser)
+            parser.parse_args(command[2:])  # says what is wrong, and exits
+
+
 def test_every_tocsin_command_that_exists_is_in_the_readme():
     rows = {row[0].removeprefix("tocsin ") for row in table(README.read_text("utf-8"), "command")}
     assert {name for name in COMMANDS if _module(name).is_file()} == rows, "the README's table of commands"
@@ -203,12 +217,10 @@ def test_what_the_code_falls_back_to_is_what_tocsin_toml_ships():
     assert (fallback.intervals, fallback.runbooks_url) == (shipped.intervals, shipped.runbooks_url)
 
 
-def test_contributing_has_every_key_of_a_signature():
-    rows = {name: default for name, default, _ in table((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "key")}
-    assert set(rows) == set(KEYS)
-    assert {name for name, default in rows.items() if default == "required"} == {
-        name for name, key in KEYS.items() if key.required
-    }
+def test_the_table_of_keys_has_every_key_of_a_signature():
+    page = (ROOT / "docs" / "signatures.md").read_text("utf-8")
+    named = re.findall(r"`(\w+)", " ".join(row[0] + "`" for row in raw_table(page, "key")))
+    assert set(named) == set(KEYS)
 
 
 # --- claims ---
