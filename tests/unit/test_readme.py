@@ -111,6 +111,11 @@ def test_the_picture_comes_before_any_explanation_and_is_a_small_png():
     assert height <= 1.2 * width, "the reader should reach the text"
 
 
+def test_code_in_the_readme_is_read_without_scrolling():
+    lines = "".join(re.findall(r"(?ms)^```\w+\n(.*?)^```$", README.read_text("utf-8"))).splitlines()
+    assert [line for line in lines if len(line) > 96] == []
+
+
 # --- commands ---
 
 
