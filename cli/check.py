@@ -23,10 +23,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_root(parser)
     parser.add_argument(
-        "--runbooks", type=Path, help="the folder with the runbooks (default: runbooks beside the deployment root)"
+        "--runbooks",
+        type=Path,
+        help="the folder with the runbooks (default: runbooks beside the deployment root)",
     )
     parser.add_argument(
-        "--schema", action="store_true", help="print the JSON Schema of a signature file, for editors, and check nothing"
+        "--schema",
+        action="store_true",
+        help="print the JSON Schema of a signature file, for editors, and check nothing",
     )
 
 

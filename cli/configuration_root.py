@@ -14,7 +14,10 @@ from tocsin.core.problems import ConfigurationError
 def add_root(parser: argparse.ArgumentParser) -> None:
     """Give a sub-command the option ``--root``."""
     parser.add_argument(
-        "--root", type=Path, default=default_root(), help="the folder with tocsin.toml and signatures (default: %(default)s)"
+        "--root",
+        type=Path,
+        default=default_root(),
+        help="the folder with tocsin.toml and signatures (default: %(default)s)",
     )
 
 

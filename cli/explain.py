@@ -14,14 +14,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_root(parser)
     parser.add_argument("line", metavar="LINE", help="the log line; - for standard input")
-    parser.add_argument("--log-group", default="", help="the log group it is from, for signatures with a scope")
+    parser.add_argument(
+        "--log-group", default="", help="the log group it is from, for signatures with a scope"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain one line; 0 where a signature recognises it, 3 where none does."""
     configuration = load_or_exit(arguments.root)
-    line = sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n") if arguments.line == "-" else arguments.line
+    line = (
+        sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
+        if arguments.line == "-"
+        else arguments.line
+    )
     group = arguments.log_group
     service = configuration.settings.service_of_log_group(group) if group else ""
     explanation = Matcher(configuration.signatures).explain(line, log_group=group, service=service)
@@ -63,14 +69,22 @@ def _show(explanation: Explanation) -> None:
             text.stylize(style, verdict.match.start, verdict.match.end)
     console.print(Text("Read as   ", "dim").append_text(text))
     console.print(Text(f"Level     {explanation.line.level or 'none stated'}", "dim"))
-    console.print(Text(f"Literals  {', '.join(explanation.literals) or 'none: no signature looks at this line'}", "dim"))
+    console.print(
+        Text(f"Literals  {', '.join(explanation.literals) or 'none: no signature looks at this line'}", "dim")
+    )
     if not explanation.verdicts:
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("signature", "outcome", "why", "fields"):
         table.add_column(heading, header_style="dim", overflow="fold")
     for verdict in explanation.verdicts:
-        fields = ", ".join(f"{name}={value}" for name, value in verdict.match.fields.items()) if verdict.match else ""
+        fields = (
+            ", ".join(f"{name}={value}" for name, value in verdict.match.fields.items())
+            if verdict.match
+            else ""
+        )
         style = "bold" if verdict.outcome == "matched" else ""
-        table.add_row(*(Text(cell, style) for cell in (verdict.signature, verdict.outcome, verdict.detail, fields)))
+        table.add_row(
+            *(Text(cell, style) for cell in (verdict.signature, verdict.outcome, verdict.detail, fields))
+        )
     console.print(table)

@@ -24,9 +24,15 @@ from tocsin.core.model import Match
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_root(parser)
-    parser.add_argument("file", nargs="?", help="a file of text lines, one event each; - or nothing for standard input")
-    parser.add_argument("--jsonl", metavar="FILE", help="a file of JSON objects, one per line; - for standard input")
-    parser.add_argument("--whole", action="store_true", help="take the whole text as one event (a pasted traceback)")
+    parser.add_argument(
+        "file", nargs="?", help="a file of text lines, one event each; - or nothing for standard input"
+    )
+    parser.add_argument(
+        "--jsonl", metavar="FILE", help="a file of JSON objects, one per line; - for standard input"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="take the whole text as one event (a pasted traceback)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -93,11 +99,11 @@ def _event(line: bytes) -> tuple[str, str]:
         raise ValueError(f"not an object: {type(value).__name__}")  # noqa: TRY004 -- a fault in data, not in a call
     message, log_group, timestamp = value.get("message"), value.get("logGroup", ""), value.get("timestamp", 0)
     if not isinstance(message, str):
-        raise ValueError("message is missing" if message is None else "message is not text")
+        raise ValueError("message is missing" if message is None else "message is not text")  # noqa: TRY004 -- a fault in data, not in a call
     if not isinstance(log_group, str):
-        raise ValueError("logGroup is not text")
+        raise ValueError("logGroup is not text")  # noqa: TRY004 -- as above
     if isinstance(timestamp, bool) or not isinstance(timestamp, int):
-        raise ValueError("timestamp is not a whole number of milliseconds")
+        raise ValueError("timestamp is not a whole number of milliseconds")  # noqa: TRY004 -- as above
     return message, log_group
 
 

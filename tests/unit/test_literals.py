@@ -33,7 +33,21 @@ def test_whatever_an_expression_of_the_pack_matches_has_one_of_its_literals(expr
 
 def expressions() -> st.SearchStrategy[str]:
     atom = st.sampled_from(
-        ["alpha", "Beta ", r"\w+", r"\s", "gamma delta", "[Tt]imed", ".", r"\.", "x", r"[^\n]{0,9}", "(?P<n>zeta)", "'", r"\b"]
+        [
+            "alpha",
+            "Beta ",
+            r"\w+",
+            r"\s",
+            "gamma delta",
+            "[Tt]imed",
+            ".",
+            r"\.",
+            "x",
+            r"[^\n]{0,9}",
+            "(?P<n>zeta)",
+            "'",
+            r"\b",
+        ]
     )
     return st.recursive(
         atom,
@@ -95,5 +109,9 @@ def test_syntax_that_only_one_of_the_two_engines_has_is_refused():
 
 def test_a_phrase_is_found_in_json_however_often_it_was_encoded():
     (literal,) = required_literals('database "None" does not exist')
-    for text in ('database "None" does not exist', r"database \"None\" does not exist", r"database \\\"None\\\" does\\u00a0not exist"):
+    for text in (
+        'database "None" does not exist',
+        r"database \"None\" does not exist",
+        r"database \\\"None\\\" does\\u00a0not exist",
+    ):
         assert re2.search(literal.expression, text)

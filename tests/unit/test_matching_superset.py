@@ -21,14 +21,18 @@ SAMPLES = [
 
 
 def envelope(message: str, *, ascii_only: bool = False) -> str:
-    events = [{"id": "1", "timestamp": 1, "message": "INFO nothing"}, {"id": "2", "timestamp": 1, "message": message}]
+    events = [
+        {"id": "1", "timestamp": 1, "message": "INFO nothing"},
+        {"id": "2", "timestamp": 1, "message": message},
+    ]
     return json.dumps({"messageType": "DATA_MESSAGE", "logEvents": events}, ensure_ascii=ascii_only)
 
 
 def escaped(text: str, letters: random.Random, share: float) -> str:
     """JSON may write any character as an escape: here, some are."""
     return "".join(
-        f"\\u{ord(letter):04x}" if letter.isalnum() and letters.random() < share else letter for letter in text
+        f"\\u{ord(letter):04x}" if letter.isalnum() and letters.random() < share else letter
+        for letter in text
     )
 
 
@@ -37,7 +41,9 @@ def in_json(message: str, dialect: int) -> str:
     return (
         json.dumps({"level": "ERROR", "message": message}),
         json.dumps({"log_level": "ERROR", "errorType": message.partition(":")[0], "errorMessage": message}),
-        json.dumps({"level": 50, "msg": "failed", "err": {"type": "Error", "message": message, "stack": message}}),
+        json.dumps(
+            {"level": 50, "msg": "failed", "err": {"type": "Error", "message": message, "stack": message}}
+        ),
         json.dumps({"level": "error", "message": json.dumps({"error": message})}),
         "2026-01-01T00:00:00Z ERROR worker " + json.dumps({"detail": [message]}),
         json.dumps({"event": "failed", "level": "critical", "exc_info": message}, ensure_ascii=False),
@@ -81,7 +87,8 @@ def escaped_message(raw: str, seed: int, share: float) -> str:
     pieces = raw.split("\\")
     # What follows a backslash keeps its first five characters: they may belong to an escape.
     return "\\".join(
-        [escaped(pieces[0], letters, 0.0)] + [piece[:5] + escaped(piece[5:], letters, share) for piece in pieces[1:]]
+        [escaped(pieces[0], letters, 0.0)]
+        + [piece[:5] + escaped(piece[5:], letters, share) for piece in pieces[1:]]
     )
 
 

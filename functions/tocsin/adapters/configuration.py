@@ -147,7 +147,7 @@ def _sealed(root: Path) -> dict[str, Any]:
 def _digest(texts: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
     for module in (signatures_module, literals_module):
-        digest.update(Path(module.__file__).read_bytes())
+        digest.update(Path(str(module.__file__)).read_bytes())
     for file, text in texts.items():
         digest.update(f"{file}\0{len(text)}\0{text}".encode())
     return digest.hexdigest()

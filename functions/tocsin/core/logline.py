@@ -1,4 +1,4 @@
-"""One canonical text for a log event, whatever dialect it was written in, so that a signature is written once.
+r"""One canonical text for a log event, whatever dialect it was written in, so that a signature is written once.
 
 What comes in: text of Lambda's runtimes (tabs, U+00A0 indents, ``\\r`` for newlines), JSON of the Lambda log format,
 of Powertools, of plain ``logging`` formatters, of pino, bunyan, winston and structlog, ``platform.*`` events, a text
@@ -18,6 +18,8 @@ from tocsin.core.signatures import Level
 
 DEEPEST = 6
 """Levels of nesting that are rendered; what lies deeper is written as it is."""
+MOST_ENTRIES = 200
+"""Entries of a list that are rendered."""
 LONGEST_PREFIX = 240
 """Characters of a line within which a level is looked for."""
 FARTHEST_HEADER = 400
@@ -41,7 +43,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A log event as matching sees it.
+    r"""A log event as matching sees it.
 
     Attributes:
         text: The canonical text: spaces for U+00A0, newlines for ``\\r``, JSON rendered, no colour codes.
@@ -65,8 +67,12 @@ class LogLine:
         """The level that applies at a position of the text, or None where none is stated.
 
         A line without a level of its own is a continuation and has the level of the last line before it that has
-        one: a traceback belongs to the ``ERROR`` (or the ``DEBUG``) that it was logged with.
+        one: a traceback belongs to the ``ERROR`` (or the ``DEBUG``) that it was logged with. What the platform itself
+        says has no level; where it is wrapped in JSON, the level there is the forwarder's.
         """
+        start = self.text.rfind("\n", 0, position) + 1
+        if _PLATFORM_LINE.match(self.text[start : start + LONGEST_PREFIX]):
+            return None
         part = next(part for part in reversed(self.parts) if part.start <= position)
         if part.is_json and part.level is not None:
             return part.level
@@ -87,19 +93,32 @@ def read_line(message: str) -> LogLine:
     Args:
         message: The event's message as CloudWatch delivers it.
     """
-    text = message
+    text = _tidy(_encodable(message))
+    if "{" not in text:
+        return LogLine(text, (_PLAIN,))
+    return _with_json(text)
+
+
+def _tidy(text: str) -> str:
+    r"""The text with spaces for U+00A0, newlines for ``\r``, and no colour codes."""
     if "\xa0" in text:
         text = text.replace("\xa0", " ")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in text:
         text = str(_COLOUR.sub("", text))
-    if "{" not in text:
-        return LogLine(text, (_PLAIN,))
-    return _with_json(text)
+    return text
+
+
+def _encodable(text: str) -> str:
+    """The text with ``?`` for lone halves of surrogate pairs, which JSON can hold and RE2 cannot search."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 _PLAIN = Part(0, None, is_json=False)
+_PLATFORM_LINE = re2.compile(
+    r"(?:INIT_REPORT|RESTORE_REPORT|REPORT RequestId:|RequestId: \S+ (?:Error:|Process exited)|\d{4}-\d\d-\d\dT\S+Z? \S+ Task timed out)"
+)
 _COLOUR = re2.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _DECODER = json.JSONDecoder(strict=False, parse_float=str, parse_constant=str)
 """Numbers stay as they were written: what is searched for in the raw bytes must be in the text, and the reverse."""
@@ -137,7 +156,7 @@ def _with_json(text: str) -> LogLine:
         # JSON that was cut off, or quoted: read its escapes so that expressions see what was written.
         rest = rest.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
     add(rest, None, is_json=False)
-    return LogLine("".join(rendered), tuple(parts) or (_PLAIN,))
+    return LogLine(_encodable("".join(rendered)), tuple(parts) or (_PLAIN,))
 
 
 def _object_at(text: str, brace: int) -> tuple[dict[str, Any], int] | None:
@@ -155,7 +174,10 @@ MESSAGE_KEYS = (
 )  # fmt: skip
 TYPE_KEYS = ("errorType", "error_type", "exception_name", "exceptionType", "ErrorType")
 ERROR_MESSAGE_KEYS = ("errorMessage", "error_message", "ErrorMessage")
-STACK_KEYS = ("stackTrace", "stack_trace", "stacktrace", "stack", "trace")
+TRACEBACK_KEYS = ("stackTrace", "stack_trace", "stacktrace")
+STACK_KEYS = (*TRACEBACK_KEYS, "stack", "trace")
+EMPTY: tuple[object, ...] = (None, "", [], {})
+"""Values that say nothing."""
 REQUEST_KEYS = frozenset({
     "url", "uri", "path", "route", "query", "q", "search", "search_query", "pattern", "filter", "filterpattern",
     "docs", "documentation", "doc_url", "link", "href", "help", "referer", "referrer", "user_agent", "useragent",
@@ -176,75 +198,82 @@ TRANSLATED = (
 def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     """The lines of the text for one JSON object."""
     record, kind = value.get("record"), value.get("type")
-    if isinstance(kind, str) and kind.startswith("platform.") and isinstance(record, dict):
-        if record.get("errorType") or record.get("status") in FAILED:
-            yield _platform(kind, record)
-            return
-        # Nothing failed: there is nothing to say in other words.
-    used: set[str] = set()
-
-    def take(keys: tuple[str, ...]) -> Any:  # noqa: ANN401 -- a JSON value is of any type
-        for key in keys:
-            if value.get(key) not in (None, "", [], {}):
-                used.add(key)
-                return value[key]
-        return None
-
-    message, stack = take(MESSAGE_KEYS), take(STACK_KEYS)
-    kind, words = take(TYPE_KEYS), take(ERROR_MESSAGE_KEYS)
-    if message is not None:
-        yield from _value_lines(message, depth)
-    if isinstance(kind, str) or words is not None:
+    if (
+        isinstance(kind, str)
+        and kind.startswith("platform.")
+        and isinstance(record, dict)
+        and (record.get("errorType") or record.get("status") in FAILED)
+    ):
+        yield _platform(kind, record)
+        return
+    message, stack = _first_of(value, MESSAGE_KEYS), _first_of(value, STACK_KEYS)
+    error, words = _first_of(value, TYPE_KEYS), _first_of(value, ERROR_MESSAGE_KEYS)
+    if message:
+        yield from _value_lines(value[message], depth)
+    if error or words:
+        said = " ".join(_value_lines(value[words], depth)) if words else ""
+        told = f"{value[error]}: {said}" if error else said
         # The dialect of a text log: a function error is headed by its level.
-        head = "[ERROR] " if message is None else ""
-        said = " ".join(_value_lines(words, depth)) if words is not None else ""
-        yield f"{head}{kind}: {said}" if isinstance(kind, str) else f"{head}{said}"
-    if isinstance(stack, list):
-        frames = [frame for frame in stack if isinstance(frame, str)]
-        if frames and frames[0].lstrip().startswith("File ") and used & set(STACK_KEYS[:3]):
-            yield "Traceback (most recent call last):"
-        for frame in frames:
-            yield from frame.rstrip().split("\n")
-    elif stack is not None:
-        yield from _value_lines(stack, depth)
+        yield told if message else f"[ERROR] {told}"
+    if stack:
+        yield from _stack_lines(stack, value[stack], depth)
     for key, other in value.items():
-        if key in used or key in LEVEL_KEYS or key.lower() in REQUEST_KEYS or other in (None, "", [], {}):
-            continue
-        lines = _value_lines(other, depth)
-        if not isinstance(other, dict | list) and not str(other).lstrip().startswith("{"):
-            yield f"{key}: {next(lines, '')}"
-        yield from lines
+        if key not in {message, stack, error, words, *LEVEL_KEYS} and key.lower() not in REQUEST_KEYS:
+            yield from _other_lines(key, other, depth)
+
+
+def _first_of(value: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    """The first key that has something to say, or the empty string."""
+    return next((key for key in keys if value.get(key) not in EMPTY), "")
+
+
+def _stack_lines(key: str, stack: object, depth: int) -> Iterator[str]:
+    if not isinstance(stack, list):
+        yield from _value_lines(stack, depth)
+        return
+    frames = [frame for frame in stack if isinstance(frame, str)]
+    if key in TRACEBACK_KEYS and frames and frames[0].lstrip().startswith("File "):
+        yield "Traceback (most recent call last):"
+    for frame in frames:
+        yield from frame.rstrip().split("\n")
+
+
+def _other_lines(key: str, value: object, depth: int) -> Iterator[str]:
+    if value in EMPTY:
+        return
+    lines = _value_lines(value, depth)
+    if not isinstance(value, dict | list) and not str(value).lstrip().startswith("{"):
+        yield f"{key}: {next(lines, '')}"
+    yield from lines
 
 
 def _value_lines(value: object, depth: int) -> Iterator[str]:
     if isinstance(value, str):
-        text = value
-        if "\xa0" in text:
-            text = text.replace("\xa0", " ")
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        if "\x1b" in text:
-            text = str(_COLOUR.sub("", text))
-        brace = text.find("{")
-        if brace >= 0 and depth < DEEPEST and (found := _object_at(text, brace)):
-            inner, end = found
-            before, after = text[:brace], text[end:]
-            yield from before.split("\n") if before else ()
-            yield from _lines(inner, depth + 1)
-            yield from after.split("\n") if after else ()
-        else:
-            yield from text.split("\n")
+        yield from _string_lines(_tidy(value), depth)
+    elif isinstance(value, dict | list) and depth >= DEEPEST:
+        yield json.dumps(value, ensure_ascii=False)
     elif isinstance(value, dict):
-        if depth < DEEPEST:
-            yield from _lines(value, depth + 1)
-        else:
-            yield json.dumps(value, ensure_ascii=False)
+        yield from _lines(value, depth + 1)
     elif isinstance(value, list):
-        for entry in value[:200]:
-            if depth < DEEPEST:
-                yield from _value_lines(entry, depth + 1)
+        for entry in value[:MOST_ENTRIES]:
+            yield from _value_lines(entry, depth + 1)
     elif value is not None:
         yield str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _string_lines(text: str, depth: int) -> Iterator[str]:
+    """The lines of a string, with the first JSON object in it read as one."""
+    brace = text.find("{")
+    found = _object_at(text, brace) if brace >= 0 and depth < DEEPEST else None
+    if found is None:
+        yield from text.split("\n")
+        return
+    inner, end = found
+    if brace:
+        yield from text[:brace].split("\n")
+    yield from _lines(inner, depth + 1)
+    if text[end:]:
+        yield from text[end:].split("\n")
 
 
 def _platform(kind: str, record: Mapping[str, Any]) -> str:
@@ -294,8 +323,8 @@ _PREFIXES = (
     rf"^\s*(?:[\[(<|*]+\s*)?(?i:({_UPPER}|fail|dbug))\s*(?:[\])>|:]|\t)",
     rf"^\s*({_UPPER})\s",
     # 2026-01-01 12:00:00,000 - app - INFO - …, 2020-…Z\tundefined\tERROR\t…, [Sun Dec 04 …] [notice] …
-    rf"^\W{{0,2}}\d[^\n]{{4,40}}?\[(?:\w+:)?(?i:({_UPPER}))\s*\]",
     rf"^\W{{0,2}}\d\S*(?:[\s|,]+\S+){{0,8}}?[\s|,]+[\[(<]*({_UPPER})[\])>:,]*(?:[\s|]|$)",
+    rf"^\W{{0,2}}\d[^\n]{{4,40}}?\[(?:\w+:)?(?i:({_UPPER}))\s*\]",
     r"^\W{0,2}\d\S*(?:\s+\S+){0,2}?\t(?i:(trace|debug|info|warn|warning|error|fatal))\t",
     r"^\[\w{3} \w{3} +\d+ [^\]]*\] \[(?:\w+:)?(\w+)\]",
     # app-1  | INFO:     …, [12:00:01 INF] …, postgres FATAL:  …
@@ -308,7 +337,6 @@ _PREFIXES = (
 """Where lines state their level: RE2 expressions with the word as their group, in the order they are believed."""
 _COMPILED: list[re2._Regexp] = []
 _TOGETHER: list[re2.Set] = []
-
 
 
 def stated_level(line: str) -> Level | None:
@@ -363,11 +391,11 @@ def _numeric_level(number: int, *, python: bool) -> Level | None:
         ladder = (Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL)
         return ladder[min(max(number, 10), 50) // 10 - 1]
     if 0 <= number <= 7:  # noqa: PLR2004 -- syslog's severities, RFC 5424
-        ladder = (
+        severities = (
             Level.CRITICAL, Level.CRITICAL, Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO,
             Level.DEBUG,
         )  # fmt: skip
-        return ladder[number]
+        return severities[number]
     if 10 <= number <= 60:  # noqa: PLR2004 -- pino's and bunyan's scale
         return list(Level)[number // 10 - 1]
     return None

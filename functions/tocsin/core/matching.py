@@ -105,8 +105,10 @@ class Matcher:
             terms = [literal.expression for literal in without_contained(self._literals)]
             if not terms:
                 return False
-            self._raw = re2.compile("|".join((*terms, *TRANSLATED, ESCAPED_WORD)).encode("latin-1"), _bytes_options())
-        return self._raw._regexp.Match(_UNANCHORED, raw, 0, len(raw))[0] != _NOWHERE  # noqa: SLF001 -- without the wrapper's text decoding: the bytes are searched as they are
+            self._raw = re2.compile(
+                "|".join((*terms, *TRANSLATED, ESCAPED_WORD)).encode("latin-1"), _bytes_options()
+            )
+        return self._raw.search(raw) is not None
 
     # --- one event ---
 
@@ -173,7 +175,9 @@ class Matcher:
             final.append(verdict._replace(outcome="explained by", detail=by) if by else verdict)
         present = self._hits(line.text.encode("utf-8", "replace"))
         literals = tuple(self._literals[hit].text for hit in present if hit < len(self._literals))
-        return Explanation(line, literals, tuple(sorted(final, key=lambda verdict: verdict.outcome != "matched")))
+        return Explanation(
+            line, literals, tuple(sorted(final, key=lambda verdict: verdict.outcome != "matched"))
+        )
 
     # --- the steps ---
 
@@ -268,10 +272,6 @@ def _closure(name: str, signatures: Mapping[str, Signature]) -> frozenset[str]:
     return frozenset(seen - {name})
 
 
-_UNANCHORED = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001 -- the module has no public name for it
-_NOWHERE = (-1, -1)
-
-
 def _options() -> re2.Options:
     options = quiet_options()
     options.max_mem = 32 << 20
@@ -287,7 +287,9 @@ def _bytes_options() -> re2.Options:
 
 def _fields(groups: Mapping[str, str | None]) -> dict[str, str]:
     """The captures, without empty ones, on one line and bounded."""
-    bounded = {name: " ".join(captured[: 2 * LONGEST_FIELD].split()) for name, captured in groups.items() if captured}
+    bounded = {
+        name: " ".join(captured[: 2 * LONGEST_FIELD].split()) for name, captured in groups.items() if captured
+    }
     return {name: value[:LONGEST_FIELD] for name, value in bounded.items() if value}
 
 

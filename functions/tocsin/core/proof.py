@@ -33,7 +33,9 @@ def prove(signatures: Mapping[str, Signature], runbooks: Collection[str]) -> lis
             problems.append(Problem(signature.file, f"{signature.id}.title", f"is also the title of {first}"))
         if signature.runbook not in runbooks:
             problems.append(
-                Problem(signature.file, f"{signature.id}.runbook", f"there is no runbooks/{signature.runbook}")
+                Problem(
+                    signature.file, f"{signature.id}.runbook", f"there is no runbooks/{signature.runbook}"
+                )
             )
         problems += _samples(matcher, signature)
     return problems
@@ -71,15 +73,21 @@ def _samples(matcher: Matcher, signature: Signature) -> Iterator[Problem]:
                 yield Problem(signature.file, where, str(error))
                 continue
             if key == "ignores" and signature.id in ids:
-                yield Problem(signature.file, where, f"is recognised, though it must not be{_why(matcher, sample)}")
+                yield Problem(
+                    signature.file, where, f"is recognised, though it must not be{_why(matcher, sample)}"
+                )
             elif key == "matches" and signature.id not in ids:
                 yield Problem(
-                    signature.file, where, f"is not recognised{_why_not(matcher, signature, sample, ids)}: {_cut(sample)}"
+                    signature.file,
+                    where,
+                    f"is not recognised{_why_not(matcher, signature, sample, ids)}: {_cut(sample)}",
                 )
             elif key == "matches" and len(ids) > 1:
                 others = ", ".join(name for name in ids if name != signature.id)
                 yield Problem(
-                    signature.file, where, f"is also recognised by {others}; say with inhibits which explains the other"
+                    signature.file,
+                    where,
+                    f"is also recognised by {others}; say with inhibits which explains the other",
                 )
 
 

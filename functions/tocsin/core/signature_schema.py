@@ -26,7 +26,10 @@ def signature_schema() -> dict[str, Any]:
                 "required": list(REQUIRED),
                 "additionalProperties": False,
                 "if": {"properties": {"source": {"const": "alarm"}}, "required": ["source"]},
-                "then": {"required": ["alarm"], "not": {"anyOf": [{"required": ["any"]}, {"required": ["not"]}]}},
+                "then": {
+                    "required": ["alarm"],
+                    "not": {"anyOf": [{"required": ["any"]}, {"required": ["not"]}]},
+                },
                 "else": {"required": ["any"], "not": {"required": ["alarm"]}},
             }
         },

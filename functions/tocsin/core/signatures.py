@@ -232,6 +232,9 @@ def read_signatures(
             if name in signatures:
                 problems.append(Problem(file, name, f"is also in {signatures[name].file}; ids are unique"))
                 continue
+            if not isinstance(table, dict):
+                problems.append(Problem(file, name, f"must be a table, is {table!r}"))
+                continue
             reader = _Reader(file, name, table, tried or {})
             signature = reader.signature()
             problems += reader.problems
@@ -256,7 +259,11 @@ def _circles(signatures: Mapping[str, Signature]) -> list[Problem]:
             other = ahead.pop()
             if other == signature.id:
                 problems.append(
-                    Problem(signature.file, f"{signature.id}.inhibits", "leads back to itself; together they go silent")
+                    Problem(
+                        signature.file,
+                        f"{signature.id}.inhibits",
+                        "leads back to itself; together they go silent",
+                    )
                 )
                 break
             if other not in seen:
@@ -268,7 +275,9 @@ def _circles(signatures: Mapping[str, Signature]) -> list[Problem]:
 class _Reader:
     """Reads one table, gathering what is wrong with it."""
 
-    def __init__(self, file: str, name: str, table: object, tried: Mapping[str, tuple[Literal, ...]]) -> None:
+    def __init__(
+        self, file: str, name: str, table: Mapping[str, Any], tried: Mapping[str, tuple[Literal, ...]]
+    ) -> None:
         self.file, self.name, self.table, self.tried = file, name, table, tried
         self.problems = list[Problem]()
 
@@ -277,34 +286,13 @@ class _Reader:
 
     def signature(self) -> Signature | None:
         """The signature, or None when there are problems."""
-        if not ID.fullmatch(self.name):
-            self.wrong("", "an id is lower-case words joined by hyphens, such as import-module-error")
-        if not isinstance(self.table, dict):
-            self.wrong("", f"must be a table, is {self.table!r}")
-            return None
-        for key in REQUIRED:
-            if key not in self.table:
-                self.wrong(key, "is missing")
-        for key in self.table:
-            if key not in KEYS:
-                self.wrong(key, f"unknown key; known are {', '.join(KEYS)}")
-        source = self.choice("source", Source, Source.LOG)
+        self.check_keys()
+        source, catch_all = self.choice("source", Source, Source.LOG), self.flag("catch_all")
         any_, none = self.expressions("any"), self.expressions("not")
-        rule = self.alarm_rule(source)
         if source is Source.LOG and not any_:
             self.wrong("any", "needs at least one expression")
         if source is Source.ALARM and (any_ or none):
             self.wrong("any", 'a signature with source = "alarm" has no expressions; use alarm')
-        group_by = self.strings("group_by")
-        groups = {group for expression in any_ for group in _groups(expression)}
-        catch_all = self.flag("catch_all")
-        if source is Source.ALARM:
-            groups = set(ALARM_FIELDS)
-        elif catch_all:
-            groups |= set(TRACEBACK_FIELDS)
-        for field in group_by:
-            if field not in groups:
-                self.wrong("group_by", f"no expression captures {field!r}; captured are {sorted(groups)}")
         scope = self.subtable("scope")
         signature = Signature(
             id=self.name, file=self.file, source=source,
@@ -312,7 +300,7 @@ class _Reader:
             first_action=self.text("first_action"), runbook=self.text("runbook"),
             severity=self.choice("severity", Severity, Severity.HIGH),
             status=self.choice("status", Status, Status.STABLE),
-            any=any_, none=none, group_by=group_by, alarm=rule,
+            any=any_, none=none, group_by=self.strings("group_by"), alarm=self.alarm_rule(source),
             matches=self.samples("matches", source), ignores=self.samples("ignores", source),
             min_level=self.choice("min_level", Level, Level.WARNING),
             services=self.globs("scope", scope, "services"), log_groups=self.globs("scope", scope, "log_groups"),
@@ -320,24 +308,49 @@ class _Reader:
             inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
             literals={expression: self.tried[expression] for expression in any_ if expression in self.tried},
         )  # fmt: skip
-        if signature.runbook and not re.fullmatch(r"[\w.-]+\.md", signature.runbook):
-            self.wrong("runbook", f"must be the name of a Markdown file in runbooks/, is {signature.runbook!r}")
-        for key in ("summary", "first_action"):
-            for named in re.findall(r"\{(\w*)\}", getattr(signature, key)):
-                if named != "service" and named not in groups:
-                    self.wrong(key, f"names {{{named}}}, which no expression captures")
+        self.check_names(signature)
         return None if self.problems else signature
+
+    def check_keys(self) -> None:
+        """The id, the keys that are missing and those that are not known."""
+        if not ID.fullmatch(self.name):
+            self.wrong("", "an id is lower-case words joined by hyphens, such as import-module-error")
+        for key in REQUIRED:
+            if key not in self.table:
+                self.wrong(key, "is missing")
+        for key in self.table:
+            if key not in KEYS:
+                self.wrong(key, f"unknown key; known are {', '.join(KEYS)}")
+
+    def check_names(self, signature: Signature) -> None:
+        """The runbook's name, and the fields that are named without being captured."""
+        known = {name for expression in signature.any for name in _groups(expression)}
+        if signature.source is Source.ALARM:
+            known = set(ALARM_FIELDS)
+        elif signature.catch_all:
+            known |= set(TRACEBACK_FIELDS)
+        for name in signature.group_by:
+            if name not in known:
+                self.wrong("group_by", f"no expression captures {name!r}; captured are {sorted(known)}")
+        if signature.runbook and not re.fullmatch(r"[\w.-]+\.md", signature.runbook):
+            self.wrong(
+                "runbook", f"must be the name of a Markdown file in runbooks/, is {signature.runbook!r}"
+            )
+        for key in ("summary", "first_action"):
+            for name in re.findall(r"\{(\w*)\}", getattr(signature, key)):
+                if name != "service" and name not in known:
+                    self.wrong(key, f"names {{{name}}}, which no expression captures")
 
     def text(self, key: str) -> str:
         most = KEYS[key].most
-        value = self.table.get(key, "")  # type: ignore[union-attr]
-        if not isinstance(value, str) or len(value) > most or (key in self.table and not value.strip()):  # type: ignore[operator]
+        value = self.table.get(key, "")
+        if not isinstance(value, str) or len(value) > most or (key in self.table and not value.strip()):
             self.wrong(key, f"must be text of 1 to {most} characters, is {value!r}")
             return ""
         return value
 
     def choice(self, key: str, kind: type[T], default: T) -> T:
-        value = self.table.get(key, default)  # type: ignore[union-attr]
+        value = self.table.get(key, default)
         try:
             return kind(value)
         except ValueError:
@@ -345,14 +358,14 @@ class _Reader:
             return default
 
     def flag(self, key: str) -> bool:
-        value = self.table.get(key, False)  # type: ignore[union-attr]
+        value = self.table.get(key, False)
         if not isinstance(value, bool):
             self.wrong(key, f"must be true or false, is {value!r}")
             return False
         return value
 
     def strings(self, key: str) -> tuple[str, ...]:
-        value = self.table.get(key, [])  # type: ignore[union-attr]
+        value = self.table.get(key, [])
         if not isinstance(value, list) or not all(isinstance(entry, str) and entry for entry in value):
             self.wrong(key, f"must be a list of strings, is {value!r}")
             return ()
@@ -376,22 +389,24 @@ class _Reader:
             if compiled.search(""):
                 self.wrong(where, "matches the empty line, so it would match every line")
             if compiled.programsize > LARGEST_PROGRAM:
-                self.wrong(where, f"costs {compiled.programsize} RE2 instructions, more than {LARGEST_PROGRAM}")
+                self.wrong(
+                    where, f"costs {compiled.programsize} RE2 instructions, more than {LARGEST_PROGRAM}"
+                )
         return expressions
 
     def samples(self, key: str, source: Source) -> tuple[Any, ...]:
-        value = self.table.get(key, [])  # type: ignore[union-attr]
+        value = self.table.get(key, [])
         kind: type = str if source is Source.LOG else dict
         if not isinstance(value, list) or not all(isinstance(entry, kind) and entry for entry in value):
             self.wrong(key, f"must be a list of {'log lines' if kind is str else 'tables'}")
             return ()
-        if not value and key in self.table:  # type: ignore[operator]
+        if not value and key in self.table:
             self.wrong(key, "needs at least one sample: a signature without proof does not load")
         return tuple(value)
 
     def subtable(self, key: str) -> dict[str, Any]:
         known = KEYS[key].keys
-        value = self.table.get(key, {})  # type: ignore[union-attr]
+        value = self.table.get(key, {})
         if not isinstance(value, dict):
             self.wrong(key, f"must be a table, is {value!r}")
             return {}
@@ -403,7 +418,9 @@ class _Reader:
     def alarm_rule(self, source: Source) -> AlarmRule:
         table = self.subtable("alarm")
         if bool(table) != (source is Source.ALARM):
-            self.wrong("alarm", 'source = "alarm" and a table alarm with namespace, metric or name go together')
+            self.wrong(
+                "alarm", 'source = "alarm" and a table alarm with namespace, metric or name go together'
+            )
         return AlarmRule(*(self.globs("alarm", table, key) for key in ("namespace", "metric", "name")))
 
     def globs(self, key: str, table: Mapping[str, Any], entry: str) -> tuple[str, ...]:
@@ -429,7 +446,7 @@ class _Reader:
             return None
 
     def duration(self, key: str) -> Millis | None:
-        value = self.table.get(key)  # type: ignore[union-attr]
+        value = self.table.get(key)
         if value is None:
             return None
         try:
@@ -448,4 +465,3 @@ def quiet_options() -> re2.Options:
 
 def _groups(expression: str) -> set[str]:
     return set(re.findall(r"\(\?P<(\w+)>", expression))
-

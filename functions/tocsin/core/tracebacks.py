@@ -47,7 +47,11 @@ def read_traceback(text: str, start: int = 0) -> dict[str, str]:
     kind = _TYPE.search(first) if first.startswith("[ERROR]") else None
     if kind is None:
         # The last line that is not indented, after the frames, names the exception.
-        after = [found for found in _TYPE.finditer(body) if found.group("type") not in {"Traceback", "During", "The"}]
+        after = [
+            found
+            for found in _TYPE.finditer(body)
+            if found.group("type") not in {"Traceback", "During", "The"}
+        ]
         kind = after[-1] if after else None
     if kind is not None:
         fields["exception"] = kind.group("type")
