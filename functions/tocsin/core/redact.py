@@ -39,6 +39,9 @@ a second; what comes after the cut is not looked at and not shown."""
 GUARD: Final = 4_096
 """Characters before that cut which are read and never shown: a secret that the cut went through lies in them."""
 
+MOST_OVERLAP: Final = 8
+"""How many times its own length a text may be read because finds overlap; then the rest is hidden whole."""
+
 _ASCII_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
@@ -90,13 +93,23 @@ def _find(text: str) -> list[tuple[int, int, str]]:
 
 def _at_needles(rule: Rule, text: str, lowered: str) -> Iterator[Span]:
     for needle in rule.needles:
+        covered = spent = 0
         position = lowered.find(needle)
         while position >= 0:
             found = re.compile(rule.pattern).match(text, position)
             span = _span(rule, text, found) if found else None
-            if span:
+            if found and span:
+                # A find inside an earlier one counts too: what looked like a value, from an unclosed quote to the
+                # next quote, may hold a key whose value only begins there. That such finds overlap is bounded.
+                spent += span[1] - span[0] if position < covered else 0
+                if spent > MOST_OVERLAP * len(text):
+                    yield position, len(text)
+                    break
                 yield span
-            position = lowered.find(needle, max(position + 1, span[1] if span else 0))
+                covered = max(covered, span[1])
+                if span[1] == len(text):
+                    break
+            position = lowered.find(needle, max(position + 1, found.end() if found and span else 0))
 
 
 def _anywhere(rule: Rule, text: str) -> Iterator[Span]:

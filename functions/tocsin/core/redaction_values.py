@@ -28,7 +28,7 @@ SEPARATOR: Final = (
     # or the comma of a pair ("authorization", "x"); or {"name": "password", "value": "x"}.
     rf"(?:[\])]{{0,2}}(?P<close>{_QUOTE})?[\])]{{0,2}}[ \t\u00a0]{{0,8}}"
     r"(?P<separator>=>|:=|={1,3}|:|\\u003[dDaA]|%(?:25){0,3}3[dDaA])"
-    rf"|{_QUOTE}[ \t\u00a0]{{0,8}},\s{{0,8}}(?:{_QUOTE}value{_QUOTE}\s{{0,4}}:|(?=[bBuUrR]{{0,2}}{_QUOTE})(?!{_QUOTE}[^\"'\n]{{0,80}}{_QUOTE}\s{{0,4}}:)))"
+    rf"|{_QUOTE}[ \t\u00a0]{{0,8}},\s{{0,8}}(?:{_QUOTE}value{_QUOTE}\s{{0,4}}:|(?=[bBuUrR]{{0,2}}{_QUOTE})(?!(?P<pair>\\{{0,64}}[\"'])[^\"'\\\n]{{0,80}}(?P=pair)\s{{0,4}}:)))"
     r"[ \t\u00a0]{0,8}"
 )
 _WORD_START: Final = (
