@@ -230,12 +230,13 @@ def set_depth(local: LocalTocsin, service: str, depth: int) -> None:
 
 def _arrived(messages: Sequence[Message], reason: str, service: str) -> int:
     """How much the channel shows of one kind of news, whichever way Slack is spoken to; only ever grows."""
+    tops = sum(message["thread_ts"] is None for message in messages)
     if reason == "opened":
-        return sum(message["thread_ts"] is None for message in messages)
-    if reason == "update":  # an edit in bot mode, a message of its own by webhook
-        return len(messages) + sum(len(message["edits"]) for message in messages)
+        return tops
     if reason == "resolved":
         return sum(
             "Resolved" in message["text"] and f"· {service}" in message["text"] for message in messages
         )
-    return len(messages)
+    # An edit in bot mode, a message of its own by webhook. Replies do not count: the first one follows the
+    # incident's message a moment later, and is no news of the next step.
+    return tops + sum(len(message["edits"]) for message in messages)
