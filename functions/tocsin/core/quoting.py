@@ -28,7 +28,7 @@ class Place(StrEnum):
     LINE = "line"
     """In the whole line."""
     AROUND = "around"
-    """In the line, with one ``\x01`` in the place of what matched."""
+    """In the line, with ``\x01`` and ``\x02`` around what matched."""
     HEAD = "head"
     """In the first line of the event."""
 
@@ -65,7 +65,7 @@ SHAPES = (
           "search query: \"Unable to import module 'lambda_function'\""),
     Shape("a regular expression", Place.LINE, r"\(\?[iP:][^)]*\)|\.\*\??[A-Za-z]|\\[bsdw][+*]?\W|[A-Za-z]\.\*",
           "pattern: (?i)task timed out after \\d+"),
-    Shape("alternatives of a pattern", Place.BEFORE, r"\w\|[\w .]+(?:\||$)",
+    Shape("alternatives of a pattern", Place.AROUND, r"(?i:exception|error|exceeded|out|killed|refused|failed|denied)\|\x{1}|\x{2}\|[A-Za-z]",
           "rule: ThrottlingException|Rate exceeded|TooManyRequestsException"),
     # What was asked for is not what happened.
     Shape("an address", Place.BEFORE, r"(?:\bhttps?://|\bwww\.)[^\s\"'<>]*$",
@@ -101,13 +101,21 @@ SHAPES = (
     Shape("a list of names", Place.LINE, r"(?i)\b(?:retry_?on|retryable\w*|error_?codes?|handled_?errors|exceptions?|known_?errors|patterns?|keywords|alert_?on|ignored?_?errors)\s*[:=]\s*[\[({]",
           "retryable_errors = ['ThrottlingException', 'TooManyRequestsException']"),
     # Prose about errors.
-    Shape("prose", Place.BEFORE, r"(?i)^\W*(?:note that|note:|tip:|hint:|todo\b|fixme\b|if (?:you|the|it|your|a|an|there|this|any)\b|whenever |when (?:you|the|it|your|a|an|this|running|using|lambda)\b|unless |in case |for example|e\.g\.|see |see also|how to |why |what |examples?[:,]|symptom|troubleshoot|changed?\s|renamed?\s|this (?:pr|patch|commit)\b|(?:i|we) (?:believe|think|guess)\b|intercept\s|classify\s|fix(?:es|ed)?\b|fix\(|feat\(|docs?[:(]|chore[:(]|refactor[:(]|test[:(]|resolve[sd]? |closes? #|added |adds? |improve|handle[sd]? |runbook|alarm(?:s)? on|alert(?:s|ing)? (?:on|when|if)|detects? |matches |this (?:error|means|happens|will|is)\b|the following|common (?:errors?|causes?)|step \d|q:|a:|faq)",
+    Shape("prose", Place.BEFORE, r"(?i)^\W*(?:note that|note:|tip:|hint:|todo\b|fixme\b|if (?:you|the|it|your|a|an|there|this|any)\b|whenever |when (?:you|the|it|your|a|an|this|running|using|lambda)\b|unless |in case |for example|e\.g\.|see |see also|how to |why |what |examples?[:,]|symptom|problem\w*:|issue \d+:|troubleshoot|changed?\s|renamed?\s|this (?:pr|patch|commit)\b|(?:i|we) (?:believe|think|guess)\b|intercept\s|classify\s|fix(?:es|ed)?\b|fix\(|feat\(|docs?[:(]|chore[:(]|refactor[:(]|test[:(]|resolve[sd]? |closes? #|added |adds? |improve|handle[sd]? |runbook|alarm(?:s)? on|alert(?:s|ing)? (?:on|when|if)|detects? |matches |this (?:error|means|happens|will|is)\b|the following|common (?:errors?|causes?)|step \d|q:|a:|faq)",
           "If you see Task timed out after 3.00 seconds, raise the timeout."),
-    Shape("prose", Place.BEFORE, r"(?i)(?:\bunless the|\bsuch as|\be\.g\.,?|\bfor example|\bfor instance|\bknown as|\bi\.e\.,?|\bcalled|\bnamed|\bsays|\bif (?:you (?:see|get)|there (?:is|are)|an?)|\bwhen you (?:see|get)|\byou (?:may|might|will|can|could|would) (?:see|get)|\b(?:look|watch|grep|alert|page)(?:s|ed|ing)? (?:for|on)|\bmentions?|\bcontain(?:s|ing)|\bsaying|\bwhen an?|\bretry (?:on|when|if)|\bwill retry when an?|\binstead of|\brather than|\bto avoid|\bavoids?|\bprevents?|\bto prevent|\bhandl(?:e|es|ed|ing|er for)|\bsimulat(?:e|es|ed|ing)|\bmock(?:s|ed|ing)|\binject(?:s|ed|ing)|\bsuppress(?:es|ed|ing)?|\bignor(?:e|es|ed|ing)|\bno longer)(?: (?:the|an?|any|all|of|error|errors))*\s*[\"'`\x{201c}(]*$",
+    Shape("prose", Place.BEFORE, r"(?i)(?:\bunless the|\bsuch as|\be\.g\.,?|\bfor example|\bfor instance|\bknown as|\bi\.e\.,?|\bcalled|\bnamed|\bsays|\bif (?:you (?:see|get)|there (?:is|are)|an?)|\bwhen you (?:see|get)|\byou (?:may|might|will|can|could|would) (?:see|get)|\b(?:look|watch|grep|alert|page)(?:s|ed|ing)? (?:for|on)|\bmentions?|\bshow(?:s|ed|n)?|\bcontain(?:s|ing)|\bsaying|\bwhen an?|\bretry (?:on|when|if)|\bwill retry when an?|\binstead of|\brather than|\bto avoid|\bavoids?|\bprevents?|\bto prevent|\bhandl(?:e|es|ed|ing|er for)|\bsimulat(?:e|es|ed|ing)|\bmock(?:s|ed|ing)|\binject(?:s|ed|ing)|\bsuppress(?:es|ed|ing)?|\bignor(?:e|es|ed|ing)|\bno longer)(?: (?:the|an?|any|all|of|error|errors))*\s*(?:[\"'`\x{201c}(]*|[\"'`\x{201c}(]+[\w.]+:\s+)$",
           "the client backs off when you see ThrottlingException"),
+    Shape("a name in code", Place.AROUND, r"(?:^|[^A-Za-z])[a-z_][a-z0-9_]*!?\(\x{1}\w+\x{2}\)|[\[({,]\s*[\"']\x{1}\w+\x{2}[\"']\s*[,\])}]|^\s*:(?:raises?|returns?|param)\b|@(?:throws|raises|exception)\b",
+          "retry=retry_if_exception_type(ThrottlingException)"),
+    Shape("an assignment in code", Place.BEFORE, r"^\s*(?:[a-z]+ )*[\w.]+(?:: ?[\w\[\], .|]+)? = (?:[\w.]+[({\[]|[\"'\[{(]|[rbf][\"'])|^\s*\"[\w-]+\": \(",
+          "_NOT_FOUND_CODES = frozenset({\"404\", \"NoSuchBucket\"})"),
+    Shape("a text in code", Place.AFTER, r"\"\)?\.(?:into|to_string|to_owned)\(\)",
+          "detail: \"FATAL: password authentication failed for user\".into(),"),
+    Shape("a remark in code", Place.BEFORE, r"^\s*(?:#|//|/\*|\*)\s(?:.*\s)?[\"'`(]+$",
+          "# \"RuntimeError: Event loop is closed\" was seen here before the client was shared"),
     Shape("a remark in code", Place.BEFORE, r"^\s*(?:#|//|--|\*)\s*(?:raises?|throws?|returns?|e\.g|todo|note|example|solves?|fix(?:es|ed)?|see|handles?|workaround|if|when|would|will|should|avoids?|prevents?)\b",
           "# raises ModuleNotFoundError: No module named 'x' when the layer is missing"),
-    Shape("a quotation in a sentence", Place.AROUND, r"[\"'`\x{201c}\x{2018}]\x{1}[\"'`\x{201d}\x{2019}]\s+(?:is|are|was|were|means?|should|will|can|could|may|might|would|errors?|exceptions?|messages?|warnings?|alarms?|logs?|lines?|appears?|occurs?|happens?|in|when|if|by|to|on|for|from|and|or)\b",
+    Shape("a quotation in a sentence", Place.AROUND, r"[\"'`\x{201c}\x{2018}]\x{1}[^\x{2}]*\x{2}[\"'`\x{201d}\x{2019}]\s+(?:[\w-]+ing\s+)?(?:is|are|was|were|means?|should|will|can|could|may|might|would|errors?|exceptions?|messages?|warnings?|alarms?|logs?|lines?|appears?|occurs?|happens?|in|when|if|by|to|on|for|from|and|or)\b",
           'The warning "Too many connections" is only printed for the first of them'),
     Shape("what it means", Place.AFTER, r"(?i)^[\"'`)]*\s+(?:(?:->|=>|\x{2192})\s|(?:when|if) (?:the|an?|you|your|it|there|this|no)\b|(?:means|indicates|is (?:returned|raised|thrown|logged|reported|caused|an? )|usually|often|typically)\b)|\s[\x{2014}\x{2013}-]\s+(?:usually|often|typically|this|it|you|see|check|means)\b",
           "S3 returns NoSuchBucket when the bucket does not exist."),
@@ -115,14 +123,14 @@ SHAPES = (
           "title: 'ERROR 53300: Too many connections'"),
     Shape("a commit", Place.BEFORE, r"(?i)^(?:commit\s+[0-9a-f]{6,40}\b|[0-9a-f]{7,12}\s+(?:fix|feat|chore|docs|test|refactor|merge|add|update|revert)\b|(?:Merge|Revert) )",
           "commit 1a2b3c4 fix ModuleNotFoundError: No module named 'shared.storage'"),
-    Shape("code in prose", Place.BEFORE, r"^(?:[^`]*`[^`]*`)*[^`]*`[^`]*$",
+    Shape("code in prose", Place.BEFORE, r"^(?:[^`]*`[^`]*`)*[^`]*`[^`]*$|^[^`]*(?:``[^`]*``[^`]*)*``[^`]*$",
           '- `FATAL: database "None" does not exist` means that the secret lacks a key'),
-    Shape("markup", Place.LINE, r"^\s*(?:\|[^|]+\|.*\||#{1,6} [A-Z`]|<(?:p|li|td|h\d|code|pre|a|div|span)\b|\[[^\]]+\]\(http)",
+    Shape("markup", Place.LINE, r"^\s*(?:\|[^|]+\|.*\||#{1,6} (?:\d+[.)] )?[A-Z`\"']|<(?:p|li|td|h\d|code|pre|a|div|span)\b|\[[^\]]+\]\(http)",
           "| `NoSuchBucket` | the bucket was deleted | create it |"),
     # It did not happen, or it is over.
     Shape("none of them", Place.BEFORE, r"(?i)(?:(?:\b(?:no|zero|without|never|not|isn't|wasn't|didn't|doesn't|don't)|(?:^|[:;,(|-]\s*)0)\b(?:\s+(?:any|a|an|more|further|new|longer|see|seen|get|got|occurrences?|events?|errors?|exceptions?|instances?|cases?|hits?|of|for))*)\s*[\"'`(\[]*$",
           "health: no ThrottlingException in the last hour"),
-    Shape("none of them", Place.AROUND, r"(?i)(?:^|[\s:;,(])(?:no|zero|0) [^\x{1}]*\x{1}.*\b(?:in the last|in the past|since|so far|today|this (?:hour|week|month)|seen|found|occurred|logged)\b",
+    Shape("none of them", Place.AROUND, r"(?i)(?:^|[\s:;,(])(?:no|zero|0) [^\x{1}]*\x{1}[^\x{2}]*\x{2}.*\b(?:in the last|in the past|since|so far|today|this (?:hour|week|month)|seen|found|occurred|logged)\b",
           "health: no RuntimeError: Event loop is closed in the last hour"),
     Shape("a count of nothing", Place.AFTER, r"(?i)^\W{0,3}(?:errors?|exceptions?|events?|count|total|metric|rate|s|per (?:minute|second|hour)|in the last[\w ]{0,20}|[\w.]{0,24}(?:count|total|rate))*[\"']?\s*(?:[:=]|is|was|->|,)\s*[\"']?0(?:\.0+)?%?(?:[\s,;}\"'\])|]|$)",
           "ThrottlingException: 0 in the last 5 minutes"),
@@ -162,7 +170,7 @@ def quoted_as(text: str, start: int, end: int) -> str:
         Place.BEFORE: before,
         Place.AFTER: after,
         Place.LINE: text[max(line_start, start - BEFORE) : min(line_end, end + AFTER)],
-        Place.AROUND: f"{before}\x01{after}",
+        Place.AROUND: f"{before}\x01{text[start : min(end, start + AFTER)]}\x02{after}",
         Place.HEAD: text[: head_end if head_end >= 0 else BEFORE],
     }
     if not _SETS:
