@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench events docs screenshot build validate clean
+.PHONY: help setup demo test lint check bench events docs screenshot build clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -42,8 +42,12 @@ bench: $(READY) ## Measure; prints the table and writes benchmarks/results.json
 build: $(READY) ## Build the Lambda package
 	$(BIN)/sam build
 
+events: $(READY) ## Write the files in events/ anew
+	@$(BIN)/tocsin event all
+
 docs: $(READY) ## Write anew what documents take from the code
 	@$(BIN)/python docs/module_map.py
+	@$(BIN)/tocsin evidence
 
 screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)
 	@PYTHONPATH=functions:.:tests $(BIN)/python docs/images/channel.py

@@ -7,7 +7,6 @@ import contextlib
 import gzip
 import json
 import os
-import time
 import tracemalloc
 
 import pytest
@@ -215,25 +214,3 @@ def test_whatever_json_comes_the_answer_is_an_envelope_or_an_envelope_error(valu
     ):
         with contextlib.suppress(EnvelopeError):
             parse_envelope(json.dumps(attempt).encode())
-
-
-def test_inflating_is_no_slower_than_the_standard_library():
-    raw = json.dumps(
-        document(
-            logEvents=[
-                {**EVENTS[0], "message": f"INFO request {n} handled in {n % 97} ms"} for n in range(12_000)
-            ]
-        )
-    )
-    data = packed(raw.encode())
-
-    def best(work):
-        times = []
-        for _ in range(7):
-            begin = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - begin)
-        return min(times)
-
-    standard = best(lambda: gzip.decompress(base64.b64decode(data)))
-    assert best(lambda: inflate(data)) < 1.5 * standard  # measured: 0.9; the margin is for a busy machine
