@@ -103,7 +103,12 @@ class Simulation:
     """
 
     def __init__(
-        self, config: Configuration, *, region: str = "", own_log_groups: str = "/tocsin/", account: str = ACCOUNT
+        self,
+        config: Configuration,
+        *,
+        region: str = "",
+        own_log_groups: str = "/tocsin/",
+        account: str = ACCOUNT,
     ) -> None:
         self._config, self._account = config, account
         self._ledger = _Ledger()
@@ -136,6 +141,11 @@ class Simulation:
         return self._world.notifications
 
     @property
+    def now(self) -> Millis:
+        """The simulated time."""
+        return self._now
+
+    @property
     def parked(self) -> Sequence[str]:
         """What was wrong with the records that could not be read."""
         return self._world.parked
@@ -151,7 +161,9 @@ class Simulation:
         """
         for line in lines:
             if self._last is not None and line.timestamp < self._last:
-                raise ValueError(f"a line of {line.timestamp} comes after one of {self._last}; sort them by time")
+                raise ValueError(
+                    f"a line of {line.timestamp} comes after one of {self._last}; sort them by time"
+                )
             self._first = line.timestamp if self._first is None else self._first
             self._last = line.timestamp
             self._lines += 1
@@ -186,7 +198,9 @@ class Simulation:
         """Let silence follow the last line until everything is resolved."""
         self._deliver_window()
         intervals = self._config.settings.intervals
-        quiet = max([intervals.resolve_after, *(rule.resolve_after or 0 for rule in self._config.signatures.values())])
+        quiet = max(
+            [intervals.resolve_after, *(rule.resolve_after or 0 for rule in self._config.signatures.values())]
+        )
         self.let_pass(self._now + quiet + intervals.group_wait + 2 * MINUTE)
         latest = [self._ledger.load(service).incident for service in self._ledger.services]
         incidents = [*self._ledger.closed, *(incident for incident in latest if incident is not None)]
@@ -207,7 +221,9 @@ class Simulation:
             return False
         service = self._services.get(line.log_group)
         if service is None:
-            service = self._services[line.log_group] = self._config.settings.service_of_log_group(line.log_group)
+            service = self._services[line.log_group] = self._config.settings.service_of_log_group(
+                line.log_group
+            )
         return bool(self._matcher.match(line.message, log_group=line.log_group, service=service))
 
     def _deliver_window(self) -> None:
@@ -297,7 +313,9 @@ class _Ledger(MemoryLedger):
     def count(self, tally: Tally) -> bool:
         counted = super().count(tally)
         if counted and tally.count:
-            self.minutes.setdefault(tally.service, Counter())[tally.received_at // MINUTE * MINUTE] += tally.count
+            self.minutes.setdefault(tally.service, Counter())[tally.received_at // MINUTE * MINUTE] += (
+                tally.count
+            )
         return counted
 
     def save(

@@ -170,7 +170,10 @@ def test_weeks_of_silence_take_no_rounds(monkeypatch):
 
 
 def test_what_is_on_trial_or_below_its_threshold_is_counted_and_told_to_nobody():
-    lines = [LoggedLine(T0 + n * HOUR, message, BACKEND) for n, message in enumerate(("Maybe broken", "Throttled call"))]
+    lines = [
+        LoggedLine(T0 + n * HOUR, message, BACKEND)
+        for n, message in enumerate(("Maybe broken", "Throttled call"))
+    ]
     outcome = told(lines)
     assert (outcome.notifications, outcome.occurrences) == ((), {"trial": 1, "often": 1})
     assert [incident.sequence for incident in outcome.incidents] == [0, 0]
@@ -218,7 +221,9 @@ FIRST_FAILURE = {
 
 def replayed(name):
     entries = map(json.loads, (INCIDENTS / f"{name}.jsonl").read_text("utf-8").splitlines())
-    return told([LoggedLine(entry["timestamp"], entry["message"], entry["logGroup"]) for entry in entries], PACK)
+    return told(
+        [LoggedLine(entry["timestamp"], entry["message"], entry["logGroup"]) for entry in entries], PACK
+    )
 
 
 @pytest.mark.parametrize(("name", "at"), FIRST_FAILURE.items())
@@ -234,7 +239,9 @@ def test_every_incident_that_is_kept_is_tried():
 
 def test_the_causes_of_all_attempts_to_deploy_are_told_one_by_one():
     outcome = replayed("c-eight-attempts-to-deploy")
-    named = [n["alerts"][0]["signature"] for n in outcome.notifications if n["reason"] in {"opened", "new_alert"}]
+    named = [
+        n["alerts"][0]["signature"] for n in outcome.notifications if n["reason"] in {"opened", "new_alert"}
+    ]
     assert named == [
         "botocore-six-import", "lambda-timeout", "secret-marked-for-deletion", "import-module-error",
         "wrong-platform-binary",
