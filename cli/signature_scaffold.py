@@ -82,7 +82,10 @@ _PREFIX = re.compile(
     r"|FATAL)[\])]?:?|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[-|])(?=[\s]|$)"
 )
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
-_STOP = frozenset("a an and at for from in is of on or the to was with after error".split())
+_STOP = frozenset({
+    "a", "an", "and", "at", "for", "from", "in", "is", "of", "on", "or", "the", "to", "was", "with", "after", "error",
+})  # fmt: skip
+"""Words that name nothing."""
 
 
 def scaffold(
