@@ -1,6 +1,6 @@
 """A notification as Slack will show it.
 
-Of a signature (its first sample), of a log line, or of an event file for `sam local invoke`; through detection, the
+Of a signature (its first sample), of a log line, or of an event file for `sam local invoke` (of `detect` or `notify`); through detection, the
 lifecycle and the rendering of the Lambdas, on a simulated clock, without AWS and without Slack.
 """
 
@@ -216,6 +216,8 @@ def _of_event(config: Configuration, name: str, reason: Reason, now: Millis) -> 
         event = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError) as error:
         raise PreviewError(f"{name}: not an event: {error}") from error
+    if (told := _told_by(event)) is not None:
+        return told
     lived = _Life(config)
     try:
         lived.simulation.detect(event, now)
@@ -227,6 +229,16 @@ def _of_event(config: Configuration, name: str, reason: Reason, now: Millis) -> 
     if not lived.simulation.notifications:
         raise PreviewError(f"{name}: nothing in it would be told")
     return lived.first(reason) if reason is Reason.OPENED else lived.later(reason, now + MINUTE)
+
+
+def _told_by(event: object) -> Notification | None:
+    """The notification that an event for ``notify`` holds, or that a file is; None where it is neither."""
+    if isinstance(event, dict) and isinstance(event.get("Records"), list) and event["Records"]:
+        try:
+            event = json.loads(event["Records"][0]["body"])
+        except (KeyError, TypeError, ValueError):
+            return None
+    return event if isinstance(event, dict) and {"version", "incident", "alerts"} <= event.keys() else None
 
 
 class _Life:

@@ -84,6 +84,13 @@ def test_an_event_file_is_told_as_it_would_be(tmp_path):
     assert preview(CONFIG, str(path), now=NOW)["service"] == "worker"
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "events").glob("notify-*.json")), ids=lambda path: path.stem)
+def test_an_event_for_notify_is_shown_as_it_is(path):
+    notification = preview(CONFIG, str(path), now=NOW)
+    assert notification == json.loads(json.loads(path.read_text())["Records"][0]["body"])
+    assert messages(notification, "webhook")[0].blocks
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
