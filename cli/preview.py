@@ -1,7 +1,7 @@
 """A notification as Slack will show it.
 
-Of a signature (its first sample), of a log line, or of an event file for `sam local invoke` (of `detect` or `notify`); through detection, the
-lifecycle and the rendering of the Lambdas, on a simulated clock, without AWS and without Slack.
+Of a signature (its first sample), of a log line, or of an event file for `sam local invoke` (of `detect` or `notify`);
+through detection, the lifecycle and the rendering of the Lambdas, on a simulated clock, without AWS and without Slack.
 """
 
 from __future__ import annotations
