@@ -114,7 +114,7 @@ SHAPES = (
     Shape(
         "a quotation in a sentence",
         Place.AROUND,
-        r"[\"'`\x{201c}][^\"'`]{0,60}\x{1}[^\x{2}]*\x{2}[^\"'`]{0,60}[\"'`\x{201d}](?:\.\s*$|\s+(?:is|are|was|were|means?|may|might|can|could|should|will|would|errors?|exceptions?|appears?|occurs?|happens?|when|if)\b)",
+        r'^(?:[^"\x{1}]*"[^"\x{1}]*")*[^"\x{1}]*"[^"\x{1}]{0,60}\x{1}[^\x{2}]*\x{2}[^"]{0,60}"\)?(?:\.\s*$|\.\s+\S|\*?\s+[\x{2014}\x{2013}]\s|\s+(?:is|are|was|were|means?|may|might|can|could|should|will|would|errors?|exceptions?|appears?|occurs?|happens?|when|if)\b)',
         "the mapper configuration fails with \"expression 'User' failed to locate a name\".",
     ),
     Shape(
@@ -122,6 +122,18 @@ SHAPES = (
         Place.BEFORE,
         r"\b(?:format|New|Errorf|Sprintf|printf|println|print|eprintln|panic|bail|anyhow|includes|contains|reject|toThrow|toBe|toEqual|toContain|assertEqual|assertIn|expect|expect_error|append|push|write|warn|info|debug|log|fail)!?\((?:[^)]*\), |[^)\"'`]*)[rbf&]?[\"'`][^\"'`]*$|^\s*[A-Z_][A-Z0-9_]*=\$\(|^\s*#!\s",
         "ErrSecret404 = errors.New(\"aws Secrets Manager can't find the specified secret\")",
+    ),
+    Shape(
+        "a text in a call or a structure",
+        Place.BEFORE,
+        r"\b[a-z]\w*!?\((?:[^()\"']*|[^()]*,\s*)[&rbf]?[\"'][^\"']*$|=>\s*[\"'][^\"']*$|\b[A-Z]\w+\{[^}]*[\"'][^\"']*$",
+        'writeError(w, 400, "The specified queue does not exist.")',
+    ),
+    Shape(
+        "a text that something is said to say",
+        Place.BEFORE,
+        r"(?i)\b(?:causes?|causing|raises?|throws?|prints?|fails? with|failing with|dies with|says?)\s+[*_]*[\"\x{201c}'][^\"\x{201c}']*$",
+        'caching of the driver causes "Task attached to a different loop"',
     ),
     Shape(
         "an entry of a list in code",
