@@ -50,7 +50,7 @@ class LocalSlack:
         OSError: On ``start``, when the port is taken.
     """
 
-    def __init__(  # noqa: PLR0913 -- independent settings, each with its default
+    def __init__(
         self,
         host: str = "127.0.0.1",
         port: int = 0,

@@ -32,7 +32,7 @@ from tocsin.core.ledger import AlreadyFoldedError, StaleVersionError, Stored, Ta
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
     from tocsin.core.model import Incident, Millis, Tally
 
@@ -115,7 +115,10 @@ class IncidentTable:
         if not folded:
             try:
                 self._client.put_item(**put)
-            except self._client.exceptions.ConditionalCheckFailedException as error:
+            except (
+                self._client.exceptions.ConditionalCheckFailedException,
+                self._client.exceptions.TransactionConflictException,  # somebody's transaction is under way
+            ) as error:
                 raise StaleVersionError from error
             return version + 1
         keys = [key_of(tally) for tally in folded]
@@ -123,9 +126,11 @@ class IncidentTable:
         try:
             self._client.transact_write_items(TransactItems=actions)
         except self._client.exceptions.TransactionCanceledException as error:
-            first, *rest = (reason.get("Code") for reason in error.response.get("CancellationReasons", [{}]))
-            gone = [key for key, code in zip(keys, rest, strict=False) if code == "ConditionalCheckFailed"]
-            if first == "ConditionalCheckFailed" or "TransactionConflict" in (first, *rest):
+            codes = [reason.get("Code") for reason in error.response.get("CancellationReasons", ())]
+            gone = [
+                key for key, code in zip(keys, codes[1:], strict=False) if code == "ConditionalCheckFailed"
+            ]
+            if codes[:1] == ["ConditionalCheckFailed"] or "TransactionConflict" in codes:
                 raise StaleVersionError from error
             if gone:
                 raise AlreadyFoldedError(gone) from error
@@ -144,7 +149,7 @@ class IncidentTable:
             }
         }
 
-    def _incident_put(self, incident: Incident, version: int, due: Millis | None) -> dict[str, Any]:
+    def _incident_put(self, incident: Incident, version: int, due: Millis | None) -> PutTypeDef:
         item: dict[str, Any] = {
             **_incident_key(incident.service),
             "doc": {"S": dump_incident(incident)},
