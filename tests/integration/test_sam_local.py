@@ -232,3 +232,33 @@ def test_the_same_command_goes_through_to_the_local_slack(built, tmp_path):
         assert answer["sent"] == {"backend": ["opened"]}
         (told,) = slack.wait_for(bool, timeout=20)
     assert "mangum" in json.dumps(told["blocks"])
+
+
+DECISIONS = {
+    # For each kind of event file: the function it is for, and what the answer must say without an AWS account.
+    "logs": ("DetectFunction", "occurrences"),
+    "kinesis": ("DetectFunction", "occurrences"),
+    "alarm": ("DetectFunction", "occurrences"),
+    "notify": ("NotifyFunction", "would_post"),
+    "reconcile": ("ReconcileFunction", "services"),
+}
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("no_tocsin_local")
+@pytest.mark.parametrize("event", sorted((ROOT / "events").glob("*.json")), ids=lambda path: path.stem)
+def test_every_event_file_runs_in_the_container_and_says_what_it_decided(built, event):
+    kind, _, signature = event.stem.partition("-")
+    function, key = DECISIONS[kind]
+    answer = json.loads(sam(built, "local", "invoke", function, "-e", str(event)).splitlines()[-1])
+    assert answer["dry_run"] is True
+    assert key in answer
+    if kind in {"logs", "kinesis"} and (ROOT / "runbooks" / f"{signature}.md").exists():
+        assert signature in answer["occurrences"]
+        assert answer["notifications"][0]["reason"] == "opened"
+    if event.stem.endswith("dlq-depth-alarm"):
+        assert answer["occurrences"] == {"dlq-depth": 1}
+    if kind == "notify":
+        (shown,) = answer["would_post"]
+        assert shown["bot"]["message"]["blocks"]
+        assert shown["webhook"]["message"]["blocks"]
