@@ -9,7 +9,8 @@ from typing import Any
 from tocsin.adapters.configuration import Configuration
 from tocsin.core.lifecycle import inhibitor
 from tocsin.core.model import Alert, Incident, Millis
-from tocsin.core.notification import Notification, iso_time
+from tocsin.core.moments import iso_time
+from tocsin.core.notification import Notification
 from tocsin.core.signatures import Signature
 from tocsin.simulation import Outcome
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from tocsin.adapters.configuration import Configuration
 from tocsin.core.model import Millis
-from tocsin.core.notification import iso_time
+from tocsin.core.moments import iso_time
 from tocsin.wiring import DryRun, wire_detector
 
 ACCOUNT: Final = "123456789012"

@@ -20,7 +20,8 @@ from cli.configuration_root import add_root, load_or_exit
 from tocsin.adapters.configuration import Configuration
 from tocsin.core.event_shapes import UnknownEventError
 from tocsin.core.model import Millis, Reason
-from tocsin.core.notification import Notification, iso_time, millis_of
+from tocsin.core.moments import iso_time
+from tocsin.core.notification import Notification, millis_of
 from tocsin.core.signatures import Signature, Source, Status
 from tocsin.core.slack_blocks import SlackMessage, render, render_standalone, render_thread
 from tocsin.simulation import MINUTE, LoggedLine, Simulation

@@ -14,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.core.envelopes import (
+    BadLogEvent,
     ControlMessage,
     EnvelopeError,
     decode_envelope,
     inflate,
     parse_envelope,
 )
+from tocsin.core.moments import LATEST
 
 EVENTS = [
     {"id": "3" * 56, "timestamp": 1_770_056_100_000, "message": "one"},
@@ -152,6 +154,19 @@ def test_a_bad_log_event_costs_none_of_the_others_and_is_kept_whole():
     assert problems[0].error == "logEvents[0] must be an object, is missing or null"
     assert problems[3].error == "logEvents[4].message must be text, is a number"
     assert all("logEvents[" in problem.error for problem in problems)
+
+
+@pytest.mark.parametrize("timestamp", [LATEST, 1_770_056_100_000_000, 253_402_300_800_000, 10**30, -1])
+def test_a_time_that_no_calendar_has_room_for_is_refused_with_its_event_alone(timestamp):
+    beyond = {**EVENTS[0], "timestamp": timestamp}
+    envelope, problems = parsed(logEvents=[beyond, EVENTS[1], {**EVENTS[0], "timestamp": LATEST - 1}])
+    assert [event.timestamp for event in envelope.events] == [1, LATEST - 1]
+    assert problems == (
+        BadLogEvent(
+            "logEvents[0].timestamp must be milliseconds of a time between 1970 and 3000, is another number",
+            beyond,
+        ),
+    )
 
 
 def test_a_redelivery_has_the_same_id_whatever_brought_it():

@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 from hostile_text import hostile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sample_incidents import (
     BUCKET,
@@ -24,9 +24,11 @@ from sample_incidents import (
 )
 
 from tocsin.core.model import AlertState, Reason, Severity
+from tocsin.core.moments import LATEST
 from tocsin.core.notification import LARGEST, build_notification, filled, message_attributes
 from tocsin.core.notification_reading import NotANotificationError, parse_notification
 from tocsin.core.notification_text import email_subject, email_text
+from tocsin.core.slack_blocks import render, render_standalone, render_thread
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/notification.schema.json").read_text())
 
@@ -184,6 +186,24 @@ def test_whatever_the_log_holds_the_notification_is_valid_and_readable(sample, v
     assert email_text(notification).encode()
     for attribute in message_attributes(notification).values():
         assert attribute["StringValue"]
+
+
+@given(
+    first=st.integers(-(10**20), 10**20),
+    last=st.integers(-(10**20), 10**20),
+    at=st.integers(-(10**20), 10**20),
+)
+@example(first=0, last=253_402_300_800_000, at=0)
+@example(first=LATEST, last=LATEST, at=LATEST)
+def test_whatever_times_are_stored_the_notification_can_be_written_and_told(first, last, at):
+    alert = replace(IMPORT_ERROR, first_seen=first, last_seen=last)
+    made, entry = incident(alert, opened_at=at), replace(pending(Reason.OPENED, alert), at=at)
+    notification = build_notification(made, entry, SIGNATURES, runbooks_url=RUNBOOKS)
+    VALIDATOR.validate(notification)
+    assert parse_notification(json.dumps(notification)) == notification
+    assert email_text(notification)
+    for show in (render, render_standalone, render_thread):
+        assert show(notification).blocks
 
 
 def test_the_attributes_are_what_filter_policies_select_by():

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from tocsin.core.model import AlarmChange, AlarmState, Millis
+from tocsin.core.moments import is_believable
 
 STATE_CHANGE: Final = "CloudWatch Alarm State Change"
 """EventBridge's ``detail-type`` for what this module reads."""
@@ -76,7 +77,8 @@ def parse_time(value: object) -> Millis | None:
     """Read a time as alarms write it: ``2022-07-22T15:57:45.394+0000``, ``…Z``, ``2023-08-04T12: 56: 46.138+0000``.
 
     Returns:
-        Milliseconds since the epoch; None when it is not a time. A time without an offset is UTC.
+        Milliseconds since the epoch; None when it is not a time, or none that an alarm can have changed at
+        (``moments.is_believable``). A time without an offset is UTC.
     """
     if not isinstance(value, str):
         return None
@@ -88,7 +90,8 @@ def parse_time(value: object) -> Millis | None:
         moment = moment.replace(tzinfo=UTC)
     # Whole milliseconds without floating point: ids are made of this.
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    at = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    return at if is_believable(at) else None
 
 
 def _from_sns(payload: Mapping[str, Any]) -> AlarmChange:

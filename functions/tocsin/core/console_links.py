@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from urllib.parse import quote
 
 from tocsin.core.model import Millis
+from tocsin.core.moments import iso_time
 
 MARGIN: Millis = 60_000
 """What a window shows before the first and after the last occurrence, so that the cause is in the picture."""
@@ -44,7 +44,7 @@ def insights_link(region: str, log_group: str, query: str, first: Millis, last: 
     if not (_REGION.fullmatch(region) and log_group):
         return None
     detail = (
-        f"~(end~'{_jsurl(_iso(last + MARGIN))}~start~'{_jsurl(_iso(first - MARGIN))}"
+        f"~(end~'{_jsurl(iso_time(last + MARGIN))}~start~'{_jsurl(iso_time(first - MARGIN))}"
         f"~timeType~'ABSOLUTE~unit~'seconds~tz~'UTC~editorString~'{_jsurl(query)}~source~(~'{_jsurl(log_group)})"
         "~lang~'CWLI)"
     )
@@ -159,7 +159,3 @@ def _jsurl_unit(unit: int) -> str:
 def _utf16_units(text: str) -> list[int]:
     raw = text.encode("utf-16-be", "surrogatepass")
     return [int.from_bytes(raw[at : at + 2]) for at in range(0, len(raw), 2)]
-
-
-def _iso(at: Millis) -> str:
-    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from tocsin.core.model import Envelope, LogEvent
+from tocsin.core.moments import is_believable
 
 MOST_INFLATED: Final = 64 * 1024 * 1024
 """Bytes an envelope may inflate to. A PutLogEvents batch holds at most 1 MiB, so that a real envelope stays
@@ -182,10 +183,12 @@ def _read_events(entries: list[Any], *, mend: bool) -> tuple[tuple[LogEvent, ...
                 BadLogEvent(f"logEvents[{number}].message must be text, is {_kind(message)}", entry)
             )
             continue
-        if not isinstance(timestamp, int) or isinstance(timestamp, bool) or timestamp < 0:
+        if not isinstance(timestamp, int) or isinstance(timestamp, bool) or not is_believable(timestamp):
             problems.append(
                 BadLogEvent(
-                    f"logEvents[{number}].timestamp must be milliseconds, is {_kind(timestamp)}", entry
+                    f"logEvents[{number}].timestamp must be milliseconds of a time between 1970 and 3000, is "
+                    f"{'another number' if _kind(timestamp) == 'a number' else _kind(timestamp)}",
+                    entry,
                 )
             )
             continue

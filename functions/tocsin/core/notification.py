@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from tocsin.core.console_links import alarm_link, insights_link, insights_query, log_stream_link
 from tocsin.core.inert_text import clipped, one_line, visible
 from tocsin.core.lifecycle import inhibitor
 from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, Reason, Severity
+from tocsin.core.moments import iso_time
 from tocsin.core.signatures import Signature
 
 VERSION = "1"
@@ -88,11 +89,6 @@ def message_attributes(notification: Notification) -> dict[str, dict[str, str]]:
         "signature": {"DataType": "String.Array", "StringValue": json.dumps(ids)},
         "reason": {"DataType": "String", "StringValue": notification["reason"]},
     }
-
-
-def iso_time(at: Millis) -> str:
-    """A time as the contract writes it: UTC, ISO 8601, milliseconds, Z."""
-    return f"{datetime.fromtimestamp(at // 1000, UTC):%Y-%m-%dT%H:%M:%S}.{at % 1000:03d}Z"
 
 
 def millis_of(text: str) -> Millis:
