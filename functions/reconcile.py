@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
@@ -14,9 +14,16 @@ from tocsin.reconciling import reconcile
 from tocsin.settling import Settler
 from tocsin.wiring import DryRun, configuration, wire_settler
 
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
 logger = Logger(service="tocsin-reconcile")
 environ = environment()
 config = configuration(environ)
+
+
+LEAVE_BY_MS = 15_000
+"""No service is begun with less time left: AWS calls that hang are given up after seconds, and tried again."""
 
 
 @cache
@@ -29,7 +36,7 @@ class ReconciliationFailedError(Exception):
     """Some service could not be settled; the next minute tries again, and the error metric shows it."""
 
 
-def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
+def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Settle every service with something unfinished.
 
     Raises:
@@ -38,7 +45,7 @@ def handler(_event: dict[str, Any], _context: object) -> dict[str, Any]:
     now = time.time_ns() // 1_000_000
     if is_dry_run(environ):
         return {"dry_run": True, **reconcile(wire_settler(environ, config, DryRun()), now).summary()}
-    done = reconcile(settler(), now)
+    done = reconcile(settler(), now, may_go_on=lambda: context.get_remaining_time_in_millis() > LEAVE_BY_MS)
     if done.services:
         logger.info("reconciled", extra=done.summary())
     if done.sent:

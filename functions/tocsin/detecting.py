@@ -15,7 +15,7 @@ from tocsin.core.alarms import AlarmError, parse_alarm
 from tocsin.core.envelopes import ControlMessage, EnvelopeError, inflate, parse_envelope
 from tocsin.core.event_shapes import AlarmRecord, BadRecord, IgnoredRecord, LogsRecord, split_event
 from tocsin.core.fingerprint import fingerprint
-from tocsin.core.lifecycle import MOST_ALERTS
+from tocsin.core.lifecycle import joins
 from tocsin.core.matching import Matcher
 from tocsin.core.model import (
     AlarmChange,
@@ -37,6 +37,10 @@ if (
 ):  # settling brings all of rendering's words with it, which a batch without a match never needs
     from tocsin.settling import Settled, Settler
 
+
+MOST_KINDS = 50
+"""Alerts of one signature that one envelope can make; the rest are counted as one without fields. Each costs a
+write, and whoever tries ten thousand user names must not keep this function from everything else."""
 
 MOST_KNOWN = 10_000
 """Alerts one process remembers."""
@@ -175,11 +179,14 @@ class Detector:
         service = self._settings.service_of_log_group(envelope.log_group)
         tallies: dict[str, Tally] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
+        kinds: Counter[str] = Counter()
         for event in envelope.events:
             for match in self._matcher.match(event.message, log_group=envelope.log_group, service=service):
                 raw = (match.signature, *match.fields.items())
                 if raw not in named:
-                    fields = {name: field_value(value) for name, value in match.fields.items()}
+                    kinds[match.signature] += 1
+                    few = kinds[match.signature] <= MOST_KINDS
+                    fields = {name: field_value(value) for name, value in match.fields.items()} if few else {}
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
                 tallies[name] = (
@@ -226,7 +233,7 @@ class Detector:
         firing = change.state is AlarmState.ALARM
         return Tally(
             envelope=change.id,
-            fingerprint=fingerprint(self._signatures[match.signature], service, {**fields, "alarm": change.name}),
+            fingerprint=fingerprint(self._signatures[match.signature], service, fields, alarm=change.name),
             signature=match.signature, service=service, fields=fields, count=int(firing),
             first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason),
             state=AlertState.FIRING if firing else AlertState.RESOLVED, alarm=change.name,
@@ -255,7 +262,8 @@ class Detector:
         )
         if settled.sent:
             done.sent[service] = [reason.value for reason in settled.sent]
-        self._remember(settled, news)
+        # What a duplicate says is old: only what was counted just now began the quiet period anew.
+        self._remember(settled, fresh)
 
     def _is_known(self, name: str, now: Millis) -> bool:
         return self._known.get(name, 0) > now
@@ -266,7 +274,7 @@ class Detector:
             return True
         alert = incident.alerts.get(tally.fingerprint)
         if alert is None:
-            return len(incident.alerts) < MOST_ALERTS
+            return joins(incident, tally, self._settler().policy)
         if alert.state is AlertState.RESOLVED:
             return True
         rule = self._signatures[tally.signature]

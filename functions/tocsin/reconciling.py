@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,10 +36,19 @@ class Reconciled:
         }
 
 
-def reconcile(settler: Settler, now: Millis) -> Reconciled:
-    """Settle every service that has something unfinished; one that fails does not keep the others."""
+def reconcile(settler: Settler, now: Millis, *, may_go_on: Callable[[], bool] = lambda: True) -> Reconciled:
+    """Settle every service that has something unfinished; one that fails does not keep the others.
+
+    Args:
+        settler: Settles one service.
+        now: The time.
+        may_go_on: Asked before each service; once it says no, the rest waits for the next round, which begins
+            with those that have waited longest.
+    """
     done = Reconciled()
-    for service in settler.ledger.open_services():
+    for service in settler.ledger.open_services(now):
+        if not may_go_on():
+            break
         done.services += 1
         try:
             settled = settler.settle(service, now)

@@ -25,6 +25,9 @@ GRACE: Millis = 10_000
 RACES = 8
 """How many lost races one settling takes before it leaves the rest to ``reconcile``."""
 
+LOOK_AGAIN: Millis = 15 * 60_000
+"""The longest an open incident goes unlooked at: a deploy may have shortened its intervals meanwhile."""
+
 
 class Publisher(Protocol):
     """Where notifications go."""
@@ -91,14 +94,13 @@ class Settler:
             if not needed(stored.incident) and not _overdue(stored.incident, now):
                 break
             try:
-                stored = self._publish(stored, now, GRACE, done)
+                old = [entry for entry in _outbox(stored) if now - entry.at >= GRACE]
+                stored = self._publish(stored, old, now, done)
                 if stored.incident and stored.incident.resolved_at is not None and stored.incident.outbox:
                     break  # its last word is still on its way and a new incident would overwrite it: later
+                # The fresh ones first: what is new must not wait behind a backlog.
                 waiting = {key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))}
-                tallies = sorted(
-                    (tally for key, tally in waiting.items() if key not in gone),
-                    key=lambda tally: tally.received_at,
-                )
+                tallies = [tally for key, tally in waiting.items() if key not in gone]
                 self._fold(stored, service, tallies, now, done, gone)
                 break
             except StaleVersionError:
@@ -119,26 +121,34 @@ class Settler:
     ) -> None:
         """Fold all tallies, as many at a time as one save takes, publishing as notifications come due."""
         most = self.ledger.most_folded
+        heard: dict[str, Millis] = {}
+        for tally in tallies:
+            heard[tally.fingerprint] = max(heard.get(tally.fingerprint, 0), tally.received_at)
         for start in range(0, max(1, len(tallies)), most):
             batch = tallies[start : start + most]
-            moved = advance(stored.incident, batch, now, service=service, policy=self.policy)
+            moved = advance(stored.incident, batch, now, service=service, policy=self.policy, heard=heard)
+            if moved.incident is None:
+                self.ledger.drop(moved.absorbed)
             if moved.incident is None or (moved.incident == stored.incident and not moved.absorbed):
                 continue
+            others = {entry.sequence for entry in _outbox(stored)}
             version = self.ledger.save(
                 moved.incident,
                 stored.version,
                 folded=moved.absorbed,
-                due=next_due(moved.incident, now, self.policy),
+                due=self._look_at(moved.incident, now),
                 closed=moved.closed,
             )
             gone.update(key_of(tally) for tally in moved.absorbed)
             done.incident, done.folded = moved.incident, done.folded + len(moved.absorbed)
-            stored = self._publish(Stored(moved.incident, version), now, 0, done)
+            saved = Stored(moved.incident, version)
+            # Not what another writer queued and is publishing this moment. A new incident counts from 1 again.
+            own = [entry for entry in _outbox(saved) if moved.closed or entry.sequence not in others]
+            stored = self._publish(saved, own, now, done)
 
-    def _publish(self, stored: Stored, now: Millis, grace: Millis, done: Settled) -> Stored:
-        """Publish the outbox's entries that are at least ``grace`` old, and take them out of it."""
+    def _publish(self, stored: Stored, entries: Sequence[Pending], now: Millis, done: Settled) -> Stored:
+        """Publish entries of the outbox, and take them out of it."""
         incident = stored.incident
-        entries = [entry for entry in incident.outbox if now - entry.at >= grace] if incident else []
         if incident is None or not entries:
             return stored
         for entry in entries:
@@ -154,7 +164,7 @@ class Settler:
                 return stored
             left = without(incident, sequences)
             try:
-                version = self.ledger.save(left, stored.version, due=next_due(left, now, self.policy))
+                version = self.ledger.save(left, stored.version, due=self._look_at(left, now))
             except StaleVersionError:
                 stored = self.ledger.load(incident.service)
                 if stored.incident is None or stored.incident.id != incident.id:
@@ -164,9 +174,18 @@ class Settler:
             return Stored(left, version)
         return stored  # the next settling publishes them once more; readers know them by their sequence
 
+    def _look_at(self, incident: Incident, now: Millis) -> Millis | None:
+        """When the incident wants to be looked at again; None for never."""
+        due = next_due(incident, now, self.policy)
+        return None if due is None else min(due, now + LOOK_AGAIN)
+
     def notification(self, incident: Incident, entry: Pending) -> dict[str, Any]:
         """The contract's JSON for one entry of an incident's outbox."""
         return build_notification(incident, entry, self.policy.signatures, runbooks_url=self.runbooks_url)
+
+
+def _outbox(stored: Stored) -> tuple[Pending, ...]:
+    return stored.incident.outbox if stored.incident else ()
 
 
 def _overdue(incident: Incident | None, now: Millis) -> bool:

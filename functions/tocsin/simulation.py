@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -273,7 +274,9 @@ class Simulation:
         mark = (self._now // MINUTE + 1) * MINUTE
         if self._ledger.has_pending:
             return mark
-        incidents = (self._ledger.load(service).incident for service in self._ledger.open_services())
+        incidents = (
+            self._ledger.load(service).incident for service in self._ledger.open_services(sys.maxsize)
+        )
         dues = (next_due(incident, self._now, self._settler.policy) for incident in incidents if incident)
         due = min((due for due in dues if due is not None), default=None)
         return None if due is None else max(mark, -(-due // MINUTE) * MINUTE)

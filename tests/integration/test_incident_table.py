@@ -93,7 +93,7 @@ def test_pending_tallies_come_back_as_they_were_and_only_for_their_service(ledge
     for t in (tally(0), tally(1), tally(2, service="worker")):
         ledger.count(t)
     assert sorted(ledger.pending("backend"), key=lambda t: t.envelope) == [tally(0), tally(1)]
-    assert ledger.open_services() == ["backend", "worker"]
+    assert ledger.open_services(T0 + 90 * MIN) == ["backend", "worker"]
 
 
 def test_an_unknown_service_has_no_incident(ledger):
@@ -106,7 +106,7 @@ def test_a_save_replaces_the_incident_and_folds_its_tallies_together(ledger):
     assert ledger.save(incident, version, folded=[tally(0)], due=T0) == version + 1
     assert ledger.load("backend").incident == incident
     assert ledger.pending("backend") == []
-    assert ledger.open_services() == ["backend"]
+    assert ledger.open_services(T0 + 90 * MIN) == ["backend"]
 
 
 def test_an_incident_that_wants_no_further_look_leaves_the_index(ledger):
@@ -114,7 +114,7 @@ def test_an_incident_that_wants_no_further_look_leaves_the_index(ledger):
     incident, version = folded(ledger, [tally(0)])
     version = ledger.save(incident, version, folded=[tally(0)], due=T0)
     ledger.save(incident, version, due=None)
-    assert ledger.open_services() == []
+    assert ledger.open_services(T0 + 90 * MIN) == []
     assert ledger.load("backend").incident == incident
 
 
@@ -166,7 +166,7 @@ def test_a_whole_life_runs_on_it(ledger):
             ledger.count(tally("late", at=T0 + 5 * MIN))
         reconcile(box, T0 + minute * MIN)
     assert topic.reasons == ["opened", "update", "resolved"]
-    assert ledger.open_services() == []
+    assert ledger.open_services(T0 + 90 * MIN) == []
     ledger.count(tally("again", at=T0 + 60 * MIN))
     box.settle("backend", T0 + 60 * MIN)
     assert topic.reasons[-1] == "opened"
@@ -188,3 +188,37 @@ def test_an_incident_that_is_over_is_kept_for_the_record_with_a_time_to_live(dyn
         TableName="incidents", Key={"pk": {"S": "G#backend"}, "sk": {"S": f"INCIDENT#{incident.id}"}}
     )["Item"]
     assert int(kept["expires_at"]["N"]) > T0 // 1000
+
+
+def test_dropped_tallies_leave_the_index_and_stay_known(ledger):
+    ledger.count(tally(0))
+    ledger.drop([tally(0), tally("never counted")])
+    assert ledger.pending("backend") == []
+    assert ledger.count(tally(0)) is False
+
+
+def test_services_that_are_due_come_longest_due_first(ledger):
+    for i, service in enumerate(["c", "a", "b"]):
+        ledger.count(tally(i, at=T0 + i, service=service))
+    assert ledger.open_services(T0 + 1) == ["c", "a"]
+
+
+@pytest.mark.parametrize("operation", ["PutItem", "TransactWriteItems"])
+def test_meeting_somebodys_transaction_is_a_lost_race_or_a_duplicate_and_never_an_error(dynamodb, operation):
+    ledger = IncidentTable(dynamodb, "incidents")
+    ledger.count(tally(0))
+    incident, version = folded(ledger, [tally(0)])
+    answers = {
+        "PutItem": {"Error": {"Code": "TransactionConflictException", "Message": "m"}},
+        "TransactWriteItems": {"Error": {"Code": "TransactionInProgressException", "Message": "m"}},
+    }
+
+    def refuse(**_):
+        name = answers[operation]["Error"]["Code"]
+        raise getattr(dynamodb.exceptions, name)(answers[operation], operation)
+
+    dynamodb.meta.events.register(f"before-call.dynamodb.{operation}", refuse)
+    with pytest.raises(StaleVersionError):
+        ledger.save(incident, version, folded=[] if operation == "PutItem" else [tally(0)], due=T0)
+    if operation == "PutItem":
+        assert ledger.count(tally(0)) is False

@@ -358,3 +358,38 @@ def test_one_service_whose_table_fails_does_not_keep_the_others(world):
     done = world.detect({"Records": records})
     assert len(done.failures) == 1
     assert [n["service"] for n in world.published] == ["worker"]
+
+
+def test_alarms_of_one_queue_are_alerts_of_their_own_and_one_ok_does_not_end_the_other(world):
+    world.detect(alarm(name="backend-dlq-depth"))
+    world.detect(alarm(name="backend-dlq-high"), T0 + 1000)
+    done = world.detect(alarm("OK", at="2026-02-03T11:05:00.000+0000", name="backend-dlq-high"), T0 + 2000)
+    assert done.sent == {}
+    assert len(world.incident.firing) == 1
+
+
+def test_alarms_that_differ_in_a_number_only_are_told_apart(world):
+    world.detect(alarm(name="backend-1-depth"))
+    world.detect(alarm(name="backend-2-depth"), T0 + 1000)
+    assert len(world.incident.alerts) == 2
+
+
+def test_ten_thousand_values_in_one_envelope_cost_few_writes_and_all_are_counted(world):
+    world.detect(
+        logs(
+            [f"[ERROR] Kaboom: module '{'m' * (i % 90 + 1)}{'x' * (i // 90)}' exploded" for i in range(3000)]
+        )
+    )
+    assert world.ledger.calls.count("count") <= 60
+    assert world.incident.count == 3000
+
+
+def test_a_duplicate_does_not_make_a_process_believe_the_alert_was_renewed(world):
+    event = logs([BOOM])
+    world.detect(event)
+    second = world.another_process()
+    second.detect(event, T0 + 14 * MIN)
+    world.settler.settle("backend", T0 + 15 * MIN)
+    done = second.detect(logs([BOOM], first_id=50), T0 + 20 * MIN)
+    assert done.sent == {"backend": ["opened"]}
+    assert world.published[-1]["alerts"][0]["sample"]

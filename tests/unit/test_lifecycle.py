@@ -45,6 +45,10 @@ SIGNATURES = {
         signature("rare", threshold=Threshold(3, 10 * MIN)),
         signature("trial", status=Status.TEST),
         signature("short", resolve_after=1 * MIN),
+        signature("depth", source=Source.ALARM),
+        signature("slow", threshold=Threshold(3, 60 * MIN)),
+        signature("mild", severity=Severity.LOW),
+        signature("worst", severity=Severity.CRITICAL),
     ]
 }
 INTERVALS = Intervals(group_wait=0, group_interval=5 * MIN, repeat_interval=4 * H, resolve_after=15 * MIN)
@@ -60,7 +64,7 @@ def tally(at, n=1, *, name="other", fingerprint=None, envelope=None, **changes):
 
 def alarm(at, state, received_at=None):
     return replace(
-        tally(at, int(state is AlertState.FIRING), name="other", fingerprint="alarm", envelope=f"{at}{state}"),
+        tally(at, int(state is AlertState.FIRING), name="depth", fingerprint="alarm", envelope=f"{at}{state}"),
         state=state, alarm="queue-depth", received_at=received_at or at,
     )  # fmt: skip
 
@@ -363,3 +367,108 @@ def test_reasons_are_those_of_the_contract():
     assert {reason.value for reason in Reason} == {
         "opened", "new_alert", "update", "repeat", "regressed", "resolved", "silence_expired",
     }  # fmt: skip
+
+
+def test_an_alarm_that_flaps_is_one_incident_and_bounded():
+    life = Life()
+    for minute in range(0, 60, 2):
+        state = AlertState.FIRING if minute % 4 == 0 else AlertState.RESOLVED
+        life.at(T0 + minute * MIN, alarm(T0 + minute * MIN, state))
+    life.at(T0 + 70 * MIN)
+    assert life.reasons[:3] == ["opened", "resolved", "regressed"]
+    assert life.reasons.count("opened") == 1
+    assert life.reasons.count("resolved") == 2
+    assert len(life.reasons) <= 3 + 60 // 5 + 1
+    assert life.closed == []
+    assert life.incident.count == 15
+
+
+def test_an_alarm_that_comes_back_later_is_a_new_incident():
+    life = Life().at(T0, alarm(T0, AlertState.FIRING)).at(T0 + MIN, alarm(T0 + MIN, AlertState.RESOLVED))
+    life.at(T0 + 10 * MIN, alarm(T0 + 10 * MIN, AlertState.FIRING))
+    assert life.reasons == ["opened", "resolved", "opened"]
+
+
+def test_an_alarm_without_an_ok_action_that_fires_anew_is_told_anew():
+    life = Life().at(T0, alarm(T0, AlertState.FIRING)).at(T0 + 3 * H, alarm(T0 + 3 * H, AlertState.FIRING))
+    assert life.reasons == ["opened", "regressed"]
+
+
+def test_an_alarm_whose_signature_is_gone_ends_by_quiet():
+    without_depth = Policy(INTERVALS, {name: s for name, s in SIGNATURES.items() if name != "depth"})
+    life = Life().at(T0, alarm(T0, AlertState.FIRING))
+    life.policy = without_depth
+    life.at(T0 + 15 * MIN)
+    assert life.reasons == ["opened", "resolved"]
+
+
+def test_a_full_incident_makes_room_for_something_worse():
+    many = [tally(T0 + i, name="mild", fingerprint=f"f{i}") for i in range(MOST_ALERTS)]
+    life = Life().at(T0 + S, *many)
+    life.at(T0 + 2 * S, tally(T0 + 2 * S, name="worst"))
+    assert life.reasons == ["opened", "new_alert"]
+    assert life.said[-1][2].fingerprints == ("worst",)
+    assert len(life.incident.alerts) == MOST_ALERTS
+    assert life.incident.count == MOST_ALERTS + 1
+
+
+def test_a_full_incident_makes_room_for_something_as_bad_that_is_no_more_of_the_same():
+    many = [tally(T0 + i, name="other", fingerprint=f"f{i}") for i in range(MOST_ALERTS)]
+    life = Life().at(T0 + S, *many).at(T0 + 2 * S, tally(T0 + 2 * S, name="short"))
+    assert life.reasons == ["opened", "new_alert"]
+    life.at(T0 + 3 * S, tally(T0 + 3 * S, name="other", fingerprint="one more of the same"))
+    assert "one more of the same" not in life.incident.alerts
+
+
+def test_alerts_on_trial_never_keep_a_place_from_others():
+    trial = [tally(T0 + i, name="trial", fingerprint=f"t{i}") for i in range(MOST_ALERTS)]
+    life = Life().at(T0 + S, *trial).at(T0 + 2 * S, tally(T0 + 2 * S, name="mild"))
+    assert life.reasons == ["opened"]
+    assert life.said[0][2].fingerprints == ("mild",)
+
+
+def test_what_makes_room_does_not_look_like_growth():
+    many = [tally(T0 + i, 10, name="mild", fingerprint=f"f{i}") for i in range(MOST_ALERTS)]
+    life = Life().at(T0 + S, *many).at(T0 + 2 * S, tally(T0 + 2 * S, name="worst")).at(T0 + 6 * MIN)
+    assert life.reasons == ["opened", "new_alert"]
+
+
+def test_a_threshold_longer_than_the_quiet_period_is_reached_all_the_same():
+    life = Life()
+    for i in range(3):
+        life.at(T0 + i * 20 * MIN, tally(T0 + i * 20 * MIN, name="slow"))
+    assert life.reasons == ["opened"]
+    assert life.incident.count == 3
+
+
+def test_counting_towards_a_threshold_survives_the_end_of_another_alerts_incident():
+    life = Life().at(T0, tally(T0, name="short"), tally(T0, 2, name="slow")).at(T0 + MIN)
+    assert life.reasons == ["opened", "resolved"]
+    life.at(T0 + 10 * MIN, tally(T0 + 10 * MIN, name="slow"))
+    assert life.reasons == ["opened", "resolved", "opened"]
+    assert life.incident.alerts["slow"].count == 3
+    assert "slow" not in life.closed[0].alerts
+
+
+@pytest.mark.parametrize("name", ["rare", "trial"])
+def test_a_deploy_that_takes_threshold_or_trial_away_reaches_an_alert_that_fires(name):
+    life = Life().at(T0, tally(T0, name=name))
+    life.policy = Policy(INTERVALS, {**SIGNATURES, name: signature(name)})
+    life.at(T0 + MIN, tally(T0 + MIN, name=name))
+    assert life.reasons == ["opened"]
+
+
+def test_the_memory_of_an_alert_that_is_not_announced_is_bounded():
+    policy = Policy(INTERVALS, {"rare": signature("rare", threshold=Threshold(100_000, 10 * MIN))})
+    life = Life(policy)
+    for second in range(1500):
+        life.at(T0 + second * S, tally(T0 + second * S, name="rare"))
+    assert len(life.incident.alerts["rare"].recent) <= 62
+
+
+def test_what_still_waits_to_be_folded_does_not_look_quiet():
+    first, later = tally(T0), tally(T0 + 14 * MIN)
+    now = T0 + 16 * MIN
+    moved = advance(None, [first], now, service="backend", policy=POLICY, heard={"other": later.received_at})
+    assert [entry.reason for entry in moved.incident.outbox] == [Reason.OPENED]
+    assert moved.incident.resolved_at is None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
 from tocsin.core.lifecycle import Policy
-from tocsin.core.model import Severity, Tally
+from tocsin.core.model import AlertState, Severity, Tally
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status
 from tocsin.reconciling import reconcile
@@ -344,3 +344,72 @@ def test_stale_and_folded_are_told_apart():
         ledger.save(stored.incident, stored.version - 1, due=None)
     with pytest.raises(AlreadyFoldedError):
         ledger.save(stored.incident, stored.version, folded=[tally(0)], due=None)
+
+
+def test_a_backlog_of_one_long_fault_is_one_incident_not_one_per_batch():
+    ledger, topic = LockedLedger(), Topic()
+    for i in range(2400):
+        ledger.count(tally(i, at=T0 + i * S))
+    reconcile(settler(ledger, topic), T0 + 2400 * S)
+    assert [n["reason"] for n in topic.published] == ["opened"]
+    assert ledger.load("backend").incident.count == 2400
+
+
+def test_what_is_new_does_not_wait_behind_a_backlog():
+    ledger, topic = LockedLedger(), Topic()
+    ledger.count(tally("known"))
+    box = settler(ledger, topic)
+    box.settle("backend", T0)
+    for i in range(500):
+        ledger.count(tally(i, at=T0 + i))
+    new = tally("new", at=T0 + S, fingerprint="new")
+    ledger.count(new)
+    saves = []
+    save = ledger.save
+    ledger.save = lambda *args, **kwargs: saves.append(len(topic.ids)) or save(*args, **kwargs)
+    box.settle("backend", T0 + S, fresh=[new])
+    assert [n["reason"] for n in topic.published] == ["opened", "new_alert"]
+    assert saves[1] == 2, "told after the first of many saves"
+
+
+def test_what_another_writer_is_publishing_this_moment_is_left_to_it():
+    ledger, topic = MemoryLedger(), Topic()
+    ledger.count(tally(0))
+    with pytest.raises(CrashError):  # stands for a writer that is between its save and its publish
+        settler(ledger, Crashing(1, after=False).wrap(topic, "publish")).settle(
+            "backend", T0, fresh=[tally(0)]
+        )
+    other = tally(1, at=T0 + 5, fingerprint="f1")
+    ledger.count(other)
+    settler(ledger, topic).settle("backend", T0 + 5, fresh=[other])
+    assert [n["reason"] for n in topic.published] == ["new_alert"]
+
+
+def test_an_ok_that_nobody_waits_for_leaves_the_ledger_at_last():
+    ledger, topic = MemoryLedger(), Topic()
+    ok = replace(tally(0, n=0), state=AlertState.RESOLVED, alarm="a")
+    ledger.count(ok)
+    for hour in range(8):
+        reconcile(settler(ledger, topic), T0 + hour * 60 * MIN)
+    assert ledger.open_services(T0 + 9 * 60 * MIN) == []
+    assert topic.ids == []
+
+
+def test_a_service_that_is_not_due_is_not_looked_at():
+    ledger, topic = MemoryLedger(), Topic()
+    ledger.count(tally(0))
+    box = settler(ledger, topic)
+    box.settle("backend", T0)
+    assert reconcile(box, T0 + MIN).services == 0
+    assert reconcile(box, T0 + 5 * MIN).services == 1
+
+
+def test_a_round_that_runs_out_of_time_leaves_the_rest_to_the_next_which_begins_with_it():
+    ledger, topic = MemoryLedger(), Topic()
+    for i in range(4):
+        ledger.count(tally(i, at=T0 + i, service=f"s{3 - i}", fingerprint=f"f{i}"))
+    allowed = iter([True, True, False])
+    reconcile(settler(ledger, topic), T0 + S, may_go_on=lambda: next(allowed))
+    assert [n["service"] for n in topic.published] == ["s3", "s2"]
+    reconcile(settler(ledger, topic), T0 + MIN)
+    assert [n["service"] for n in topic.published] == ["s3", "s2", "s1", "s0"]

@@ -25,6 +25,7 @@ conditions make harmless: what it shows too late is folded a minute later, what 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.incident_document import dump_incident, dump_tally, load_incident, load_tally
@@ -32,12 +33,13 @@ from tocsin.core.ledger import AlreadyFoldedError, StaleVersionError, Stored, Ta
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
     from tocsin.core.model import Incident, Millis, Tally
 
-KEEP_TALLIES: int = 3 * 86_400
-"""Seconds; CloudWatch Logs retries a delivery for up to 24 hours, Lambda keeps an event for 6 more."""
+KEEP_TALLIES: int = 15 * 86_400
+"""Seconds; an event may come again from CloudWatch Logs for 24 hours, from Lambda for 6 more, and from people who
+replay the failure queue for the 14 days that it keeps."""
 
 KEEP_INCIDENTS: int = 90 * 86_400
 """Seconds."""
@@ -68,7 +70,10 @@ class IncidentTable:
                 },
                 ConditionExpression="attribute_not_exists(pk)",
             )
-        except self._client.exceptions.ConditionalCheckFailedException:
+        except (
+            self._client.exceptions.ConditionalCheckFailedException,
+            self._client.exceptions.TransactionConflictException,  # being folded this moment: it was there
+        ):
             return False
         return True
 
@@ -92,12 +97,28 @@ class IncidentTable:
         )
         return [load_tally(item["tally"]["S"]) for page in pages for item in page["Items"]]
 
-    def open_services(self) -> list[str]:
+    def open_services(self, now: Millis) -> list[str]:
         """See ``Ledger``."""
         pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table, IndexName=INDEX, ProjectionExpression="grp"
+            TableName=self._table,
+            IndexName=INDEX,
+            ProjectionExpression="grp, #due",
+            FilterExpression="#due <= :now",
+            ExpressionAttributeNames={"#due": "due"},
+            ExpressionAttributeValues={":now": {"N": str(now)}},
         )
-        return sorted({item["grp"]["S"] for page in pages for item in page["Items"]})
+        due: dict[str, int] = {}
+        for page in pages:
+            for item in page["Items"]:
+                service, at = item["grp"]["S"], int(item["due"]["N"])
+                due[service] = min(due.get(service, at), at)
+        return sorted(due, key=lambda service: due[service])
+
+    def drop(self, tallies: Sequence[Tally]) -> None:
+        """See ``Ledger``."""
+        for tally in tallies:
+            with suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.update_item(**self._mark_folded(key_of(tally)))
 
     def save(
         self,
@@ -122,7 +143,10 @@ class IncidentTable:
                 raise StaleVersionError from error
             return version + 1
         keys = [key_of(tally) for tally in folded]
-        actions: list[TransactWriteItemTypeDef] = [{"Put": put}, *(self._mark_folded(key) for key in keys)]
+        actions: list[TransactWriteItemTypeDef] = [
+            {"Put": put},
+            *({"Update": self._mark_folded(key)} for key in keys),
+        ]
         try:
             self._client.transact_write_items(TransactItems=actions)
         except self._client.exceptions.TransactionCanceledException as error:
@@ -139,14 +163,12 @@ class IncidentTable:
             raise StaleVersionError from error
         return version + 1
 
-    def _mark_folded(self, key: TallyKey) -> TransactWriteItemTypeDef:
+    def _mark_folded(self, key: TallyKey) -> UpdateTypeDef:
         return {
-            "Update": {
-                "TableName": self._table,
-                "Key": _tally_key(key),
-                "UpdateExpression": "REMOVE grp, due",
-                "ConditionExpression": "attribute_exists(grp)",
-            }
+            "TableName": self._table,
+            "Key": _tally_key(key),
+            "UpdateExpression": "REMOVE grp, due",
+            "ConditionExpression": "attribute_exists(grp)",
         }
 
     def _incident_put(self, incident: Incident, version: int, due: Millis | None) -> PutTypeDef:

@@ -17,13 +17,15 @@ _VARYING = (
 )
 
 
-def fingerprint(signature: Signature, service: str, fields: Mapping[str, str]) -> str:
+def fingerprint(signature: Signature, service: str, fields: Mapping[str, str], *, alarm: str = "") -> str:
     """Name the alert an occurrence belongs to: signature, service and its ``group_by`` fields, normalised.
 
     Args:
         signature: The signature that matched.
         service: The service it happened in.
         fields: The captured fields, redacted: a secret must not reach even a hash of few possible values.
+        alarm: The alarm's name, taken as it is: each alarm has an OK of its own, and what differs only in a number
+            (``worker-1-dlq``, ``worker-2-dlq``) is another alarm.
 
     Returns:
         16 hexadecimal characters.
@@ -33,6 +35,8 @@ def fingerprint(signature: Signature, service: str, fields: Mapping[str, str]) -
         service,
         *(f"{name}={normalise(fields.get(name, ''))}" for name in signature.group_by),
     ]
+    if alarm:
+        parts.append(f"alarm:{alarm}")
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 

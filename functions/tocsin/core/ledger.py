@@ -57,8 +57,11 @@ class Ledger(Protocol):
     def pending(self, service: str) -> list[Tally]:
         """Tallies recorded and not folded; may lag a moment behind ``count`` and behind ``save``."""
 
-    def open_services(self) -> list[str]:
-        """Services with pending tallies or with an incident that time or the outbox will move."""
+    def open_services(self, now: Millis) -> list[str]:
+        """Services with pending tallies, or with an incident that is due to be looked at, longest due first."""
+
+    def drop(self, tallies: Sequence[Tally]) -> None:
+        """Mark tallies as folded into no incident; those that are folded already are passed over."""
 
     def save(
         self,
@@ -92,7 +95,7 @@ class Ledger(Protocol):
 class MemoryLedger:
     """A ledger in memory, for dry runs, backtests and tests of everything above the table."""
 
-    most_folded = 10_000
+    most_folded = 99
 
     def __init__(self) -> None:
         self._tallies: dict[TallyKey, Tally] = {}
@@ -116,9 +119,17 @@ class MemoryLedger:
         """See ``Ledger``."""
         return [tally for tally in self._pending.values() if tally.service == service]
 
-    def open_services(self) -> list[str]:
+    def open_services(self, now: Millis) -> list[str]:
         """See ``Ledger``."""
-        return sorted({tally.service for tally in self._pending.values()} | set(self._due))
+        due = dict(self._due)
+        for tally in self._pending.values():
+            due[tally.service] = min(due.get(tally.service, tally.received_at), tally.received_at)
+        return sorted((service for service, at in due.items() if at <= now), key=lambda service: due[service])
+
+    def drop(self, tallies: Iterable[Tally]) -> None:
+        """See ``Ledger``."""
+        for tally in tallies:
+            self._pending.pop(key_of(tally), None)
 
     def due_of(self, service: str) -> Millis | None:
         """When the service's incident wants to be looked at again."""

@@ -16,16 +16,21 @@ from typing import NamedTuple
 
 from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, Reason, Tally
 from tocsin.core.settings import Intervals
-from tocsin.core.signatures import Signature, Status
+from tocsin.core.signatures import Signature, Source, Status
 
 MOST_ALERTS = 50
 """Alerts one incident keeps: with a sample of at most 6 KB each they fit DynamoDB's item of 400 KB."""
 
 MOST_BURSTS = 5
-"""Notifications of new or regressed alerts per ``group_interval``; more wait for its end and come as one."""
+"""Notifications of new alerts per ``group_interval``; more wait for its end and come as one. Of alerts that
+regressed it is one: what flaps has been told of."""
 
-HOLD_STRAY_OK: Millis = 10 * 60_000
-"""How long an alarm's OK that has no alert yet is kept, in case its ALARM was only delivered later."""
+HOLD_STRAY_OK: Millis = 390 * 60_000
+"""How long an alarm's OK that has no alert yet is kept, in case its ALARM is only delivered later: Lambda keeps
+an asynchronous event for up to six hours."""
+
+BUCKETS = 60
+"""How finely a threshold's window slides; what bounds the memory of an alert that is not announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,17 @@ class Policy:
         rule = self.signatures.get(signature)
         own = rule.resolve_after if rule else None
         return self.intervals.resolve_after if own is None else own
+
+    def quiet_period(self, alert: Alert) -> Millis:
+        """The quiet period of an alert: not shorter than its threshold's window while it is not announced."""
+        rule = self.signatures.get(alert.signature)
+        window = rule.threshold.within if rule and rule.threshold and not alert.announced else 0
+        return max(self.resolve_after(alert.signature), window)
+
+    def ends_by_quiet(self, alert: Alert) -> bool:
+        """Whether quiet resolves an alert: not an alarm, unless no signature expects its OK any more."""
+        rule = self.signatures.get(alert.signature)
+        return not alert.alarm or rule is None or rule.source is not Source.ALARM
 
 
 class Advance(NamedTuple):
@@ -64,7 +80,13 @@ class Due(NamedTuple):
 
 
 def advance(
-    incident: Incident | None, tallies: Iterable[Tally], now: Millis, *, service: str, policy: Policy
+    incident: Incident | None,
+    tallies: Iterable[Tally],
+    now: Millis,
+    *,
+    service: str,
+    policy: Policy,
+    heard: Mapping[str, Millis] | None = None,
 ) -> Advance:
     """Fold tallies into the service's incident and queue every notification that is due at ``now``.
 
@@ -74,10 +96,14 @@ def advance(
         now: The time.
         service: The group.
         policy: Intervals and signatures.
+        heard: When each alert (by fingerprint) was last received, where more tallies wait than are given: what
+            is still to be folded must not look quiet.
     """
     current = incident if incident is not None and incident.resolved_at is None else None
     absorbed: list[Tally] = []
     for tally in sorted(tallies, key=lambda tally: (tally.last_seen, tally.envelope, tally.fingerprint)):
+        if current is None and incident is not None and _flaps(incident, tally, now, policy):
+            current = replace(incident, resolved_at=None, reopened=True)
         if current is None and tally.state is AlertState.RESOLVED:
             if now - tally.received_at >= HOLD_STRAY_OK:
                 absorbed.append(tally)
@@ -88,15 +114,18 @@ def advance(
                 id=_incident_id(service, opened_at, tally.envelope),
                 service=service,
                 opened_at=opened_at,
-                alerts={},
+                alerts=_unfinished(incident),
             )
         current = _fold(current, tally, policy)
         absorbed.append(tally)
     if current is None:
         return Advance(incident, tuple(absorbed))
-    current = _let_time_pass(current, now, policy)
-    closed = incident if incident is not None and incident.id != current.id else None
-    return Advance(current, tuple(absorbed), closed)
+    closed = None
+    if incident is not None and incident.id != current.id:
+        carried = _unfinished(incident)
+        told = {name: alert for name, alert in incident.alerts.items() if name not in carried}
+        closed = replace(incident, alerts=told)
+    return Advance(_let_time_pass(current, now, policy, heard or {}), tuple(absorbed), closed)
 
 
 def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
@@ -113,13 +142,13 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
             Due(Reason.OPENED, _names(unheard)) if unheard and (waited or not _is_firing(incident)) else None
         )
     assert incident.notified_at is not None  # noqa: S101 - told_before says so; this tells the type checker
-    may_speak = incident.burst < MOST_BURSTS or now >= incident.burst_since + interval
+    fresh = now >= incident.burst_since + interval
     over = not _is_firing(incident)
-    if regressed and (may_speak or over):
+    if regressed and (fresh or not incident.burst):
         return Due(Reason.REGRESSED, _names([*regressed, *unheard]))
-    if unheard and (may_speak or over):
+    if unheard and (fresh or incident.burst < MOST_BURSTS or over):
         return Due(Reason.NEW_ALERT, _names(unheard))
-    if over:
+    if over and now >= _settled_at(incident, policy):
         return Due(Reason.RESOLVED, _names(grown(incident)))
     if now >= incident.notified_at + interval and (
         grown(incident) or incident.omitted > incident.omitted_told
@@ -137,10 +166,12 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
     if incident.resolved_at is not None:
         return None
     times = [
-        alert.active_at + policy.resolve_after(alert.signature)
+        alert.active_at + policy.quiet_period(alert)
         for alert in incident.firing
-        if not alert.alarm
+        if policy.ends_by_quiet(alert)
     ]
+    if not _is_firing(incident):
+        times.append(_settled_at(incident, policy))
     if incident.notified_at is None:
         times.append(incident.opened_at + policy.intervals.group_wait)
     else:
@@ -189,12 +220,71 @@ def without(incident: Incident, sequences: Sequence[int]) -> Incident:
 
 
 def _fold(incident: Incident, tally: Tally, policy: Policy) -> Incident:
-    alert = incident.alerts.get(tally.fingerprint)
-    if alert is None and len(incident.alerts) >= MOST_ALERTS:
+    known = incident.alerts.get(tally.fingerprint)
+    if known is None and not joins(incident, tally, policy):
         return replace(incident, omitted=incident.omitted + tally.count)
-    alert = _joined(tally, policy) if alert is None else _added(alert, tally)
-    alert = _weighed(alert, tally, policy)
-    return replace(incident, alerts={**incident.alerts, alert.fingerprint: alert})
+    alert = _weighed(_joined(tally, policy) if known is None else _added(known, tally), tally, policy)
+    alerts = {**incident.alerts, alert.fingerprint: alert}
+    if len(alerts) <= MOST_ALERTS:
+        return replace(incident, alerts=alerts)
+    left_out = alerts.pop(_least(incident, policy).fingerprint)
+    return replace(
+        incident,
+        alerts=alerts,
+        omitted=incident.omitted + left_out.count,
+        omitted_told=incident.omitted_told + left_out.notified_count,
+    )
+
+
+def joins(incident: Incident, tally: Tally, policy: Policy) -> bool:
+    """Whether a tally of an alert that the incident does not list would be listed.
+
+    A full incident lists what people need most: a critical newcomer takes the place of an alert that is over,
+    on trial, milder, or one of very many of its kind.
+    """
+    if len(incident.alerts) < MOST_ALERTS:
+        return True
+    newcomer = _weighed(_joined(tally, policy), tally, policy)
+    return _worth(newcomer, incident, policy) > _worth(_least(incident, policy), incident, policy)
+
+
+def _least(incident: Incident, policy: Policy) -> Alert:
+    """The alert that people would miss least."""
+    return min(incident.alerts.values(), key=lambda alert: (_worth(alert, incident, policy), alert.last_seen))
+
+
+def _worth(alert: Alert, incident: Incident, policy: Policy) -> tuple[bool, bool, int, int]:
+    rule = policy.signatures.get(alert.signature)
+    kin = sum(other.signature == alert.signature for other in incident.alerts.values())
+    return (
+        alert.announced and alert.count > 0,
+        alert.state is AlertState.FIRING,
+        -rule.severity.rank if rule else 0,
+        -kin,
+    )
+
+
+def _flaps(incident: Incident, tally: Tally, now: Millis, policy: Policy) -> bool:
+    """Whether an alarm is back so soon after its incident was over that it is the same incident."""
+    return (
+        bool(tally.alarm)
+        and tally.fingerprint in incident.alerts
+        and incident.resolved_at is not None
+        and now < incident.resolved_at + policy.intervals.group_interval
+    )
+
+
+def _unfinished(incident: Incident | None) -> dict[str, Alert]:
+    """The alerts of an incident that was over that had not yet reached their threshold: they go on counting."""
+    if incident is None:
+        return {}
+    return {alert.fingerprint: alert for alert in incident.firing if not alert.announced and alert.recent}
+
+
+def _settled_at(incident: Incident, policy: Policy) -> Millis:
+    """When an incident in which nothing fires is over: at once, or, once it flapped, after a quiet interval."""
+    last = max((alert.active_at for alert in incident.alerts.values() if alert.announced), default=0)
+    return last + policy.intervals.group_interval if incident.reopened else 0
 
 
 def _joined(tally: Tally, policy: Policy) -> Alert:
@@ -224,26 +314,37 @@ def _added(alert: Alert, tally: Tally) -> Alert:
         ):  # an older transition that was delivered late says nothing about now
             return counted
         counted = replace(counted, state_at=tally.last_seen)
-    began_again = alert.state is AlertState.RESOLVED and tally.state is AlertState.FIRING
+    # An alarm without an OK action never says that it is over; that it fires anew says it was.
+    began_again = tally.state is AlertState.FIRING and (
+        alert.state is AlertState.RESOLVED or (bool(tally.alarm) and tally.last_seen > alert.state_at)
+    )
     return replace(counted, state=tally.state, regressed=alert.regressed or began_again)
 
 
 def _weighed(alert: Alert, tally: Tally, policy: Policy) -> Alert:
     """Announce an alert once its signature's threshold is reached within its sliding window."""
     rule = policy.signatures.get(alert.signature)
-    if alert.announced or rule is None or rule.status is Status.TEST or rule.threshold is None:
+    if alert.announced or not tally.count or (rule is not None and rule.status is Status.TEST):
         return alert
+    if rule is None or rule.threshold is None:  # a deploy took the threshold, or the trial, away
+        return replace(alert, announced=True, recent=())
     since = tally.received_at - rule.threshold.within
-    recent = tuple(entry for entry in (*alert.recent, (tally.received_at, tally.count)) if entry[0] > since)
+    recent = [entry for entry in alert.recent if entry[0] > since]
+    bucket = rule.threshold.within // BUCKETS
+    if recent and tally.received_at - recent[-1][0] < bucket:
+        recent[-1] = (recent[-1][0], recent[-1][1] + tally.count)
+    else:
+        recent.append((tally.received_at, tally.count))
     announced = sum(count for _, count in recent) >= rule.threshold.count
-    return replace(alert, announced=announced, recent=() if announced else recent[-rule.threshold.count :])
+    return replace(alert, announced=announced, recent=() if announced else tuple(recent))
 
 
-def _let_time_pass(incident: Incident, now: Millis, policy: Policy) -> Incident:
+def _let_time_pass(incident: Incident, now: Millis, policy: Policy, heard: Mapping[str, Millis]) -> Incident:
     quiet = {
         alert.fingerprint: replace(alert, state=AlertState.RESOLVED)
         for alert in incident.firing
-        if not alert.alarm and now >= alert.active_at + policy.resolve_after(alert.signature)
+        if policy.ends_by_quiet(alert)
+        and now >= max(alert.active_at, heard.get(alert.fingerprint, 0)) + policy.quiet_period(alert)
     }
     if quiet:
         incident = replace(incident, alerts={**incident.alerts, **quiet})
@@ -296,4 +397,4 @@ def _names(alerts: Iterable[Alert]) -> tuple[str, ...]:
 def _incident_id(service: str, opened_at: Millis, envelope: str) -> str:
     """Readable, sortable, and unique by what opened it."""
     when = datetime.fromtimestamp(opened_at / 1000, UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{when}-{hashlib.sha256(f'{service}/{envelope}'.encode()).hexdigest()[:6]}"
+    return f"{when}-{hashlib.sha256(f'{service}/{envelope}'.encode()).hexdigest()[:12]}"

@@ -261,6 +261,8 @@ class Incident:
         omitted_told: ``omitted`` as of the last notification.
         burst_since: Since when ``burst`` counts.
         burst: Notifications of new or regressed alerts since ``burst_since``; what bounds their number.
+        reopened: Whether an alarm of it came back right after it was over; then it is over only after a quiet
+            ``group_interval``, so that an alarm that flaps is one incident.
         outbox: Notifications due and not yet handed to SNS, oldest first.
     """
 
@@ -275,6 +277,7 @@ class Incident:
     omitted_told: int = 0
     burst_since: Millis = 0
     burst: int = 0
+    reopened: bool = False
     outbox: tuple[Pending, ...] = ()
 
     @property
