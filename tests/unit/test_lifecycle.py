@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.core.incident_document import dump_incident, load_incident
+from tocsin.core.incident_document import MOST_BYTES, dump_incident, load_incident
 from tocsin.core.lifecycle import (
     HOLD_STRAY_OK,
     MOST_ALERTS,
@@ -472,3 +472,21 @@ def test_what_still_waits_to_be_folded_does_not_look_quiet():
     moved = advance(None, [first], now, service="backend", policy=POLICY, heard={"other": later.received_at})
     assert [entry.reason for entry in moved.incident.outbox] == [Reason.OPENED]
     assert moved.incident.resolved_at is None
+
+
+def test_a_document_always_fits_its_item_and_keeps_every_count():
+    wide = {f"field{i}": "🔥" * 120 for i in range(12)}
+    many = [
+        replace(tally(T0 + i, fingerprint=f"f{i}"), sample="🔥" * 1500, fields=wide)
+        for i in range(MOST_ALERTS)
+    ]
+    life = Life().at(T0 + S, *many)
+    text = dump_incident(advance(None, many, T0 + S, service="backend", policy=POLICY).incident)
+    assert len(text.encode()) <= MOST_BYTES
+    assert life.incident.count == MOST_ALERTS
+    assert all(alert.fields["field0"].startswith("🔥") for alert in life.incident.alerts.values())
+
+
+def test_a_document_that_fits_loses_nothing():
+    life = Life().at(T0, *(replace(tally(T0 + i, fingerprint=f"f{i}"), sample="x" * 1500) for i in range(40)))
+    assert all(len(alert.sample) == 1500 for alert in life.incident.alerts.values())

@@ -7,7 +7,7 @@ version condition, so its parts can never disagree.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
 from tocsin.core.model import Alert, AlertState, Incident, Pending, Reason, Tally
@@ -15,9 +15,25 @@ from tocsin.core.model import Alert, AlertState, Incident, Pending, Reason, Tall
 _T = TypeVar("_T", Alert, Incident, Pending, Tally)
 
 
+MOST_BYTES = 380_000
+"""A DynamoDB item ends at 400 KB, its keys and attribute names included."""
+
+_SHORT_FIELD = 30
+
+
 def dump_incident(incident: Incident) -> str:
-    """Write an incident as compact JSON."""
-    return _dump(asdict(incident))
+    """Write an incident as compact JSON that fits an item.
+
+    One that does not fit loses the samples of alerts that people have been told of, then all samples and the ends
+    of long fields: a document that could not be stored would stop the service's incident from moving at all.
+    """
+    text = _dump(asdict(incident))
+    for lighter in (_without_told_samples, _bare):
+        if len(text.encode()) <= MOST_BYTES:
+            break
+        alerts = {name: lighter(alert) for name, alert in incident.alerts.items()}
+        text = _dump(asdict(replace(incident, alerts=alerts)))
+    return text
 
 
 def load_incident(text: str) -> Incident:
@@ -45,6 +61,15 @@ def load_tally(text: str) -> Tally:
     """
     data = json.loads(text)
     return _build(Tally, {**data, "state": AlertState(data["state"])})
+
+
+def _without_told_samples(alert: Alert) -> Alert:
+    return replace(alert, sample="") if alert.notified_count else alert
+
+
+def _bare(alert: Alert) -> Alert:
+    fields = {name: value[:_SHORT_FIELD] for name, value in alert.fields.items()}
+    return replace(alert, sample="", fields=fields)
 
 
 def _alert(data: dict[str, Any]) -> Alert:

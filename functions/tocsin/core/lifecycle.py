@@ -19,7 +19,8 @@ from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status
 
 MOST_ALERTS = 50
-"""Alerts one incident keeps: with a sample of at most 6 KB each they fit DynamoDB's item of 400 KB."""
+"""Alerts one incident keeps: with a sample of at most 6 KB and a few fields each they fit DynamoDB's item of 400 KB;
+where they do not, ``incident_document`` makes them lighter."""
 
 MOST_BURSTS = 5
 """Notifications of new alerts per ``group_interval``; more wait for its end and come as one. Of alerts that

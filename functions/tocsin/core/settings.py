@@ -13,6 +13,7 @@ from tocsin.core.model import Millis
 from tocsin.core.problems import ConfigurationError, Problem
 
 FILE = "tocsin.toml"
+LONGEST_SERVICE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,8 @@ def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems:
 
 def _service(name: str, table: object, problems: list[Problem]) -> Service:
     key = f"services.{name}"
+    if not name.strip() or len(name) > LONGEST_SERVICE:
+        problems.append(Problem(FILE, key, f"a service has a name of 1 to {LONGEST_SERVICE} characters"))
     if not isinstance(table, dict):
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)
