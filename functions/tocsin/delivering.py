@@ -6,6 +6,10 @@ away. Whoever finds the mark asks Slack first. With a bot token our messages car
 their metadata and are found again by it, so a time-out, or a crash between the post and the record of it,
 posts nothing twice. A webhook can neither be asked nor edited: there a doubtful notification is posted
 again, because a message twice is better than an incident nobody hears of.
+
+After an outage of Slack notifications come in any order, since each has a delay of its own. One that a newer
+one has overtaken is dropped if it only counts on. Everything else has news that the newer one may not show, so
+it is told all the same, marked as late: it must not look like an alarm that is on.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from tocsin.adapters.slack_failures import (
     RetryableDeliveryError,
 )
 from tocsin.adapters.slack_webhook import SlackWebhook
-from tocsin.core.delivery_record import DeliveryRecord, includes, including
+from tocsin.core.delivery_record import DeliveryRecord, highest, includes, including
 from tocsin.core.model import Millis, Reason
 from tocsin.core.notification import Notification
 from tocsin.core.slack_blocks import SlackMessage, render, render_standalone, render_thread
@@ -138,23 +142,27 @@ def _give_back(settle: Callable[..., None], telling: _ByBot | _ByWebhook) -> Non
 
 
 class _ByWebhook:
-    """One notification, one message."""
+    """One notification, one message.
+
+    Its ``late`` says that a newer notification of the incident has been told.
+    """
 
     def __init__(self, notification: Notification, record: DeliveryRecord, slack: SlackWebhook) -> None:
         self.notification, self.record, self.slack = notification, record, slack
         self.sequence: int = notification["sequence"]
         self.doubtful = self.sequence in record.doubtful
+        self.late = _newest(record) > self.sequence
         self.notes: list[str] = []
 
     def tell(self) -> Outcome:
         """Post it, unless it only counts further what a newer one has counted."""
-        if self.record.shown > self.sequence and Reason(self.notification["reason"]) in _COUNTING:
+        if self.late and Reason(self.notification["reason"]) in _COUNTING:
             return Outcome.SUPERSEDED
         if self.doubtful:
             self.notes.append(
                 "an earlier attempt was cut short; a webhook cannot be asked, so it is posted again"
             )
-        _say(self.slack.post, render_standalone(self.notification), self.notes)
+        _say(self.slack.post, render_standalone(self.notification, late=self.late), self.notes)
         self.record = replace(self.record, shown=max(self.record.shown, self.sequence))
         return Outcome.DELIVERED
 
@@ -170,16 +178,24 @@ class _ByBot:
         # A message in another channel than the secret names now is left alone: the incident gets a new one.
         moved = bool(record.ts) and record.channel != slack.channel
         self.record = replace(record, channel="", ts="", shown=0) if moved else record
+        self._newest = _newest(record)
         self.notes: list[str] = []
+
+    @property
+    def late(self) -> bool:
+        """Whether a newer notification of the incident has been told, or is shown."""
+        return max(self._newest, self.record.shown) > self.sequence
 
     def tell(self) -> Outcome:
         """Bring the message up to this notification, and reply with what happened."""
-        self._show()
-        late = self.record.shown > self.sequence
-        reason = Reason(self.notification["reason"])
-        reply = render_thread(self.notification)
-        if reply is None or (late and reason in _COUNTING):
-            return Outcome.SUPERSEDED if late else Outcome.DELIVERED
+        counting = Reason(self.notification["reason"]) in _COUNTING
+        if not (counting and self.late):
+            self._show()
+        if counting and self.late:  # by what was told before, or by what was found while showing it
+            return Outcome.SUPERSEDED
+        reply = render_thread(self.notification, late=self.late)
+        if reply is None:
+            return Outcome.DELIVERED
         try:
             self._reply(reply)
         except MessageGoneError:
@@ -205,7 +221,7 @@ class _ByBot:
             if self.record.shown < self.sequence:
                 self._edit()
             return
-        message = render(self.notification)
+        message = render(self.notification, late=self.late)
         ts = _say(
             lambda said: self.slack.post(said, incident=self.incident, sequence=self.sequence),
             message,
@@ -215,7 +231,7 @@ class _ByBot:
 
     def _edit(self) -> None:
         ts = self.record.ts
-        message = render(self.notification)
+        message = render(self.notification, late=self.late)
         _say(
             lambda said: self.slack.update(ts, said, incident=self.incident, sequence=self.sequence),
             message,
@@ -264,6 +280,11 @@ class _ByBot:
 
 _COUNTING = frozenset({Reason.UPDATE, Reason.REPEAT})
 """Reasons that only count on: a newer notification says it all and better."""
+
+
+def _newest(record: DeliveryRecord) -> int:
+    """The highest sequence that Slack was ever given; what the message shows may be gone since."""
+    return max(record.shown, highest(record.told))
 
 
 T = TypeVar("T")

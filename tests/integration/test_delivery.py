@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import threading
 from dataclasses import replace
 from typing import ClassVar
@@ -26,7 +27,8 @@ from tocsin.adapters.slack_failures import (
 )
 from tocsin.adapters.slack_webhook import SlackWebhook
 from tocsin.core.model import AlertState, Reason
-from tocsin.core.notification import build_notification
+from tocsin.core.notification import build_notification, millis_of
+from tocsin.core.slack_text import time_token
 from tocsin.delivering import Outcome, deliver
 
 LEASE = MINUTE
@@ -265,6 +267,91 @@ def test_an_older_notification_that_arrives_late_never_overwrites_a_newer_one(sl
     assert world.once(STORY[0]).outcome is Outcome.DELIVERED
     assert mains(slack) == [shown]
     assert sorted(replies(slack)) == [1, 4]
+
+
+def outage(world, slack, order):
+    """Slack refuses everything; afterwards the queue gives back what it kept, in the order of its delays."""
+    slack.add_fault(Fault(status=500, times=100))
+    for n in STORY:
+        with pytest.raises(RetryableDeliveryError):
+            world.once(n)
+    slack.channel.clear_faults()
+    return [world.once(STORY[number]).outcome for number in order]
+
+
+def alarming(message):
+    return re.findall("[🔴🟠🟡🔵🆕]", json.dumps([message["text"], message["blocks"]], ensure_ascii=False))
+
+
+def test_after_an_outage_a_webhook_channel_does_not_end_on_an_alarm_that_is_over(slack, table):
+    world = World(slack, table, webhook=True)
+    assert outage(world, slack, (3, 2, 1, 0)) == [
+        Outcome.DELIVERED, Outcome.SUPERSEDED, Outcome.DELIVERED, Outcome.DELIVERED,
+    ]  # fmt: skip
+    over, joined, opened = slack.messages()
+    assert over["text"].startswith("✅ Resolved: Lambda cannot import its handler")
+    assert joined["text"] == "🕓 Earlier, told late: Also: S3 bucket is not accessible · worker"
+    assert opened["text"] == "🕓 Earlier, told late: Lambda cannot import its handler · worker"
+    for message, n in ((joined, STORY[1]), (opened, STORY[0])):
+        assert alarming(message) == []
+        assert "*Told late.*" in message["blocks"][1]["text"]["text"]
+        assert time_token(millis_of(n["at"])) in message["blocks"][1]["text"]["text"]
+        # Nothing of what it says is lost: that it was, what to do, how often.
+        assert "Do first, if it still goes on" in json.dumps(message["blocks"])
+    assert "1,204" in json.dumps(opened["blocks"])
+    assert "credmate-documents-dev" in json.dumps(joined["blocks"])
+
+
+def test_after_an_outage_in_order_nothing_is_called_late(slack, table):
+    for webhook in (True, False):
+        slack.channel.clear()
+        forget(table)
+        outage(World(slack, table, webhook=webhook), slack, (0, 1, 2, 3))
+        assert "late" not in json.dumps(slack.messages())
+
+
+def test_a_late_end_is_not_called_over_when_it_began_again_since(slack, table):
+    again = told(Reason.REGRESSED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=5)
+    for webhook in (True, False):
+        slack.channel.clear()
+        forget(table)
+        world = World(slack, table, webhook=webhook)
+        world.once(again)
+        world.once(STORY[3])
+        late = slack.messages()[-1]
+        assert late["text"].startswith("🕓 Earlier, told late: Resolved:")
+        assert "It is over" not in json.dumps(late["blocks"])
+        assert "Nothing to do" not in json.dumps(late["blocks"])
+
+
+def test_late_replies_say_so_and_wake_nobody(slack, table):
+    loud = told(Reason.REGRESSED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=2)
+    world = World(slack, table)
+    for n in (STORY[3], loud, STORY[0]):
+        world.once(n)
+    for sequence, n in ((2, loud), (1, STORY[0])):
+        (reply,) = replies(slack)[sequence]
+        assert reply["text"].startswith("🕓 Earlier, told late: ")
+        assert time_token(millis_of(n["at"])) in reply["blocks"][0]["text"]["text"]
+        assert not reply["reply_broadcast"]
+        assert not re.search("[🔴🟠🟡🔵]", json.dumps(reply["blocks"], ensure_ascii=False))
+    (end,) = replies(slack)[4]
+    assert "late" not in json.dumps(end["blocks"])
+
+
+def test_a_late_notification_that_must_post_the_incidents_message_anew_does_not_alarm(slack, table):
+    world = World(slack, table)
+    world.once(STORY[3])
+    slack.channel.clear()  # somebody deleted it
+    assert world.once(STORY[2]).outcome is Outcome.SUPERSEDED
+    assert slack.messages() == []
+    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    (main,) = mains(slack)
+    assert main["text"].startswith("🕓 Earlier, told late: ")
+    assert alarming(main) == []
+    world.once(told(Reason.REGRESSED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=5))
+    (main,) = mains(slack)
+    assert main["text"].startswith("🔴 Back again: ")
 
 
 def test_an_older_notification_that_finds_a_newer_message_in_slack_leaves_it_alone(slack, table):

@@ -18,7 +18,7 @@ from tocsin.adapters.slack_failures import (
 )
 from tocsin.adapters.slack_secret import BotCredential, SlackSecret, WebhookCredential, read_credential
 from tocsin.adapters.slack_webhook import SlackWebhook
-from tocsin.core.delivery_record import DeliveryRecord, includes, including
+from tocsin.core.delivery_record import DeliveryRecord, highest, includes, including
 from tocsin.core.model import Reason
 from tocsin.core.notification import build_notification
 from tocsin.notifying import LONGEST_DELAY, PATIENCE, Notifier, backoff, read_body
@@ -36,6 +36,7 @@ def test_ranges_hold_exactly_what_was_put_in(numbers):
     for number in numbers:
         ranges = including(ranges, number)
     assert [number for number in range(70) if includes(ranges, number)] == sorted(set(numbers))
+    assert highest(ranges) == max(numbers, default=0)
 
 
 def test_ranges_stay_short():

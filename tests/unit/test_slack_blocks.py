@@ -197,9 +197,11 @@ def assert_inert(message):
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=40)
 @given(
     sample=hostile, value=hostile, name=hostile, service=hostile, alarm=hostile, stream=hostile,
-    reason=st.sampled_from(list(Reason)), copies=st.sampled_from([1, 2, 7]),
+    reason=st.sampled_from(list(Reason)), copies=st.sampled_from([1, 2, 7]), late=st.booleans(),
 )  # fmt: skip
-def test_log_text_is_inert_and_every_limit_holds(sample, value, name, service, alarm, stream, reason, copies):
+def test_log_text_is_inert_and_every_limit_holds(
+    sample, value, name, service, alarm, stream, reason, copies, late
+):
     alerts = [
         replace(rule, fingerprint=f"{rule.fingerprint}{n}", sample=sample, log_stream=stream, alarm=alarm,
                 fields={**dict.fromkeys(rule.fields, value), name: value, "third": value * 50})
@@ -208,10 +210,28 @@ def test_log_text_is_inert_and_every_limit_holds(sample, value, name, service, a
     ]  # fmt: skip
     told = notification(*alerts, reason=reason, service=service, told={})
     for renderer in RENDERERS:
-        message = renderer(told)
+        message = renderer(told, late=late)
         if message is not None:
             assert_slack_takes(message)
             assert_inert(message)
+
+
+@pytest.mark.parametrize("reason", Reason)
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_what_is_told_late_says_so_first_and_looks_like_no_alarm(renderer, reason):
+    told = notification(IMPORT_ERROR, TIMEOUT, BUCKET, about=[TIMEOUT], reason=reason, told={})
+    message = renderer(told, late=True)
+    if message is None:
+        return
+    assert message.text.startswith("🕓 Earlier, told late: ")
+    assert message.plain.startswith("🕓 Earlier, told late: this is from 2026-07-31 03:12:01 UTC.")
+    assert not message.broadcast
+    text = words(message)
+    assert re.search(r"\*Told late\.\* This is from <!date\^", text)
+    assert not re.search("[🔴🟠🟡🔵]", text)
+    assert not re.search(r"Do first:|It is over|Nothing to do", text)
+    assert "primary" not in json.dumps(message.blocks)
+    assert_slack_takes(message)
 
 
 @pytest.mark.parametrize("character", ["&", "<", "🔥", "`", "x", "\n", "\u202e", "é"])

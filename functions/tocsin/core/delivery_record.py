@@ -45,6 +45,11 @@ def including(ranges: str, number: int) -> str:
     return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in joined)
 
 
+def highest(ranges: str) -> int:
+    """The highest number in ranges like ``1-4,7``; 0 when there is none."""
+    return max((last for _, last in _read(ranges)), default=0)
+
+
 def _read(ranges: str) -> list[tuple[int, int]]:
     pairs = (part.partition("-") for part in ranges.split(",") if part)
     return [(int(first), int(last or first)) for first, _, last in pairs]

@@ -3,7 +3,8 @@
 The first line says what broke, where and how bad; the second what to do. With a bot token an incident is one
 message that is edited in place (``render``), and each thing that happens to it is a reply in its thread
 (``render_thread``); an incoming webhook can neither edit nor reply, so there each notification says
-everything (``render_standalone``).
+everything (``render_standalone``). After an outage of Slack they may come in any order: one that a newer one
+has overtaken says so in its first words and alarms nobody (``late``).
 
 Where text may go is a rule of safety: log text stands in a code fence, in inline code or in ``plain_text``;
 everything else in mrkdwn is ours or a reviewed signature's. Limits are Slack's own (docs.slack.dev/reference/
@@ -31,6 +32,8 @@ _HEADER, _SECTION, _FIELD, _FIELDS, _URL, _BUTTON = 150, 3000, 2000, 10, 3000, 7
 _FALLBACK, _PLAIN = 600, 3_500
 
 SIGNS = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "🟡", Severity.LOW: "🔵"}
+
+_LATE, _CALM = "🕓 Earlier, told late:", "▫️"
 
 Block = dict[str, Any]
 Alert = dict[str, Any]
@@ -76,6 +79,8 @@ class _Room:
     others: int
     sentence: int
     links: bool = True
+    calm: bool = False
+    """No colours of severity: what is told late must not look like an alarm."""
 
 
 _ROOMS = (
@@ -84,32 +89,54 @@ _ROOMS = (
 )  # fmt: skip
 
 
-def render(notification: Notification) -> SlackMessage:
-    """The incident's one message in bot mode: its state as of this notification."""
+def render(notification: Notification, *, late: bool = False) -> SlackMessage:
+    """The incident's one message in bot mode: its state as of this notification.
+
+    Args:
+        notification: The contract.
+        late: Whether a newer one was told before it.
+    """
     main = leading_alert(notification)[0]
-    words = _EDITED.get(Reason(notification["reason"]), "")
+    headline = _headline(notification, main, _EDITED.get(Reason(notification["reason"]), ""), late=late)
     return _fitted(
-        notification, main, words, lambda room: _whole(notification, main, words, room, min(room.sample, 500))
+        notification,
+        main,
+        headline,
+        lambda room: _whole(notification, main, headline, room, min(room.sample, 500)),
+        late=late,
     )
 
 
-def render_standalone(notification: Notification) -> SlackMessage:
-    """The one message of this notification in webhook mode: everything there is."""
+def render_standalone(notification: Notification, *, late: bool = False) -> SlackMessage:
+    """The one message of this notification in webhook mode: everything there is; ``late`` as for `render`."""
     main, words = _news(notification)
+    headline = _headline(notification, main, words, late=late)
     return _fitted(
-        notification, main, words, lambda room: _whole(notification, main, words, room, room.sample)
+        notification,
+        main,
+        headline,
+        lambda room: _whole(notification, main, headline, room, room.sample),
+        late=late,
     )
 
 
-def render_thread(notification: Notification) -> SlackMessage | None:
-    """The reply in the incident's thread in bot mode, or None where editing the message says it all."""
+def render_thread(notification: Notification, *, late: bool = False) -> SlackMessage | None:
+    """The reply in the incident's thread in bot mode, or None where editing the message says it all.
+
+    Args:
+        notification: The contract.
+        late: Whether a newer one was told before it; then it is not shown in the channel.
+    """
     reason = Reason(notification["reason"])
     if reason is Reason.UPDATE:
         return None
     main, words = _news(notification)
     about = [alert for alert in notification["alerts"] if alert["changed"]] or [main]
-    message = _fitted(notification, main, words, lambda room: _reply(notification, reason, about, room))
-    return replace(message, broadcast=_wakes(notification, reason, about))
+    headline = _headline(notification, main, words, late=late)
+    message = _fitted(
+        notification, main, headline, lambda room: _reply(notification, reason, about, room), late=late
+    )
+    return replace(message, broadcast=not late and _wakes(notification, reason, about))
 
 
 def _news(notification: Notification) -> tuple[Alert, str]:
@@ -149,30 +176,50 @@ def _wakes(notification: Notification, reason: Reason, about: list[Alert]) -> bo
     return any(not alert["inhibited_by"] and Severity(alert["severity"]).rank < worst for alert in about)
 
 
-def _whole(notification: Notification, main: Alert, words: str, room: _Room, sample: int) -> list[Block]:
+def _whole(notification: Notification, main: Alert, headline: str, room: _Room, sample: int) -> list[Block]:
     reason = Reason(notification["reason"])
     over = reason is Reason.RESOLVED
-    blocks = [_header(_headline(notification, main, words))]
-    if over:
+    blocks = [_header(headline)]
+    if room.calm:
+        blocks.append(_section(_overtaken(notification)))
+    if over and not room.calm:
         blocks.append(_section(_over(notification)))
-    else:
-        blocks += [
-            _section(f"*Do first:* {mrkdwn(main['first_action'], room.sentence)}"),
-            _plain_section(plain(main["summary"], room.sentence)),
-        ]
-    blocks += _fields(notification, main, reason)
+    if not over:
+        blocks += _advice(main, room)
+    blocks += _fields(notification, main, reason, room)
     if main["sample"] and sample and not over:
         blocks.append(_section(fence(main["sample"], sample)))
-    blocks += _buttons(main, room, primary=not over)
+    blocks += _buttons(main, room, primary=not over and not room.calm)
     blocks += _others(notification, [alert for alert in notification["alerts"] if alert is not main], room)
     blocks.append(_context(notification, main))
     return blocks
 
 
-def _headline(notification: Notification, main: Alert, words: str) -> str:
+def _advice(alert: Alert, room: _Room) -> list[Block]:
+    """What to do, then what it means."""
+    when = "Do first, if it still goes on" if room.calm else "Do first"
+    return [
+        _section(f"*{when}:* {mrkdwn(alert['first_action'], room.sentence)}"),
+        _plain_section(plain(alert["summary"], room.sentence)),
+    ]
+
+
+def _headline(notification: Notification, main: Alert, words: str, *, late: bool) -> str:
     over = Reason(notification["reason"]) is Reason.RESOLVED
     sign = "✅" if over else SIGNS[Severity(main["severity"])]
-    return f"{sign} {words}{main['title']} · {notification['service']}"
+    return f"{_LATE if late else sign} {words}{main['title']} · {notification['service']}"
+
+
+def _overtaken(notification: Notification) -> str:
+    """What a reader must know before anything else of a message that newer ones have overtaken."""
+    return (
+        f"🕓 *Told late.* This is from {time_token(millis_of(notification['at']))}. "
+        "Newer messages about this incident were told before it; they count."
+    )
+
+
+def _sign(alert: Alert, room: _Room) -> str:
+    return _CALM if room.calm else SIGNS[Severity(alert["severity"])]
 
 
 def _over(notification: Notification) -> str:
@@ -184,13 +231,13 @@ def _over(notification: Notification) -> str:
     )
 
 
-def _fields(notification: Notification, main: Alert, reason: Reason) -> list[Block]:
+def _fields(notification: Notification, main: Alert, reason: Reason, room: _Room) -> list[Block]:
     """What is new, how bad, how often, since when, until when; then what the expression found."""
     first, last = millis_of(main["first_seen"]), millis_of(main["last_seen"])
-    over = reason is Reason.RESOLVED
-    sign = "" if over else SIGNS[Severity(main["severity"])] + " "
+    sign = "" if reason is Reason.RESOLVED or room.calm else _sign(main, room) + " "
+    status = _status(notification, reason)
     pairs = [
-        ("Status", _status(notification, reason)),
+        ("Status then", status.partition(" ")[2]) if room.calm else ("Status", status),
         ("Severity", f"{sign}{main['severity']}"),
         ("First seen", time_token(first)),
         ("Last seen", time_token(last) if last > first else "the same moment"),
@@ -235,9 +282,11 @@ def _status(notification: Notification, reason: Reason) -> str:
 
 
 def _reply(notification: Notification, reason: Reason, about: list[Alert], room: _Room) -> list[Block]:
+    late = [_section(_overtaken(notification))] if room.calm else []
     if reason is Reason.RESOLVED:
-        title = f"✅ *Resolved* {time_token(millis_of(notification['at']))}. {_over(notification)}"
-        return [_section(title), _context(notification, leading_alert(notification)[0])]
+        title = f"✅ *Resolved* {time_token(millis_of(notification['at']))}."
+        title += "" if late else f" {_over(notification)}"
+        return [*late, _section(title), _context(notification, leading_alert(notification)[0])]
     title = {
         Reason.OPENED: "🆕 *What was seen*",
         Reason.NEW_ALERT: "\N{HEAVY PLUS SIGN} *New in this incident*",
@@ -245,7 +294,7 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], room:
         Reason.REGRESSED: "🔁 *Back again*: it was over and has started once more.",
         Reason.SILENCE_EXPIRED: "🔔 *A silence ended, and this is still firing.*",
     }[reason]
-    blocks = [_section(title)]
+    blocks = [*late, _section(title)]
     shown = about[: 3 if room.others else 1]
     for alert in shown:
         blocks += _details(alert, room, len(shown))
@@ -257,16 +306,16 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], room:
 
 
 def _details(alert: Alert, room: _Room, of: int) -> list[Block]:
-    sign = SIGNS[Severity(alert["severity"])]
     seen = f"{times(alert['count'])}, last {time_token(millis_of(alert['last_seen']))}"
     because = (
         f"\n_A symptom: `{escape(alert['inhibited_by'])}` explains it._" if alert["inhibited_by"] else ""
     )
     blocks = [
         {"type": "divider"},
-        _section(f"{sign} *{mrkdwn(alert['title'], 300)}* · {alert['severity']} · seen {seen}{because}"),
-        _section(f"*Do first:* {mrkdwn(alert['first_action'], room.sentence)}"),
-        _plain_section(plain(alert["summary"], room.sentence)),
+        _section(
+            f"{_sign(alert, room)} *{mrkdwn(alert['title'], 300)}* · {alert['severity']} · seen {seen}{because}"
+        ),
+        *_advice(alert, room),
     ]
     found = _found(alert)[:_FIELDS]
     if found:
@@ -287,7 +336,7 @@ def _others(notification: Notification, others: list[Alert], room: _Room) -> lis
     left = room.others
     for name, alerts in groups:
         if alerts and left:
-            lines += [f"*{name}*", *(_line(alert) for alert in alerts[:left])]
+            lines += [f"*{name}*", *(_line(alert, room) for alert in alerts[:left])]
             left -= len(alerts[:left])
     shown = room.others - left
     more = notification["incident"]["alert_count"] - (len(notification["alerts"]) - len(others)) - shown
@@ -298,8 +347,8 @@ def _others(notification: Notification, others: list[Alert], room: _Room) -> lis
     return [_section("\n".join(lines))] if lines else []
 
 
-def _line(alert: Alert) -> str:
-    sign = SIGNS[Severity(alert["severity"])] if alert["state"] == "firing" else "✅"
+def _line(alert: Alert, room: _Room) -> str:
+    sign = _sign(alert, room) if alert["state"] == "firing" else "✅"
     found = next(filter(None, alert["fields"].values()), "")
     what = f" {code(found, 80)}" if found else ""
     new = " 🆕" if alert["changed"] and alert["state"] == "firing" else ""
@@ -356,18 +405,25 @@ def _mrkdwn(text: str) -> Block:
 
 
 def _fitted(
-    notification: Notification, main: Alert, words: str, build: Callable[[_Room], list[Block]]
+    notification: Notification,
+    main: Alert,
+    headline: str,
+    build: Callable[[_Room], list[Block]],
+    *,
+    late: bool,
 ) -> SlackMessage:
     """Build with as much room as Slack's total allows."""
     blocks: list[Block] = []
     for room in _ROOMS:
-        blocks = build(room)
+        blocks = build(replace(room, calm=late))
         if len(blocks) <= MOST_BLOCKS and json_length(blocks) <= MOST_JSON:
             break
     over = Reason(notification["reason"]) is Reason.RESOLVED
-    action = "" if over else f" — {main['first_action']}"
-    text = mrkdwn(_headline(notification, main, words) + action, _FALLBACK)
-    return SlackMessage(text, blocks, mrkdwn(email_text(notification), _PLAIN))
+    action = "" if over or late else f" — {main['first_action']}"
+    whole = email_text(notification)
+    if late:
+        whole = f"{_LATE} this is from {notification['at'][:19].replace('T', ' ')} UTC.\n\n{whole}"
+    return SlackMessage(mrkdwn(headline + action, _FALLBACK), blocks, mrkdwn(whole, _PLAIN))
 
 
 def json_length(blocks: list[Block]) -> int:
