@@ -178,7 +178,10 @@ CALLS = {
 BY_THE_PLATFORM = {
     "DetectRole": {"sqs:SendMessage", "kinesis:*"},  # on-failure destination; event source
     "ReconcileRole": set(),
-    "NotifyRole": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},  # event source
+    "NotifyRole": {
+        *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),  # event source
+        "kms:Decrypt",  # Secrets Manager
+    },
 }
 """What Lambda itself does in a function's name, beside writing its log."""
 
@@ -304,6 +307,87 @@ def test_every_queue_of_dead_letters_and_every_function_has_an_alarm_that_does_n
         (name, "ApproximateNumberOfMessagesVisible") for name in ("NotifyDeadLetterQueue", "FailureQueue")
     } <= watched
     assert ("ReconcileFunction", "Invocations") in watched
+
+
+PAGES = {
+    "Notify": "tocsin-delivery-failed.md",
+    "Detect": "tocsin-detect-failed.md",
+    "Failures": "tocsin-detect-failed.md",
+    "Reconcile": "tocsin-reconcile-failed.md",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in ALARMS if not name.startswith("DlqDepth")])
+def test_each_alarm_about_tocsin_names_its_runbook_because_its_e_mail_shows_nothing_else(name):
+    (page,) = [page for start, page in PAGES.items() if name.startswith(start)]
+    assert ALARMS[name]["Properties"]["AlarmDescription"].endswith(f" Runbook: {page}")
+    assert (ROOT / "runbooks" / page).is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("NotifyDelayedAlarm", "ApproximateNumberOfMessagesNotVisible"),  # put off by notify
+        ("NotifyIdleAlarm", "ApproximateNumberOfMessagesVisible"),  # not even taken
+    ],
+)
+def test_an_outage_of_slack_is_noticed_by_what_waits_and_not_by_its_age(name, metric):
+    """The age of the oldest message leaves out what was received three times and not deleted."""
+    assert "ApproximateAgeOfOldestMessage" not in re.sub(r"#.*", "", TEXT)
+    alarm = ALARMS[name]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", metric)
+    assert alarm["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["NotifyQueue", "QueueName"]}}
+    ]
+    assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Maximum", 60, 1)
+    assert (alarm["EvaluationPeriods"], alarm["DatapointsToAlarm"]) == (10, 9)
+    assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_a_stream_outlasts_an_outage_because_its_failure_destination_gets_no_data():
+    source = RESOURCES["DetectKinesisSource"]["Properties"]
+    asynchronous = FUNCTIONS["DetectFunction"]["Properties"]["EventInvokeConfig"]
+    assert source["MaximumRetryAttempts"] == -1
+    assert source["MaximumRecordAgeInSeconds"] == asynchronous["MaximumEventAgeInSeconds"] == 6 * 3600
+    assert source["BisectBatchOnFunctionError"] is True
+    # detect answers for a batch as a whole: it raises, or all is done.
+    assert "FunctionResponseTypes" not in source
+
+
+def test_rules_are_admitted_whatever_cloudformation_calls_them():
+    """A rule's name has 64 characters at most, so that of a long stack's name only a part is in it."""
+    rules = {"Fn::Sub": "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/*"}
+    assert RESOURCES["AlarmRulesPermission"]["Properties"]["SourceArn"] == rules
+    (dead_letters,) = [
+        statement
+        for statement in RESOURCES["FailureQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "events.amazonaws.com"}
+    ]
+    assert dead_letters["Condition"] == {"ArnLike": {"aws:SourceArn": rules}}
+
+
+def test_a_key_of_ones_own_is_used_for_the_secret_alone_and_only_if_it_is_named():
+    *_, optional = ROLES["NotifyRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    condition, statement, nothing = optional["Fn::If"]
+    assert (condition, nothing) == ("HasSecretKey", {"Ref": "AWS::NoValue"})
+    assert statement["Resource"] == {"Ref": "SlackSecretKeyArn"}
+    assert statement["Condition"] == {
+        "StringEquals": {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("arn", "accepted"),
+    [
+        ("", True), ("arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", True),
+        ("arn:aws:kms:eu-west-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab", True),
+        ("arn:aws:kms:eu-west-1:123456789012:alias/mine", False), ("alias/mine", False), ("*", False),
+        ("arn:aws:kms:eu-west-1:123456789012:key/*", False),
+    ],
+)  # fmt: skip
+def test_the_key_is_given_by_its_arn(arn, accepted):
+    assert accepts("SlackSecretKeyArn", arn) is accepted
 
 
 def test_own_alarms_are_not_told_through_slack():
@@ -488,6 +572,7 @@ def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_
                 "KinesisStreamArn": stream,
                 "OperatorEmail": "a@example.com",
                 "ReservedConcurrency": "5",
+                "SlackSecretKeyArn": "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab",
             },
         )
         assert (
@@ -497,7 +582,9 @@ def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_
         sources = embedded.client("lambda").list_event_source_mappings(EventSourceArn=stream)[
             "EventSourceMappings"
         ]
-        assert [source["FunctionResponseTypes"] for source in sources] == [["ReportBatchItemFailures"]]
+        assert [
+            (source["MaximumRetryAttempts"], source["MaximumRecordAgeInSeconds"]) for source in sources
+        ] == [(-1, 21600)]
         told = embedded.client("sns").list_subscriptions_by_topic(TopicArn=deployed.alerts_topic)[
             "Subscriptions"
         ]

@@ -279,11 +279,11 @@ def test_the_computed_costs_add_up():
     reconcile = minutes * (request + 0.05 * 0.5 * gigabyte_second + read_unit / 2 + 0.5e-6 * log_gigabyte)
     detect = 1e6 * (request + 0.01 * 1.0 * gigabyte_second + 0.5e-6 * log_gigabyte)
     expected = {
-        "alarms": 10 * 0.10,
+        "alarms": 11 * 0.10,
         "the Slack secret": 0.40,
         "polling the queue": polling,
         "reconcile": reconcile,
-        "**sum**": 1.40 + polling + reconcile,
+        "**sum**": 1.50 + polling + reconcile,
         "detect, for each million batches of log events": detect,
     }
     assert {name.replace("`", ""): float(value.strip("*")) for name, value in rows.items()} == {
