@@ -24,6 +24,7 @@ from sample_incidents import (
 from cli.slack_block_rules import MAX_BLOCKS_JSON, block_problems, json_size
 from tocsin.core.model import AlertState, Reason
 from tocsin.core.notification import build_notification
+from tocsin.core.notification_text import email_text
 from tocsin.core.slack_blocks import render, render_standalone, render_thread
 
 RENDERERS = (render, render_standalone, render_thread)
@@ -90,6 +91,45 @@ def test_an_alarm_gets_the_alarms_page_and_no_log_links():
     assert [url for url in urls(render(notification(DLQ))) if "console" in url] == [
         "https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#alarmsV2:alarm/prod-documents-dlq-depth"
     ]
+
+
+ALARM_FIELDS = {
+    "alarm": "prod-documents-dlq-depth", "metric": "ApproximateNumberOfMessagesVisible", "namespace": "AWS/SQS",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "named"),
+    [
+        ({"queue": "documents-dlq", "resource": "documents-dlq"}, {"queue": "documents-dlq"}),
+        ({"function": "worker", "resource": "worker"}, {"function": "worker"}),
+        ({"resource": "prod-db"}, {"resource": "prod-db"}),
+        ({}, {}),
+    ],
+)
+def test_an_alarm_and_what_it_watches_are_named_once_while_the_contract_keeps_every_field(dimensions, named):
+    told = notification(replace(DLQ, fields={**ALARM_FIELDS, **dimensions}))
+    assert told["alerts"][0]["fields"] == {**ALARM_FIELDS, **dimensions}
+    shown = {"alarm": ALARM_FIELDS["alarm"], **named}
+    for renderer in RENDERERS:
+        message = renderer(told)
+        fields = [field["text"] for block in message.blocks for field in block.get("fields", [])]
+        assert [text for text in fields if "`" in text] == [
+            f"*{name}*\n`{value}`" for name, value in shown.items()
+        ]
+        assert "AWS/SQS" not in words(message)
+    text = email_text(told)
+    lines = "".join(f"{name}: {value}\n" for name, value in shown.items())
+    assert f"\n\n{lines}\n" in text
+    assert "AWS/SQS" not in text
+
+
+def test_a_log_signatures_own_field_of_such_a_name_is_shown():
+    message = render(
+        notification(replace(IMPORT_ERROR, fields={"resource": "r", "metric": "m", "queue": "r"}))
+    )
+    for name in ("resource", "metric", "queue"):
+        assert f"*{name}*" in words(message)
 
 
 def test_every_reason_looks_different():

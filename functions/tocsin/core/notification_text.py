@@ -53,7 +53,7 @@ def email_text(notification: Notification) -> str:
     parts += ["", f"What it means: {main['summary']}", "", f"Runbook: {main['runbook_url']}"]
     labels = {"log_stream": "Log stream", "insights": "Logs Insights", "alarm": "Alarm"}
     parts += [f"{label}: {main['links'][key]}" for key, label in labels.items() if main["links"][key]]
-    parts += ["", *(f"{name}: {value}" for name, value in main["fields"].items())]
+    parts += ["", *(f"{name}: {value}" for name, value in shown_fields(main).items())]
     if main["sample"]:
         parts += ["", "Sample (redacted):", *_indented(clipped(main["sample"], _LONGEST_SAMPLE))]
     if others:
@@ -79,6 +79,23 @@ def leading_alert(notification: Notification) -> tuple[dict[str, Any], list[dict
     named = [alert for alert in alerts if alert["title"] == notification["title"]] or alerts
     main = next((alert for alert in named if alert["state"] == "firing"), named[0])
     return main, [alert for alert in alerts if alert is not main]
+
+
+def shown_fields(alert: dict[str, Any]) -> dict[str, str]:
+    """The fields that people need; the contract has them all.
+
+    An alarm's name says which metric it watches, and its resource is mostly the queue or the function that is
+    named already.
+    """
+    fields: dict[str, str] = {name: value for name, value in alert["fields"].items() if value}
+    if not alert["source"]["alarm"]:
+        return fields
+    named = {fields.get("queue"), fields.get("function")}
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in {"metric", "namespace"} and not (name == "resource" and value in named)
+    }
 
 
 def lasted(notification: Notification) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from tocsin.core.durations import format_duration
 from tocsin.core.model import Reason, Severity
 from tocsin.core.notification import Notification, millis_of
-from tocsin.core.notification_text import email_text, lasted, leading_alert, times
+from tocsin.core.notification_text import email_text, lasted, leading_alert, shown_fields, times
 from tocsin.core.slack_text import code, cut, escape, fence, length, mrkdwn, plain, time_token
 
 MOST_JSON = 12_800
@@ -249,9 +249,7 @@ def _fields(notification: Notification, main: Alert, reason: Reason, room: _Room
 
 def _found(alert: Alert) -> list[Block]:
     """What the signature's expression found in the line, as inline code."""
-    return [
-        _mrkdwn(f"*{_label(name)}*\n{code(value, 250)}") for name, value in alert["fields"].items() if value
-    ]
+    return [_mrkdwn(f"*{_label(name)}*\n{code(value, 250)}") for name, value in shown_fields(alert).items()]
 
 
 def _label(name: str) -> str:
@@ -349,7 +347,7 @@ def _others(notification: Notification, others: list[Alert], room: _Room) -> lis
 
 def _line(alert: Alert, room: _Room) -> str:
     sign = _sign(alert, room) if alert["state"] == "firing" else "✅"
-    found = next(filter(None, alert["fields"].values()), "")
+    found = next(iter(shown_fields(alert).values()), "")
     what = f" {code(found, 80)}" if found else ""
     new = " 🆕" if alert["changed"] and alert["state"] == "firing" else ""
     return f"{sign} {mrkdwn(alert['title'], 120)}{what} · {times(alert['count'])}{new}"
