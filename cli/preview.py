@@ -195,14 +195,13 @@ def _of_line(config: Configuration, line: str, log_group: str, reason: Reason, n
 
 
 def _of_alarm(config: Configuration, rule: Signature, reason: Reason, now: Millis) -> Notification:
+    if reason is Reason.UPDATE:
+        raise PreviewError("an alarm has no update: that it fires anew is told at once; try --reason opened")
     sample = rule.matches[0]
     lived = _Life(config)
     lived.simulation.detect(_alarm_event(sample, "ALARM", now), now)
     if reason is Reason.OPENED:
         return lived.first(reason)
-    if reason is Reason.UPDATE:
-        lived.simulation.detect(_alarm_event(sample, "ALARM", now + MINUTE), now + MINUTE)
-        return lived.later(reason, now + MINUTE)
     lived.simulation.detect(_alarm_event(sample, "OK", now + 7 * MINUTE), now + 7 * MINUTE)
     return lived.first(reason)
 

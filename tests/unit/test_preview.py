@@ -17,7 +17,7 @@ from cli.slack_block_rules import block_problems
 from tocsin.adapters.configuration import load_configuration
 from tocsin.core.model import Reason
 from tocsin.core.settings import Intervals
-from tocsin.core.signatures import Status, Threshold
+from tocsin.core.signatures import Source, Status, Threshold
 
 ROOT = Path(__file__).parents[2]
 CONFIG = load_configuration(ROOT / "functions", {})
@@ -41,7 +41,9 @@ def test_every_signature_can_be_looked_at_in_every_part_of_its_life(name):
             message, reply = messages(notification, mode)
             assert block_problems(message.blocks) == []
             assert reply is None or block_problems(reply.blocks) == []
-    assert alarm_without_growth == []
+    is_alarm = CONFIG.signatures[name].source is Source.ALARM
+    assert [reason for reason, _ in alarm_without_growth] == ([Reason.UPDATE] if is_alarm else [])
+    assert all("an alarm has no update" in why for _, why in alarm_without_growth)
 
 
 def test_a_line_is_told_redacted_and_inert():
