@@ -185,6 +185,9 @@ REQUEST_KEYS = frozenset({
 })  # fmt: skip
 """Keys whose values are what somebody asked for or may read, and never what happened; compared in lower case."""
 
+METRICS_KEY = "_aws"
+"""Names and units of metrics, in the embedded metric format; the values stand beside it."""
+
 FAILED = ("timeout", "error", "failure")
 """What ``record.status`` of a ``platform.*`` event says when something went wrong."""
 
@@ -218,7 +221,10 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     if stack:
         yield from _stack_lines(stack, value[stack], depth)
     for key, other in value.items():
-        if key not in {message, stack, error, words, *LEVEL_KEYS} and key.lower() not in REQUEST_KEYS:
+        if (
+            key not in {message, stack, error, words, METRICS_KEY, *LEVEL_KEYS}
+            and key.lower() not in REQUEST_KEYS
+        ):
             yield from _other_lines(key, other, depth)
 
 
