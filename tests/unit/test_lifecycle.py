@@ -490,3 +490,9 @@ def test_a_document_always_fits_its_item_and_keeps_every_count():
 def test_a_document_that_fits_loses_nothing():
     life = Life().at(T0, *(replace(tally(T0 + i, fingerprint=f"f{i}"), sample="x" * 1500) for i in range(40)))
     assert all(len(alert.sample) == 1500 for alert in life.incident.alerts.values())
+
+
+@pytest.mark.parametrize("late", [0, 1, 7 * MIN])
+def test_an_alert_whose_quiet_is_over_is_due_now_however_late_one_asks(late):
+    life = Life().at(T0, tally(T0))
+    assert next_due(life.incident, T0 + 15 * MIN + late, POLICY) == T0 + 15 * MIN + late

@@ -171,6 +171,8 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
         for alert in incident.firing
         if policy.ends_by_quiet(alert)
     ]
+    if any(time <= now for time in times):
+        return now
     if not _is_firing(incident):
         times.append(_settled_at(incident, policy))
     if incident.notified_at is None:
