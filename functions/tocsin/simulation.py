@@ -200,7 +200,11 @@ class Simulation:
         self._deliver_window()
         intervals = self._config.settings.intervals
         quiet = max(
-            [intervals.resolve_after, *(rule.resolve_after or 0 for rule in self._config.signatures.values())]
+            [
+                intervals.resolve_after,
+                *(rule.resolve_after or 0 for rule in self._config.signatures.values()),
+                *(rule.threshold.within for rule in self._config.signatures.values() if rule.threshold),
+            ]
         )
         self.let_pass(self._now + quiet + intervals.group_wait + 2 * MINUTE)
         latest = [self._ledger.load(service).incident for service in self._ledger.services]
