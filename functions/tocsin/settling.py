@@ -125,8 +125,10 @@ class Settler:
         for tally in tallies:
             heard[tally.fingerprint] = max(heard.get(tally.fingerprint, 0), tally.received_at)
         for start in range(0, max(1, len(tallies)), most):
-            batch = tallies[start : start + most]
-            moved = advance(stored.incident, batch, now, service=service, policy=self.policy, heard=heard)
+            batch, more = tallies[start : start + most], start + most < len(tallies)
+            moved = advance(
+                stored.incident, batch, now, service=service, policy=self.policy, heard=heard, more=more
+            )
             if moved.incident is None:
                 self.ledger.drop(moved.absorbed)
             if moved.incident is None or (moved.incident == stored.incident and not moved.absorbed):

@@ -413,3 +413,25 @@ def test_a_round_that_runs_out_of_time_leaves_the_rest_to_the_next_which_begins_
     assert [n["service"] for n in topic.published] == ["s3", "s2"]
     reconcile(settler(ledger, topic), T0 + MIN)
     assert [n["service"] for n in topic.published] == ["s3", "s2", "s1", "s0"]
+
+
+def test_a_backlog_of_many_quiet_alerts_is_one_incident_and_all_of_it_is_told():
+    ledger, topic = MemoryLedger(), Topic()
+    for i in range(150):
+        ledger.count(tally("one", fingerprint=f"f{i}"))
+    reconcile(settler(ledger, topic), T0 + 16 * MIN)
+    assert [n["reason"] for n in topic.published] == ["opened", "new_alert", "resolved"]
+    assert topic.published[-1]["incident"]["count"] == 150
+    assert len(set(topic.ids)) == 3
+
+
+def test_an_incident_that_follows_another_of_the_same_envelope_has_an_id_of_its_own():
+    ledger, topic = MemoryLedger(), Topic()
+    box = settler(ledger, topic)
+    for i in range(3):
+        part = tally("one", fingerprint=f"f{i}")
+        ledger.count(part)
+        box.settle("backend", T0 + 16 * MIN, fresh=[part])
+    assert [n["reason"] for n in topic.published] == ["opened", "resolved"] * 3
+    assert len(set(topic.ids)) == 6
+    assert len(ledger.closed) == 2

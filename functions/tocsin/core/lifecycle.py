@@ -88,6 +88,7 @@ def advance(
     service: str,
     policy: Policy,
     heard: Mapping[str, Millis] | None = None,
+    more: bool = False,
 ) -> Advance:
     """Fold tallies into the service's incident and queue every notification that is due at ``now``.
 
@@ -99,6 +100,7 @@ def advance(
         policy: Intervals and signatures.
         heard: When each alert (by fingerprint) was last received, where more tallies wait than are given: what
             is still to be folded must not look quiet.
+        more: Whether more tallies wait: then the incident is not over yet, whatever is quiet.
     """
     current = incident if incident is not None and incident.resolved_at is None else None
     absorbed: list[Tally] = []
@@ -112,7 +114,7 @@ def advance(
         if current is None:
             opened_at = min(tally.received_at, now)
             current = Incident(
-                id=_incident_id(service, opened_at, tally.envelope),
+                id=_incident_id(service, opened_at, tally, incident),
                 service=service,
                 opened_at=opened_at,
                 alerts=_unfinished(incident),
@@ -126,7 +128,7 @@ def advance(
         carried = _unfinished(incident)
         told = {name: alert for name, alert in incident.alerts.items() if name not in carried}
         closed = replace(incident, alerts=told)
-    return Advance(_let_time_pass(current, now, policy, heard or {}), tuple(absorbed), closed)
+    return Advance(_let_time_pass(current, now, policy, heard or {}, more=more), tuple(absorbed), closed)
 
 
 def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
@@ -342,7 +344,9 @@ def _weighed(alert: Alert, tally: Tally, policy: Policy) -> Alert:
     return replace(alert, announced=announced, recent=() if announced else tuple(recent))
 
 
-def _let_time_pass(incident: Incident, now: Millis, policy: Policy, heard: Mapping[str, Millis]) -> Incident:
+def _let_time_pass(
+    incident: Incident, now: Millis, policy: Policy, heard: Mapping[str, Millis], *, more: bool
+) -> Incident:
     quiet = {
         alert.fingerprint: replace(alert, state=AlertState.RESOLVED)
         for alert in incident.firing
@@ -352,10 +356,12 @@ def _let_time_pass(incident: Incident, now: Millis, policy: Policy, heard: Mappi
     if quiet:
         incident = replace(incident, alerts={**incident.alerts, **quiet})
     while owed := due(incident, now, policy):
+        if more and owed.reason is Reason.RESOLVED:
+            return incident
         incident = _told(incident, owed, now, policy)
         if owed.reason is Reason.RESOLVED:
             return incident
-    if incident.notified_at is None and not incident.firing:
+    if incident.notified_at is None and not incident.firing and not more:
         # Nothing ever reached its threshold: over, and nobody needs to hear of it.
         return replace(incident, resolved_at=now)
     return incident
@@ -397,7 +403,11 @@ def _names(alerts: Iterable[Alert]) -> tuple[str, ...]:
     return tuple(alert.fingerprint for alert in alerts)
 
 
-def _incident_id(service: str, opened_at: Millis, envelope: str) -> str:
-    """Readable, sortable, and unique by what opened it."""
+def _incident_id(service: str, opened_at: Millis, first: Tally, before: Incident | None) -> str:
+    """Readable, sortable, and unique: no two incidents of a service follow the same one.
+
+    ``notify`` knows notifications by it; two incidents of one id would have each other's taken for duplicates.
+    """
     when = datetime.fromtimestamp(opened_at / 1000, UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{when}-{hashlib.sha256(f'{service}/{envelope}'.encode()).hexdigest()[:12]}"
+    parts = (service, first.envelope, first.fingerprint, before.id if before else "")
+    return f"{when}-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:12]}"
