@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+BOT_TOKEN = "xoxb-local-tocsin"  # noqa: S105 -- opens nothing but this program
 BOT_USER, BOT_ID, APP_ID, TEAM_ID = "U0TOCSIN", "B0TOCSIN", "A0TOCSIN", "T0LOCAL"
 
 _TS = re.compile(r"\d{1,12}(\.\d{1,6})?")
@@ -202,7 +203,7 @@ class WebApiCall:
         token = token.strip() if scheme.lower() == "bearer" else str(self._arguments.get("token", ""))
         if not token:
             raise Refused("not_authed")
-        if not token.startswith("xoxb-"):
+        if token != BOT_TOKEN:
             raise Refused("invalid_auth")
 
     def _channel(self) -> str:

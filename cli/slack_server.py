@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from cli.slack_answers import Answer, fault_answer, html_answer, json_answer, parse_json, plain_answer
-from cli.slack_calls import BOT_ID, TEAM_ID, WebApiCall, webhook_answer
+from cli.slack_calls import BOT_ID, BOT_TOKEN, TEAM_ID, WebApiCall, webhook_answer
 from cli.slack_channel import Channel, Fault, Message, fault_json, read_fault
 from cli.slack_page import render_channel_page, render_log
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 MAX_BODY = 4 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 15.0
 WEBHOOK_PATH = f"/services/{TEAM_ID}/{BOT_ID}/local"
-BOT_TOKEN = "xoxb-local-tocsin"  # noqa: S105 -- opens nothing but this program
 DEFAULT_CHANNELS = {"C0ALERTS": "alerts"}
 
 _WEBHOOK = re.compile(r"/services/T\w+/B\w+/\w+")

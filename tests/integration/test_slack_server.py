@@ -27,7 +27,7 @@ class Api:
     def __init__(self, slack: LocalSlack) -> None:
         self.slack = slack
 
-    def __call__(self, method, *, token="xoxb-1-a", **arguments):
+    def __call__(self, method, *, token="xoxb-local-tocsin", **arguments):
         answer = requests.post(
             self.slack.api_url + method,
             json={"channel": "C0ALERTS", **arguments},
@@ -152,14 +152,14 @@ def test_a_post_answers_its_ts_and_its_metadata_is_kept(slack, api):
 def test_a_post_may_be_a_form(slack):
     answer = requests.post(
         slack.api_url + "chat.postMessage",
-        data={"token": "xoxb-1", "channel": "#alerts", "blocks": json.dumps([section("by form")])},
+        data={"token": "xoxb-local-tocsin", "channel": "#alerts", "blocks": json.dumps([section("by form")])},
         timeout=10,
     ).json()
     assert answer["ok"]
     assert slack.messages()[0]["blocks"][0]["text"]["text"] == "by form"
     answer = requests.post(
         slack.api_url + "chat.postMessage",
-        data={"token": "xoxb-1", "channel": "#alerts", "blocks": "{"},
+        data={"token": "xoxb-local-tocsin", "channel": "#alerts", "blocks": "{"},
         timeout=10,
     ).json()
     assert answer["error"] == "invalid_blocks_format"
@@ -521,6 +521,12 @@ def test_the_page_shows_a_hostile_message_as_text(slack):
 )
 def test_no_body_stops_the_server(body, content_type):
     with LocalSlack() as slack:
-        headers = {"Content-Type": content_type, "Authorization": "Bearer xoxb-1"}
+        headers = {"Content-Type": content_type, "Authorization": "Bearer xoxb-local-tocsin"}
         for address in (slack.webhook_url, slack.api_url + "chat.postMessage", slack.url + "/api/faults"):
             assert requests.post(address, data=body, headers=headers, timeout=10).status_code in {200, 400}
+
+
+def test_a_token_that_is_not_this_workspaces_is_refused(slack, api):
+    answer = api("chat.postMessage", token="xoxb-of-somebody-else", channel=slack.channel_id, text="hello")
+    assert answer["error"] == "invalid_auth"
+    assert slack.messages() == []

@@ -186,7 +186,7 @@ def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool
     Args:
         template: With ``{service}`` and field names in braces; other braces stay as they are.
         service: What ``{service}`` stands for.
-        fields: By name. One that was not found is named instead: "the module".
+        fields: By name. One that was not found is named instead: "the module", in code ``MODULE``.
         code: Whether found values are set in back-ticks, so that no reader takes log text for formatting; not
             where the sentence already has them in code.
     """
@@ -195,10 +195,10 @@ def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool
         name = found[1]
         if name == "service":
             return clipped(one_line(service), _LONGEST_IN_SENTENCE)
-        if name not in fields:
-            return f"the {name.replace('_', ' ')}"
-        text = clipped(one_line(fields[name]).replace("`", "'"), _LONGEST_IN_SENTENCE)
         inside = template.count("`", 0, found.start()) % 2 == 1
+        if name not in fields:
+            return name.upper() if inside else f"the {name.replace('_', ' ')}"
+        text = clipped(one_line(fields[name]).replace("`", "'"), _LONGEST_IN_SENTENCE)
         return f"`{text}`" if code and not inside else text
 
     return clipped(_PLACEHOLDER.sub(value, template), _LONGEST_SENTENCE)
