@@ -17,12 +17,16 @@ from typing import TYPE_CHECKING, Any, Self
 from cli.cloud import Deployment, EmbeddedCloud, Watched
 from cli.sam_local_door import SamLocalDoor
 from cli.slack_server import LocalSlack
+from tocsin.core.durations import parse_duration
 
 if TYPE_CHECKING:
     from cli.slack_channel import Message
 
 ROOT = Path(__file__).resolve().parent.parent
 """The repository: where the template and the functions are."""
+
+HIGHEST_PORT = 65_535
+INTERVALS = ("GroupWait", "GroupInterval", "RepeatInterval", "ResolveAfter")
 
 RECONCILE_EVERY = 1.0
 """Seconds. A minute on AWS; shorter here, so that intervals of seconds can be seen at work."""
@@ -127,7 +131,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--slack-port",
-        type=int,
+        type=port,
         default=0,
         metavar="PORT",
         help="the local Slack's port (default: a free one)",
@@ -170,4 +174,23 @@ def parameter(text: str) -> tuple[str, str]:
     )
     if not equals or name not in known:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE with KEY one of {', '.join(known)}")
-    return name, value.strip()
+    value = value.strip()
+    if name in INTERVALS:
+        try:
+            parse_duration(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{key.strip()}: {error}") from error
+    return name, value
+
+
+def port(text: str) -> int:
+    """Read a TCP port, 0 for a free one.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a port; give 0 to {HIGHEST_PORT}, 0 for a free one"
+        )
+    return int(text)

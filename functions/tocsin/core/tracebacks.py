@@ -8,8 +8,10 @@ LONGEST = 20_000
 """Characters of a traceback that are read; beyond that the outer frames are not needed."""
 
 _FRAME = re2.compile(r'(?m)^\s*File "(?P<path>[^"\n]+)",? [Ll]ine \d+(?:, in (?P<function>[\w<>.]+))?')
-_TYPE = re2.compile(r"(?m)^(?:\[ERROR\]\s+)?(?P<type>[A-Za-z_][\w.]*)(?::\s|$)")
-_HEAD = re2.compile(r"(?m)^Traceback \(most recent call last\):")
+# A class, or a dotted name (``zlib.error``); a bare lower-case word is a key of a JSON record, such as "location".
+_TYPE = re2.compile(r"(?m)^(?:\[ERROR\]\s+)?(?P<type>[A-Z]\w*|[A-Za-z_]\w*(?:\.\w+)+)(?::\s|$)")
+# Under its key where it stood in a JSON record ("exception: Traceback ...").
+_HEAD = re2.compile(r"(?m)^(?:\w+: )?Traceback \(most recent call last\):")
 _FOREIGN = re2.compile(
     r"site-packages/|dist-packages/|/opt/python/|/usr/(?:local/)?lib|/var/(?:lang|runtime)/|/lib/python\d|^<|/var/task/(?:"
     r"_?(?:aiobotocore|aiohttp|anthropic|anyio|asgiref|asyncpg|attr|aws_lambda_powertools|aws_xray_sdk|boto3|botocore|celery|certifi|"
@@ -34,8 +36,14 @@ def read_traceback(text: str, start: int = 0) -> dict[str, str]:
     line_start = text.rfind("\n", 0, start) + 1
     head = _HEAD.search(text, line_start)
     if head is None:
-        return {}
-    body = text[head.start() : head.start() + LONGEST]
+        # The error was found by the line that ends its traceback.
+        before = list(_HEAD.finditer(text[max(0, line_start - LONGEST) : line_start]))
+        if not before:
+            return {}
+        begin = max(0, line_start - LONGEST) + before[-1].start()
+    else:
+        begin = head.start()
+    body = text[begin : begin + LONGEST]
     frames = [(found.group("path"), found.group("function") or "<module>") for found in _FRAME.finditer(body)]
     own = [frame for frame in frames if not _FOREIGN.search(frame[0])] or frames
     fields: dict[str, str] = {}
@@ -43,7 +51,7 @@ def read_traceback(text: str, start: int = 0) -> dict[str, str]:
         path, function = own[-1]
         path = path.removeprefix("/var/task/").removeprefix("./")
         fields["frame"] = f"{path}:{function}"
-    first = text[line_start : head.start()]
+    first = text[line_start:begin]
     kind = _TYPE.search(first) if first.startswith("[ERROR]") else None
     if kind is None:
         # The last line that is not indented, after the frames, names the exception.
@@ -52,7 +60,7 @@ def read_traceback(text: str, start: int = 0) -> dict[str, str]:
             for found in _TYPE.finditer(body)
             if found.group("type") not in {"Traceback", "During", "The"}
         ]
-        kind = after[-1] if after else None
+        kind = after[-1] if after else _TYPE.search(first)
     if kind is not None:
         fields["exception"] = kind.group("type")
     return fields
