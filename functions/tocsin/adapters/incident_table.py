@@ -143,10 +143,8 @@ class IncidentTable:
                 raise StaleVersionError from error
             return version + 1
         keys = [key_of(tally) for tally in folded]
-        actions: list[TransactWriteItemTypeDef] = [
-            {"Put": put},
-            *({"Update": self._mark_folded(key)} for key in keys),
-        ]
+        actions: list[TransactWriteItemTypeDef] = [{"Put": put}]
+        actions += [{"Update": self._mark_folded(key)} for key in keys]
         try:
             self._client.transact_write_items(TransactItems=actions)
         except self._client.exceptions.TransactionCanceledException as error:
