@@ -496,3 +496,16 @@ def test_a_document_that_fits_loses_nothing():
 def test_an_alert_whose_quiet_is_over_is_due_now_however_late_one_asks(late):
     life = Life().at(T0, tally(T0))
     assert next_due(life.incident, T0 + 15 * MIN + late, POLICY) == T0 + 15 * MIN + late
+
+
+def test_another_ok_right_after_the_end_says_nothing():
+    life = Life().at(T0, alarm(T0, AlertState.FIRING)).at(T0 + MIN, alarm(T0 + MIN, AlertState.RESOLVED))
+    life.at(T0 + 2 * MIN, alarm(T0 + 2 * MIN, AlertState.RESOLVED)).at(T0 + 20 * MIN)
+    assert life.reasons == ["opened", "resolved"]
+
+
+def test_an_ok_that_was_held_does_not_end_a_newer_alarm():
+    life = Life().at(T0, alarm(T0, AlertState.RESOLVED)).at(T0 + MIN, alarm(T0 + MIN, AlertState.FIRING))
+    life.at(T0 + 2 * MIN)
+    assert life.reasons == ["opened"]
+    assert life.incident.alerts["alarm"].state is AlertState.FIRING

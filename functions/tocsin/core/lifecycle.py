@@ -273,6 +273,7 @@ def _flaps(incident: Incident, tally: Tally, now: Millis, policy: Policy) -> boo
     """Whether an alarm is back so soon after its incident was over that it is the same incident."""
     return (
         bool(tally.alarm)
+        and tally.state is AlertState.FIRING
         and tally.fingerprint in incident.alerts
         and incident.resolved_at is not None
         and now < incident.resolved_at + policy.intervals.group_interval
