@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -12,7 +10,7 @@ from typing import Any
 
 from cli.backtest_report import Report
 from cli.backtest_timeline import many, summary
-from cli.slack_page import render_log
+from cli.slack_page import document_head, render_log, source_hash
 from tocsin.core.durations import format_duration
 from tocsin.core.inert_text import clipped, visible
 from tocsin.core.model import Millis
@@ -80,8 +78,10 @@ def render_backtest_page(report: Report) -> str:
         report: The document of ``cli.backtest_report.build_report``.
     """
     style = (files("cli") / "assets" / "channel.css").read_text("utf-8") + STYLE
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; base-uri 'none'; form-action 'none'; img-src https: data:; style-src 'sha256-{digest}'"
+    policy = (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src https: data:; "
+        f"style-src '{source_hash(style)}'"
+    )
     told = [incident for incident in report["incidents"] if incident["notifications"]]
     drawn = "".join(_incident(incident, report, is_open=len(told) == 1) for incident in told[:MOST_DRAWN])
     more = (
@@ -89,17 +89,7 @@ def render_backtest_page(report: Report) -> str:
         if len(told) > MOST_DRAWN
         else ""
     )
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>{escape(summary(report))}</title>
-<style>{style}</style>
-</head>
+    return f"""{document_head(summary(report), policy=policy, style=style)}
 <body>
 <h1>Backtest</h1>
 <p class="soft">{_period(report)}</p>

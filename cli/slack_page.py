@@ -64,23 +64,13 @@ def render_channel_page(
     style = _asset("channel.css")
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src https: http: data:; "
-        f"style-src '{_hash(style)}'; connect-src 'self'"
+        f"style-src '{source_hash(style)}'; connect-src 'self'"
     )
-    policy += f"; script-src '{_hash(script)}'" if live else ""
+    policy += f"; script-src '{source_hash(script)}'" if live else ""
     name = title.removeprefix("#")
     hash_mark = '<span class="hash" aria-hidden="true">#</span>' if title.startswith("#") else ""
     refresh = '<noscript><meta http-equiv="refresh" content="5"></noscript>' if live else ""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-{refresh}<title>{escape(title)} · Tocsin</title>
-<style>{style}</style>
-</head>
+    return f"""{document_head(f"{title} · Tocsin", policy=policy, style=style, refresh=refresh)}
 <body>
 <aside class="side" aria-hidden="true"><div>
   <div class="workspace">Local workspace</div>
@@ -103,6 +93,28 @@ def render_channel_page(
 </body>
 </html>
 """
+
+
+def document_head(title: str, *, policy: str, style: str, refresh: str = "") -> str:
+    """Write a page up to its body: nothing from elsewhere is loaded, and only what ``policy`` names runs.
+
+    Args:
+        title: As plain text.
+        policy: The content security policy, with the ``source_hash`` of the style.
+        style: The style sheet.
+        refresh: Mark-up that goes before the title.
+    """
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+{refresh}<title>{escape(title)}</title>
+<style>{style}</style>
+</head>"""
 
 
 def render_log(items: Iterable[Message | Chapter], *, faults: Sequence[str] = (), live: bool = False) -> str:
@@ -228,5 +240,6 @@ def _asset(name: str) -> str:
     return (files("cli") / "assets" / name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
+def source_hash(text: str) -> str:
+    """Name a style sheet or script by its hash, as a content security policy does."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -14,9 +14,8 @@ from tocsin.wiring import DryRun, configuration, wire_detector
 
 logger = Logger(service="tocsin-detect")
 environ = environment()
-config = configuration(
-    environ
-)  # refuses to start with configuration that `tocsin check` refuses, in the same words
+# Refuses to start with configuration that `tocsin check` refuses, in the same words.
+config = configuration(environ)
 detector = wire_detector(environ, config)
 
 

@@ -32,9 +32,8 @@ from tocsin.core.sample import field_value, sample_of
 from tocsin.core.settings import Settings
 from tocsin.core.signatures import Signature, Status
 
-if (
-    TYPE_CHECKING
-):  # settling brings all of rendering's words with it, which a batch without a match never needs
+if TYPE_CHECKING:
+    # Not at run time: settling brings all of rendering with it, which a batch without a match never needs.
     from tocsin.settling import Settled, Settler
 
 

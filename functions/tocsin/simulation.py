@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tocsin.core.ledger import MemoryLedger
+from tocsin.core.ledger import MemoryLedger, key_of
 from tocsin.core.lifecycle import Policy, next_due
 from tocsin.core.matching import Matcher
 from tocsin.core.notification import Notification, millis_of
@@ -337,5 +337,5 @@ class _Ledger(MemoryLedger):
         folded = tuple(folded)
         saved = super().save(incident, version, folded=folded, due=due, closed=closed)
         for tally in folded:  # nothing is delivered twice here, so what is folded need not be remembered
-            self._tallies.pop((tally.fingerprint, tally.envelope), None)
+            self._tallies.pop(key_of(tally), None)
         return saved

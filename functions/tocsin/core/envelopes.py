@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from tocsin.core.json_kinds import kind_of
 from tocsin.core.model import Envelope, LogEvent
 from tocsin.core.moments import is_believable
 
@@ -135,7 +136,7 @@ def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
     except (ValueError, RecursionError) as error:
         raise EnvelopeError(f"the inflated data is not JSON: {_json_fault(error)}") from None
     if not isinstance(document, dict):
-        raise EnvelopeError(f"the inflated data must be a JSON object, is {_kind(document)}")
+        raise EnvelopeError(f"the inflated data must be a JSON object, is {kind_of(document)}")
     message_type = document.get("messageType")
     if message_type == "CONTROL_MESSAGE":
         return ControlMessage(_text(document, "logGroup"))
@@ -149,7 +150,7 @@ def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
         raise EnvelopeError("logGroup must be the name of a log group, is missing or empty")
     entries = document.get("logEvents")
     if not isinstance(entries, list):
-        raise EnvelopeError(f"logEvents must be a list, is {_kind(entries)}")
+        raise EnvelopeError(f"logEvents must be a list, is {kind_of(entries)}")
     events, problems = _read_events(entries, mend=bool(_SURROGATE_ESCAPE.search(raw)))
     account, log_stream = _text(document, "owner"), _text(document, "logStream")
     identity = _digest(account, log_group, log_stream, [event.id for event in events])
@@ -175,19 +176,19 @@ def _read_events(entries: list[Any], *, mend: bool) -> tuple[tuple[LogEvent, ...
     problems: list[BadLogEvent] = []
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
-            problems.append(BadLogEvent(f"logEvents[{number}] must be an object, is {_kind(entry)}", entry))
+            problems.append(BadLogEvent(f"logEvents[{number}] must be an object, is {kind_of(entry)}", entry))
             continue
         message, timestamp, key = entry.get("message"), entry.get("timestamp"), entry.get("id")
         if not isinstance(message, str):
             problems.append(
-                BadLogEvent(f"logEvents[{number}].message must be text, is {_kind(message)}", entry)
+                BadLogEvent(f"logEvents[{number}].message must be text, is {kind_of(message)}", entry)
             )
             continue
         if not isinstance(timestamp, int) or isinstance(timestamp, bool) or not is_believable(timestamp):
             problems.append(
                 BadLogEvent(
                     f"logEvents[{number}].timestamp must be milliseconds of a time between 1970 and 3000, is "
-                    f"{'another number' if _kind(timestamp) == 'a number' else _kind(timestamp)}",
+                    f"{'another number' if kind_of(timestamp) == 'a number' else kind_of(timestamp)}",
                     entry,
                 )
             )
@@ -217,14 +218,3 @@ def _json_fault(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos}"
     return "nested too deeply" if isinstance(error, RecursionError) else "a number that is too long"
-
-
-def _kind(value: object) -> str:
-    names = {
-        dict: "an object",
-        list: "a list",
-        str: "text",
-        bool: "true or false",
-        type(None): "missing or null",
-    }
-    return names.get(type(value), "a number")

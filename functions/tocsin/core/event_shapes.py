@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tocsin.core.alarms import STATE_CHANGE
+from tocsin.core.json_kinds import kind_of
 from tocsin.core.sample import field_value
 
 _DEEPEST: Final = 6  # wrappers around wrappers: SQS of a destination of SNS of an alarm is four
@@ -99,7 +100,7 @@ def split_event(event: object) -> list[Record]:
 
 def _split(value: object, original: object, depth: int) -> list[Record]:
     if not isinstance(value, dict):
-        raise UnknownEventError(f"the event must be a JSON object, is {_kind(value)}. {_ACCEPTED}")
+        raise UnknownEventError(f"the event must be a JSON object, is {kind_of(value)}. {_ACCEPTED}")
     if depth > _DEEPEST:
         raise UnknownEventError(f"wrapped more than {_DEEPEST} times")
     for key, reader in _SHAPES.items():
@@ -112,7 +113,7 @@ def _split(value: object, original: object, depth: int) -> list[Record]:
 def _batch(value: Mapping[str, Any], _original: object, depth: int) -> list[Record]:
     entries = value["Records"]
     if not isinstance(entries, list):
-        raise UnknownEventError(f"Records must be a list, is {_kind(entries)}")
+        raise UnknownEventError(f"Records must be a list, is {kind_of(entries)}")
     return [
         record
         for number, entry in enumerate(entries)
@@ -139,7 +140,7 @@ def _kinesis(value: Mapping[str, Any], original: object, _depth: int) -> list[Re
 def _logs(holder: object, key: str, original: object) -> Record:
     data = holder.get("data") if isinstance(holder, dict) else None
     if not isinstance(data, str) or not data:
-        return BadRecord(f"{key}.data must be base64 text, is {_kind(data)}", original)
+        return BadRecord(f"{key}.data must be base64 text, is {kind_of(data)}", original)
     return LogsRecord(data, original)
 
 
@@ -159,7 +160,7 @@ def _queue(value: Mapping[str, Any], original: object, depth: int) -> list[Recor
 
 def _json(text: object, key: str, original: object, depth: int) -> list[Record]:
     if not isinstance(text, str):
-        return [BadRecord(f"{key} must be text, is {_kind(text)}", original)]
+        return [BadRecord(f"{key} must be text, is {kind_of(text)}", original)]
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -213,14 +214,3 @@ _ACCEPTED: Final = (
     "Accepted are CloudWatch Logs subscription events (awslogs), batches of Kinesis, SNS or SQS (Records), and alarm "
     "changes by EventBridge (detail-type) or direct action (alarmData)"
 )
-
-
-def _kind(value: object) -> str:
-    names = {
-        dict: "an object",
-        list: "a list",
-        str: "text",
-        bool: "true or false",
-        type(None): "missing or null",
-    }
-    return names.get(type(value), "a number")

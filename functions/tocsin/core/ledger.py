@@ -131,10 +131,6 @@ class MemoryLedger:
         for tally in tallies:
             self._pending.pop(key_of(tally), None)
 
-    def due_of(self, service: str) -> Millis | None:
-        """When the service's incident wants to be looked at again."""
-        return self._due.get(service)
-
     def save(
         self,
         incident: Incident,
