@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import boto3
 import pytest
 from moto import mock_aws
 
 from tocsin.adapters.incident_table import IncidentTable
-from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
+from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, SilenceConflictError, StaleVersionError
 from tocsin.core.lifecycle import Policy, advance
 from tocsin.core.model import Severity, Tally
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status
+from tocsin.core.silences import Silence
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler
 
@@ -222,3 +225,76 @@ def test_meeting_somebodys_transaction_is_a_lost_race_or_a_duplicate_and_never_a
         ledger.save(incident, version, folded=[] if operation == "PutItem" else [tally(0)], due=T0)
     if operation == "PutItem":
         assert ledger.count(tally(0)) is False
+
+
+SILENCE = Silence(
+    "s-1", T0 + 60 * MIN, "known, mended on Monday", "Ada", T0, "boom", fields={"module": "ä<&>"}
+)
+
+
+def test_silences_come_back_as_they_were_in_the_order_they_expire(ledger):
+    sooner = replace(SILENCE, id="s-2", expires_at=T0 + MIN)
+    ledger.put_silence(SILENCE)
+    ledger.put_silence(sooner)
+    assert ledger.silences() == (sooner, SILENCE)
+
+
+def test_a_ledger_without_silences_says_so(ledger):
+    assert ledger.silences() == ()
+
+
+def test_a_silence_can_be_made_to_end_earlier(ledger):
+    ledger.put_silence(SILENCE)
+    ended = replace(SILENCE, expires_at=T0 + 5 * MIN)
+    ledger.put_silence(ended)
+    assert ledger.silences() == (ended,)
+
+
+def test_the_same_silence_put_again_is_no_conflict(ledger):
+    ledger.put_silence(SILENCE)
+    ledger.put_silence(SILENCE)
+    assert ledger.silences() == (SILENCE,)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SILENCE, expires_at=T0 + 61 * MIN),
+        replace(SILENCE, expires_at=T0 + 2 * MIN, created_at=T0 + 1, service="everything"),
+    ],
+    ids=["extended", "somebody else's of the same id"],
+)
+def test_a_silence_is_never_extended_nor_replaced_by_another(ledger, other):
+    ledger.put_silence(SILENCE)
+    with pytest.raises(SilenceConflictError):
+        ledger.put_silence(other)
+    assert ledger.silences() == (SILENCE,)
+
+
+def test_silences_are_one_query_however_full_the_table_is(dynamodb):
+    ledger = IncidentTable(dynamodb, "incidents")
+    for i in range(30):
+        ledger.count(tally(i))
+    ledger.put_silence(SILENCE)
+    calls = []
+    dynamodb.meta.events.register(
+        "before-call.dynamodb", lambda model, params, **_: calls.append((model.name, params["body"]))
+    )
+    ledger.silences()
+    ((name, body),) = calls
+    assert name == "Query"
+    assert "IndexName" not in str(body)
+
+
+def test_an_expired_silence_leaves_the_table_a_month_later(dynamodb):
+    IncidentTable(dynamodb, "incidents").put_silence(SILENCE)
+    kept = dynamodb.get_item(TableName="incidents", Key={"pk": {"S": "SILENCE"}, "sk": {"S": "s-1"}})["Item"]
+    assert int(kept["expires_at"]["N"]) == SILENCE.expires_at // 1000 + 30 * 86_400
+
+
+def test_a_silence_that_cannot_be_read_mutes_nothing_and_hides_no_other(dynamodb):
+    ledger = IncidentTable(dynamodb, "incidents")
+    ledger.put_silence(SILENCE)
+    for sk, rest in (("broken", {"doc": {"S": "{"}}), ("bare", {})):
+        dynamodb.put_item(TableName="incidents", Item={"pk": {"S": "SILENCE"}, "sk": {"S": sk}, **rest})
+    assert ledger.silences() == (SILENCE,)

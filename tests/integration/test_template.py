@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from samtranslator.yaml_helper import yaml_parse
 
 from cli.cloud import CloudError, Deployment, EmbeddedCloud, Watched, packaged
+from tocsin.adapters import incident_table
 from tocsin.core.durations import parse_duration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -222,6 +223,22 @@ def test_a_role_allows_what_its_function_calls_and_nothing_else(role):
         rest - needed
         == (BY_THE_PLATFORM[role] | {"logs:CreateLogStream", "logs:PutLogEvents"}) - needed - services
     )
+
+
+@pytest.mark.parametrize("role", ["DetectRole", "ReconcileRole"])
+def test_of_the_table_itself_only_the_silences_may_be_listed(role):
+    listing = [
+        each
+        for name, each in statements()
+        if name == role and {"dynamodb:Query", "dynamodb:Scan"} & set(listed(each["Action"]))
+    ]
+    index, silences = listing
+    assert index["Resource"] == {"Fn::Sub": "${IncidentTable.Arn}/index/due"}
+    assert silences["Action"] == "dynamodb:Query"
+    assert silences["Resource"] == {"Fn::GetAtt": ["IncidentTable", "Arn"]}
+    assert silences["Condition"] == {
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [incident_table.SILENCE]}
+    }
 
 
 def test_no_managed_policy_is_attached():

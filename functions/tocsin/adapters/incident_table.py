@@ -15,6 +15,7 @@ Items (``pk``/``sk``):
 ``A#<fingerprint>``    ``E#<envelope>``        a tally; ``grp``/``due`` while it is pending
 ``G#<service>``        ``CURRENT``             the service's latest incident; ``grp``/``due`` while it moves
 ``G#<service>``        ``INCIDENT#<id>``       an incident that is over
+``SILENCE``            ``<id>``                a silence; ``made``/``ends`` are what its replacement is held to
 =====================  ======================  ===========================================================
 
 The index ``due`` (``grp``, ``due``) is sparse: it holds only what is unfinished, so one scan of it is all that
@@ -29,7 +30,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.incident_document import dump_incident, dump_tally, load_incident, load_tally
-from tocsin.core.ledger import AlreadyFoldedError, StaleVersionError, Stored, TallyKey, key_of
+from tocsin.core.ledger import (
+    AlreadyFoldedError,
+    SilenceConflictError,
+    StaleVersionError,
+    Stored,
+    TallyKey,
+    key_of,
+)
+from tocsin.core.silences import Silence, dump_silence, load_silence
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -44,7 +53,12 @@ replay the failure queue for the 14 days that it keeps."""
 KEEP_INCIDENTS: int = 90 * 86_400
 """Seconds."""
 
+KEEP_SILENCES: int = 30 * 86_400
+"""Seconds after it expired: long enough that ``silence_expired`` is told, and people can look up what was muted."""
+
 INDEX = "due"
+SILENCE = "SILENCE"
+"""The partition of all silences."""
 
 
 class IncidentTable:
@@ -160,6 +174,45 @@ class IncidentTable:
         except self._client.exceptions.TransactionInProgressException as error:
             raise StaleVersionError from error
         return version + 1
+
+    def silences(self) -> tuple[Silence, ...]:
+        """See ``Ledger``."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :silence",
+            ExpressionAttributeValues={":silence": {"S": SILENCE}},
+            ConsistentRead=True,
+        )
+        found = []
+        for page in pages:
+            for item in page["Items"]:
+                with suppress(
+                    ValueError, KeyError
+                ):  # broken by hand, or by a version yet to come: it mutes nothing
+                    found.append(load_silence(item["doc"]["S"]))
+        return tuple(sorted(found, key=lambda silence: (silence.expires_at, silence.id)))
+
+    def put_silence(self, silence: Silence) -> None:
+        """See ``Ledger``."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    "pk": {"S": SILENCE},
+                    "sk": {"S": silence.id},
+                    "doc": {"S": dump_silence(silence)},
+                    "made": {"N": str(silence.created_at)},
+                    "ends": {"N": str(silence.expires_at)},
+                    "expires_at": {"N": str(silence.expires_at // 1000 + KEEP_SILENCES)},
+                },
+                ConditionExpression="attribute_not_exists(pk) OR (made = :made AND ends >= :ends)",
+                ExpressionAttributeValues={
+                    ":made": {"N": str(silence.created_at)},
+                    ":ends": {"N": str(silence.expires_at)},
+                },
+            )
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise SilenceConflictError(silence.id) from error
 
     def _mark_folded(self, key: TallyKey) -> UpdateTypeDef:
         return {

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tocsin.core.model import Incident, Millis, Tally
+from tocsin.core.silences import Silence
 
 TallyKey = tuple[str, str]
 """Fingerprint and envelope: what a tally is counted once by."""
@@ -45,8 +46,12 @@ class AlreadyFoldedError(Exception):
         super().__init__(f"{len(self.keys)} tallies were folded already")
 
 
+class SilenceConflictError(Exception):
+    """The stored silence of that id is another one, or ends earlier already; it stays as it is."""
+
+
 class Ledger(Protocol):
-    """Where tallies are counted once and incidents are kept."""
+    """Where tallies are counted once and incidents and silences are kept."""
 
     def count(self, tally: Tally) -> bool:
         """Record a tally as pending; False when the same one was recorded before. Never conflicts."""
@@ -89,6 +94,22 @@ class Ledger(Protocol):
             AlreadyFoldedError: A tally is not pending any more.
         """
 
+    def silences(self) -> tuple[Silence, ...]:
+        """The silences that are active, and those that expired lately, in the order they expire.
+
+        As of every ``put_silence`` that has returned. One that cannot be read is left out: what is broken mutes
+        nothing.
+        """
+
+    def put_silence(self, silence: Silence) -> None:
+        """Keep a new silence, or make a kept one end earlier. The same call again changes nothing.
+
+        A silence is never extended: who wants more quiet makes another one, with a reason of its own.
+
+        Raises:
+            SilenceConflictError: One of that id is kept and was made at another time, or ends earlier.
+        """
+
     most_folded: int
 
 
@@ -102,6 +123,7 @@ class MemoryLedger:
         self._pending: dict[TallyKey, Tally] = {}
         self._incidents: dict[str, Stored] = {}
         self._due: dict[str, Millis] = {}
+        self._silences: dict[str, Silence] = {}
         self.closed: list[Incident] = []
 
     def count(self, tally: Tally) -> bool:
@@ -155,3 +177,18 @@ class MemoryLedger:
         if due is not None:
             self._due[incident.service] = due
         return version + 1
+
+    def silences(self) -> tuple[Silence, ...]:
+        """See ``Ledger``."""
+        return tuple(sorted(self._silences.values(), key=lambda silence: (silence.expires_at, silence.id)))
+
+    def put_silence(self, silence: Silence) -> None:
+        """See ``Ledger``."""
+        kept = self._silences.get(silence.id)
+        if kept is not None and not _may_replace(silence, kept):
+            raise SilenceConflictError(silence.id)
+        self._silences[silence.id] = silence
+
+
+def _may_replace(silence: Silence, kept: Silence) -> bool:
+    return silence.created_at == kept.created_at and silence.expires_at <= kept.expires_at
