@@ -48,7 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     signatures = load_configuration(arguments.root, os.environ).signatures
     try:
         if seal(arguments.root):
-            print(f"sealed in {arguments.root / SEAL}: commit it with the signatures", file=sys.stderr)
+            print(
+                f"sealed in {(arguments.root / SEAL).parent}: commit it with the signatures", file=sys.stderr
+            )
     except OSError as error:
         print(f"not sealed, cold starts will try every expression again: {error}", file=sys.stderr)
     samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())

@@ -3,20 +3,53 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
-from tocsin.core.event_shapes import UnknownEventError
-from tocsin.detecting import Detected
 from tocsin.environment import environment, is_dry_run
-from tocsin.wiring import DryRun, configuration, wire_detector
+from tocsin.screening import open_screen, quiet
 
-logger = Logger(service="tocsin-detect")
+if TYPE_CHECKING:
+    # Not at run time: a batch without a match is answered before any of this is needed.
+    from aws_lambda_powertools import Logger
+
+    from tocsin.adapters.configuration import Configuration
+    from tocsin.detecting import Detected, Detector
+
+
+@cache
+def config() -> Configuration:
+    """Signatures and settings.
+
+    Raises:
+        ConfigurationError: What `tocsin check` refuses, in the same words.
+    """
+    from tocsin.wiring import configuration  # noqa: PLC0415 - see above
+
+    return configuration(environ)
+
+
+@cache
+def detector() -> Detector:
+    """Everything that a match needs."""
+    from tocsin.wiring import wire_detector  # noqa: PLC0415 - see above
+
+    return wire_detector(environ, config())
+
+
+@cache
+def logger() -> Logger:
+    """Where this function says what it did, if it did anything."""
+    from aws_lambda_powertools import Logger  # noqa: PLC0415 - see above
+
+    return Logger(service="tocsin-detect")
+
+
 environ = environment()
-# Refuses to start with configuration that `tocsin check` refuses, in the same words.
-config = configuration(environ)
-detector = wire_detector(environ, config)
+screen = None if is_dry_run(environ) else open_screen(environ)
+if screen is None:
+    # Nothing is known about this configuration: refuse to start with what `tocsin check` refuses.
+    config()
 
 
 class DetectionFailedError(Exception):
@@ -30,13 +63,24 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         DetectionFailedError: An AWS call failed; what was counted already is not counted again.
         UnknownEventError: The event is of no known shape; Lambda's failure destination keeps it.
     """
-    now = time.time_ns() // 1_000_000
+    # Once the detector is there it looks for itself, and inflates only once.
+    if screen is not None and not detector.cache_info().currsize:
+        records = screen.passes_over(event)
+        if records is not None:
+            return quiet(records)
+    return detect(event, time.time_ns() // 1_000_000)
+
+
+def detect(event: dict[str, Any], now: int) -> dict[str, Any]:
+    """What `handler` does with an event that must be looked at properly."""
+    from tocsin.core.event_shapes import UnknownEventError  # noqa: PLC0415 - see above
+
     if is_dry_run(environ):
         return dry_run(event, now)
     try:
-        done = detector.detect(event, now)
+        done = detector().detect(event, now)
     except UnknownEventError as error:
-        logger.error("event not understood", extra={"reason": str(error)})  # noqa: TRY400 - the reason says it all; a traceback could quote the event
+        logger().error("event not understood", extra={"reason": str(error)})
         raise
     report(done)
     if done.failures:
@@ -47,22 +91,24 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 def report(done: Detected) -> None:
     """Say what was done, if it was anything: silence is the normal state and logs nothing."""
     for error in done.parked:
-        logger.error("record not understood and kept in the failure queue", extra={"reason": error})
+        logger().error("record not understood and kept in the failure queue", extra={"reason": error})
     for failure in done.failures:
-        logger.error("not done, will be tried again", extra={"reason": repr(failure)})
+        logger().error("not done, will be tried again", extra={"reason": repr(failure)})
     if done.occurrences or done.duplicates or done.ignored:
         from tocsin.adapters.metrics import (  # noqa: PLC0415 - only when there is something to count
             count_notifications,
             count_occurrences,
         )
 
-        logger.info("detected", extra=done.summary())
+        logger().info("detected", extra=done.summary())
         count_occurrences(done.occurrences)
         count_notifications(done.sent)
 
 
 def dry_run(event: dict[str, Any], now: int) -> dict[str, Any]:
     """Say what would be done with this event by a Tocsin that knows of no incident yet."""
+    from tocsin.wiring import DryRun, wire_detector  # noqa: PLC0415 - see above
+
     dry = DryRun()
-    done = wire_detector(environ, config, dry).detect(event, now)
+    done = wire_detector(environ, config(), dry).detect(event, now)
     return {"dry_run": True, **done.summary(), "notifications": dry.notifications, "would_park": dry.parked}

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.core.alarms import AlarmError, parse_alarm
-from tocsin.core.envelopes import ControlMessage, EnvelopeError, inflate, parse_envelope
+from tocsin.core.envelopes import ControlMessage, parse_envelope
 from tocsin.core.event_shapes import AlarmRecord, BadRecord, IgnoredRecord, LogsRecord, split_event
 from tocsin.core.fingerprint import fingerprint
+from tocsin.core.inflation import EnvelopeError, inflate
 from tocsin.core.lifecycle import joins
 from tocsin.core.matching import Matcher
 from tocsin.core.model import (
@@ -28,6 +29,7 @@ from tocsin.core.model import (
     Millis,
     Tally,
 )
+from tocsin.core.raw_search import is_whole
 from tocsin.core.sample import field_value, sample_of
 from tocsin.core.settings import Settings
 from tocsin.core.signatures import Signature, Status
@@ -158,7 +160,7 @@ class Detector:
 
     def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[Tally]:
         raw = inflate(record.data)
-        if _is_whole(raw) and not self._matcher.might_match(raw):
+        if is_whole(raw) and not self._matcher.might_match(raw):
             return []
         parsed = parse_envelope(raw)
         if isinstance(parsed, ControlMessage):
@@ -298,14 +300,6 @@ class Detector:
             self._failure_queue().park(record, error)
         except Exception as failure:  # noqa: BLE001 - kept for the caller to raise, so that the platform keeps the event
             done.failures.append(failure)
-
-
-def _is_whole(raw: bytes) -> bool:
-    """Whether an envelope that holds no known failure may be passed over unparsed.
-
-    What is not even shaped like an envelope of log events is parsed, so that it is said aloud.
-    """
-    return raw[:1] == b"{" and raw[-1:] == b"}" and b'"DATA_MESSAGE"' in raw and b'"logEvents"' in raw
 
 
 def _plus(tally: Tally, event: LogEvent) -> Tally:

@@ -14,13 +14,11 @@ from tocsin.adapters.configuration import Configuration, load_configuration
 from tocsin.core.lifecycle import Policy
 from tocsin.core.matching import Matcher
 from tocsin.detecting import Detector
+from tocsin.screening import DEPLOYMENT_ROOT
 
 if TYPE_CHECKING:
     from tocsin.detecting import FailureQueue
     from tocsin.settling import Settler
-
-DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent
-"""Where ``tocsin.toml`` and ``signatures/`` lie, here and in the Lambda package."""
 
 OWN_LOG_GROUPS = "/tocsin/"
 

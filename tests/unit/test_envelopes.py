@@ -16,11 +16,10 @@ from hypothesis import strategies as st
 from tocsin.core.envelopes import (
     BadLogEvent,
     ControlMessage,
-    EnvelopeError,
     decode_envelope,
-    inflate,
     parse_envelope,
 )
+from tocsin.core.inflation import EnvelopeError, inflate
 from tocsin.core.moments import LATEST
 
 EVENTS = [

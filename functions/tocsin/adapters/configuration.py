@@ -3,7 +3,8 @@
 Compiling every expression and deriving its literals takes longer than all the rest of a cold start. ``tocsin check``
 therefore leaves a seal, ``signatures/sealed.json``: what it derived, under the digest of exactly the files (and of the
 code that read them) that it found right. With the seal, a cold start reads what is already known to be right; without,
-or after any change, everything is tried again and refused in the same words.
+or after any change, everything is tried again and refused in the same words. Beside it lies the search that most cold
+starts need alone (``sealed_search``).
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tocsin.adapters.sealed_search import seal_search
 from tocsin.core import literals as literals_module
 from tocsin.core import signatures as signatures_module
 from tocsin.core.literals import Literal, NoLiteralError, required_literals
+from tocsin.core.matching import Matcher
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.settings import FILE, Settings, parse_settings
 from tocsin.core.signatures import Signature, parse_signatures, read_signatures
@@ -104,10 +107,15 @@ def seal(root: Path) -> bool:
     Raises:
         OSError: It cannot be written.
     """
+    try:
+        found_right = load_configuration(root, {}).signatures
+    except ConfigurationError:
+        return False  # right only with what this environment lays over it; the next one may not
+    written = seal_search(root, Matcher(found_right).raw_expression)
     texts = read_signature_files(root, [])
     digest = _digest(texts)
     if _sealed(root).get("digest") == digest:
-        return False
+        return written
     tables = {file: tomllib.loads(text) for file, text in texts.items()}
     signatures, _ = read_signatures(tables)
     content = {

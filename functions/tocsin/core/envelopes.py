@@ -1,7 +1,6 @@
-"""Envelopes of CloudWatch Logs subscriptions: inflating them within bounds, then reading them.
+"""Envelopes of CloudWatch Logs subscriptions: reading what was inflated.
 
-Two steps, because the first is enough for most envelopes: `detect` searches the inflated bytes for what any
-signature needs and only parses those in which something was found.
+`detect` searches the inflated bytes for what any signature needs and only parses those in which something was found.
 
 The format (CloudWatch Logs User Guide, "Using subscription filters"): base64 of gzip of a JSON object with
 ``messageType``, ``owner``, ``logGroup``, ``logStream``, ``subscriptionFilters`` and ``logEvents``. Keys that
@@ -10,29 +9,19 @@ came later (``policyLevel``, ``extractedFields``, ``@aws.account`` and whatever 
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import json
 import re
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from tocsin.core.inflation import MOST_INFLATED, EnvelopeError, inflate
 from tocsin.core.json_kinds import kind_of
 from tocsin.core.model import Envelope, LogEvent
 from tocsin.core.moments import is_believable
 
-MOST_INFLATED: Final = 64 * 1024 * 1024
-"""Bytes an envelope may inflate to. A PutLogEvents batch holds at most 1 MiB, so that a real envelope stays
-under a few MiB even when every character is escaped; a hand-made one can inflate a thousandfold."""
-
-_GZIP: Final = 31  # zlib's window bits for "gzip header and trailer"
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-
-
-class EnvelopeError(ValueError):
-    """An envelope that cannot be read; its text says what is wrong and what to do. Never retryable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,50 +53,6 @@ class ParsedEnvelope(NamedTuple):
 
     envelope: Envelope
     problems: tuple[BadLogEvent, ...] = ()
-
-
-def inflate(data: str | bytes, *, limit: int = MOST_INFLATED) -> bytes:
-    """Decode base64 and gzip, without ever holding more than the limit.
-
-    Args:
-        data: ``awslogs.data`` of a Lambda event, or ``kinesis.data`` of a Kinesis record.
-        limit: Bytes the result may have.
-
-    Returns:
-        The JSON text as bytes, not yet parsed. Several gzip members are joined, as the format allows.
-
-    Raises:
-        EnvelopeError: Not base64, not gzip, cut off, damaged, or larger than the limit.
-    """
-    packed = _unbase64(data)
-    parts: list[bytes] = []
-    room = limit + 1
-    while packed:
-        member = zlib.decompressobj(_GZIP)
-        try:
-            part = member.decompress(packed, room)
-        except zlib.error as error:
-            raise EnvelopeError(
-                f"the data is not gzip, or damaged ({error}); expected the base64 of gzip that a CloudWatch "
-                "Logs subscription sends"
-            ) from None
-        parts.append(part)
-        room -= len(part)
-        if room <= 0:
-            raise EnvelopeError(
-                f"the data inflates to more than {limit:,} bytes; no subscription delivers that much, so it was "
-                "not read. If it is genuine, replay it in smaller batches"
-            )
-        if not member.eof:
-            raise EnvelopeError(
-                "the gzip data ends too early: the record was cut off on its way; send it again"
-            )
-        packed = member.unused_data.lstrip(b"\0")  # gzip allows zero padding after a member
-    if not parts:
-        raise EnvelopeError(
-            "the data is empty; expected the base64 of gzip that a CloudWatch Logs subscription sends"
-        )
-    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def decode_envelope(data: str | bytes, *, limit: int = MOST_INFLATED) -> ParsedEnvelope | ControlMessage:
@@ -155,20 +100,6 @@ def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
     account, log_stream = _text(document, "owner"), _text(document, "logStream")
     identity = _digest(account, log_group, log_stream, [event.id for event in events])
     return ParsedEnvelope(Envelope(identity, account, log_group, log_stream, events), problems)
-
-
-def _unbase64(data: str | bytes) -> bytes:
-    try:
-        return binascii.a2b_base64(data, strict_mode=True)
-    except (ValueError, TypeError):
-        pass  # not yet an error: a file made with the base64 command has line breaks
-    try:
-        text = data if isinstance(data, str) else data.decode("ascii")
-        return binascii.a2b_base64("".join(text.split()), strict_mode=True)
-    except (ValueError, AttributeError) as error:
-        raise EnvelopeError(
-            f"the data is not base64 ({error}); expected the base64 of gzip that a CloudWatch Logs subscription sends"
-        ) from None
 
 
 def _read_events(entries: list[Any], *, mend: bool) -> tuple[tuple[LogEvent, ...], tuple[BadLogEvent, ...]]:

@@ -19,11 +19,14 @@ from tocsin.core.literals import Literal, required_literals, without_contained
 from tocsin.core.logline import TRANSLATED, LogLine, read_line
 from tocsin.core.model import AlarmChange, Match
 from tocsin.core.quoting import quoted_as
+from tocsin.core.raw_search import RawSearch, byte_options
 from tocsin.core.signatures import Signature, Source, quiet_options
 from tocsin.core.tracebacks import read_traceback
 
 MOST_TRIES = 40
 """Places in one line where one expression is tried: those before were below the level or quoted the error."""
+MOST_MEMORY = 32 << 20
+"""Bytes RE2 may take for one expression, or for the search for the literals of all."""
 LONGEST_FIELD = 400
 """Characters that a captured field may have; a fingerprint is made of words, not of pages."""
 
@@ -89,11 +92,17 @@ class Matcher:
             name: (signature.catch_all, -len(self._explains[name]), self._order[name])
             for name, signature in signatures.items()
         }
-        self._raw: re2._Regexp | None = None
+        self._raw: RawSearch | None = None
         self._gate: re2.Set | None = None
         self._compiled: dict[str, tuple[tuple[re2._Regexp, ...], tuple[re2._Regexp, ...]]] = {}
 
     # --- the envelope ---
+
+    @property
+    def raw_expression(self) -> str:
+        """The expression for `RawSearch`: whatever any of the literals stands for; empty for no signatures."""
+        terms = sorted(literal.expression for literal in without_contained(self._literals))
+        return "|".join((*terms, *TRANSLATED, ESCAPED_WORD)) if terms else ""
 
     def might_match(self, raw: bytes) -> bool:
         """Whether any event of an envelope can match: False is certain, True is a suspicion.
@@ -102,13 +111,8 @@ class Matcher:
             raw: The inflated JSON of the envelope, as delivered.
         """
         if self._raw is None:
-            terms = [literal.expression for literal in without_contained(self._literals)]
-            if not terms:
-                return False
-            self._raw = re2.compile(
-                "|".join((*terms, *TRANSLATED, ESCAPED_WORD)).encode("latin-1"), _bytes_options()
-            )
-        return self._raw.search(raw) is not None
+            self._raw = RawSearch(self.raw_expression)
+        return self._raw.might_match(raw)
 
     # --- one event ---
 
@@ -184,7 +188,7 @@ class Matcher:
     def _hits(self, encoded: bytes) -> list[int]:
         """The places in ``_literals`` of those that occur; places beyond it stand for translated events."""
         if self._gate is None:
-            gate = re2.Set.SearchSet(_bytes_options())
+            gate = re2.Set.SearchSet(byte_options(MOST_MEMORY))
             for literal in self._literals:
                 gate.Add(literal.expression.encode("latin-1"))
             for expression in (*TRANSLATED, ESCAPED_WORD):
@@ -274,14 +278,7 @@ def _closure(name: str, signatures: Mapping[str, Signature]) -> frozenset[str]:
 
 def _options() -> re2.Options:
     options = quiet_options()
-    options.max_mem = 32 << 20
-    return options
-
-
-def _bytes_options() -> re2.Options:
-    """Options for searching bytes as bytes: smaller programs, and UTF-8 above ASCII is simply not part of a word."""
-    options = _options()
-    options.encoding = re2.Options.Encoding.LATIN1
+    options.max_mem = MOST_MEMORY
     return options
 
 
