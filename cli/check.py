@@ -45,8 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     if problems:
         print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
         return 1
-    configuration = load_configuration(arguments.root, os.environ)
-    signatures, routing = configuration.signatures, configuration.settings.routing
+    signatures = load_configuration(arguments.root, os.environ).signatures
     try:
         if seal(arguments.root):
             print(
@@ -55,8 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"not sealed, cold starts will try every expression again: {error}", file=sys.stderr)
     samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())
-    told = f", {len(routing.destinations)} destinations" if routing.routes else ""
-    print(f"{len(signatures)} signatures, {samples} samples{told}: all right", file=sys.stderr)
+    print(f"{len(signatures)} signatures, {samples} samples: all right", file=sys.stderr)
     return 0
 
 

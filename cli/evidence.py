@@ -99,8 +99,9 @@ def evidence(configuration: Configuration, corpus: Path) -> str:
     ]
     for signature in sorted(configuration.signatures.values(), key=lambda entry: entry.id):
         samples = f"{len(signature.matches)} / {len(signature.ignores)}"
-        if signature.source is Source.ALARM:
-            text.append(f"| `{signature.id}` | {samples} | alarms | | | |")
+        if signature.source is not Source.LOG:
+            kind = "alarms" if signature.source is Source.ALARM else "absence"
+            text.append(f"| `{signature.id}` | {samples} | {kind} | | | |")
             continue
         name = signature.id
         text.append(

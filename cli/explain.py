@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 
 from cli.configuration_root import add_root, load_or_exit
+from tocsin.core.life_signs import LifeSigns, Sign
 from tocsin.core.matching import Explanation, Matcher
 
 
@@ -21,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain one line; 0 where a signature recognises it, 3 where none does."""
+    """Explain one line; 0 where a signature recognises it or waits for it, 3 where none does."""
     configuration = load_or_exit(arguments.root)
     line = (
         sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
@@ -31,11 +33,19 @@ def run(arguments: argparse.Namespace) -> int:
     group = arguments.log_group
     service = configuration.settings.service_of_log_group(group) if group else ""
     explanation = Matcher(configuration.signatures).explain(line, log_group=group, service=service)
+    life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
+    signs = life_signs.explain(line, log_group=group, service=service)
+    explanation = replace(
+        explanation,
+        literals=(*explanation.literals, *signs.literals),
+        verdicts=(*explanation.verdicts, *signs.verdicts),
+    )
     if arguments.json:
         print(json.dumps(_as_json(explanation), indent=2, ensure_ascii=False))
     else:
         _show(explanation)
-    return 0 if any(verdict.outcome == "matched" for verdict in explanation.verdicts) else 3
+    known = {"matched", *Sign}
+    return 0 if any(verdict.outcome in known for verdict in explanation.verdicts) else 3
 
 
 def _as_json(explanation: Explanation) -> dict[str, object]:
@@ -65,7 +75,7 @@ def _show(explanation: Explanation) -> None:
     text = Text(explanation.line.text)
     for verdict in explanation.verdicts:
         if verdict.match is not None:
-            style = "bold reverse" if verdict.outcome == "matched" else "underline"
+            style = "bold reverse" if verdict.outcome in {"matched", *Sign} else "underline"
             text.stylize(style, verdict.match.start, verdict.match.end)
     console.print(Text("Read as   ", "dim").append_text(text))
     console.print(Text(f"Level     {explanation.line.level or 'none stated'}", "dim"))
@@ -83,7 +93,7 @@ def _show(explanation: Explanation) -> None:
             if verdict.match
             else ""
         )
-        style = "bold" if verdict.outcome == "matched" else ""
+        style = "bold" if verdict.outcome in {"matched", *Sign} else ""
         table.add_row(
             *(Text(cell, style) for cell in (verdict.signature, verdict.outcome, verdict.detail, fields))
         )

@@ -10,12 +10,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cli.configuration_root import add_root, load_or_exit
 from tocsin.core.filter_pattern import LONGEST, FilterPattern, Style, filter_pattern
-from tocsin.core.signatures import Signature, Source
+from tocsin.core.signatures import Signature, Source, Status
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -61,7 +61,11 @@ def run(arguments: argparse.Namespace) -> int:
             client = boto3.client("logs", region_name=arguments.region)
             within = within or (arguments.style is Style.TERMS and terms_match_within_words(client))
             made = filter_pattern(signatures, arguments.style, terms_match_within_words=within)
-            missed = verify(client, made.pattern, list(variants(signatures))) if made.pattern else []
+            missed = (
+                verify(client, made.pattern, list(variants(signatures, made.left_out)))
+                if made.pattern
+                else []
+            )
         except Exception as error:
             if not type(error).__module__.startswith("botocore."):
                 raise
@@ -77,7 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"tocsin filter-pattern: kept back: {message[:160]!r}", file=sys.stderr)
     if made.reason:
         print(f"tocsin filter-pattern: no safe pattern, so the empty one: {made.reason}", file=sys.stderr)
-    elif arguments.verify:
+    for name in made.left_out:
+        print(f"tocsin filter-pattern: {_left_out(signatures[name])}", file=sys.stderr)
+    if arguments.verify and not made.reason:
         print("tocsin filter-pattern: CloudWatch's engine lets every sample through", file=sys.stderr)
     if arguments.json:
         answer = {
@@ -86,11 +92,21 @@ def run(arguments: argparse.Namespace) -> int:
             "most": LONGEST,
             "pieces": list(made.pieces),
             "reason": made.reason or None,
+            "left_out": list(made.left_out),
         }
         print(json.dumps(answer, indent=2))
     else:
         print(made.pattern)
     return 1 if missed else 0
+
+
+def _left_out(rule: Signature) -> str:
+    """What people must do about an absence that the pattern makes Tocsin blind for."""
+    return (
+        f"{rule.id} is left out, because its lines do not fit: with this pattern Tocsin sees neither its signs of life "
+        "nor its work, and it can never speak. Either leave FilterPattern empty, or subscribe the log groups in its "
+        "scope by a stack of their own with an empty FilterPattern"
+    )
 
 
 def terms_match_within_words(client: CloudWatchLogsClient) -> bool:
@@ -117,11 +133,11 @@ def verify(client: CloudWatchLogsClient, pattern: str, messages: Sequence[str]) 
     return missed
 
 
-def variants(signatures: Mapping[str, Signature]) -> Iterator[str]:
-    """Every sample that must be recognised, as it is and as a JSON logger would write it."""
+def variants(signatures: Mapping[str, Signature], left_out: Collection[str] = ()) -> Iterator[str]:
+    """Every sample that must be recognised, as it is and as a JSON logger would write it; not of those left out."""
     for rule in signatures.values():
-        if rule.source is not Source.ALARM:
-            for sample in rule.matches:
+        if rule.source is not Source.ALARM and rule.status is not Status.OFF and rule.id not in left_out:
+            for sample in (*rule.matches, *rule.absence.work_matches):
                 yield sample
                 yield json.dumps({"level": "ERROR", "message": sample})
                 yield sample.replace(" ", "\xa0").replace("\n", "\r")

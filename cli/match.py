@@ -10,12 +10,14 @@ import argparse
 import contextlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from cli.configuration_root import add_root, load_or_exit
 from tocsin.adapters.configuration import Configuration
+from tocsin.core.life_signs import LifeSigns
 from tocsin.core.logline import read_line
 from tocsin.core.matching import Matcher
 from tocsin.core.model import Match
@@ -73,9 +75,11 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
 
     Yields:
         ``{"index": 0, "matches": [{"signature": "…", "fields": {…}}]}``; for a line that is not an object with a
-        ``message``, the same with no matches and an ``error``.
+        ``message``, the same with no matches and an ``error``. A line that a signature with ``source = "absence"``
+        waits for also has ``signs``: ``[{"signature": "…", "shows": "sign of life"}]``.
     """
     matcher = Matcher(configuration.signatures)
+    life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
     for index, line in enumerate(lines):
         try:
             message, log_group = _event(line)
@@ -84,10 +88,14 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
             continue
         service = configuration.settings.service_of_log_group(log_group) if log_group else ""
         found = matcher.match(message, log_group=log_group, service=service)
-        yield {
+        answer: dict[str, Any] = {
             "index": index,
             "matches": [{"signature": match.signature, "fields": _printable(match)} for match in found],
         }
+        # No failures, and so no matches: what a signature with source = "absence" waits for, or takes for work.
+        if signs := life_signs.shown(message, log_group=log_group, service=service):
+            answer["signs"] = [{"signature": name, "shows": sign.value} for name, sign, _ in signs]
+        yield answer
 
 
 def _event(line: bytes) -> tuple[str, str]:
@@ -121,11 +129,14 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
 
     console = Console(highlight=False, soft_wrap=True)
     matcher = Matcher(configuration.signatures)
+    life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
     looked = recognised = 0
+    signs = Counter[str]()
     for number, raw in enumerate([source.read()] if whole else source, start=1):
         message = raw.decode("utf-8", "replace").rstrip("\r\n")
         looked += 1
         found = matcher.match(message)
+        signs.update(f"{sign} for {name}" for name, sign, _ in life_signs.shown(message))
         if not found:
             continue
         recognised += 1
@@ -139,5 +150,7 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
         console.print(Text("   ").append_text(text))
         for name, value in {name: value for match in found for name, value in match.fields.items()}.items():
             console.print(Text.assemble(("   " + name + " = ", "dim"), value))
+    for sign, count in signs.items():
+        console.print(Text(f"{count} × {sign}, which is no failure", "dim"))
     console.print(Text(f"{recognised} of {looked} lines recognised", "dim"))
     return 0

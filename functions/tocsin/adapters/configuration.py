@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tocsin.adapters.sealed_search import seal_search
+from tocsin.core import absence as absence_module
 from tocsin.core import literals as literals_module
 from tocsin.core import signatures as signatures_module
+from tocsin.core.life_signs import LifeSigns
 from tocsin.core.literals import Literal, NoLiteralError, required_literals
 from tocsin.core.matching import Matcher
 from tocsin.core.problems import ConfigurationError, Problem
@@ -61,26 +63,9 @@ def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
         problems += error.problems
     except (OSError, UnicodeDecodeError) as error:
         problems.append(Problem(FILE, "", f"cannot be read: {error}"))
-    if settings.routing.routes:
-        from tocsin.core.routing_settings import routing_problems  # noqa: PLC0415 - only where there are routes
-
-        owners = {signature.owner for signature in signatures.values()}
-        problems += routing_problems(settings.routing, FILE, signatures.keys(), owners)
     if problems:
         raise ConfigurationError(tuple(problems))
     return Configuration(signatures, settings)
-
-
-def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
-    """Read ``tocsin.toml`` alone, for a function that matches nothing.
-
-    Raises:
-        ConfigurationError: With every problem, in the words of ``tocsin check``.
-    """
-    try:
-        return parse_settings((root / FILE).read_text("utf-8"), environ)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError.of(FILE, "", f"cannot be read: {error}") from error
 
 
 def read_signature_files(root: Path, problems: list[Problem]) -> dict[str, str]:
@@ -100,13 +85,14 @@ def read_signature_files(root: Path, problems: list[Problem]) -> dict[str, str]:
 def literal_problems(signature: Signature) -> list[Problem]:
     """Expressions of a signature that the fast search over raw bytes cannot stand for."""
     problems = []
-    for number, expression in enumerate(signature.any):
-        if expression in signature.literals:
-            continue
-        try:
-            required_literals(expression)
-        except NoLiteralError as error:
-            problems.append(Problem(signature.file, f"{signature.id}.any[{number}]", str(error)))
+    for key, expressions in (("any", signature.any), ("absence.work", signature.absence.work)):
+        for number, expression in enumerate(expressions):
+            if expression in signature.literals:
+                continue
+            try:
+                required_literals(expression)
+            except NoLiteralError as error:
+                problems.append(Problem(signature.file, f"{signature.id}.{key}[{number}]", str(error)))
     return problems
 
 
@@ -128,7 +114,8 @@ def seal(root: Path) -> bool:
         found_right = load_configuration(root, {}).signatures
     except ConfigurationError:
         return False  # right only with what this environment lays over it; the next one may not
-    written = seal_search(root, Matcher(found_right).raw_expression)
+    searches = (Matcher(found_right).raw_expression, LifeSigns(found_right, str).raw_expression)
+    written = seal_search(root, "|".join(filter(None, searches)))
     texts = read_signature_files(root, [])
     digest = _digest(texts)
     if _sealed(root).get("digest") == digest:
@@ -141,7 +128,7 @@ def seal(root: Path) -> bool:
         "tried": {
             expression: [[*literal.words, literal.any_case] for literal in required_literals(expression)]
             for signature in signatures.values()
-            for expression in signature.any
+            for expression in (*signature.any, *signature.absence.work)
         },
         "forbidding": [expression for signature in signatures.values() for expression in signature.none],
     }
@@ -171,7 +158,7 @@ def _sealed(root: Path) -> dict[str, Any]:
 
 def _digest(texts: Mapping[str, str]) -> str:
     digest = hashlib.sha256()
-    for module in (signatures_module, literals_module):
+    for module in (signatures_module, absence_module, literals_module):
         digest.update(Path(str(module.__file__)).read_bytes())
     for file, text in texts.items():
         digest.update(f"{file}\0{len(text)}\0{text}".encode())

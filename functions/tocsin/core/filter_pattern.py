@@ -20,13 +20,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from tocsin.core.literals import COMMON, Literal, NoLiteralError, required_literals
 from tocsin.core.logline import ERROR_MESSAGE_KEYS, FAILED, STACK_KEYS, TYPE_KEYS
-from tocsin.core.signatures import Signature, Source
+from tocsin.core.signatures import Signature, Source, Status
 
 LONGEST = 1024
 """Characters of a filter pattern (PutSubscriptionFilter)."""
@@ -66,11 +66,13 @@ class FilterPattern:
         pattern: For ``filterPattern``; empty lets every line through.
         pieces: What it looks for, before it was written as a pattern.
         reason: Why the pattern is empty; empty where it is not.
+        left_out: Signatures with ``source = "absence"`` whose lines it keeps back, because there is no room for them.
     """
 
     pattern: str
     pieces: tuple[str, ...] = ()
     reason: str = ""
+    left_out: tuple[str, ...] = ()
 
 
 class _Piece(NamedTuple):
@@ -99,6 +101,20 @@ def filter_pattern(
         style: What it is made of.
         terms_match_within_words: What is not documented and was found out from the real engine.
     """
+    looked_for = {name: rule for name, rule in signatures.items() if rule.status is not Status.OFF}
+    made = _pattern(looked_for, style, terms_match_within_words=terms_match_within_words)
+    waiting = [name for name, rule in looked_for.items() if rule.source is Source.ABSENCE]
+    if not made.reason or not waiting:
+        return made
+    # Failures first: a pattern without the lines that somebody waits for still loses no failure.
+    failures = {name: rule for name, rule in looked_for.items() if name not in waiting}
+    without = _pattern(failures, style, terms_match_within_words=terms_match_within_words)
+    return made if without.reason else replace(without, left_out=tuple(waiting))
+
+
+def _pattern(
+    signatures: Mapping[str, Signature], style: Style, *, terms_match_within_words: bool
+) -> FilterPattern:
     rules = [rule for rule in signatures.values() if rule.source is not Source.ALARM]
     if not rules:
         return FilterPattern("", reason="no signature looks at log lines")
@@ -112,7 +128,7 @@ def filter_pattern(
         )
     literals: set[Literal] = set()
     for rule in rules:
-        for number, expression in enumerate(rule.any):
+        for number, expression in enumerate((*rule.any, *rule.absence.work)):
             try:
                 literals.update(required_literals(expression))
             except NoLiteralError as error:

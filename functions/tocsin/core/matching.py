@@ -20,7 +20,7 @@ from tocsin.core.logline import TRANSLATED, LogLine, read_line
 from tocsin.core.model import AlarmChange, Match
 from tocsin.core.quoting import quoted_as
 from tocsin.core.raw_search import RawSearch, byte_options
-from tocsin.core.signatures import Signature, Source, quiet_options
+from tocsin.core.signatures import Signature, Source, Status, quiet_options
 from tocsin.core.tracebacks import read_traceback
 
 MOST_TRIES = 40
@@ -72,15 +72,19 @@ class Matcher:
     """Recognises known failures.
 
     Args:
-        signatures: By id, in the order that matches are answered in. Expressions are compiled when first needed.
+        signatures: By id, in the order that matches are answered in; those that are off are passed over. Expressions
+            are compiled when first needed.
+        source: Whose expressions are looked for: failures, or (``ABSENCE``) the signs of life of ``life_signs``, to
+            which levels and quotations do not apply.
     """
 
-    def __init__(self, signatures: Mapping[str, Signature]) -> None:
-        self._signatures = dict(signatures)
+    def __init__(self, signatures: Mapping[str, Signature], *, source: Source = Source.LOG) -> None:
+        signatures = {name: entry for name, entry in signatures.items() if entry.status is not Status.OFF}
+        self._signatures = signatures
         self._alarms = [entry for entry in signatures.values() if entry.source is Source.ALARM]
         by_literal: dict[Literal, list[tuple[str, int]]] = {}
         for signature in signatures.values():
-            if signature.source is Source.LOG:
+            if signature.source is source:
                 for number, expression in enumerate(signature.any):
                     for literal in signature.literals.get(expression) or required_literals(expression):
                         by_literal.setdefault(literal, []).append((signature.id, number))
@@ -212,9 +216,7 @@ class Matcher:
     def _try(
         self, signature: Signature, numbers: set[int], line: LogLine, log_group: str, service: str
     ) -> Verdict:
-        if (signature.services and service and not _fits((service,), signature.services)) or (
-            signature.log_groups and log_group and not _fits((log_group,), signature.log_groups)
-        ):
+        if not in_scope(signature, log_group, service):
             return Verdict(signature.id, "out of scope")
         wanted, forbidden = self._expressions(signature)
         refused = Verdict(signature.id, "no expression found")
@@ -241,6 +243,8 @@ class Matcher:
         for expression in forbidden:
             if expression.search(line.text):
                 return Verdict(signature.id, "forbidden by not", expression.pattern, match)
+        if signature.source is Source.ABSENCE:
+            return None
         level = line.level_at(match.start)
         if level is not None and level.rank < signature.min_level.rank:
             return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
@@ -263,6 +267,13 @@ class Matcher:
         if self._signatures[name].catch_all:
             return next((other for other in others if not self._signatures[other].catch_all), "")
         return next((other for other in others if name in self._explains[other]), "")
+
+
+def in_scope(signature: Signature, log_group: str, service: str) -> bool:
+    """Whether a signature looks at this log group; what is not known (empty) keeps nothing out."""
+    return (not service or _fits((service,), signature.services)) and (
+        not log_group or _fits((log_group,), signature.log_groups)
+    )
 
 
 def _closure(name: str, signatures: Mapping[str, Signature]) -> frozenset[str]:

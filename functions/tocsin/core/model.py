@@ -156,6 +156,7 @@ class Tally:
         log_group: Where it was found; empty for alarms.
         log_stream: The stream of ``sample``; empty for alarms.
         alarm: The alarm's name; empty for log lines.
+        absence: Whether it says that a line is missing (or, resolved, that it is back).
         account: The AWS account.
         region: The Region.
     """
@@ -174,6 +175,7 @@ class Tally:
     log_group: str = ""
     log_stream: str = ""
     alarm: str = ""
+    absence: bool = False
     account: str = ""
     region: str = ""
 
@@ -200,6 +202,7 @@ class Alert:
         log_group: Where it was found; empty for alarms.
         log_stream: The stream of ``sample``; empty for alarms.
         alarm: The alarm's name; empty for log lines.
+        absence: Whether it is about a line that is missing: it ends with the line's return, not by quiet.
         account: The AWS account.
         region: The Region.
     """
@@ -221,6 +224,7 @@ class Alert:
     log_group: str = ""
     log_stream: str = ""
     alarm: str = ""
+    absence: bool = False
     account: str = ""
     region: str = ""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from tocsin.core.life_signs import LifeSigns, Sign
 from tocsin.core.matching import Matcher
 from tocsin.core.model import AlarmChange, AlarmState
 from tocsin.core.problems import Problem
-from tocsin.core.signatures import Signature, Source
+from tocsin.core.signatures import Signature, Source, Status
 
 SAMPLE_KEYS = ("alarm", "namespace", "metric", "dimensions")
 """What a sample of an alarm may hold."""
@@ -24,7 +26,12 @@ def prove(signatures: Mapping[str, Signature], runbooks: Collection[str]) -> lis
     Returns:
         What does not hold, in the order of the signatures.
     """
-    matcher = Matcher(signatures)
+    # What is off is proven, too, so that switching it on is one word.
+    signatures = {
+        name: replace(rule, status=Status.STABLE) if rule.status is Status.OFF else rule
+        for name, rule in signatures.items()
+    }
+    matcher, life_signs = Matcher(signatures), LifeSigns(signatures, str)
     problems: list[Problem] = []
     titles: dict[str, str] = {}
     for signature in signatures.values():
@@ -37,7 +44,11 @@ def prove(signatures: Mapping[str, Signature], runbooks: Collection[str]) -> lis
                     signature.file, f"{signature.id}.runbook", f"there is no runbooks/{signature.runbook}"
                 )
             )
-        problems += _samples(matcher, signature)
+        problems += (
+            _signs(life_signs, signature)
+            if signature.source is Source.ABSENCE
+            else _samples(matcher, signature)
+        )
     return problems
 
 
@@ -91,11 +102,34 @@ def _samples(matcher: Matcher, signature: Signature) -> Iterator[Problem]:
                 )
 
 
+def _signs(life_signs: LifeSigns, rule: Signature) -> Iterator[Problem]:
+    """Samples of a line that must appear, and of the lines that show work for it."""
+    group, service = _first_in_scope(rule)
+    for sign, prefix, wanted, unwanted in (
+        (Sign.LIFE, "", rule.matches, rule.ignores),
+        (Sign.WORK, "absence.work_", rule.absence.work_matches, rule.absence.work_ignores),
+    ):
+        for key, samples in (("matches", wanted), ("ignores", unwanted)):
+            for number, sample in enumerate(samples):
+                found = life_signs.shown(sample, log_group=group, service=service)
+                shows = any((name, shown) == (rule.id, sign) for name, shown, _ in found)
+                where = f"{rule.id}.{prefix}{key}[{number}]"
+                if key == "ignores" and shows:
+                    yield Problem(rule.file, where, f"is taken for a {sign}, though it must not be")
+                elif key == "matches" and not shows:
+                    yield Problem(rule.file, where, f"is not taken for a {sign}: {_cut(sample)}")
+
+
+def _first_in_scope(signature: Signature) -> tuple[str, str]:
+    """A log group and a service that the signature looks at."""
+    group = signature.log_groups[0].replace("*", "x") if signature.log_groups else ""
+    return group, signature.services[0].replace("*", "x") if signature.services else ""
+
+
 def _recognised(matcher: Matcher, signature: Signature, sample: Any) -> list[str]:  # noqa: ANN401 -- a log line, or a table for an alarm
     if signature.source is Source.ALARM:
         return [match.signature for match in matcher.match_alarm(sample_alarm(sample))]
-    group = signature.log_groups[0].replace("*", "x") if signature.log_groups else ""
-    service = signature.services[0].replace("*", "x") if signature.services else ""
+    group, service = _first_in_scope(signature)
     return [match.signature for match in matcher.match(sample, log_group=group, service=service)]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tocsin.core.absence import FORBIDDEN_KEYS
 from tocsin.core.signatures import ID, KEYS, LONGEST_EXPRESSION, REQUIRED, Key
 
 _STRINGS = {"type": "array", "items": {"type": "string", "minLength": 1}}
@@ -28,9 +29,20 @@ def signature_schema() -> dict[str, Any]:
                 "if": {"properties": {"source": {"const": "alarm"}}, "required": ["source"]},
                 "then": {
                     "required": ["alarm"],
-                    "not": {"anyOf": [{"required": ["any"]}, {"required": ["not"]}]},
+                    "not": {
+                        "anyOf": [{"required": ["any"]}, {"required": ["not"]}, {"required": ["absence"]}]
+                    },
                 },
-                "else": {"required": ["any"], "not": {"required": ["alarm"]}},
+                "else": {
+                    "required": ["any"],
+                    "not": {"required": ["alarm"]},
+                    "if": {"properties": {"source": {"const": "absence"}}, "required": ["source"]},
+                    "then": {
+                        "required": ["absence", "scope"],
+                        "not": {"anyOf": [{"required": [key]} for key in FORBIDDEN_KEYS]},
+                    },
+                    "else": {"not": {"required": ["absence"]}},
+                },
             }
         },
     }
@@ -60,6 +72,7 @@ def _kind(key: Key) -> dict[str, Any]:
         case "table":
             inner: dict[str, Any] = {
                 "strings": {"anyOf": [dict(_STRINGS), {"type": "string", "minLength": 1}]},
+                "expressions": _kind(Key("", "expressions")),
                 "number": {"type": "integer", "minimum": 1},
                 "duration": dict(_DURATION),
             }

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import re2
 
+from tocsin.core.absence import KEYS as ABSENCE_KEYS
+from tocsin.core.absence import AbsenceRule, read_absence
 from tocsin.core.durations import parse_duration
 from tocsin.core.literals import Literal
 from tocsin.core.model import Millis, Severity
@@ -22,10 +24,11 @@ from tocsin.core.problems import Problem
 
 
 class Status(StrEnum):
-    """Whether a signature's alerts are posted, or only counted while it is on trial."""
+    """Whether a signature's alerts are posted, only counted while it is on trial, or not even looked for."""
 
     STABLE = "stable"
     TEST = "test"
+    OFF = "off"
 
 
 class Source(StrEnum):
@@ -33,6 +36,7 @@ class Source(StrEnum):
 
     LOG = "log"
     ALARM = "alarm"
+    ABSENCE = "absence"
 
 
 class Level(StrEnum):
@@ -102,6 +106,7 @@ class Signature:
             one incident they are shown under it and never announced.
         owner: Who looks after it, or empty.
         alarm: For ``source = "alarm"``, which alarms.
+        absence: For ``source = "absence"``, how long the line may stay away; ``any`` is then the line.
         catch_all: It speaks only where no other signature does: for what nobody has described yet.
         literals: The literals of its expressions, where they were derived before (by ``tocsin check``).
     """
@@ -128,6 +133,7 @@ class Signature:
     inhibits: tuple[str, ...] = ()
     owner: str = ""
     alarm: AlarmRule = AlarmRule()
+    absence: AbsenceRule = field(default_factory=AbsenceRule)
     catch_all: bool = False
     literals: Mapping[str, tuple[Literal, ...]] = field(default_factory=dict)
 
@@ -164,8 +170,8 @@ KEYS: Mapping[str, Key] = MappingProxyType({
     "runbook": Key("The file name of its page in runbooks/.", required=True, most=120),
     "matches": Key("Samples that it must recognise; at least one.", "samples", required=True),
     "ignores": Key("Samples that it must not recognise; at least one.", "samples", required=True),
-    "status": Key("stable, or test: counted and never posted.", "choice", choices=Status),
-    "source": Key("What it looks at: log lines or CloudWatch alarms.", "choice", choices=Source),
+    "status": Key("stable; test: counted, never posted; off: not looked for.", "choice", choices=Status),
+    "source": Key("What it looks at: log lines, CloudWatch alarms, or the absence of a line.", "choice", choices=Source),
     "any": Key("RE2 expressions, one of which must be found; named groups become fields.", "expressions"),
     "not": Key("RE2 expressions, none of which may be found.", "expressions"),
     "group_by": Key("The fields that tell alerts of this signature apart.", "strings"),
@@ -179,6 +185,7 @@ KEYS: Mapping[str, Key] = MappingProxyType({
         'With source = "alarm": globs for the metric\'s namespace and name and for the alarm\'s or a dimension\'s name.',
         "table", keys={"namespace": "strings", "metric": "strings", "name": "strings"},
     ),
+    "absence": Key('With source = "absence": how long the line may stay away, and while what.', "table", keys=ABSENCE_KEYS),
     "catch_all": Key("It speaks only where no other signature does.", "flag"),
 })  # fmt: skip
 """Every key that a signature may have."""
@@ -288,25 +295,26 @@ class _Reader:
         """The signature, or None when there are problems."""
         self.check_keys()
         source, catch_all = self.choice("source", Source, Source.LOG), self.flag("catch_all")
-        any_, none = self.expressions("any"), self.expressions("not")
-        if source is Source.LOG and not any_:
+        any_ = self.expressions("any", self.table.get("any", []))
+        none = self.expressions("not", self.table.get("not", []))
+        if source is not Source.ALARM and not any_:
             self.wrong("any", "needs at least one expression")
         if source is Source.ALARM and (any_ or none):
             self.wrong("any", 'a signature with source = "alarm" has no expressions; use alarm')
-        scope = self.subtable("scope")
+        scope, absence = self.subtable("scope"), self.absence_rule(source)
         signature = Signature(
             id=self.name, file=self.file, source=source,
             title=self.text("title"), summary=self.text("summary"),
             first_action=self.text("first_action"), runbook=self.text("runbook"),
             severity=self.choice("severity", Severity, Severity.HIGH),
             status=self.choice("status", Status, Status.STABLE),
-            any=any_, none=none, group_by=self.strings("group_by"), alarm=self.alarm_rule(source),
+            any=any_, none=none, group_by=self.strings("group_by"), alarm=self.alarm_rule(source), absence=absence,
             matches=self.samples("matches", source), ignores=self.samples("ignores", source),
             min_level=self.choice("min_level", Level, Level.WARNING),
             services=self.globs("scope", scope, "services"), log_groups=self.globs("scope", scope, "log_groups"),
             threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
             inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
-            literals={expression: self.tried[expression] for expression in any_ if expression in self.tried},
+            literals={known: self.tried[known] for known in (*any_, *absence.work) if known in self.tried},
         )  # fmt: skip
         self.check_names(signature)
         return None if self.problems else signature
@@ -325,8 +333,8 @@ class _Reader:
     def check_names(self, signature: Signature) -> None:
         """The runbook's name, and the fields that are named without being captured."""
         known = {name for expression in signature.any for name in _groups(expression)}
-        if signature.source is Source.ALARM:
-            known = set(ALARM_FIELDS)
+        if signature.source is not Source.LOG:
+            known = set(ALARM_FIELDS) if signature.source is Source.ALARM else set()
         elif signature.catch_all:
             known |= set(TRACEBACK_FIELDS)
         for name in signature.group_by:
@@ -364,15 +372,15 @@ class _Reader:
             return False
         return value
 
-    def strings(self, key: str) -> tuple[str, ...]:
-        value = self.table.get(key, [])
+    def strings(self, key: str, value: object = None) -> tuple[str, ...]:
+        value = self.table.get(key, []) if value is None else value
         if not isinstance(value, list) or not all(isinstance(entry, str) and entry for entry in value):
             self.wrong(key, f"must be a list of strings, is {value!r}")
             return ()
         return tuple(value)
 
-    def expressions(self, key: str) -> tuple[str, ...]:
-        expressions = self.strings(key)
+    def expressions(self, key: str, value: object) -> tuple[str, ...]:
+        expressions = self.strings(key, value)
         for number, expression in enumerate(expressions):
             where = f"{key}[{number}]"
             if expression in self.tried:
@@ -396,7 +404,7 @@ class _Reader:
 
     def samples(self, key: str, source: Source) -> tuple[Any, ...]:
         value = self.table.get(key, [])
-        kind: type = str if source is Source.LOG else dict
+        kind: type = dict if source is Source.ALARM else str
         if not isinstance(value, list) or not all(isinstance(entry, kind) and entry for entry in value):
             self.wrong(key, f"must be a list of {'log lines' if kind is str else 'tables'}")
             return ()
@@ -422,6 +430,14 @@ class _Reader:
                 "alarm", 'source = "alarm" and a table alarm with namespace, metric or name go together'
             )
         return AlarmRule(*(self.globs("alarm", table, key) for key in ("namespace", "metric", "name")))
+
+    def absence_rule(self, source: Source) -> AbsenceRule:
+        table = self.subtable("absence")
+        if bool(table) != (source is Source.ABSENCE):
+            self.wrong("absence", 'source = "absence" and a table absence with within go together')
+        if source is not Source.ABSENCE or not table:
+            return AbsenceRule()
+        return read_absence(self.table, table, expressions=self.expressions, wrong=self.wrong)
 
     def globs(self, key: str, table: Mapping[str, Any], entry: str) -> tuple[str, ...]:
         value = table.get(entry, [])
