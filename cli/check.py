@@ -45,7 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     if problems:
         print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
         return 1
-    signatures = load_configuration(arguments.root, os.environ).signatures
+    configuration = load_configuration(arguments.root, os.environ)
+    signatures, routing = configuration.signatures, configuration.settings.routing
     try:
         if seal(arguments.root):
             print(
@@ -54,7 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"not sealed, cold starts will try every expression again: {error}", file=sys.stderr)
     samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())
-    print(f"{len(signatures)} signatures, {samples} samples: all right", file=sys.stderr)
+    told = f", {len(routing.destinations)} destinations" if routing.routes else ""
+    print(f"{len(signatures)} signatures, {samples} samples{told}: all right", file=sys.stderr)
     return 0
 
 

@@ -276,9 +276,12 @@ class EmbeddedCloud:
         s3, cloudformation = self.client("s3"), self.client("cloudformation")
         s3.create_bucket(Bucket=_BUCKET)
         s3.put_object(Bucket=_BUCKET, Key="functions.zip", Body=_zipped(self._functions))
+        template = packaged(self._root / "template.yaml", f"s3://{_BUCKET}/functions.zip")
+        s3.put_object(Bucket=_BUCKET, Key="template.yaml", Body=template.encode())
         cloudformation.create_stack(
             StackName=STACK,
-            TemplateBody=packaged(self._root / "template.yaml", f"s3://{_BUCKET}/functions.zip"),
+            # By its address, as `sam deploy` does: in the call itself a template may have 51,200 bytes at most.
+            TemplateURL=f"{self.endpoint}/{_BUCKET}/template.yaml",
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         )

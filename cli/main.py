@@ -15,6 +15,7 @@ COMMANDS = {
     "local": "the embedded cloud, the deployed stack and a local Slack, until stopped",
     "demo": "replay real incidents through the deployed template and show what Slack shows",
     "backtest": "the incidents and notifications that log lines would have made",
+    "route": "say where an alert would be told, and whom it would call",
     "preview": "a notification as Slack will show it",
     "event": "write event files for sam local invoke",
     "new": "scaffold a signature, its samples and its runbook from a log line",

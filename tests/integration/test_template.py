@@ -214,7 +214,12 @@ def called(adapter):
 
 @pytest.mark.parametrize("role", sorted(CALLS))
 def test_a_role_allows_what_its_function_calls_and_nothing_else(role):
-    granted = {action for name, each in statements() if name == role for action in listed(each["Action"])}
+    granted = {
+        action
+        for name, each in statements()
+        if name == role and each["Sid"] != "UseTheKey"  # test_template_security.py
+        for action in listed(each["Action"])
+    }
     needed = set().union(*map(called, CALLS[role]))
     assert needed <= granted
     services = {action.partition(":")[0] + ":*" for action in granted} & BY_THE_PLATFORM[role]
@@ -308,14 +313,21 @@ def test_whatever_cannot_be_handed_over_is_kept():
     }
 
 
+def described(alarm):
+    text = ALARMS[alarm]["Properties"]["AlarmDescription"]
+    return text["Fn::Sub"] if isinstance(text, dict) else text
+
+
 def test_every_queue_of_dead_letters_and_every_function_has_an_alarm_that_does_not_go_through_slack():
     watched = set()
     for name, alarm in ALARMS.items():
         if name.startswith("DlqDepth"):
             continue
         properties = alarm["Properties"]
-        assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "AlertsTopic"}], name
-        assert len(properties["AlarmDescription"]) > 40, name
+        assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "OpsTopic"}], name
+        assert len(described(name)) > 40, name
+        if properties["Namespace"] not in ("AWS/Lambda", "AWS/SQS"):
+            continue
         (dimension,) = properties["Dimensions"]
         value = dimension["Value"]
         watched.add((value.get("Ref") or value["Fn::GetAtt"][0], properties["MetricName"]))
@@ -324,12 +336,17 @@ def test_every_queue_of_dead_letters_and_every_function_has_an_alarm_that_does_n
         (name, "ApproximateNumberOfMessagesVisible") for name in ("NotifyDeadLetterQueue", "FailureQueue")
     } <= watched
     assert ("ReconcileFunction", "Invocations") in watched
+    assert {
+        ("DetectFunction", metric)
+        for metric in ("Throttles", "AsyncEventsDropped", "AsyncEventAge", "IteratorAge")
+    } <= watched
 
 
 PAGES = {
     "Notify": "tocsin-delivery-failed.md",
     "Detect": "tocsin-detect-failed.md",
     "Failures": "tocsin-detect-failed.md",
+    "DeliveryErrors": "tocsin-detect-failed.md",
     "Reconcile": "tocsin-reconcile-failed.md",
 }
 
@@ -337,7 +354,7 @@ PAGES = {
 @pytest.mark.parametrize("name", [name for name in ALARMS if not name.startswith("DlqDepth")])
 def test_each_alarm_about_tocsin_names_its_runbook_because_its_e_mail_shows_nothing_else(name):
     (page,) = [page for start, page in PAGES.items() if name.startswith(start)]
-    assert ALARMS[name]["Properties"]["AlarmDescription"].endswith(f" Runbook: {page}")
+    assert described(name).endswith(f" Runbook: {page}")
     assert (ROOT / "runbooks" / page).is_file()
 
 
@@ -385,15 +402,20 @@ def test_rules_are_admitted_whatever_cloudformation_calls_them():
 
 
 def test_a_key_of_ones_own_is_used_for_the_secret_alone_and_only_if_it_is_named():
+    (statement,) = [
+        statement
+        for _, statement in statements()
+        if statement["Action"] == "kms:Decrypt" and "SecretKey" in json.dumps(statement)
+    ]
     *_, optional = ROLES["NotifyRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-    condition, statement, nothing = optional["Fn::If"]
-    assert (condition, nothing) == ("HasSecretKey", {"Ref": "AWS::NoValue"})
+    assert optional == {"Fn::If": ["HasSecretKey", statement, {"Ref": "AWS::NoValue"}]}
     assert statement["Resource"] == {"Ref": "SlackSecretKeyArn"}
     assert statement["Condition"] == {
         "StringEquals": {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
     }
 
 
+@pytest.mark.parametrize("parameter", ["SlackSecretKeyArn", "KmsKeyArn"])
 @pytest.mark.parametrize(
     ("arn", "accepted"),
     [
@@ -403,8 +425,8 @@ def test_a_key_of_ones_own_is_used_for_the_secret_alone_and_only_if_it_is_named(
         ("arn:aws:kms:eu-west-1:123456789012:key/*", False),
     ],
 )  # fmt: skip
-def test_the_key_is_given_by_its_arn(arn, accepted):
-    assert accepts("SlackSecretKeyArn", arn) is accepted
+def test_a_key_is_given_by_its_arn(parameter, arn, accepted):
+    assert accepts(parameter, arn) is accepted
 
 
 def test_own_alarms_are_not_told_through_slack():
@@ -414,10 +436,30 @@ def test_own_alarms_are_not_told_through_slack():
     assert subscription["RawMessageDelivery"] is True
 
 
-def test_alarms_can_publish_to_both_topics():
-    for name, topic in of_type("AWS::SNS::Topic").items():
-        # CloudWatch cannot use the AWS managed key; only a key of one's own would do.
-        assert "KmsMasterKeyId" not in topic["Properties"], name
+def test_what_cloudwatch_logs_could_not_hand_over_is_told_for_each_log_group():
+    """The dimensions are those of the filter that this very template puts, or nothing would ever be counted."""
+    alarm = RESOURCES["DeliveryErrors&{LogGroupName}"]["Properties"]
+    subscription = RESOURCES["LogsSubscription&{LogGroupName}"]["Properties"]
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == (
+        "AWS/Logs",
+        "DeliveryErrors",
+        "Sum",
+    )
+    assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
+        "LogGroupName": subscription["LogGroupName"],
+        "DestinationType": "Lambda",
+        "FilterName": subscription["FilterName"],
+    }
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_whoever_is_told_by_e_mail_hears_alerts_and_what_is_wrong_with_tocsin():
+    for name, topic in (("OperatorSubscription", "AlertsTopic"), ("OpsSubscription", "OpsTopic")):
+        assert RESOURCES[name]["Condition"] == "HasOperator"
+        assert RESOURCES[name]["Properties"] == {
+            "TopicArn": {"Ref": topic}, "Protocol": "email", "Endpoint": {"Ref": "OperatorEmail"},
+        }  # fmt: skip
+    assert TEMPLATE["Outputs"]["OpsTopicArn"]["Value"] == {"Ref": "OpsTopic"}
 
 
 # ----------------------------------------------------------------- the sources
@@ -450,7 +492,7 @@ def test_the_table_keeps_and_forgets_as_it_should():
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["SSESpecification"]["SSEEnabled"] is True
 
 
 # --------------------------------------------------------------- the functions
@@ -470,9 +512,9 @@ def test_one_package_runs_on_the_architecture_that_is_a_parameter():
     assert functions["Runtime"] == "python3.13"
     assert functions["Architectures"] == [{"Ref": "Architecture"}]
     assert PARAMETERS["Architecture"]["Default"] == "arm64"
-    assert {
-        name for name, each in FUNCTIONS.items() if each["Metadata"] == {"BuildMethod": "makefile"}
-    } == set(FUNCTIONS)
+    assert {name for name, each in FUNCTIONS.items() if each["Metadata"]["BuildMethod"] == "makefile"} == set(
+        FUNCTIONS
+    )
 
 
 def test_boto3_does_not_ship_and_what_ships_is_what_the_project_declares():
@@ -590,6 +632,7 @@ def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_
                 "OperatorEmail": "a@example.com",
                 "ReservedConcurrency": "5",
                 "SlackSecretKeyArn": "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+                "KmsKeyArn": embedded.client("kms").create_key()["KeyMetadata"]["Arn"],
             },
         )
         assert (
@@ -602,10 +645,9 @@ def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_
         assert [
             (source["MaximumRetryAttempts"], source["MaximumRecordAgeInSeconds"]) for source in sources
         ] == [(-1, 21600)]
-        told = embedded.client("sns").list_subscriptions_by_topic(TopicArn=deployed.alerts_topic)[
-            "Subscriptions"
-        ]
-        assert ("email", "a@example.com") in {(each["Protocol"], each["Endpoint"]) for each in told}
+        for topic in (deployed.alerts_topic, deployed.outputs["OpsTopicArn"]):
+            told = embedded.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+            assert ("email", "a@example.com") in {(each["Protocol"], each["Endpoint"]) for each in told}
 
 
 @pytest.mark.cloud

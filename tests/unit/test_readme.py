@@ -17,6 +17,8 @@ from aws_commands import Shell, problems_of
 from cli.main import COMMANDS
 from tocsin.core.matching import Matcher
 from tocsin.core.proof import prove
+from tocsin.core.routing import DEFAULT, Route
+from tocsin.core.routing_settings import DESTINATION_KEYS, OWNER_KEYS, ROUTE_KEYS
 from tocsin.core.settings import Intervals, parse_settings
 from tocsin.core.signatures import KEYS, parse_signatures
 
@@ -207,6 +209,11 @@ def test_the_settings_table_has_every_template_parameter_with_its_default():
 def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
     rows = {name: default for name, default, _ in table(README.read_text("utf-8"), "key")}
     shipped = tomllib.loads((ROOT / "functions" / "tocsin.toml").read_text("utf-8"))
+    routing = {f"destinations.<name>.{name}": "" for name in DESTINATION_KEYS}
+    routing |= {f"owners.<name>.{name}": "" for name in OWNER_KEYS}
+    routing |= {f"routes[].{name}": "" for name in ROUTE_KEYS}
+    routing |= {"routes[].destination": Route("", {}, DEFAULT).destination, "routes[].continue": "false"}
+    assert {name: rows.pop(name) for name in routing} == routing
     assert set(shipped) == {name.partition(".")[0] for name in rows}
     services = {name for service in shipped["services"].values() for name in service}
     expected = {f"intervals.{name}": value for name, value in shipped["intervals"].items()}
@@ -265,7 +272,10 @@ def test_counts_in_the_readme_are_right():
     ]
     assert re.findall(r"(\d+) signatures", text) == [str(len(shipped))]
     template = (ROOT / "template.yaml").read_text("utf-8").split("# ---- alarms about Tocsin")[-1]
-    own = template.count("Type: AWS::CloudWatch::Alarm") - template.count("DlqDepth&{")
+    own = template.count("Type: AWS::CloudWatch::Alarm") - len(
+        re.findall(r"(?:DlqDepth|DeliveryErrors)&{", template)
+    )
+    own -= template.count("Type: AWS::CloudWatch::Alarm\n    Condition: ReadsKinesis")  # not in this sum
     assert re.findall(r"(\d+) of Tocsin's own", text) == [str(own)]
 
 
@@ -279,11 +289,11 @@ def test_the_computed_costs_add_up():
     reconcile = minutes * (request + 0.05 * 0.5 * gigabyte_second + read_unit / 2 + 0.5e-6 * log_gigabyte)
     detect = 1e6 * (request + 0.01 * 1.0 * gigabyte_second + 0.5e-6 * log_gigabyte)
     expected = {
-        "alarms": 11 * 0.10,
+        "alarms": 15 * 0.10,
         "the Slack secret": 0.40,
         "polling the queue": polling,
         "reconcile": reconcile,
-        "**sum**": 1.50 + polling + reconcile,
+        "**sum**": 1.90 + polling + reconcile,
         "detect, for each million batches of log events": detect,
     }
     assert {name.replace("`", ""): float(value.strip("*")) for name, value in rows.items()} == {

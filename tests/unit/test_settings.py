@@ -42,7 +42,10 @@ def test_the_deployments_values_win_and_empty_ones_do_not_count():
             "tocsin.toml: intervals.group_interval: must be longer than nothing",
         ),
         ("[intervals]\npatience = '1s'", "tocsin.toml: intervals.patience: unknown key"),
-        ("[interval]\n", "tocsin.toml: interval: unknown key; known are intervals, links, services"),
+        (
+            "[interval]\n",
+            "tocsin.toml: interval: unknown key; known are destinations, intervals, links, owners",
+        ),
         ("intervals = 1", "tocsin.toml: intervals: must be a table"),
         ("[services]\na = 1", "tocsin.toml: services.a: must be a table"),
         ("[services.'']\n", "tocsin.toml: services.: a service has a name"),

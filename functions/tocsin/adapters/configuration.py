@@ -63,9 +63,26 @@ def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
         problems += error.problems
     except (OSError, UnicodeDecodeError) as error:
         problems.append(Problem(FILE, "", f"cannot be read: {error}"))
+    if settings.routing.routes:
+        from tocsin.core.routing_settings import routing_problems  # noqa: PLC0415 - only where there are routes
+
+        owners = {signature.owner for signature in signatures.values()}
+        problems += routing_problems(settings.routing, FILE, signatures.keys(), owners)
     if problems:
         raise ConfigurationError(tuple(problems))
     return Configuration(signatures, settings)
+
+
+def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
+    """Read ``tocsin.toml`` alone, for a function that matches nothing.
+
+    Raises:
+        ConfigurationError: With every problem, in the words of ``tocsin check``.
+    """
+    try:
+        return parse_settings((root / FILE).read_text("utf-8"), environ)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError.of(FILE, "", f"cannot be read: {error}") from error
 
 
 def read_signature_files(root: Path, problems: list[Problem]) -> dict[str, str]:

@@ -75,6 +75,7 @@ def build_notification(
             "alert_count": len(listed),
             "omitted_count": incident.omitted,
         },
+        "labels": _labels(listed, signatures),
         "alerts": alerts,
     }
     return _fitted(notification)
@@ -153,6 +154,7 @@ def _alert(
         "signature": alert.signature,
         "title": _title(alert, signatures),
         "severity": _severity(alert, signatures).value,
+        "owner": _owner(alert, signatures) or None,
         "state": alert.state.value,
         "changed": alert.fingerprint in pending.fingerprints,
         "inhibited_by": inhibitor(incident, alert, signatures),
@@ -212,6 +214,23 @@ def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:
 def _severity(alert: Alert, signatures: Mapping[str, Signature]) -> Severity:
     rule = signatures.get(alert.signature)
     return rule.severity if rule else Severity.HIGH
+
+
+def _owner(alert: Alert, signatures: Mapping[str, Signature]) -> str:
+    rule = signatures.get(alert.signature)
+    return rule.owner if rule else ""
+
+
+def _labels(alerts: list[Alert], signatures: Mapping[str, Signature]) -> list[dict[str, str | None]]:
+    """What the incident is routed by: complete even where alerts are left out for size."""
+    rows = {
+        (alert.signature, _severity(alert, signatures).value, _owner(alert, signatures) or None)
+        for alert in alerts
+    }
+    return [
+        {"signature": name, "severity": severity, "owner": owner}
+        for name, severity, owner in sorted(rows, key=lambda row: row[0])
+    ]
 
 
 def _fitted(notification: Notification) -> Notification:

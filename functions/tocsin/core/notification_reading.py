@@ -50,6 +50,21 @@ def _text_or_null(value: object) -> bool:
     return value is None or isinstance(value, str)
 
 
+def _absent_or(check: Callable[[object], bool]) -> Callable[[object], bool]:
+    """Of a key that later versions of the contract added: messages under way may lack it."""
+    return lambda value: value is ... or check(value)
+
+
+def _labels(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(entry, dict)
+        and _text(entry.get("signature"))
+        and _one_of(Severity)(entry.get("severity"))
+        and _text_or_null(entry.get("owner", ...))
+        for entry in value
+    )
+
+
 def _count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
@@ -74,10 +89,11 @@ _NOTIFICATION: dict[str, Any] = {
         "last_seen": _like(_TIME), "resolved_at": _text_or_null, "count": _count, "alert_count": _count,
         "omitted_count": _count,
     },
+    "labels": _absent_or(_labels),
     "alerts": [{
         "fingerprint": _text, "signature": _text, "title": _text, "severity": _one_of(Severity),
         "state": _one_of(AlertState), "changed": lambda value: isinstance(value, bool),
-        "inhibited_by": _text_or_null, "count": _count, "count_since_last": _count,
+        "inhibited_by": _text_or_null, "owner": _absent_or(_text_or_null), "count": _count, "count_since_last": _count,
         "first_seen": _like(_TIME), "last_seen": _like(_TIME), "fields": _texts_by_name, "summary": _text,
         "first_action": _text, "runbook_url": _text, "sample": _text_or_null,
         "source": {"log_group": _text_or_null, "log_stream": _text_or_null, "alarm": _text_or_null},

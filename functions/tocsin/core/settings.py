@@ -11,6 +11,7 @@ from typing import Any
 from tocsin.core.durations import parse_duration
 from tocsin.core.model import Millis
 from tocsin.core.problems import ConfigurationError, Problem
+from tocsin.core.routing import Routing
 
 FILE = "tocsin.toml"
 LONGEST_SERVICE = 100
@@ -56,11 +57,13 @@ class Settings:
         intervals: When an incident speaks.
         services: In the order they are tried; the first that fits wins.
         runbooks_url: Where the runbooks are read: a signature's ``runbook`` is appended to it.
+        routing: Which destinations are told of which alerts.
     """
 
     intervals: Intervals = field(default_factory=Intervals)
     services: tuple[Service, ...] = ()
     runbooks_url: str = "https://github.com/tocsin-alerts/tocsin/blob/main/runbooks/"
+    routing: Routing = field(default_factory=Routing)
 
     def service_of_log_group(self, log_group: str) -> str:
         """Name the service a log group belongs to: the configured one, else the log group's last segment."""
@@ -98,7 +101,8 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
     problems: list[Problem] = []
-    known = {"intervals", "services", "links"}
+    routing = {"destinations", "owners", "routes"}
+    known = {"intervals", "services", "links"} | routing
     problems += [
         Problem(FILE, key, f"unknown key; known are {', '.join(sorted(known))}")
         for key in data
@@ -110,6 +114,11 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
             _service(name, table, problems) for name, table in _table(data, "services", problems).items()
         ),
     )
+    if routing & data.keys():
+        # A file without routes, which is what ships, need not pay for reading them at a cold start.
+        from tocsin.core.routing_settings import read_routing  # noqa: PLC0415 - as said
+
+        settings = replace(settings, routing=read_routing(data, FILE, problems))
     links = _table(data, "links", problems)
     problems += [
         Problem(FILE, f"links.{key}", "unknown key; known is runbooks") for key in links if key != "runbooks"

@@ -1,0 +1,167 @@
+"""Routing: which destinations are told of an alert, by its labels, and whom a message there mentions.
+
+The tree is walked as Alertmanager walks its own: the first route that fits wins, and those after it are asked only
+where it says ``continue``; of a route that fits, the deepest fitting children count, or else the route itself. The
+root fits everything and leads to the destination ``default``, so no alert can vanish by routing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tocsin.core.model import AlertState, Reason
+
+DEFAULT = "default"
+"""The destination of everything that no route claims: the secret that the deployment names."""
+
+LABELS = ("severity", "service", "owner", "signature")
+"""What a route can match on; an alert without an owner has the empty one."""
+
+NEWS = frozenset(set(Reason) - {Reason.UPDATE, Reason.RESOLVED})
+"""Reasons for which an owner is called; growth and the end of an incident call nobody."""
+
+Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A place in Slack.
+
+    Attributes:
+        name: What routes call it.
+        secret: The name of the secret with its credential; empty for ``default``, whose secret the deployment names.
+        mention: The id of the user group that news there calls, or empty.
+    """
+
+    name: str
+    secret: str = ""
+    mention: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A node of the tree.
+
+    Attributes:
+        key: Where it is in ``tocsin.toml``, as ``routes[0].routes[1]``.
+        match: Globs by label; each label must fit one of its globs. Empty fits everything.
+        destination: The name of the destination, its parent's where it states none.
+        goes_on: Whether the siblings after it are asked too (``continue``).
+        routes: Its children.
+    """
+
+    key: str
+    match: Mapping[str, tuple[str, ...]]
+    destination: str
+    goes_on: bool = False
+    routes: tuple[Route, ...] = ()
+
+    def fits(self, labels: Labels) -> bool:
+        """Whether an alert with these labels comes to this route."""
+        return all(
+            any(fnmatchcase(labels.get(label, ""), glob) for glob in globs)
+            for label, globs in self.match.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Where an alert comes out of the tree.
+
+    Attributes:
+        destination: The destination's name.
+        path: The routes it came by, the outermost first; empty where no route fitted.
+    """
+
+    destination: str
+    path: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A destination that is told of a notification.
+
+    Attributes:
+        destination: Where.
+        mentions: Ids of the user groups that it calls there; none where it calls nobody.
+    """
+
+    destination: Destination
+    mentions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """Who is told of what, and where.
+
+    Attributes:
+        destinations: By name; ``default`` is always there.
+        owners: The user group of each owner that has one, by the owner's name.
+        routes: The tree's outermost routes, in order.
+    """
+
+    destinations: Mapping[str, Destination] = field(default_factory=lambda: {DEFAULT: Destination(DEFAULT)})
+    owners: Mapping[str, str] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+
+    def arrivals(self, labels: Labels) -> tuple[Arrival, ...]:
+        """Every place where an alert with these labels comes out: at least one, in order."""
+        return tuple(_walk(self.routes, labels, ())) or (Arrival(DEFAULT),)
+
+    def destinations_of(self, labels: Labels) -> tuple[str, ...]:
+        """The names of the destinations, each once."""
+        return tuple(dict.fromkeys(arrival.destination for arrival in self.arrivals(labels)))
+
+    def tellings(self, notification: Mapping[str, Any]) -> tuple[Telling, ...]:
+        """Where a notification is told, and whom it calls there.
+
+        It is told wherever any alert of its incident leads, whether that alert is firing, over or a symptom: who was
+        told that something began is told that it ended. It calls somebody only where an alert leads that it is about.
+
+        Args:
+            notification: The contract; one of an earlier version, without ``labels`` and ``owner``, is read too.
+        """
+        service = notification["service"]
+        alerts = notification["alerts"]
+        known = {self._of(entry, service): None for entry in [*alerts, *notification.get("labels", ())]}
+        names = dict.fromkeys(name for labels in known for name in self.destinations_of(dict(labels)))
+        called: dict[str, dict[str, None]] = {name: {} for name in names}
+        for alert in _calling(notification):
+            labels = dict(self._of(alert, service))
+            for name in self.destinations_of(labels):
+                groups = (self.destinations[name].mention, self.owners.get(labels["owner"], ""))
+                called[name] |= dict.fromkeys(filter(None, groups))
+        return tuple(Telling(self.destinations[name], tuple(called[name])) for name in names)
+
+    @staticmethod
+    def _of(entry: Mapping[str, Any], service: str) -> tuple[tuple[str, str], ...]:
+        found = {**entry, "service": service}
+        return tuple((label, found.get(label) or "") for label in LABELS)
+
+
+def _walk(routes: Iterable[Route], labels: Labels, path: tuple[Route, ...]) -> Iterator[Arrival]:
+    for route in routes:
+        if not route.fits(labels):
+            continue
+        here = (*path, route)
+        deeper = tuple(_walk(route.routes, labels, here))
+        yield from deeper or (Arrival(route.destination, here),)
+        if not route.goes_on:
+            return
+
+
+def _calling(notification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The alerts that a notification calls somebody for: those it is about, in a reminder all; never a symptom.
+
+    That an update is about everything matters only where it is the first that a destination hears of an incident.
+    """
+    everything = Reason(notification["reason"]) in {Reason.REPEAT, Reason.UPDATE}
+    firing = [
+        alert
+        for alert in notification["alerts"]
+        if alert["state"] == AlertState.FIRING and not alert["inhibited_by"]
+    ]
+    return [alert for alert in firing if everything or alert["changed"]]
