@@ -29,7 +29,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from tocsin.core.redaction_rules import RULES, Rule
+from tocsin.core.redaction_rule import Rule
+from tocsin.core.redaction_rules import RULES
 from tocsin.core.redaction_values import Span
 
 MOST_CHARACTERS: Final = 131_072
@@ -43,6 +44,15 @@ MOST_OVERLAP: Final = 8
 """How many times its own length a text may be read because finds overlap; then the rest is hidden whole."""
 
 _ASCII_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+_LOOK_ALIKES: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | str.maketrans(
+    "\u0410\u0412\u0415\u0405\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425"  # Cyrillic
+    "\u0430\u0435\u0455\u0456\u0458\u043e\u0440\u0441\u0443\u0445\u051b\u051d\u04bb"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf",  # Greek
+    "ABESIJKMHOPCTYXaesijopcyxqwhABEZHIKMNOPTYXo",
+)
+"""Full-width forms (U+FF01 to U+FF5E) and the letters of other scripts that look like Latin ones, one character for
+one. Only the search reads them so; what is shown stays as it was written."""
 
 
 def redact(text: str) -> str:
@@ -80,6 +90,8 @@ def redact_or_withhold(text: str) -> str | None:
 
 
 def _find(text: str) -> list[tuple[int, int, str]]:
+    if not text.isascii():
+        text = text.translate(_LOOK_ALIKES)
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered, which would shift every position
         lowered = text.translate(_ASCII_LOWER)
@@ -92,7 +104,7 @@ def _find(text: str) -> list[tuple[int, int, str]]:
 
 
 def _at_needles(rule: Rule, text: str, lowered: str) -> Iterator[Span]:
-    for needle in rule.needles:
+    for needle in [needle for needle in rule.needles if needle in lowered]:
         covered = spent = 0
         position = lowered.find(needle)
         while position >= 0:

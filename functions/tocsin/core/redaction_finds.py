@@ -112,7 +112,9 @@ def rest(text: str, found: re.Match[str]) -> Span | None:
     return found.start(), len(text)
 
 
-def with_what_precedes(characters: str, most: int) -> Callable[[str, re.Match[str]], Span | None]:
+def with_what_precedes(
+    characters: str, most: int, *, least: int = 0
+) -> Callable[[str, re.Match[str]], Span | None]:
     """A find that begins earlier than its telling part: with the characters of the class before it."""
     allowed = re.compile(characters)
 
@@ -121,7 +123,7 @@ def with_what_precedes(characters: str, most: int) -> Callable[[str, re.Match[st
         first = max(0, start - most)
         while start > first and allowed.match(text, start - 1):
             start -= 1
-        return start, found.end()
+        return (start, found.end()) if found.start() - start >= least else None
 
     return span
 
@@ -161,6 +163,26 @@ def card(_text: str, found: re.Match[str]) -> Span | None:
     return None if total % 10 else found.span()
 
 
+_IBAN_COUNTRY: Final = re.compile(
+    "A[DELTZ]|B[AEGHRY]|C[HRYZ]|D[EKO]|E[EGS]|F[IOR]|G[BEILRT]|H[RU]|I[ELQST]|JO|K[WZ]|L[BCITUVY]|M[CDEKRTU]|N[LO]|OM|P[KLST]|QA|"
+    "R[OSU]|S[ACEIKMTV]|T[LNR]|UA|V[AG]|XK"
+)
+
+
+def bank_account(_text: str, found: re.Match[str]) -> Span | None:
+    """An IBAN: a country that has them, and ISO 7064's remainder of 1."""
+    number = found[0].replace(" ", "")
+    if not _IBAN_COUNTRY.match(number) or not number.isascii() or len(number) > 34:  # noqa: PLR2004 - ISO 13616
+        return None
+    digits = "".join(str(int(character, 36)) for character in number[4:] + number[:4])
+    return found.span() if int(digits) % 97 == 1 else None
+
+
+def quoted_values(_text: str, found: re.Match[str]) -> Span | None:
+    """The values of an SQL statement, if they were written into it; placeholders hide nothing."""
+    return found.span("hide") if "'" in found["hide"] else None
+
+
 _INFRASTRUCTURE: Final = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -185,6 +207,9 @@ def email(text: str, found: re.Match[str]) -> Span | None:
     if (userinfo_password if text[start] == "@" else encoded_userinfo_password)(text, found):
         return None  # a password before a host
     first = max(0, start - 128)
+    if text[start - 1 : start] == '"':  # "john smith"@example.com
+        opening = text.rfind('"', first, start - 1)
+        return (opening, found.end()) if opening >= 0 and "\n" not in text[opening:start] else None
     while start > first and (text[start - 1].isalnum() or text[start - 1] in "._+-'"):
         start -= 1
     name = text[start : found.start()].strip("'.-")

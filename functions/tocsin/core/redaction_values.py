@@ -18,7 +18,7 @@ INNOCENT: Final = (
     # secretsmanager, password_policy, CredentialMate, secret-not-found.
     r"(?!s?[_\-]?(?:managers?|ids?|names?|arns?|versions?|polic(?:y|ies)|types?|expir\w*|ttl|lengths?|len|counts?|"
     r"limits?|usage|budget|reset\w*|rotation|urls?|uris?|endpoints?|paths?|files?|stages?|labels?|regions?|"
-    r"providers?|schemes?|fields?|params?|mate|cutter|jar|not|is|was|access[_\-]denied|marked|algorithm|"
+    r"providers?|schemes?|fields?|params?|mate|cutter|jar|not|is|was|access[_\-]denied|marked|algorithm|errors?|exceptions?|"
     r"iz(?:er|ed|ation|ing|e)\w*)(?![A-Za-z]))"
 )
 NOT_OURS: Final = r"(?<!REDACTED:)"  # our own markers are no keys
@@ -51,6 +51,9 @@ _UNQUOTED: Final = re.compile(
 )
 _BARE: Final = re.compile(r"[^\s,}\])]*+")  # what JSON and Python write without quotes
 _BLOCK: Final = re.compile(r"[|>][+\-\d]{0,2}[ \t]{0,8}\r?\n(?:[ \t]+[^\n]*(?:\n|$)|[ \t]*\n)*+")
+_ESCAPED_BLOCK: Final = re.compile(
+    r"""[|>][+\-\d]{0,2}[ \t]{0,8}(?:\\{1,16}r)?(?:\\{1,16}n[ \t]+(?:(?!\\{1,16}[rn]|\\{0,16}["'])[^\n])*+)++"""
+)
 _PHRASE: Final = re.compile(
     r"""(?:(?!,(?! ?\d{4})|[;|&\n\r\t"'<>)\]}]|\\[nrt"']|\s{1,4}[\w.\-]{1,40}\s{0,2}[=:]).)*+"""
 )
@@ -58,15 +61,16 @@ _LINE: Final = re.compile(r"""(?:(?!\\{1,16}[rn]|\\{0,16}["'`](?:[,;:)\]}>\s]|$)
 _TO_END_OF_LINE: Final = re.compile(r"[^\r\n]*+")
 _PARAMETERS: Final = re.compile(r"(?i)[\"'\\]{0,4}(?:digest|oauth|aws4|signature|hawk|mac)[ \-]")
 _EMPTY: Final = re.compile(
-    r"(?i)(?:none|null|nil|undefined|true|false|nan|\*+|x{3,}|<[a-z _\-]{0,30}>|)[,;.)\]}]*"
+    # Yes and no: MySQL's "(using password: YES)".
+    r"(?i)(?:none|null|nil|undefined|true|false|yes|no|nan|\*+|x{3,}|<[a-z _\-]{0,30}>|)[,;.)\]}\"']*"
 )
 _PROSE: Final = re.compile(
     # After "password:" in a sentence; as a value, none of them keeps anybody out.
     r"(?i)(?:not|must|is|was|are|has|missing|invalid|expired|required|field|empty|unset|failed|failure|denied|error|"
     r"the|an?|for|from|in|no|unable|cannot|could|should|does|value|str|string|int|bool|secretstr|optional|ok|"
-    r"user|unauthorized|forbidden|wrong|incorrect|mismatch|malformed)[,;.:)\]}]*"
+    r"user|authentication|unauthorized|forbidden|wrong|incorrect|mismatch|malformed)[,;.:)\]}]*"
 )
-_NUMBER: Final = re.compile(r"\d{1,9}(?:\.\d+)?(?![\w.\-])")
+_NUMBER: Final = re.compile(r"\d{1,9}(?:\.\d+)?(?![\w.\-+=~!@$^*]|//)")
 _OPENING: Final = {"[": "]", "{": "}", "(": ")"}
 _BRACKET: Final = re.compile(r"[\[\]{}()]")
 
@@ -81,6 +85,9 @@ def value(text: str, found: re.Match[str]) -> Span | None:
     block = _BLOCK.match(text, start)
     if block:
         return start, start + len(block[0].rstrip("\n"))
+    block = _ESCAPED_BLOCK.match(text, start)
+    if block:
+        return block.span()
     call = _CALL.match(text, start)
     if call or text[start : start + 1] in _OPENING:
         end = closing_bracket(text, call.end() - 1 if call else start)
@@ -127,7 +134,7 @@ def path_or_value(text: str, found: re.Match[str]) -> Span | None:
 
 def credentials(text: str, found: re.Match[str]) -> Span | None:
     """As `value`, but ``INFO:botocore.credentials:Found`` is a logger's name and what it said."""
-    logger = text[found.start() - 1 : found.start()] == "." and text[found.end() - 1] == ":"
+    logger = text[found.start() - 1 : found.start()] == "." and found["separator"] == ":"
     return None if logger else value(text, found)
 
 

@@ -30,16 +30,28 @@ _INVISIBLE: Final = re.compile(
 )
 _BLANKS: Final = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _LINE_BREAKS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
+_ESCAPED: Final = re.compile(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|x([Aa][0Dd]))")
+_ASCII_END, _SURROGATES = 0x80, range(0xD800, 0xE000)
 
 
 def normalise(text: str) -> str:
-    """Drop what is invisible, and write every line break as LF and every blank as a space.
+    r"""Drop what is invisible, and write every line break as LF and every blank as a space.
 
     Dropping rather than showing: a zero-width space inside a key must not hide it from redaction. Lambda indents
-    tracebacks with no-break spaces and joins lines with CR (awslambdaric, ``lambda_literals``).
+    tracebacks with no-break spaces and joins lines with CR (awslambdaric, ``lambda_literals``). What JSON wrote as
+    ``\u200b`` is the same character; every escape of a letter beyond ASCII is written out.
     """
+    if "\\" in text:
+        text = _ESCAPED.sub(_unescaped, text)
     text = _LINE_BREAKS.sub("\n", _ANSI.sub("", text))
     return _INVISIBLE.sub("", _BLANKS.sub(" ", text))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = int(escape[1] or escape[2], 16)
+    # ASCII stays escaped, for it may be the quote that ends a text; so do line ends, and halves of a pair.
+    kept = code < _ASCII_END or code in _SURROGATES or _LINE_BREAKS.match(chr(code))
+    return escape[0] if kept else chr(code)
 
 
 def sample_of(text: str) -> str:
