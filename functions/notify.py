@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import functools
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
+from tocsin.adapters.settings_file import load_settings
 from tocsin.core.slack_blocks import preview
 from tocsin.environment import environment, is_dry_run
 from tocsin.notifying import Notifier, connect, read_body
@@ -18,16 +20,22 @@ from tocsin.notifying import Notifier, connect, read_body
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from tocsin.adapters.delivery_store import DeliveryStore
+    from tocsin.adapters.slack_secret import SlackSecret
+    from tocsin.core.routing import Destination
+
 logger = Logger(service="tocsin-notify")
 environ = environment()
+routing = load_settings(Path(__file__).parent, environ).routing
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Tell Slack of each notification in an SQS batch; those that are not safe are reported as failed."""
     records = event.get("Records") or []
     if is_dry_run(environ):
-        return {"dry_run": True, "would_post": [preview(read_body(record["body"])) for record in records]}
+        return {"dry_run": True, "would_post": [_preview(record["body"]) for record in records]}
     notifier = Notifier(
+        routing=routing,
         **_adapters(),
         clock=_now,
         deadline=_now() + context.get_remaining_time_in_millis(),
@@ -38,6 +46,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         say = {"INFO": logger.info, "WARNING": logger.warning}.get(line.level, logger.error)
         say(line.text, extra=dict(line.details))
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+
+
+def _preview(body: str) -> dict[str, Any]:
+    notification = read_body(body)
+    where = [
+        {"destination": telling.destination.name, "mentions": list(telling.mentions)}
+        for telling in routing.tellings(notification)
+    ]
+    return {**preview(notification), "told_in": where}
 
 
 def _now() -> int:
@@ -57,9 +74,18 @@ def _adapters() -> dict[str, Any]:
     config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
     client = functools.partial(boto3.client, config=config)
     api_url = environ.get("TOCSIN_SLACK_API_URL") or "https://slack.com/api/"
+    secrets, table = client("secretsmanager"), client("dynamodb")
+
+    @functools.cache
+    def secret_of(destination: Destination) -> SlackSecret:
+        return SlackSecret(destination.secret or environ.get("TOCSIN_SLACK_SECRET", ""), secrets, api_url)
+
+    def store_of(destination: Destination) -> DeliveryStore:
+        return DeliveryStore(table, environ["TOCSIN_TABLE"], destination.name)
+
     return {
-        "secret": SlackSecret(environ.get("TOCSIN_SLACK_SECRET", ""), client("secretsmanager"), api_url),
-        "store": DeliveryStore(client("dynamodb"), environ["TOCSIN_TABLE"]),
+        "secret_of": secret_of,
+        "store_of": store_of,
         "queue": NotifyQueue(
             client("sqs"),
             environ["TOCSIN_NOTIFY_QUEUE_URL"],

@@ -32,6 +32,7 @@ from tocsin.adapters.slack_webhook import SlackWebhook
 from tocsin.core.delivery_record import DeliveryRecord, highest, includes, including
 from tocsin.core.model import Millis, Reason
 from tocsin.core.notification import Notification
+from tocsin.core.routing import NEWS
 from tocsin.core.slack_blocks import SlackMessage, render, render_standalone, render_thread
 
 LOOK_AGAIN: Millis = 10_000
@@ -89,6 +90,7 @@ def deliver(
     claimant: str,
     now: Millis,
     lease: Millis,
+    mentions: tuple[str, ...] = (),
 ) -> Delivery:
     """Tell Slack of one notification, once.
 
@@ -99,6 +101,7 @@ def deliver(
         claimant: Unique for each attempt.
         now: The time.
         lease: How long the invocation may live at most from ``now``.
+        mentions: Ids of the user groups that it calls, if it is news.
 
     Raises:
         RetryableDeliveryError: Try again later.
@@ -118,7 +121,7 @@ def deliver(
     if includes(record.told, sequence):
         settle(record, doubtful=False)
         return Delivery(Outcome.DUPLICATE)
-    telling = (_ByBot if isinstance(slack, SlackBot) else _ByWebhook)(notification, record, slack)  # type: ignore[arg-type]
+    telling = (_ByBot if isinstance(slack, SlackBot) else _ByWebhook)(notification, record, slack, mentions)  # type: ignore[arg-type]
     try:
         outcome = telling.tell()
     except DeliveryError as failure:
@@ -147,8 +150,14 @@ class _ByWebhook:
     Its ``late`` says that a newer notification of the incident has been told.
     """
 
-    def __init__(self, notification: Notification, record: DeliveryRecord, slack: SlackWebhook) -> None:
-        self.notification, self.record, self.slack = notification, record, slack
+    def __init__(
+        self,
+        notification: Notification,
+        record: DeliveryRecord,
+        slack: SlackWebhook,
+        mentions: tuple[str, ...],
+    ) -> None:
+        self.notification, self.record, self.slack, self.mentions = notification, record, slack, mentions
         self.sequence: int = notification["sequence"]
         self.doubtful = self.sequence in record.doubtful
         self.late = _newest(record) > self.sequence
@@ -162,7 +171,11 @@ class _ByWebhook:
             self.notes.append(
                 "an earlier attempt was cut short; a webhook cannot be asked, so it is posted again"
             )
-        _say(self.slack.post, render_standalone(self.notification, late=self.late), self.notes)
+        news = Reason(self.notification["reason"]) in NEWS or not _newest(self.record)
+        calls = self.mentions if news and not self.late else ()
+        _say(
+            self.slack.post, render_standalone(self.notification, late=self.late, mentions=calls), self.notes
+        )
         self.record = replace(self.record, shown=max(self.record.shown, self.sequence))
         return Outcome.DELIVERED
 
@@ -170,8 +183,10 @@ class _ByWebhook:
 class _ByBot:
     """One message per incident, edited in place, and a reply in its thread for each event."""
 
-    def __init__(self, notification: Notification, record: DeliveryRecord, slack: SlackBot) -> None:
-        self.notification, self.slack = notification, slack
+    def __init__(
+        self, notification: Notification, record: DeliveryRecord, slack: SlackBot, mentions: tuple[str, ...]
+    ) -> None:
+        self.notification, self.slack, self.mentions = notification, slack, mentions
         self.incident: str = notification["incident"]["id"]
         self.sequence: int = notification["sequence"]
         self.doubtful = self.sequence in record.doubtful
@@ -193,7 +208,7 @@ class _ByBot:
             self._show()
         if counting and self.late:  # by what was told before, or by what was found while showing it
             return Outcome.SUPERSEDED
-        reply = render_thread(self.notification, late=self.late)
+        reply = render_thread(self.notification, late=self.late, mentions=self._calls(reply=True))
         if reply is None:
             return Outcome.DELIVERED
         try:
@@ -221,13 +236,24 @@ class _ByBot:
             if self.record.shown < self.sequence:
                 self._edit()
             return
-        message = render(self.notification, late=self.late)
+        message = render(self.notification, late=self.late, mentions=self._calls(reply=False))
         ts = _say(
             lambda said: self.slack.post(said, incident=self.incident, sequence=self.sequence),
             message,
             self.notes,
         )
         self.record = replace(self.record, channel=self.slack.channel, ts=ts, shown=self.sequence)
+
+    def _calls(self, *, reply: bool) -> tuple[str, ...]:
+        """Whom a new message calls, so that each is called once.
+
+        The incident's first message calls for itself, and for an update if that is the first that is heard here;
+        other news is in the reply. What is late calls nobody.
+        """
+        reason = Reason(self.notification["reason"])
+        first = reason is Reason.OPENED or (reason not in NEWS and not self._newest)
+        here = reason in NEWS and reason is not Reason.OPENED if reply else first
+        return self.mentions if here and not self.late else ()
 
     def _edit(self) -> None:
         ts = self.record.ts

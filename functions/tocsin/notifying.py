@@ -5,12 +5,16 @@ mend is parked in the dead-letter queue, whose alarm reaches people by another r
 credential only after five minutes, in which somebody may have corrected the secret. Parking is a send and
 then an acknowledgement: a crash between the two leaves the message in both places, and telling it twice is
 prevented further on.
+
+A message is told in every destination that its routes lead to, whatever becomes of the others. It comes back as
+long as one of them may still take it, and what the others were told is not told again. It is parked only when
+nothing is left but destinations that refuse it for good.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,6 +29,7 @@ from tocsin.adapters.slack_webhook import SlackWebhook
 from tocsin.core.model import Millis
 from tocsin.core.notification import Notification
 from tocsin.core.notification_reading import NotANotificationError, parse_notification
+from tocsin.core.routing import DEFAULT, Destination, Routing, Telling
 from tocsin.delivering import Delivery, Store, deliver
 
 PATIENCE: Millis = 5 * 60_000
@@ -75,13 +80,33 @@ class Line:
     details: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """That a message was not told in one destination, or could not be read.
+
+    Attributes:
+        text: In words; never log text, never a credential.
+        about: For the log.
+        wait: How long until it may work; None when it will not.
+        level: Of the log line.
+        least: How long Slack, or the lease's holder, asked to wait; coming back sooner is of no use.
+    """
+
+    text: str
+    about: Mapping[str, Any]
+    wait: Millis | None
+    level: str = "WARNING"
+    least: Millis = 0
+
+
 @dataclass(slots=True)
 class Notifier:
     """Works through a batch.
 
     Attributes:
-        secret: The credential.
-        store: The delivery records.
+        routing: Where each notification is told.
+        secret_of: The credential of a destination.
+        store_of: The delivery records of a destination.
         queue: The queue.
         connect: Makes Slack from a credential.
         clock: The time; a batch takes long enough to need more than one.
@@ -89,16 +114,17 @@ class Notifier:
         claimant: Unique for the invocation.
     """
 
-    secret: Secret
-    store: Store
+    routing: Routing
+    secret_of: Callable[[Destination], Secret]
+    store_of: Callable[[Destination], Store]
     queue: Queue
     connect: Callable[[Credential], SlackBot | SlackWebhook]
     clock: Callable[[], Millis]
     deadline: Millis
     claimant: str
     log: list[Line] = field(default_factory=list)
-    _slack: tuple[Credential, SlackBot | SlackWebhook] | None = None
-    _pause_until: Millis = 0
+    _slack: dict[str, tuple[Credential, SlackBot | SlackWebhook]] = field(default_factory=dict)
+    _pauses: dict[str, Millis] = field(default_factory=dict)
     _begun: bool = False
 
     def work(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -117,39 +143,75 @@ class Notifier:
         try:
             notification = read_body(str(record.get("body", "")))
             about |= {"notification": notification["id"], "reason": notification["reason"]}
-            delivery = self._tell(notification, record)
+            tellings = self.routing.tellings(notification)
         except Exception as error:  # noqa: BLE001 - one message must not keep the others; said, and kept
-            return self._failed(record, error, about)
+            return self._settled(record, [self._failure(record, error, about, DEFAULT)])
+        # Each try begins with another destination: one that hangs must not keep the others from their time.
+        turn = (_tries(record) - 1) % len(tellings)
+        failures = [
+            self._told(notification, record, each, about) for each in (*tellings[turn:], *tellings[:turn])
+        ]
+        return self._settled(record, [failure for failure in failures if failure])
+
+    def _told(
+        self,
+        notification: Notification,
+        record: Mapping[str, Any],
+        telling: Telling,
+        about: Mapping[str, Any],
+    ) -> _Failure | None:
+        """Tell one destination; what went wrong there, or None."""
+        about = {**about, "destination": telling.destination.name}
+        try:
+            delivery = self._tell(notification, record, telling)
+        except Exception as error:  # noqa: BLE001 - one destination must not keep the others; said, and kept
+            return self._failure(record, error, about, telling.destination.name)
         for note in delivery.notes:
             self._say("WARNING", note, about)
         self._say("INFO", delivery.outcome.value, about)
-        return True
+        return None
 
-    def _failed(self, record: Mapping[str, Any], error: Exception, about: Mapping[str, Any]) -> bool:
-        """Put it off or park it, whichever the failure calls for; True when it is parked."""
-        wait, level = backoff(_tries(record)), "WARNING"
+    def _failure(
+        self, record: Mapping[str, Any], error: Exception, about: Mapping[str, Any], destination: str
+    ) -> _Failure:
+        """What a failure calls for."""
+        whose = "" if destination == DEFAULT else f"destination {destination}: "
         match error:
             case RetryableDeliveryError():
-                wait, text = error.retry_after or wait, f"not told yet: {error}"
+                wait = error.retry_after or backoff(_tries(record))
                 if error.limited:
-                    self._pause_until = self.clock() + wait
+                    self._pauses[destination] = self.clock() + wait
+                return _Failure(f"{whose}not told yet: {error}", about, wait, least=error.retry_after or 0)
             case CredentialRefusedError() if self.clock() - _number(record, "SentTimestamp") < PATIENCE:
-                wait, text = PATIENT_DELAY, f"Slack cannot be told: {error}"
                 level = "ERROR" if _tries(record) == 1 else "WARNING"
+                return _Failure(f"{whose}Slack cannot be told: {error}", about, PATIENT_DELAY, level)
             case PermanentDeliveryError():
-                return self._park(record, f"Slack cannot be told: {error}", about)
+                return _Failure(f"{whose}Slack cannot be told: {error}", about, None, "ERROR")
             case NotANotificationError():
-                return self._park(record, str(error), about)
-            case _:
-                level, text = "ERROR", f"not told yet: {type(error).__name__} at {_place(error)}"
-        return self._put_off(record, wait, level, text, about)
+                return _Failure(str(error), about, None, "ERROR")
+        text = f"{whose}not told yet: {type(error).__name__} at {_place(error)}"
+        return _Failure(text, about, backoff(_tries(record)), "ERROR")
 
-    def _tell(self, notification: Notification, record: Mapping[str, Any]) -> Delivery:
-        now = self.clock()
-        if now < self._pause_until:
-            raise RetryableDeliveryError(
-                "waiting as long as Slack asked", retry_after=self._pause_until - now
-            )
+    def _settled(self, record: Mapping[str, Any], failures: Sequence[_Failure]) -> bool:
+        """Put the message off or park it, whichever its failures call for; True when it need not come back."""
+        if not failures:
+            return True
+        waits = [failure.wait for failure in failures if failure.wait is not None]
+        if not waits:
+            why = "; ".join(failure.text for failure in failures)
+            return self._park(record, why, failures[0].about)
+        # As soon as one may take it, but never sooner than Slack asked for.
+        wait = max(min(waits), *(failure.least for failure in failures))
+        for failure in failures[:-1]:
+            self._say(failure.level, failure.text, failure.about)
+        last = failures[-1]
+        return self._put_off(record, wait, last.level, last.text, last.about)
+
+    def _tell(self, notification: Notification, record: Mapping[str, Any], telling: Telling) -> Delivery:
+        destination, now = telling.destination, self.clock()
+        if now < self._pauses.get(destination.name, 0):
+            left = self._pauses[destination.name] - now
+            raise RetryableDeliveryError("waiting as long as Slack asked", retry_after=left)
         if self._begun and self.deadline - now < TIME_FOR_ONE:
             raise RetryableDeliveryError("no time left in this invocation", retry_after=1_000)
 
@@ -159,25 +221,28 @@ class Notifier:
             return deliver(
                 notification,
                 slack=slack,
-                store=self.store,
+                store=self.store_of(destination),
                 claimant=f"{self.claimant}/{record.get('messageId')}/{number}",
                 now=self.clock(),
                 lease=max(1_000, self.deadline - self.clock()),
+                mentions=telling.mentions,
             )
 
-        credential = self.secret.credential(now)
+        secret = self.secret_of(destination)
+        credential = secret.credential(now)
         try:
-            return attempt(self._connected(credential), 1)
+            return attempt(self._connected(destination, credential), 1)
         except CredentialRefusedError:
-            renewed = self.secret.credential(self.clock(), fresh=True)
+            renewed = secret.credential(self.clock(), fresh=True)
             if renewed == credential:
                 raise
-            return attempt(self._connected(renewed), 2)
+            return attempt(self._connected(destination, renewed), 2)
 
-    def _connected(self, credential: Credential) -> SlackBot | SlackWebhook:
-        if self._slack is None or self._slack[0] != credential:
-            self._slack = (credential, self.connect(credential))
-        return self._slack[1]
+    def _connected(self, destination: Destination, credential: Credential) -> SlackBot | SlackWebhook:
+        kept = self._slack.get(destination.name)
+        if kept is None or kept[0] != credential:
+            kept = self._slack[destination.name] = (credential, self.connect(credential))
+        return kept[1]
 
     def _put_off(
         self, record: Mapping[str, Any], wait: Millis, level: str, text: str, about: Mapping[str, Any]

@@ -21,6 +21,7 @@ from tocsin.adapters.slack_webhook import SlackWebhook
 from tocsin.core.delivery_record import DeliveryRecord, highest, includes, including
 from tocsin.core.model import Reason
 from tocsin.core.notification import build_notification
+from tocsin.core.routing import Routing
 from tocsin.notifying import LONGEST_DELAY, PATIENCE, Notifier, backoff, read_body
 
 NOTIFICATION = build_notification(
@@ -101,19 +102,24 @@ def record(body=None, number=1, tries=1, age=0):
     }
 
 
+class Stores:
+    """The delivery records of one destination, one for each incident."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def claim(self, name, *rest):
+        return self.kept.setdefault(name, MemoryStore()).claim(name, *rest)
+
+    def settle(self, name, *rest, **more):
+        self.kept[name].settle(name, *rest, **more)
+
+
 def notifier(slack=None, *, queue=None, secret=None, deadline=T0 + MINUTE):
-    stores = {}
-
-    class Stores:
-        def claim(self, name, *rest):
-            return stores.setdefault(name, MemoryStore()).claim(name, *rest)
-
-        def settle(self, name, *rest, **more):
-            stores[name].settle(name, *rest, **more)
-
+    secret, stores = secret or Secret(), Stores()
     return Notifier(
-        secret=secret or Secret(), store=Stores(), queue=queue or Queue(), connect=lambda _: slack or Slack(),
-        clock=lambda: T0, deadline=deadline, claimant="request",
+        routing=Routing(), secret_of=lambda _: secret, store_of=lambda _: stores, queue=queue or Queue(),
+        connect=lambda _: slack or Slack(), clock=lambda: T0, deadline=deadline, claimant="request",
     )  # fmt: skip
 
 

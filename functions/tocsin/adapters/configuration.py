@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tocsin.adapters.sealed_search import seal_search
+from tocsin.adapters.settings_file import load_settings
 from tocsin.core import absence as absence_module
 from tocsin.core import literals as literals_module
 from tocsin.core import signatures as signatures_module
@@ -24,7 +25,7 @@ from tocsin.core.life_signs import LifeSigns
 from tocsin.core.literals import Literal, NoLiteralError, required_literals
 from tocsin.core.matching import Matcher
 from tocsin.core.problems import ConfigurationError, Problem
-from tocsin.core.settings import FILE, Settings, parse_settings
+from tocsin.core.settings import FILE, Settings
 from tocsin.core.signatures import Signature, parse_signatures, read_signatures
 
 
@@ -58,11 +59,9 @@ def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
         problems += literal_problems(signature)
     settings = Settings()
     try:
-        settings = parse_settings((root / FILE).read_text("utf-8"), environ)
+        settings = load_settings(root, environ)
     except ConfigurationError as error:
         problems += error.problems
-    except (OSError, UnicodeDecodeError) as error:
-        problems.append(Problem(FILE, "", f"cannot be read: {error}"))
     if settings.routing.routes:
         from tocsin.core.routing_settings import routing_problems  # noqa: PLC0415 - only where there are routes
 
@@ -71,18 +70,6 @@ def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
     if problems:
         raise ConfigurationError(tuple(problems))
     return Configuration(signatures, settings)
-
-
-def load_settings(root: Path, environ: Mapping[str, str]) -> Settings:
-    """Read ``tocsin.toml`` alone, for a function that matches nothing.
-
-    Raises:
-        ConfigurationError: With every problem, in the words of ``tocsin check``.
-    """
-    try:
-        return parse_settings((root / FILE).read_text("utf-8"), environ)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError.of(FILE, "", f"cannot be read: {error}") from error
 
 
 def read_signature_files(root: Path, problems: list[Problem]) -> dict[str, str]:

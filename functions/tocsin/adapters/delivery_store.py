@@ -1,6 +1,7 @@
 """The delivery record of each incident in DynamoDB, and the lease under which one invocation works on it.
 
-One item per incident: ``pk`` = ``I#<incident id>``, ``sk`` = ``SLACK``. Claiming it marks the notification as
+One item per incident and destination: ``pk`` = ``I#<incident id>``, ``sk`` = ``SLACK`` for the destination
+``default``, ``SLACK#<destination>`` for another. Claiming it marks the notification as
 doubtful in the same write, so that whoever comes after a crash knows that Slack may have been told.
 """
 
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.core.delivery_record import DeliveryRecord
 from tocsin.core.model import Millis
+from tocsin.core.routing import DEFAULT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -36,15 +38,17 @@ class LeaseLostError(Exception):
 
 
 class DeliveryStore:
-    """Delivery records in the incident table.
+    """The delivery records of one destination, in the incident table.
 
     Args:
         client: A DynamoDB client.
         table: The table's name.
+        destination: The destination's name.
     """
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, destination: str = DEFAULT) -> None:
         self._client, self._table = client, table
+        self._sort_key = "SLACK" if destination == DEFAULT else f"SLACK#{destination}"
 
     def claim(
         self, incident: str, sequence: int, claimant: str, now: Millis, lease: Millis
@@ -67,7 +71,7 @@ class DeliveryStore:
         try:
             answer = self._client.update_item(
                 TableName=self._table,
-                Key=_key(incident),
+                Key=self._key(incident),
                 UpdateExpression=(
                     "SET lease_owner = :me, lease_until = :until, expires_at = :expiry, "
                     "attempted_at = if_not_exists(attempted_at, :now) ADD doubtful :this"
@@ -116,7 +120,7 @@ class DeliveryStore:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=_key(incident),
+                Key=self._key(incident),
                 UpdateExpression=(
                     "SET channel = :channel, ts = :ts, shown = :shown, told = :told, expires_at = :expiry "
                     "REMOVE lease_owner, lease_until" + ("" if doubtful else " DELETE doubtful :this")
@@ -135,9 +139,8 @@ class DeliveryStore:
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise LeaseLostError(f"{incident}/{sequence}") from error
 
-
-def _key(incident: str) -> dict[str, AttributeValueTypeDef]:
-    return {"pk": {"S": f"I#{incident}"}, "sk": {"S": "SLACK"}}
+    def _key(self, incident: str) -> dict[str, AttributeValueTypeDef]:
+        return {"pk": {"S": f"I#{incident}"}, "sk": {"S": self._sort_key}}
 
 
 def _record(item: dict[str, AttributeValueTypeDef], now: Millis) -> DeliveryRecord:

@@ -158,7 +158,10 @@ def _calling(notification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
     That an update is about everything matters only where it is the first that a destination hears of an incident.
     """
-    everything = Reason(notification["reason"]) in {Reason.REPEAT, Reason.UPDATE}
+    reason = Reason(notification["reason"])
+    if reason is Reason.RESOLVED:  # what was over when this became due may have begun again since
+        return []
+    everything = reason in {Reason.REPEAT, Reason.UPDATE}
     firing = [
         alert
         for alert in notification["alerts"]

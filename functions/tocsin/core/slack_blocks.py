@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ MOST_JSON = 12_800
 MOST_BLOCKS = 50
 _HEADER, _SECTION, _FIELD, _FIELDS, _URL, _BUTTON = 150, 3000, 2000, 10, 3000, 75
 _FALLBACK, _PLAIN = 600, 3_500
+_MENTIONS = 20
 
 SIGNS = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "🟡", Severity.LOW: "🔵"}
 
@@ -89,12 +90,13 @@ _ROOMS = (
 )  # fmt: skip
 
 
-def render(notification: Notification, *, late: bool = False) -> SlackMessage:
+def render(notification: Notification, *, late: bool = False, mentions: Sequence[str] = ()) -> SlackMessage:
     """The incident's one message in bot mode: its state as of this notification.
 
     Args:
         notification: The contract.
         late: Whether a newer one was told before it.
+        mentions: Ids of the user groups that it calls; from configuration, never from what was logged.
     """
     main = leading_alert(notification)[0]
     headline = _headline(notification, main, _EDITED.get(Reason(notification["reason"]), ""), late=late)
@@ -104,11 +106,14 @@ def render(notification: Notification, *, late: bool = False) -> SlackMessage:
         headline,
         lambda room: _whole(notification, main, headline, room, min(room.sample, 500)),
         late=late,
+        mentions=mentions,
     )
 
 
-def render_standalone(notification: Notification, *, late: bool = False) -> SlackMessage:
-    """The one message of this notification in webhook mode: everything there is; ``late`` as for `render`."""
+def render_standalone(
+    notification: Notification, *, late: bool = False, mentions: Sequence[str] = ()
+) -> SlackMessage:
+    """The one message of this notification in webhook mode: everything there is; the rest as for `render`."""
     main, words = _news(notification)
     headline = _headline(notification, main, words, late=late)
     return _fitted(
@@ -117,15 +122,19 @@ def render_standalone(notification: Notification, *, late: bool = False) -> Slac
         headline,
         lambda room: _whole(notification, main, headline, room, room.sample),
         late=late,
+        mentions=mentions,
     )
 
 
-def render_thread(notification: Notification, *, late: bool = False) -> SlackMessage | None:
+def render_thread(
+    notification: Notification, *, late: bool = False, mentions: Sequence[str] = ()
+) -> SlackMessage | None:
     """The reply in the incident's thread in bot mode, or None where editing the message says it all.
 
     Args:
         notification: The contract.
         late: Whether a newer one was told before it; then it is not shown in the channel.
+        mentions: As for `render`.
     """
     reason = Reason(notification["reason"])
     if reason is Reason.UPDATE:
@@ -134,7 +143,12 @@ def render_thread(notification: Notification, *, late: bool = False) -> SlackMes
     about = [alert for alert in notification["alerts"] if alert["changed"]] or [main]
     headline = _headline(notification, main, words, late=late)
     message = _fitted(
-        notification, main, headline, lambda room: _reply(notification, reason, about, room), late=late
+        notification,
+        main,
+        headline,
+        lambda room: _reply(notification, reason, about, room),
+        late=late,
+        mentions=mentions,
     )
     return replace(message, broadcast=not late and _wakes(notification, reason, about))
 
@@ -409,11 +423,14 @@ def _fitted(
     build: Callable[[_Room], list[Block]],
     *,
     late: bool,
+    mentions: Sequence[str],
 ) -> SlackMessage:
-    """Build with as much room as Slack's total allows."""
+    """Build with as much room as Slack's total allows, whom it calls after the first line."""
+    called = " ".join(f"<!subteam^{group}>" for group in mentions[:_MENTIONS])
     blocks: list[Block] = []
     for room in _ROOMS:
         blocks = build(replace(room, calm=late))
+        blocks[1:1] = [_section(called)] if called else []
         if len(blocks) <= MOST_BLOCKS and json_length(blocks) <= MOST_JSON:
             break
     over = Reason(notification["reason"]) is Reason.RESOLVED
@@ -421,7 +438,10 @@ def _fitted(
     whole = email_text(notification)
     if late:
         whole = f"{_LATE} this is from {notification['at'][:19].replace('T', ' ')} UTC.\n\n{whole}"
-    return SlackMessage(mrkdwn(headline + action, _FALLBACK), blocks, mrkdwn(whole, _PLAIN))
+    text = mrkdwn(whole, _PLAIN)
+    return SlackMessage(
+        mrkdwn(headline + action, _FALLBACK), blocks, f"{called}\n\n{text}" if called else text
+    )
 
 
 def json_length(blocks: list[Block]) -> int:
