@@ -15,6 +15,7 @@ from cli.slack_server import LocalSlack
 from tocsin.adapters.sns import AlertsTopic
 from tocsin.core.model import Reason
 from tocsin.core.notification import build_notification
+from tocsin.core.settings import parse_settings
 
 REGION = "eu-west-1"
 
@@ -75,10 +76,11 @@ class Cloud:
                 "RawMessageDelivery": "true", "FilterPolicy": json.dumps({"reason": [{"exists": True}]}),
             },
         )  # fmt: skip
+        self.routing = None
         self.secrets = boto3.client("secretsmanager", region_name=REGION)
 
-    def keep_secret(self, secret):
-        self.secrets.create_secret(Name="tocsin/slack", SecretString=json.dumps(secret))
+    def keep_secret(self, secret, name="tocsin/slack"):
+        self.secrets.create_secret(Name=name, SecretString=json.dumps(secret))
 
     def publish(self, reason=Reason.OPENED, sequence=1):
         notification = build_notification(
@@ -102,6 +104,8 @@ class Cloud:
     def invoke(self, event=None):
         notify = importlib.reload(importlib.import_module("notify"))
         notify._adapters.cache_clear()
+        if self.routing:
+            notify.routing = self.routing
         output = io.StringIO()
         notify.logger.handlers[0].setStream(output)
         notify.logger.setLevel(logging.INFO)
@@ -172,6 +176,84 @@ def test_a_secret_that_is_missing_or_holds_nothing_is_a_clear_error_and_loses_no
     assert said in parked["MessageAttributes"]["error"]["StringValue"]
 
 
+# ------------------------------------------------------------------ several destinations
+
+ROUTED = """
+[destinations.oncall]
+secret = "tocsin/oncall"
+mention = "S0ONCALL1"
+[[routes]]
+match = { severity = ["critical"] }
+destination = "oncall"
+continue = true
+[[routes]]
+"""
+
+
+@pytest.fixture
+def routed(cloud):
+    """Two destinations: ``oncall``, a channel of its own by bot, and the default one, by webhook."""
+    cloud.slack.channels["C0ONCALL"] = "oncall"
+    cloud.routing = parse_settings(ROUTED, {}).routing
+    cloud.keep_secret({"webhook_url": cloud.slack.webhook_url})
+    cloud.keep_secret({"bot_token": cloud.slack.bot_token, "channel": "C0ONCALL"}, "tocsin/oncall")
+    return cloud
+
+
+def told_in(cloud):
+    return [(m["channel"], bool(m["thread_ts"])) for m in cloud.slack.messages()]
+
+
+EVERYWHERE = [("C0ONCALL", False), ("C0ONCALL", True), ("C0ALERTS", False)]
+
+
+def test_each_destination_has_its_own_secret_message_record_and_mention(routed):
+    routed.publish()
+    assert routed.invoke() == {"batchItemFailures": []}
+    assert told_in(routed) == EVERYWHERE
+    main, reply, other = (json.dumps(message["blocks"]) for message in routed.slack.messages())
+    assert "<!subteam^S0ONCALL1>" in main
+    assert "subteam" not in reply + other
+    items = boto3.client("dynamodb", region_name=REGION).scan(TableName="incidents")["Items"]
+    assert sorted(item["sk"]["S"] for item in items) == ["SLACK", "SLACK#oncall"]
+    assert routed.slack.bot_token not in routed.log
+    assert routed.slack.webhook_url not in routed.log
+
+
+@pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("method", ["webhook", "chat.postMessage"])
+def test_a_failure_before_or_after_it_took_effect_in_one_destination_is_repaired_and_told_once_in_the_other(
+    routed, method, after_effect
+):
+    routed.publish()
+    event = routed.event()
+    routed.slack.add_fault(Fault(status=500, method=method, after_effect=after_effect))
+    assert len(routed.invoke(event)["batchItemFailures"]) == 1
+    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
+    assert routed.invoke(event) == {"batchItemFailures": []}
+    assert routed.invoke(event) == {"batchItemFailures": []}
+    # A webhook cannot be asked whether it posted: after a doubtful answer it posts again.
+    twice = [("C0ALERTS", False)] if method == "webhook" and after_effect else []
+    assert sorted(told_in(routed)) == sorted(EVERYWHERE + twice)
+
+
+def test_a_destination_without_a_secret_is_parked_in_the_end_and_the_other_is_told_once(routed):
+    routed.secrets.delete_secret(SecretId="tocsin/oncall", ForceDeleteWithoutRecovery=True)
+    routed.publish()
+    event = routed.event()
+    assert len(routed.invoke(event)["batchItemFailures"]) == 1
+    assert told_in(routed) == [("C0ALERTS", False)]
+    event["Records"][0]["attributes"]["SentTimestamp"] = "0"
+    assert routed.invoke(event) == {"batchItemFailures": []}
+    (parked,) = routed.sqs.receive_message(QueueUrl=routed.dead, MessageAttributeNames=["All"])["Messages"]
+    assert "destination oncall: " in parked["MessageAttributes"]["error"]["StringValue"]
+    assert "there is no such secret" in parked["MessageAttributes"]["error"]["StringValue"]
+    assert told_in(routed) == [("C0ALERTS", False)]
+    routed.keep_secret({"bot_token": routed.slack.bot_token, "channel": "C0ONCALL"}, "tocsin/oncall")
+    assert routed.invoke(event) == {"batchItemFailures": []}  # as a redrive of the dead-letter queue would
+    assert sorted(told_in(routed)) == sorted(EVERYWHERE)
+
+
 def test_tocsins_own_alarms_reach_other_subscribers_and_not_slack(cloud):
     cloud.sns.publish(TopicArn=cloud.topic, Message='{"AlarmName": "tocsin-notify-dead-letters"}')
     assert cloud.event() == {"Records": []}
@@ -192,5 +274,6 @@ def test_a_dry_run_answers_with_what_it_would_post_and_calls_nobody(monkeypatch)
     (shown,) = answer["would_post"]
     assert shown["bot"]["message"]["blocks"][0]["type"] == "header"
     assert shown["bot"]["reply"]["blocks"]
+    assert shown["told_in"] == [{"destination": "default", "mentions": []}]
     assert shown["webhook"]["message"]["text"].startswith("🔴 Lambda cannot import")
     json.dumps(answer)

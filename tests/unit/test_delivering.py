@@ -2,12 +2,14 @@
 
 import json
 import logging
+import re
+from dataclasses import replace
 
 import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_incidents import IMPORT_ERROR, MINUTE, RUNBOOKS, SIGNATURES, T0, incident, pending
+from sample_incidents import BUCKET, IMPORT_ERROR, MINUTE, RUNBOOKS, SIGNATURES, T0, incident, pending
 
 from tocsin.adapters.slack_api import SlackBot
 from tocsin.adapters.slack_failures import (
@@ -21,7 +23,7 @@ from tocsin.adapters.slack_webhook import SlackWebhook
 from tocsin.core.delivery_record import DeliveryRecord, highest, includes, including
 from tocsin.core.model import Reason
 from tocsin.core.notification import build_notification
-from tocsin.core.routing import Routing
+from tocsin.core.routing import Destination, Route, Routing
 from tocsin.notifying import LONGEST_DELAY, PATIENCE, Notifier, backoff, read_body
 
 NOTIFICATION = build_notification(
@@ -231,6 +233,200 @@ def test_a_body_that_is_no_notification_is_parked_and_blocks_nothing(body):
     queue = Queue()
     assert notifier(queue=queue).work([record(body), record(number=2)]) == []
     assert [parked for parked, _ in queue.parked] == [body]
+
+
+# ------------------------------------------------------------------ several destinations
+
+
+TWO = Routing(
+    {name: Destination(name, f"tocsin/{name}") for name in ("default", "oncall")},
+    {},
+    (
+        Route("routes[0]", {"severity": ("critical",)}, "oncall", goes_on=True),
+        Route("routes[1]", {}, "default"),
+    ),
+)
+
+
+class Places:
+    """A Slack, a credential and a memory for each destination, as they outlive one invocation."""
+
+    def __init__(self, *, oncall=(), default=(), routing=TWO):
+        self.slacks = {"oncall": Slack(oncall), "default": Slack(default)}
+        self.stores, self.queue, self.routing = {"oncall": Stores(), "default": Stores()}, Queue(), routing
+        self.asked = []
+
+    def work(self, *records, connect=None):
+        def secret_of(destination):
+            self.asked.append(destination.name)
+            return Secret(destination.name)
+
+        self.notifier = Notifier(
+            routing=self.routing, secret_of=secret_of, store_of=lambda where: self.stores[where.name], queue=self.queue,
+            connect=connect or (lambda credential: self.slacks[credential.token]), clock=lambda: T0, deadline=T0 + MINUTE,
+            claimant="request",
+        )  # fmt: skip
+        return self.notifier.work(records)
+
+    def posted(self):
+        return {name: len(slack.posts) for name, slack in self.slacks.items()}
+
+
+def test_a_notification_is_told_in_every_destination_its_alerts_lead_to_and_each_says_so():
+    places = Places()
+    assert places.work(record()) == []
+    assert places.posted() == {"oncall": 2, "default": 2}
+    assert [(line.text, line.details["destination"]) for line in places.notifier.log] == [
+        ("delivered", "oncall"), ("delivered", "default"),
+    ]  # fmt: skip
+    assert places.work(record(tries=2)) == []
+    assert places.posted() == {"oncall": 2, "default": 2}
+    assert [line.text for line in places.notifier.log] == ["duplicate", "duplicate"]
+
+
+@pytest.mark.parametrize("failing", ["oncall", "default"])
+def test_a_destination_that_fails_for_a_while_keeps_nobody_and_is_told_later_alone(failing):
+    places = Places(**{failing: [RetryableDeliveryError("HTTP 500")]})
+    assert places.work(record()) == ["m1"]
+    assert places.posted() == {"oncall": 2, "default": 2} | {failing: 0}
+    assert places.queue.put == {"r1": 2_000}
+    assert places.work(record(tries=2)) == []
+    assert places.posted() == {"oncall": 2, "default": 2}
+    assert places.queue.parked == []
+
+
+@pytest.mark.parametrize("failing", ["oncall", "default"])
+def test_what_one_destination_refuses_for_good_is_parked_once_when_the_other_is_done(failing):
+    other = "default" if failing == "oncall" else "oncall"
+    places = Places(
+        **{failing: [PermanentDeliveryError("no_text")] * 2, other: [RetryableDeliveryError("HTTP 500")]}
+    )
+    assert places.work(record()) == ["m1"]
+    assert places.queue.parked == []
+    assert places.work(record(tries=2)) == []
+    assert places.posted() == {failing: 0, other: 2}
+    ((body, why),) = places.queue.parked
+    assert body == json.dumps(NOTIFICATION)
+    assert why == ("" if failing == "default" else "destination oncall: ") + "Slack cannot be told: no_text"
+
+
+def test_when_all_refuse_it_is_parked_once_and_each_is_named():
+    places = Places(oncall=[PermanentDeliveryError("a")], default=[PermanentDeliveryError("b")])
+    assert places.work(record()) == []
+    ((_, why),) = places.queue.parked
+    assert why == "destination oncall: Slack cannot be told: a; Slack cannot be told: b"
+
+
+def test_what_was_parked_and_is_redriven_is_told_where_it_was_refused_and_nowhere_twice():
+    places = Places(oncall=[PermanentDeliveryError("not_in_channel")])
+    assert places.work(record()) == []
+    assert len(places.queue.parked) == 1
+    assert places.work(record()) == []
+    assert places.posted() == {"oncall": 2, "default": 2}
+
+
+def test_a_rate_limit_pauses_its_destination_alone_and_the_message_waits_as_long_as_slack_asks():
+    places = Places(
+        oncall=[RetryableDeliveryError("429", retry_after=30_000, limited=True)],
+        default=[RetryableDeliveryError("HTTP 500")],
+    )
+    assert places.work(record(), record(other(2), 2)) == ["m1", "m2"]
+    assert places.queue.put == {"r1": 30_000, "r2": 30_000}
+    assert places.posted() == {"oncall": 0, "default": 2}
+
+
+def test_a_destination_that_hangs_does_not_keep_another_from_its_time_for_ever():
+    places, now = Places(), [T0]
+
+    class Hanging(Slack):
+        def post(self, *_, **__):
+            now[0] += 45_000
+            raise RetryableDeliveryError("timeout", ambiguous=True)
+
+    def try_once(tries):
+        begun = now[0]
+        work = Notifier(
+            routing=TWO, secret_of=lambda where: Secret(where.name), store_of=lambda where: places.stores[where.name],
+            queue=places.queue, clock=lambda: now[0], deadline=begun + MINUTE, claimant="request",
+            connect=lambda credential: Hanging() if credential.token == "oncall" else places.slacks["default"],
+        )  # fmt: skip
+        return work.work([record(tries=tries)])
+
+    assert try_once(1) == ["m1"]
+    assert places.posted()["default"] == 0
+    assert try_once(2) == ["m1"]
+    assert places.posted()["default"] == 2
+
+
+def test_the_credential_of_a_destination_is_renewed_for_itself():
+    places = Places(oncall=[CredentialRefusedError("invalid_auth")])
+    assert places.work(record()) == ["m1"]
+    assert places.posted() == {"oncall": 0, "default": 2}
+    assert places.asked == ["oncall", "default"]
+    assert "destination oncall: Slack cannot be told: invalid_auth" in repr(places.notifier.log)
+
+
+# ------------------------------------------------------------------ who is called
+
+
+CALLED = replace(
+    TWO,
+    destinations={
+        name: replace(each, mention=f"S0{name.upper()}") for name, each in TWO.destinations.items()
+    },
+)
+
+
+def called(said):
+    return re.findall(r"<!subteam\^(\w+)>", json.dumps(said["blocks"]))
+
+
+def told(reason, sequence, *about):
+    about = about or (IMPORT_ERROR,)
+    made = build_notification(
+        incident(IMPORT_ERROR, *(alert for alert in about if alert is not IMPORT_ERROR)),
+        pending(reason, *about, sequence=sequence), SIGNATURES, runbooks_url=RUNBOOKS,
+    )  # fmt: skip
+    return record(json.dumps(made), sequence)
+
+
+def test_news_calls_each_destinations_group_once_and_an_edit_calls_nobody():
+    places, edits = Places(routing=CALLED), []
+    for slack in places.slacks.values():
+        slack.update = lambda _, said, **__: edits.append(said)
+    assert places.work(
+        told(Reason.OPENED, 1), told(Reason.UPDATE, 2), told(Reason.NEW_ALERT, 3, BUCKET), told(Reason.REPEAT, 4)
+    ) == []  # fmt: skip
+    for name, slack in places.slacks.items():
+        assert [called(said) for said, about in slack.posts if "thread_ts" not in about] == [
+            [f"S0{name.upper()}"]
+        ]
+        replies = [(about["sequence"], called(said)) for said, about in slack.posts if "thread_ts" in about]
+        assert replies == [(1, []), (3, [f"S0{name.upper()}"]), (4, [f"S0{name.upper()}"])]
+    assert edits
+    assert [called(said) for said in edits] == [[]] * len(edits)
+
+
+def test_an_update_that_is_the_first_thing_heard_calls_and_the_late_opening_does_not():
+    places = Places(routing=CALLED)
+    assert places.work(told(Reason.UPDATE, 2), told(Reason.OPENED, 1)) == []
+    assert [called(said) for said, _ in places.slacks["oncall"].posts] == [["S0ONCALL"], []]
+
+
+def test_by_webhook_news_calls_and_growth_does_not():
+    said = []
+
+    class Webhook(SlackWebhook):
+        def __init__(self):
+            pass
+
+        def post(self, content):
+            said.append(content)
+
+    places = Places(routing=replace(CALLED, routes=()))
+    records = [told(Reason.OPENED, 1), told(Reason.UPDATE, 2), told(Reason.REPEAT, 3)]
+    assert places.work(*records, connect=lambda _: Webhook()) == []
+    assert [called(content) for content in said] == [["S0DEFAULT"], [], ["S0DEFAULT"]]
 
 
 # ------------------------------------------------------------------ the secret

@@ -296,3 +296,19 @@ def test_fifty_alerts_with_the_longest_names_fit():
     ]
     for renderer in RENDERERS:
         assert_slack_takes(renderer(notification(*alerts)))
+
+
+@pytest.mark.parametrize("renderer", RENDERERS)
+def test_whom_it_calls_stands_after_the_first_line_and_counts_towards_every_limit(renderer):
+    many = [replace(BUCKET, fingerprint=f"{number}", sample="&" * 5_000) for number in range(50)]
+    message = renderer(
+        notification(*many, reason=Reason.REPEAT), mentions=[f"S0{number:019d}" for number in range(99)]
+    )
+    called = re.findall(r"<!subteam\^(\w+)>", message.blocks[1]["text"]["text"])
+    assert called == [f"S0{number:019d}" for number in range(20)]
+    assert "subteam" not in json.dumps(message.blocks[2:])
+    assert block_problems(message.blocks) == []
+    assert json_size(message.blocks) <= MAX_BLOCKS_JSON
+    assert message.plain.startswith("<!subteam^S0")
+    assert len(message.plain) < 4_000
+    assert "subteam" not in json.dumps(renderer(notification(*many, reason=Reason.REPEAT)).blocks)
