@@ -438,7 +438,7 @@ def _fitted(
     whole = email_text(notification)
     if late:
         whole = f"{_LATE} this is from {notification['at'][:19].replace('T', ' ')} UTC.\n\n{whole}"
-    text = mrkdwn(whole, _PLAIN)
+    text = mrkdwn(whole, _PLAIN - len(called))
     return SlackMessage(
         mrkdwn(headline + action, _FALLBACK), blocks, f"{called}\n\n{text}" if called else text
     )
