@@ -6,6 +6,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tocsin.core.stream_batch import is_stream_batch, unfinished_answer
 from tocsin.environment import environment, is_dry_run
 from tocsin.screening import open_screen, quiet
 
@@ -57,7 +58,7 @@ class DetectionFailedError(Exception):
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """Detect, report, and raise if anything is left undone.
+    """Detect, report, and raise if anything is left undone; of a stream, answer which records are.
 
     Raises:
         DetectionFailedError: An AWS call failed; what was counted already is not counted again.
@@ -67,7 +68,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     if screen is not None and not detector.cache_info().currsize:
         records = screen.passes_over(event)
         if records is not None:
-            return quiet(records)
+            return unfinished_answer(()) if is_stream_batch(event) else quiet(records)
     return detect(event, time.time_ns() // 1_000_000)
 
 
@@ -83,6 +84,8 @@ def detect(event: dict[str, Any], now: int) -> dict[str, Any]:
         logger().error("event not understood", extra={"reason": str(error)})
         raise
     report(done)
+    if is_stream_batch(event):
+        return unfinished_answer(done.unfinished)
     if done.failures:
         raise DetectionFailedError("; ".join(map(repr, done.failures))) from done.failures[0]
     return done.summary()

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.core.alarms import AlarmError, parse_alarm
 from tocsin.core.envelopes import ControlMessage, parse_envelope
-from tocsin.core.event_shapes import AlarmRecord, BadRecord, IgnoredRecord, LogsRecord, split_event
+from tocsin.core.event_shapes import (
+    AlarmRecord,
+    BadRecord,
+    IgnoredRecord,
+    LogsRecord,
+    Record,
+    split_event,
+)
 from tocsin.core.fingerprint import fingerprint
 from tocsin.core.inflation import EnvelopeError, inflate
 from tocsin.core.lifecycle import joins
@@ -67,6 +74,8 @@ class Detected:
         parked: What was wrong with the records that could not be read.
         sent: Reasons of the notifications published, by service.
         failures: What went wrong with AWS; the caller raises it so that the event is delivered again.
+        unfinished: The records, as they came, that these failures left undone; what came by a stream is asked for
+            again one by one.
     """
 
     records: int = 0
@@ -77,6 +86,7 @@ class Detected:
     parked: list[str] = field(default_factory=list)
     sent: dict[str, list[str]] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
+    unfinished: list[object] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
         """What the function answers and logs: counts and reasons, never a log line."""
@@ -133,30 +143,33 @@ class Detector:
             UnknownEventError: The event as a whole is of no known shape.
         """
         done = Detected()
-        tallies: list[Tally] = []
+        by_service: dict[str, list[tuple[Tally, object]]] = {}
         for record in split_event(event):
             done.records += 1
-            try:
-                match record:
-                    case LogsRecord():
-                        tallies += self._from_logs(record, now, done)
-                    case AlarmRecord():
-                        tallies += self._from_alarm(record, now, done)
-                    case IgnoredRecord():
-                        done.ignored.append(record.why)
-                    case BadRecord():
-                        self._park(record.original, record.error, done)
-            except (EnvelopeError, AlarmError) as error:
-                self._park(getattr(record, "original", None), str(error), done)
-        by_service: dict[str, list[Tally]] = {}
-        for tally in tallies:
-            by_service.setdefault(tally.service, []).append(tally)
+            for tally in self._from(record, now, done):
+                by_service.setdefault(tally.service, []).append((tally, getattr(record, "original", None)))
         for service, own in by_service.items():
-            try:
-                self._count(service, own, now, done)
-            except Exception as error:  # noqa: BLE001 - kept for the caller to raise; other services go on
-                done.failures.append(error)
+            self._count_and_tell(service, own, now, done)
         return done
+
+    def _from(self, record: Record, now: Millis, done: Detected) -> list[Tally]:
+        """The tallies of one record; what is wrong with it stays its own trouble."""
+        original = getattr(record, "original", None)
+        try:
+            match record:
+                case LogsRecord():
+                    return self._from_logs(record, now, done)
+                case AlarmRecord():
+                    return self._from_alarm(record, now, done)
+                case IgnoredRecord():
+                    done.ignored.append(record.why)
+                case BadRecord():
+                    self._park(original, record.error, done, of=original)
+        except (EnvelopeError, AlarmError) as error:
+            self._park(original, str(error), done, of=original)
+        except Exception as error:  # noqa: BLE001 - our own fault: it must not hold up a stream for hours
+            self._park(original, f"cannot be processed: {_place_of(error)}", done, of=original)
+        return []
 
     def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[Tally]:
         raw = inflate(record.data)
@@ -171,7 +184,7 @@ class Detector:
             done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
             return []
         for problem in problems:
-            self._park(problem.original, f"{envelope.log_group}: {problem.error}", done)
+            self._park(problem.original, f"{envelope.log_group}: {problem.error}", done, of=record.original)
         done.events += len(envelope.events)
         return self._tallies(envelope, now)
 
@@ -241,21 +254,42 @@ class Detector:
             account=change.account, region=change.region or self._region,
         )  # fmt: skip
 
-    def _count(self, service: str, tallies: Sequence[Tally], now: Millis, done: Detected) -> None:
-        settler = self._settler()
+    def _count_and_tell(
+        self, service: str, own: Sequence[tuple[Tally, object]], now: Millis, done: Detected
+    ) -> None:
+        """Count the tallies of a service in their order, and tell what of it is news.
+
+        The first write that fails is the last one tried, because where one fails others mostly do, each after its
+        time-out. What was counted before it is told all the same, so that a stream gets on from failure to failure.
+        """
+        counted: list[Tally] = []
         fresh: list[Tally] = []
-        for tally in tallies:
-            if settler.ledger.count(tally):
-                fresh.append(tally)
-                done.occurrences[tally.signature] += tally.count
-            else:
-                done.duplicates += 1
-        news = [tally for tally in tallies if not self._is_known(tally.fingerprint, now)]
+        try:
+            for tally, _ in own:
+                if self._settler().ledger.count(tally):
+                    fresh.append(tally)
+                    done.occurrences[tally.signature] += tally.count
+                else:
+                    done.duplicates += 1
+                counted.append(tally)
+        except Exception as error:  # noqa: BLE001 - kept for the caller to raise; other services go on
+            done.failures.append(error)
+            done.unfinished += [original for _, original in own[len(counted) :]]
+        try:
+            self._tell(service, counted, fresh, now, done)
+        except Exception as error:  # noqa: BLE001 - as above
+            done.failures.append(error)
+            done.unfinished += [original for _, original in own[: len(counted)]]
+
+    def _tell(
+        self, service: str, counted: Sequence[Tally], fresh: Sequence[Tally], now: Millis, done: Detected
+    ) -> None:
+        news = [tally for tally in counted if not self._is_known(tally.fingerprint, now)]
         if not news:
             return
         # A duplicate may be the retry of an invocation that died before it told anybody: it is settled too,
         # but what it holds is in the ledger already and must not be folded from here.
-        settled = settler.settle(
+        settled = self._settler().settle(
             service,
             now,
             fresh=fresh,
@@ -294,12 +328,23 @@ class Detector:
             if alert and alert.announced and alert.state is AlertState.FIRING and not tally.alarm:
                 self._known[tally.fingerprint] = tally.received_at + resolve_after(tally.signature)
 
-    def _park(self, record: object, error: str, done: Detected) -> None:
+    def _park(self, what: object, error: str, done: Detected, *, of: object) -> None:
+        """Keep a record, or a part of one, with what is wrong with it."""
         done.parked.append(error)
         try:
-            self._failure_queue().park(record, error)
+            self._failure_queue().park(what, error)
         except Exception as failure:  # noqa: BLE001 - kept for the caller to raise, so that the platform keeps the event
             done.failures.append(failure)
+            done.unfinished.append(of)
+
+
+def _place_of(error: BaseException) -> str:
+    """What was raised and where in our code, without its text, which may quote a log line."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" in {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    return f"{type(error).__name__}{where}"
 
 
 def _plus(tally: Tally, event: LogEvent) -> Tally:
