@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from samtranslator.yaml_helper import yaml_parse
 
+from benchmarks.batches import batch
 from cli.cloud import CloudError, Deployment, EmbeddedCloud, Watched, packaged
 from tocsin.adapters import incident_table
 from tocsin.core.durations import parse_duration
@@ -271,7 +274,7 @@ def test_who_may_publish_or_invoke_is_bound_to_this_account_or_stack():
 def test_each_function_has_its_own_role_and_its_own_log_group_under_the_refused_prefix():
     assert set(FUNCTIONS) == {"DetectFunction", "ReconcileFunction", "NotifyFunction"}
     roles = [function["Properties"]["Role"]["Fn::GetAtt"][0] for function in FUNCTIONS.values()]
-    assert sorted(roles) == sorted(ROLES)
+    assert sorted([*roles, "LogsToStreamRole"]) == sorted(ROLES)  # and one for CloudWatch Logs itself
     for name, function in FUNCTIONS.items():
         log_group = RESOURCES[function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]
         assert log_group["LogGroupName"] == {
@@ -385,8 +388,23 @@ def test_a_stream_outlasts_an_outage_because_its_failure_destination_gets_no_dat
     assert source["MaximumRetryAttempts"] == -1
     assert source["MaximumRecordAgeInSeconds"] == asynchronous["MaximumEventAgeInSeconds"] == 6 * 3600
     assert source["BisectBatchOnFunctionError"] is True
-    # detect answers for a batch as a whole: it raises, or all is done.
-    assert "FunctionResponseTypes" not in source
+    # detect answers which records failed; what it answers is in test_stream.
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    # A record that is reported is no error of the function: another alarm has to see it.
+    behind = RESOURCES["DetectBehindAlarm"]
+    assert behind["Condition"] == RESOURCES["DetectKinesisSource"]["Condition"]
+    assert behind["Properties"]["MetricName"] == "IteratorAge"
+    assert behind["Properties"]["Threshold"] < source["MaximumRecordAgeInSeconds"] * 1000
+
+
+def test_the_streams_role_serves_this_accounts_logs_and_only_puts():
+    role = ROLES["LogsToStreamRole"]["Properties"]
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "logs.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    (allowed,) = role["Policies"][0]["PolicyDocument"]["Statement"]
+    assert allowed["Action"] == "kinesis:PutRecord"
+    assert allowed["Resource"] == {"Fn::GetAtt": ["EnvelopeStream", "Arn"]}
 
 
 def test_rules_are_admitted_whatever_cloudformation_calls_them():
@@ -648,6 +666,36 @@ def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_
         for topic in (deployed.alerts_topic, deployed.outputs["OpsTopicArn"]):
             told = embedded.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
             assert ("email", "a@example.com") in {(each["Protocol"], each["Endpoint"]) for each in told}
+
+
+@pytest.mark.cloud
+def test_with_a_stream_of_its_own_log_groups_are_subscribed_to_it_and_what_is_in_it_is_counted(tmp_path):
+    with EmbeddedCloud(ROOT, log=tmp_path / "cloud.log") as embedded:
+        deployed = embedded.deploy(
+            {"webhook_url": "http://127.0.0.1:9/"},
+            Watched({"backend": "/aws/lambda/backend"}, {}),
+            {"AlarmNamePrefixes": "", "KinesisShards": "1"},
+        )
+        (stream,) = embedded.client("kinesis").list_streams()["StreamNames"]
+        (subscribed,) = embedded.client("logs").describe_subscription_filters(
+            logGroupName="/aws/lambda/backend"
+        )["subscriptionFilters"]
+        assert subscribed["destinationArn"].endswith(f":stream/{stream}")
+        assert ":role/" in subscribed["roleArn"]
+        assert subscribed["distribution"] == "Random"
+        # MiniStack stores such a subscription and delivers nothing by it, so the envelope is put by hand.
+        line = (
+            "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+        )
+        packed_envelope = base64.b64decode(batch([line])["awslogs"]["data"])
+        embedded.client("kinesis").put_record(StreamName=stream, Data=packed_envelope, PartitionKey="1")
+        table, deadline = embedded.client("dynamodb"), time.monotonic() + 30
+        while time.monotonic() < deadline:
+            items = table.scan(TableName=deployed.table)["Items"]
+            if any(item["pk"]["S"].startswith("A#") for item in items):
+                break
+            time.sleep(0.2)
+        assert [item for item in items if item["pk"]["S"] == "G#backend"]
 
 
 @pytest.mark.cloud
