@@ -9,8 +9,9 @@ from importlib.resources import files
 from typing import Any
 
 from cli.backtest_report import Report
-from cli.backtest_timeline import many, summary
+from cli.backtest_timeline import summary
 from cli.slack_page import document_head, render_log, source_hash
+from cli.terminal_looks import many
 from tocsin.core.durations import format_duration
 from tocsin.core.inert_text import clipped, visible
 from tocsin.core.model import Millis

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.backtest_report import Report
+from cli.terminal_looks import LOOKS, many, terminal
 from tocsin.core.durations import format_duration
 from tocsin.core.inert_text import one_line as shown
 from tocsin.core.notification import millis_of
@@ -20,7 +21,6 @@ MOST_INCIDENTS = 30
 """Shown unless all are asked for."""
 BARS = " ▁▂▃▄▅▆▇█"
 COLUMNS = 60
-LOOKS = {"critical": "bold red", "high": "bold dark_orange", "medium": "bold yellow", "low": "bold blue"}
 
 
 def summary(report: Report) -> str:
@@ -39,7 +39,7 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
         everything: Whether to print every incident, however many there are.
         console: Where to print; standard output unless given.
     """
-    console = console or _console()
+    console = console or terminal()
     console.print(Text(summary(report), "bold"))
     if report["first_line"]:
         span = millis_of(report["last_line"]) - millis_of(report["first_line"])
@@ -172,14 +172,3 @@ def _clock(time: str, day: str) -> str:
 
 def _until(start: str, end: str) -> str:
     return end[11:19] if end[:10] == start[:10] else _day_and_clock(end)
-
-
-def many(count: int, noun: str) -> str:
-    """A number with its noun: ``1 line``, ``14,302 lines``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    # What is piped has no width of its own; rows that are cut at 80 columns would be of no use to `grep`.
-    return console if console.is_terminal else Console(highlight=False, width=160)

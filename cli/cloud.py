@@ -119,7 +119,7 @@ class Deployment:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """A boto3 client for the embedded cloud; the same one for every call."""
-        return _client(self.endpoint, service)
+        return embedded_client(self.endpoint, service)
 
     def invoke(self, function: str, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the handler answers
         """Invoke ``detect``, ``reconcile`` or ``notify`` and wait for its answer.
@@ -178,7 +178,7 @@ class EmbeddedCloud:
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
         """A boto3 client for the embedded cloud; the same one for every call."""
-        return _client(self.endpoint, service)
+        return embedded_client(self.endpoint, service)
 
     def deploy(
         self,
@@ -248,7 +248,7 @@ class EmbeddedCloud:
             )
         self.endpoint = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + _READY_WITHIN
-        while not _answers(f"{self.endpoint}/_ministack/health"):
+        while not answers(f"{self.endpoint}/_ministack/health"):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise CloudError(
                     f"the embedded cloud did not start; the end of {self._log}:\n{self._log_end()}"
@@ -314,7 +314,8 @@ def packaged(template: Path, code: str) -> str:
 
 
 @cache
-def _client(endpoint: str, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+def embedded_client(endpoint: str, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    """A boto3 client for an embedded cloud, which no setting of the user can lead elsewhere; the same for every call."""
     import boto3
     import botocore.session
     from botocore.config import Config
@@ -370,7 +371,8 @@ def _free_port() -> int:
         return port
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Whether something answers at an address of this machine, with HTTP's 200, within a second."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(address, timeout=1) as response:

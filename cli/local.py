@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from cli.cloud import Deployment, EmbeddedCloud, Watched
+from cli.deployed import LOCAL_FILE, say_where, take_back
 from cli.sam_local_door import SamLocalDoor
 from cli.slack_server import LocalSlack
 from tocsin.core.durations import parse_duration
@@ -154,8 +155,15 @@ def run(arguments: argparse.Namespace) -> int:
     with LocalTocsin(
         slack_mode=arguments.slack_mode, parameters=dict(arguments.set), slack_port=arguments.slack_port
     ) as local:
-        print(json.dumps(local.ready()), flush=True)
-        stop.wait()
+        ready = local.ready()
+        say_where(ready)
+        try:
+            print(json.dumps(ready), flush=True)
+            while not stop.wait(RECONCILE_EVERY):
+                if not LOCAL_FILE.exists():  # one that ran beside this took its own file away
+                    say_where(ready)
+        finally:
+            take_back(ready)
     return 0
 
 

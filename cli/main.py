@@ -18,6 +18,8 @@ COMMANDS = {
     "route": "say where an alert would be told, and whom it would call",
     "preview": "a notification as Slack will show it",
     "event": "write event files for sam local invoke",
+    "incidents": "the open incidents of a deployed stack, and all that is known of one",
+    "silence": "mute what is known, until a time that must be given; list and end silences",
     "new": "scaffold a signature, its samples and its runbook from a log line",
     "filter-pattern": "the subscription filter pattern that lets every matching line through",
 }
