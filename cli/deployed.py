@@ -76,10 +76,10 @@ def deployed(arguments: argparse.Namespace) -> Iterator[Deployed]:
         DeployedError: It cannot be found, reached or asked.
     """
     with _aws_explained(arguments):
-        yield running_local() if arguments.local else _stack(arguments.stack, arguments.region)
+        yield running_local(LOCAL_FILE) if arguments.local else _stack(arguments.stack, arguments.region)
 
 
-def running_local(file: Path = LOCAL_FILE) -> Deployed:
+def running_local(file: Path) -> Deployed:
     """The ``tocsin local`` that runs on this machine.
 
     Args:

@@ -155,7 +155,7 @@ class _Desk:
         for incident, alert in muted[:MOST_SHOWN]:
             fields = " ".join(f"{name}={value}" for name, value in alert.fields.items())
             print(
-                f"    {one_line(incident.service)}: {alert.signature} {clipped(one_line(fields), 80)}".rstrip()
+                f"    {one_line(incident.service)}: {one_line(alert.signature)} {clipped(one_line(fields), 80)}".rstrip()
             )
         if len(muted) > MOST_SHOWN:
             print(f"    and {len(muted) - MOST_SHOWN} more")
