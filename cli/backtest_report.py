@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.adapters.configuration import Configuration
-from tocsin.core.lifecycle import inhibitor
+from tocsin.core.explaining import inhibitor
 from tocsin.core.model import Alert, Incident, Millis
 from tocsin.core.moments import iso_time
 from tocsin.core.notification import Notification

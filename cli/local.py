@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 """The repository: where the template and the functions are."""
 
 HIGHEST_PORT = 65_535
-INTERVALS = ("GroupWait", "GroupInterval", "RepeatInterval", "ResolveAfter")
+INTERVALS = ("GroupWait", "GroupInterval", "RepeatInterval", "ResolveAfter", "RegressWithin")
 
 RECONCILE_EVERY = 1.0
 """Seconds. A minute on AWS; shorter here, so that intervals of seconds can be seen at work."""

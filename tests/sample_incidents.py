@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tocsin.core.model import Alert, AlertState, Incident, Pending, Reason, Severity
+from tocsin.core.model import Alert, AlertState, Incident, Pending, QueueReading, Reason, Severity
 from tocsin.core.signatures import Signature, Source, Status
 
 T0 = 1_785_456_000_000 + 3 * 3_600_000  # 2026-07-31T03:00:00Z
@@ -62,7 +62,8 @@ SIGNATURES = {
             Severity.HIGH,
             source=Source.ALARM,
             summary="Work that {service} could not do is waiting in {queue}; after 14 days it is lost.",
-            first_action="Find the cause first; then redrive with `aws sqs start-message-move-task`.",
+            first_action="Find the cause first; then redrive: `aws sqs start-message-move-task --source-arn {queue_arn}`.",
+            watch_queue=True,
         ),
         signature("lambda-init-error", "Lambda failed to start"),
     )
@@ -89,7 +90,8 @@ IMPORT_ERROR = Alert(
 DLQ = Alert(
     fingerprint="dlq-depth/worker/documents-dlq",
     signature="dlq-depth",
-    fields={"queue": "documents-dlq"},
+    fields={"queue": "documents-dlq", "queue_arn": "arn:aws:sqs:eu-west-1:123456789012:documents-dlq"},
+    queue=QueueReading(at=T0 + 12 * MINUTE, depth=7, retention=14 * 24 * HOUR, oldest_age=8 * MINUTE),
     count=1,
     first_seen=T0 + 4 * MINUTE,
     last_seen=T0 + 4 * MINUTE,

@@ -22,8 +22,8 @@ from tocsin.core.event_shapes import (
     split_event,
 )
 from tocsin.core.fingerprint import fingerprint
+from tocsin.core.folding import joins
 from tocsin.core.inflation import EnvelopeError, inflate
-from tocsin.core.lifecycle import joins
 from tocsin.core.matching import Matcher
 from tocsin.core.model import (
     AlarmChange,

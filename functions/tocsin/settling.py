@@ -10,14 +10,16 @@ its incident and sequence and shows it once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tocsin.core import queue_watch
 from tocsin.core.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
-from tocsin.core.lifecycle import Policy, advance, next_due, without
-from tocsin.core.model import Incident, Millis, Pending, Reason, Tally
+from tocsin.core.lifecycle import Observed, advance, next_due, without
+from tocsin.core.model import AlertState, Incident, Millis, Pending, QueueReading, Reason, Tally
 from tocsin.core.notification import build_notification
+from tocsin.core.policy import Policy
 
 GRACE: Millis = 10_000
 """How old an outbox entry must be before another writer publishes it: its own writer is probably about to."""
@@ -34,6 +36,13 @@ class Publisher(Protocol):
 
     def publish(self, notification: dict[str, Any]) -> None:
         """Hand one notification over; returns when it is safely there."""
+
+
+class Queues(Protocol):
+    """Where dead-letter queues can be looked at; see ``adapters.queues``."""
+
+    def read(self, name: str, account: str, region: str, now: Millis) -> QueueReading | None:
+        """What is in a queue now; None when it cannot be told. Never raises."""
 
 
 @dataclass(slots=True)
@@ -60,12 +69,14 @@ class Settler:
         publisher: Where notifications go.
         policy: Intervals and signatures.
         runbooks_url: Where the runbooks are read.
+        queues: Where dead-letter queues can be looked at; None where they cannot.
     """
 
     ledger: Ledger
     publisher: Publisher
     policy: Policy
     runbooks_url: str
+    queues: Queues | None = None
 
     def settle(
         self,
@@ -88,6 +99,7 @@ class Settler:
             Exception: Whatever ledger or publisher raise; all is then as the next settling can repair it.
         """
         done, gone, races = Settled(), set[TallyKey](), 0
+        readings: dict[str, QueueReading] = {}
         while races < RACES:
             stored = self.ledger.load(service)
             done.incident = stored.incident
@@ -101,7 +113,8 @@ class Settler:
                 # The fresh ones first: what is new must not wait behind a backlog.
                 waiting = {key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))}
                 tallies = [tally for key, tally in waiting.items() if key not in gone]
-                self._fold(stored, service, tallies, now, done, gone)
+                self._look_at_queues(stored.incident, tallies, now, readings)
+                self._fold(stored, service, tallies, now, done, gone, readings)
                 break
             except StaleVersionError:
                 races += 1
@@ -118,16 +131,18 @@ class Settler:
         now: Millis,
         done: Settled,
         gone: set[TallyKey],
+        readings: Mapping[str, QueueReading],
     ) -> None:
         """Fold all tallies, as many at a time as one save takes, publishing as notifications come due."""
-        most = self.ledger.most_folded
+        most, silences = self.ledger.most_folded, self.ledger.silences()
         heard: dict[str, Millis] = {}
         for tally in tallies:
             heard[tally.fingerprint] = max(heard.get(tally.fingerprint, 0), tally.received_at)
         for start in range(0, max(1, len(tallies)), most):
             batch, more = tallies[start : start + most], start + most < len(tallies)
+            observed = Observed(heard, more, silences, readings)
             moved = advance(
-                stored.incident, batch, now, service=service, policy=self.policy, heard=heard, more=more
+                stored.incident, batch, now, service=service, policy=self.policy, observed=observed
             )
             if moved.incident is None:
                 self.ledger.drop(moved.absorbed)
@@ -147,6 +162,30 @@ class Settler:
             # Not what another writer queued and is publishing this moment. A new incident counts from 1 again.
             own = [entry for entry in _outbox(saved) if moved.closed or entry.sequence not in others]
             stored = self._publish(saved, own, now, done)
+
+    def _look_at_queues(
+        self,
+        incident: Incident | None,
+        tallies: Sequence[Tally],
+        now: Millis,
+        readings: dict[str, QueueReading],
+    ) -> None:
+        """Look once at each dead-letter queue whose alarm fires, or began to with one of these tallies."""
+        if self.queues is None:
+            return
+        watched = {
+            alert.fingerprint: (alert.fields["queue"], alert.account, alert.region)
+            for alert in (incident.firing if incident else ())
+            if queue_watch.is_watched(alert, self.policy)
+        }
+        for tally in tallies:
+            rule = self.policy.signatures.get(tally.signature)
+            if rule and rule.watch_queue and tally.fields.get("queue") and tally.state is AlertState.FIRING:
+                watched[tally.fingerprint] = (tally.fields["queue"], tally.account, tally.region)
+        for fingerprint in watched.keys() - readings.keys():
+            reading = self.queues.read(*watched[fingerprint], now)
+            if reading is not None:
+                readings[fingerprint] = reading
 
     def _publish(self, stored: Stored, entries: Sequence[Pending], now: Millis, done: Settled) -> Stored:
         """Publish entries of the outbox, and take them out of it."""

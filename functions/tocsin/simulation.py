@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.core.ledger import MemoryLedger, key_of
-from tocsin.core.lifecycle import Policy, next_due
+from tocsin.core.lifecycle import next_due
 from tocsin.core.matching import Matcher
 from tocsin.core.notification import Notification, millis_of
+from tocsin.core.policy import Policy
 from tocsin.detecting import Detector
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tocsin.adapters.configuration import Configuration, load_configuration
-from tocsin.core.lifecycle import Policy
 from tocsin.core.matching import Matcher
+from tocsin.core.policy import Policy
 from tocsin.detecting import Detector
 from tocsin.screening import DEPLOYMENT_ROOT
 
@@ -82,6 +82,7 @@ def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun 
 
         return Settler(MemoryLedger(), dry, policy, config.settings.runbooks_url)
     from tocsin.adapters.incident_table import IncidentTable  # noqa: PLC0415 - boto3 only when something matched
+    from tocsin.adapters.queues import Queues  # noqa: PLC0415 - as above
     from tocsin.adapters.sns import AlertsTopic  # noqa: PLC0415 - as above
 
     return Settler(
@@ -89,6 +90,7 @@ def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun 
         AlertsTopic(_client("sns"), environ["TOCSIN_ALERTS_TOPIC_ARN"]),
         policy,
         config.settings.runbooks_url,
+        Queues(_client, environ.get("AWS_REGION", "")),
     )
 
 

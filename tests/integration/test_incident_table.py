@@ -10,8 +10,9 @@ from moto import mock_aws
 
 from tocsin.adapters.incident_table import IncidentTable
 from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, SilenceConflictError, StaleVersionError
-from tocsin.core.lifecycle import Policy, advance
+from tocsin.core.lifecycle import advance
 from tocsin.core.model import Severity, Tally
+from tocsin.core.policy import Policy
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status
 from tocsin.core.silences import Silence

@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "template.yaml").read_text()
 TEMPLATE = yaml_parse(TEXT)
 PARAMETERS = TEMPLATE["Parameters"]
-DURATIONS = ("GroupWait", "GroupInterval", "RepeatInterval", "ResolveAfter")
+DURATIONS = ("GroupWait", "GroupInterval", "RepeatInterval", "ResolveAfter", "RegressWithin")
 
 
 def unrolled():

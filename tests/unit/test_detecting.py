@@ -10,9 +10,9 @@ import pytest
 
 from tocsin.core.event_shapes import UnknownEventError
 from tocsin.core.ledger import MemoryLedger
-from tocsin.core.lifecycle import Policy
 from tocsin.core.matching import Matcher
 from tocsin.core.model import Severity
+from tocsin.core.policy import Policy
 from tocsin.core.settings import Intervals, Service, Settings
 from tocsin.core.signatures import AlarmRule, Signature, Source, Status
 from tocsin.detecting import Detector
@@ -160,11 +160,11 @@ def test_a_known_alert_is_written_without_its_sample(world):
     assert [tally.sample for tally in MemoryLedger.pending(world.ledger, "backend")] == [""]
 
 
-def test_what_a_process_knows_ends_with_the_quiet_period_so_that_a_new_incident_is_told_at_once(world):
+def test_what_a_process_knows_ends_with_the_quiet_period_so_that_what_is_back_is_told_at_once(world):
     world.detect(logs([BOOM]))
     world.settler.settle("backend", T0 + 15 * MIN)
     done = world.detect(logs([BOOM], first_id=100), T0 + 15 * MIN)
-    assert done.sent == {"backend": ["opened"]}
+    assert done.sent == {"backend": ["regressed"]}
 
 
 def test_the_same_envelope_again_changes_no_count_and_posts_nothing(world):
@@ -391,5 +391,5 @@ def test_a_duplicate_does_not_make_a_process_believe_the_alert_was_renewed(world
     second.detect(event, T0 + 14 * MIN)
     world.settler.settle("backend", T0 + 15 * MIN)
     done = second.detect(logs([BOOM], first_id=50), T0 + 20 * MIN)
-    assert done.sent == {"backend": ["opened"]}
+    assert done.sent == {"backend": ["regressed"]}
     assert world.published[-1]["alerts"][0]["sample"]

@@ -9,18 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tocsin.core.folding import MOST_ALERTS
 from tocsin.core.incident_document import MOST_BYTES, dump_incident, load_incident
-from tocsin.core.lifecycle import (
-    HOLD_STRAY_OK,
-    MOST_ALERTS,
-    MOST_BURSTS,
-    Policy,
-    advance,
-    audible,
-    next_due,
-    without,
-)
+from tocsin.core.lifecycle import HOLD_STRAY_OK, MOST_BURSTS, Observed, advance, audible, next_due, without
 from tocsin.core.model import AlertState, Reason, Severity, Tally
+from tocsin.core.policy import Policy
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status, Threshold
 
@@ -75,10 +68,14 @@ class Life:
     def __init__(self, policy=POLICY):
         self.policy, self.incident, self.said, self.pending = policy, None, [], []
         self.closed = []
+        self.silences = ()
 
-    def at(self, now, *tallies):
+    def at(self, now, *tallies, silences=(), readings=None):
         self.pending += tallies
-        moved = advance(self.incident, self.pending, now, service="backend", policy=self.policy)
+        moved = advance(
+            self.incident, self.pending, now, service="backend", policy=self.policy,
+            observed=Observed(silences=silences or self.silences, readings=readings or {}),
+        )  # fmt: skip
         self.pending = [t for t in self.pending if t not in moved.absorbed]
         if moved.closed:
             self.closed.append(moved.closed)
@@ -158,12 +155,50 @@ def test_an_alert_that_comes_back_in_an_open_incident_regresses():
     assert life.said[-1][2].fingerprints == ("short",)
 
 
-def test_a_fault_that_comes_back_after_the_incident_was_over_opens_a_new_one_and_keeps_the_old():
+def test_a_fault_that_comes_back_within_a_day_regresses_in_the_same_incident():
     life = Life().at(T0, tally(T0)).at(T0 + 15 * MIN).at(T0 + 20 * MIN, tally(T0 + 20 * MIN))
+    assert life.reasons == ["opened", "resolved", "regressed"]
+    assert life.closed == []
+    assert life.incident.count == 2
+    assert life.incident.reopened_at == T0 + 20 * MIN
+    assert life.incident.alerts["other"].over_at == T0 + 15 * MIN
+    life.at(T0 + 35 * MIN)
+    assert life.reasons == ["opened", "resolved", "regressed", "resolved"]
+
+
+def test_a_fault_that_comes_back_after_a_day_opens_a_new_incident_and_keeps_the_old():
+    again = T0 + 15 * MIN + 24 * H
+    life = Life().at(T0, tally(T0)).at(T0 + 15 * MIN).at(again, tally(again))
     assert life.reasons == ["opened", "resolved", "opened"]
     assert len(life.closed) == 1
     assert life.closed[0].id != life.incident.id
     assert life.incident.count == 1
+
+
+def test_another_fault_right_after_the_incident_was_over_is_a_new_incident():
+    life = Life().at(T0, tally(T0)).at(T0 + 15 * MIN).at(T0 + 20 * MIN, tally(T0 + 20 * MIN, name="cause"))
+    assert life.reasons == ["opened", "resolved", "opened"]
+
+
+def test_a_fault_of_the_incident_before_regresses_in_the_one_that_is_there_now():
+    life = Life().at(T0, tally(T0)).at(T0 + 15 * MIN).at(T0 + 20 * MIN, tally(T0 + 20 * MIN, name="cause"))
+    life.at(T0 + 21 * MIN, tally(T0 + 21 * MIN))
+    assert life.reasons == ["opened", "resolved", "opened", "regressed"]
+    assert life.incident.alerts["other"].over_at == T0 + 15 * MIN
+    life.at(T0 + 40 * MIN).at(T0 + 50 * MIN, tally(T0 + 50 * MIN))
+    assert life.reasons[4:] == ["resolved", "regressed"]
+    assert len(life.closed) == 1
+
+
+def test_a_straggler_below_the_threshold_reopens_nothing_and_is_counted():
+    life = Life()
+    for second in (0, 1, 2):
+        life.at(T0 + second * S, tally(T0 + second * S, name="rare"))
+    life.at(T0 + 16 * MIN).at(T0 + 20 * MIN, tally(T0 + 20 * MIN, name="rare"))
+    assert life.reasons == ["opened", "resolved"]
+    assert life.incident.count == 4
+    life.at(T0 + 21 * MIN, tally(T0 + 21 * MIN, 2, name="rare"))
+    assert life.reasons == ["opened", "resolved", "regressed"]
 
 
 def test_an_incident_that_stays_reminds_every_repeat_interval():
@@ -174,7 +209,25 @@ def test_an_incident_that_stays_reminds_every_repeat_interval():
             *([tally(T0)] if minute == 0 else []),
             *[alarm(T0, AlertState.FIRING)] * (minute == 0),
         )
-    assert life.reasons == ["opened", "repeat", "repeat"]
+    # The log alert is over after a quarter of an hour: the message shows it. The alarm goes on and reminds ever more rarely.
+    assert life.reasons == ["opened", "update", "repeat"]
+
+
+def test_reminders_come_ever_more_rarely_and_at_least_once_a_day_however_much_it_grows():
+    life = Life().at(T0, alarm(T0, AlertState.FIRING))
+    for minute in range(5, 90 * 60, 5):
+        life.at(T0 + minute * MIN, tally(T0 + minute * MIN, name="other"))
+    reminded = [(now - T0) // H for now, reason, _ in life.said if reason == "repeat"]
+    # The log alert joined after five minutes: the last news before the reminders.
+    assert reminded == [4, 12, 28, 52, 76]
+
+
+def test_what_is_back_begins_the_reminders_anew():
+    life = Life().at(T0, alarm(T0, AlertState.FIRING)).at(T0 + 4 * H).at(T0 + 5 * H, tally(T0 + 5 * H))
+    life.at(T0 + 8 * H)
+    assert life.reasons == ["opened", "repeat", "new_alert", "update"]
+    life.at(T0 + 9 * H)
+    assert life.reasons[4:] == ["repeat"]
 
 
 def test_alarms_resolve_by_ok_and_never_by_quiet():
@@ -312,8 +365,10 @@ def test_any_storm_in_any_order_is_counted_exactly_and_bounded(storm, random):
     assert life.incident.resolved_at is not None
     # Every occurrence has been told of by the time the incident is over.
     assert all(a.notified_count == a.count for i in incidents for a in i.alerts.values())
-    for reason in ("opened", "resolved"):
-        assert life.reasons.count(reason) == len(incidents)
+    assert life.reasons.count("opened") == len(incidents)
+    assert life.reasons[-1] == "resolved"
+    for earlier, later in pairwise(life.reasons):
+        assert (earlier == "resolved") <= (later in {"opened", "regressed"})
     spoken = [now for now, reason, _ in life.said if reason == "update"]
     assert all(later - earlier >= INTERVALS.group_interval for earlier, later in pairwise(spoken))
     numbers = [p.sequence for _, _, p in life.said]
@@ -383,10 +438,12 @@ def test_an_alarm_that_flaps_is_one_incident_and_bounded():
     assert life.incident.count == 15
 
 
-def test_an_alarm_that_comes_back_later_is_a_new_incident():
+def test_an_alarm_that_comes_back_later_is_told_as_back_in_the_same_incident():
     life = Life().at(T0, alarm(T0, AlertState.FIRING)).at(T0 + MIN, alarm(T0 + MIN, AlertState.RESOLVED))
     life.at(T0 + 10 * MIN, alarm(T0 + 10 * MIN, AlertState.FIRING))
-    assert life.reasons == ["opened", "resolved", "opened"]
+    assert life.reasons == ["opened", "resolved", "regressed"]
+    life.at(T0 + 11 * MIN, alarm(T0 + 11 * MIN, AlertState.RESOLVED))
+    assert life.reasons[3:] == ["resolved"]
 
 
 def test_an_alarm_without_an_ok_action_that_fires_anew_is_told_anew():
@@ -469,7 +526,9 @@ def test_the_memory_of_an_alert_that_is_not_announced_is_bounded():
 def test_what_still_waits_to_be_folded_does_not_look_quiet():
     first, later = tally(T0), tally(T0 + 14 * MIN)
     now = T0 + 16 * MIN
-    moved = advance(None, [first], now, service="backend", policy=POLICY, heard={"other": later.received_at})
+    moved = advance(
+        None, [first], now, service="backend", policy=POLICY, observed=Observed({"other": later.received_at})
+    )
     assert [entry.reason for entry in moved.incident.outbox] == [Reason.OPENED]
     assert moved.incident.resolved_at is None
 

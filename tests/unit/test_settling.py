@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, StaleVersionError
-from tocsin.core.lifecycle import Policy
 from tocsin.core.model import AlertState, Severity, Tally
+from tocsin.core.policy import Policy
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source, Status
 from tocsin.reconciling import reconcile
@@ -188,7 +188,7 @@ def test_an_incident_whose_last_word_is_on_its_way_is_not_overwritten_by_a_new_o
     box.settle("backend", over + S, fresh=[again])
     assert [n["reason"] for n in topic.published] == ["opened"]
     reconcile(box, over + GRACE)
-    assert [n["reason"] for n in topic.published] == ["opened", "resolved", "opened"]
+    assert [n["reason"] for n in topic.published] == ["opened", "resolved", "regressed"]
 
 
 def test_one_service_that_fails_does_not_keep_the_others():

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from tocsin.adapters.configuration import Configuration, load_configuration
 from tocsin.core.ledger import MemoryLedger
-from tocsin.core.lifecycle import Policy
 from tocsin.core.matching import Matcher
 from tocsin.core.model import Severity
 from tocsin.core.notification import millis_of
+from tocsin.core.policy import Policy
 from tocsin.core.settings import Intervals, Service, Settings
 from tocsin.core.signatures import Signature, Source, Status, Threshold
 from tocsin.detecting import Detector
@@ -165,7 +165,11 @@ def test_weeks_of_silence_take_no_rounds(monkeypatch):
     monkeypatch.setattr("tocsin.simulation.reconcile", lambda *at: rounds.append(at) or reconcile(*at))
     simulation.feed([LoggedLine(T0 + day * DAY, "Kaboom in mangum", BACKEND) for day in range(60)])
     outcome = simulation.finish()
-    assert [n["reason"] for n in outcome.notifications] == ["opened", "resolved"] * 60
+    assert [n["reason"] for n in outcome.notifications] == [
+        "opened",
+        "resolved",
+        *["regressed", "resolved"] * 59,
+    ]
     assert len(rounds) <= 60 * 3  # of 86,400 minutes
 
 

@@ -10,9 +10,9 @@ import json
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from tocsin.core.model import Alert, AlertState, Incident, Pending, Reason, Tally
+from tocsin.core.model import Alert, AlertState, Incident, Pending, QueueReading, Reason, Tally
 
-_T = TypeVar("_T", Alert, Incident, Pending, Tally)
+_T = TypeVar("_T", Alert, Incident, Pending, QueueReading, Tally)
 
 
 MOST_BYTES = 380_000
@@ -73,12 +73,22 @@ def _bare(alert: Alert) -> Alert:
 
 
 def _alert(data: dict[str, Any]) -> Alert:
-    recent = tuple((at, count) for at, count in data.get("recent", ()))
-    return _build(Alert, {**data, "state": AlertState(data["state"]), "recent": recent})
+    told, queue = data.get("notified_state"), data.get("queue")
+    changes = {
+        "state": AlertState(data["state"]),
+        "recent": tuple((at, count) for at, count in data.get("recent", ())),
+        "notified_state": AlertState(told) if told else None,
+        "queue": _build(QueueReading, queue) if queue else None,
+    }
+    return _build(Alert, {**data, **changes})
 
 
 def _pending(data: dict[str, Any]) -> Pending:
-    changes = {"reason": Reason(data["reason"]), "fingerprints": tuple(data["fingerprints"])}
+    changes = {
+        "reason": Reason(data["reason"]),
+        "fingerprints": tuple(data["fingerprints"]),
+        "growing": tuple(data.get("growing", ())),
+    }
     return _build(Pending, {**data, **changes})
 
 

@@ -10,53 +10,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, Reason, Tally
-from tocsin.core.settings import Intervals
-from tocsin.core.signatures import Signature, Source, Status
-
-MOST_ALERTS = 50
-"""Alerts one incident keeps: with a sample of at most 6 KB and a few fields each they fit DynamoDB's item of 400 KB;
-where they do not, ``incident_document`` makes them lighter."""
+from tocsin.core import queue_watch
+from tocsin.core.explaining import inhibitor
+from tocsin.core.folding import MOST_ALERTS, fold
+from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, QueueReading, Reason, Tally
+from tocsin.core.muting import mute
+from tocsin.core.policy import Policy
+from tocsin.core.silences import Silence
 
 MOST_BURSTS = 5
 """Notifications of new alerts per ``group_interval``; more wait for its end and come as one. Of alerts that
 regressed it is one: what flaps has been told of."""
 
+MINUTE: Millis = 60_000
+"""How often what lies outside the incident (a silence taken back, a queue's depth) is looked at."""
+
+DAY: Millis = 86_400_000
+"""The longest time between two reminders, unless ``repeat_interval`` is longer."""
+
 HOLD_STRAY_OK: Millis = 390 * 60_000
 """How long an alarm's OK that has no alert yet is kept, in case its ALARM is only delivered later: Lambda keeps
 an asynchronous event for up to six hours."""
-
-BUCKETS = 60
-"""How finely a threshold's window slides; what bounds the memory of an alert that is not announced."""
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What the lifecycle needs of the configuration."""
-
-    intervals: Intervals
-    signatures: Mapping[str, Signature]
-
-    def resolve_after(self, signature: str) -> Millis:
-        """The quiet period after which an alert of this signature is resolved."""
-        rule = self.signatures.get(signature)
-        own = rule.resolve_after if rule else None
-        return self.intervals.resolve_after if own is None else own
-
-    def quiet_period(self, alert: Alert) -> Millis:
-        """The quiet period of an alert: not shorter than its threshold's window while it is not announced."""
-        rule = self.signatures.get(alert.signature)
-        window = rule.threshold.within if rule and rule.threshold and not alert.announced else 0
-        return max(self.resolve_after(alert.signature), window)
-
-    def ends_by_quiet(self, alert: Alert) -> bool:
-        """Whether quiet resolves an alert: not an alarm, unless no signature expects its OK any more."""
-        rule = self.signatures.get(alert.signature)
-        return not alert.alarm or rule is None or rule.source is not Source.ALARM
 
 
 class Advance(NamedTuple):
@@ -73,6 +51,24 @@ class Advance(NamedTuple):
     closed: Incident | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an incident cannot know by itself.
+
+    Attributes:
+        heard: When each alert (by fingerprint) was last received, where more tallies wait than are given: what
+            is still to be folded must not look quiet.
+        more: Whether more tallies wait: then the incident is not over yet, whatever is quiet.
+        silences: Those that may be active, and those that ended not long ago.
+        readings: What looking at dead-letter queues found, by the fingerprint of the alert of their alarm.
+    """
+
+    heard: Mapping[str, Millis] = field(default_factory=dict)
+    more: bool = False
+    silences: Sequence[Silence] = ()
+    readings: Mapping[str, QueueReading] = field(default_factory=dict)
+
+
 class Due(NamedTuple):
     """A notification that is due, and the alerts it is about."""
 
@@ -87,8 +83,7 @@ def advance(
     *,
     service: str,
     policy: Policy,
-    heard: Mapping[str, Millis] | None = None,
-    more: bool = False,
+    observed: Observed | None = None,
 ) -> Advance:
     """Fold tallies into the service's incident and queue every notification that is due at ``now``.
 
@@ -98,67 +93,98 @@ def advance(
         now: The time.
         service: The group.
         policy: Intervals and signatures.
-        heard: When each alert (by fingerprint) was last received, where more tallies wait than are given: what
-            is still to be folded must not look quiet.
-        more: Whether more tallies wait: then the incident is not over yet, whatever is quiet.
+        observed: What the incident cannot know by itself; None for nothing.
     """
+    observed = observed or Observed()
+    before, current, absorbed = _folded(incident, tallies, now, service, policy)
+    if current is None:
+        return Advance(before, absorbed)
+    closed = None
+    if before is not None and before.id != current.id:
+        carried = _unfinished(before)
+        told = {name: alert for name, alert in before.alerts.items() if name not in carried}
+        closed = replace(before, alerts=told)
+    read = {
+        name: queue_watch.read(current.alerts[name], reading)
+        for name, reading in observed.readings.items()
+        if name in current.alerts
+    }
+    current, because = mute(replace(current, alerts={**current.alerts, **read}), observed.silences, now)
+    return Advance(_let_time_pass(current, now, policy, observed, because), absorbed, closed)
+
+
+class _Folded(NamedTuple):
+    """The incident that was over before, the one that is open now (it may be the same), and what is in them."""
+
+    before: Incident | None
+    current: Incident | None
+    absorbed: tuple[Tally, ...]
+
+
+def _folded(
+    incident: Incident | None, tallies: Iterable[Tally], now: Millis, service: str, policy: Policy
+) -> _Folded:
     current = incident if incident is not None and incident.resolved_at is None else None
     absorbed: list[Tally] = []
     for tally in sorted(tallies, key=lambda tally: (tally.last_seen, tally.envelope, tally.fingerprint)):
-        if current is None and incident is not None and _flaps(incident, tally, now, policy):
-            current = replace(incident, resolved_at=None, reopened=True)
-        if current is None and tally.state is AlertState.RESOLVED:
-            if now - tally.received_at >= HOLD_STRAY_OK:
-                absorbed.append(tally)
+        if current is not None:
+            current = fold(current, tally, policy)
+        elif incident is not None and _is_remembered(incident, tally, policy):
+            incident = fold(incident, tally, policy)
+            if incident.alerts[tally.fingerprint].regressed:  # else it is below its threshold: over it stays
+                current = _reopened(incident, tally, policy)
+        elif tally.state is AlertState.FIRING:
+            current = fold(_opened(incident, service, tally, now, policy), tally, policy)
+        elif now - tally.received_at < HOLD_STRAY_OK:
             continue
-        if current is None:
-            opened_at = min(tally.received_at, now)
-            current = Incident(
-                id=_incident_id(service, opened_at, tally, incident),
-                service=service,
-                opened_at=opened_at,
-                alerts=_unfinished(incident),
-            )
-        current = _fold(current, tally, policy)
         absorbed.append(tally)
-    if current is None:
-        return Advance(incident, tuple(absorbed))
-    closed = None
-    if incident is not None and incident.id != current.id:
-        carried = _unfinished(incident)
-        told = {name: alert for name, alert in incident.alerts.items() if name not in carried}
-        closed = replace(incident, alerts=told)
-    return Advance(_let_time_pass(current, now, policy, heard or {}, more=more), tuple(absorbed), closed)
+    return _Folded(incident, current, tuple(absorbed))
 
 
 def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
     """Say which notification, if any, the incident owes people at ``now``, and why."""
     if incident.resolved_at is not None:
         return None
-    told_before = incident.notified_at is not None
-    unheard = [alert for alert in audible(incident, policy) if alert.notified_count == 0]
-    regressed = [alert for alert in audible(incident, policy) if alert.regressed and alert.notified_count > 0]
-    interval = policy.intervals.group_interval
-    if not told_before:
-        waited = now >= incident.opened_at + policy.intervals.group_wait
-        return (
-            Due(Reason.OPENED, _names(unheard)) if unheard and (waited or not _is_firing(incident)) else None
-        )
-    assert incident.notified_at is not None  # noqa: S101 - told_before says so; this tells the type checker
-    fresh = now >= incident.burst_since + interval
+    heard = audible(incident, policy)
+    unheard = [alert for alert in heard if not alert.notified_count]
+    if unmuted := [alert for alert in heard if alert.unmuted]:
+        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in unheard if not a.unmuted)]))
+    if incident.notified_at is None:
+        waited = now >= incident.opened_at + policy.intervals.group_wait or not _is_firing(incident)
+        return Due(Reason.OPENED, _names(unheard)) if unheard and waited else None
+    news = _news(incident, heard, now, policy)
+    if news or any(not alert.notified_count or alert.regressed for alert in heard):
+        return news  # news that still waits: a mere count must not tell of it in passing
+    return _count(incident, heard, now, policy)
+
+
+def _news(incident: Incident, heard: Sequence[Alert], now: Millis, policy: Policy) -> Due | None:
+    """What is new in an incident that people know of: back again, joined, over."""
+    fresh = now >= incident.burst_since + policy.intervals.group_interval
     over = not _is_firing(incident)
+    regressed = [alert for alert in heard if alert.regressed]
+    unheard = [alert for alert in heard if not alert.notified_count and not alert.regressed]
     if regressed and (fresh or not incident.burst):
         return Due(Reason.REGRESSED, _names([*regressed, *unheard]))
-    if unheard and (fresh or incident.burst < MOST_BURSTS or over):
+    waited = any(now >= alert.joined_at + policy.intervals.group_wait for alert in unheard)
+    if unheard and ((waited and (fresh or incident.burst < MOST_BURSTS)) or over):
         return Due(Reason.NEW_ALERT, _names(unheard))
     if over and now >= _settled_at(incident, policy):
         return Due(Reason.RESOLVED, _names(grown(incident)))
-    if now >= incident.notified_at + interval and (
-        grown(incident) or incident.omitted > incident.omitted_told
+    return None
+
+
+def _count(incident: Incident, heard: Sequence[Alert], now: Millis, policy: Policy) -> Due | None:
+    """What only goes on: a reminder, or counts and states that the incident's message does not show yet."""
+    if now >= _reminds_at(incident, policy) and (
+        firing := [alert for alert in heard if alert.state is AlertState.FIRING]
     ):
-        return Due(Reason.UPDATE, _names(grown(incident)))
-    if now >= incident.notified_at + policy.intervals.repeat_interval:
-        return Due(Reason.REPEAT, _names(_announced(incident)))
+        return Due(Reason.REPEAT, _names(firing))
+    if now < (incident.notified_at or incident.opened_at) + policy.intervals.group_interval:
+        return None
+    changed = [alert for alert in _announced(incident) if _has_changed(alert, policy)]
+    if changed or incident.omitted > incident.omitted_told:
+        return Due(Reason.UPDATE, _names(changed))
     return None
 
 
@@ -168,6 +194,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
         return now
     if incident.resolved_at is not None:
         return None
+    intervals = policy.intervals
     times = [
         alert.active_at + policy.quiet_period(alert)
         for alert in incident.firing
@@ -178,37 +205,29 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
     if not _is_firing(incident):
         times.append(_settled_at(incident, policy))
     if incident.notified_at is None:
-        times.append(incident.opened_at + policy.intervals.group_wait)
+        times.append(incident.opened_at + intervals.group_wait)
     else:
         times += [
-            incident.notified_at + policy.intervals.group_interval,
-            incident.notified_at + policy.intervals.repeat_interval,
-            incident.burst_since + policy.intervals.group_interval,
+            incident.notified_at + intervals.group_interval,
+            incident.burst_since + intervals.group_interval,
+            _reminds_at(incident, policy),
         ]
+        times += [
+            alert.joined_at + intervals.group_wait
+            for alert in _announced(incident)
+            if not alert.notified_count
+        ]
+    if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
+        times.append(now + min(MINUTE, intervals.group_interval))
     return min((time for time in times if time > now), default=None)
 
 
 def audible(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
-    """The alerts people are told of by themselves: past their threshold, and not explained by another."""
+    """The alerts people are told of by themselves: past their threshold, not explained by another, not muted."""
     return tuple(
-        alert for alert in _announced(incident) if inhibitor(incident, alert, policy.signatures) is None
-    )
-
-
-def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:
-    """The signature of an alert of the same incident that explains this one, or None.
-
-    A cause explains while it fires; once everything is over, what explained still does.
-    """
-    return next(
-        (
-            other.signature
-            for other in incident.firing or incident.alerts.values()
-            if other.announced
-            and other.signature in signatures
-            and alert.signature in signatures[other.signature].inhibits
-        ),
-        None,
+        alert
+        for alert in _announced(incident)
+        if not alert.silence and inhibitor(incident, alert, policy.signatures) is None
     )
 
 
@@ -224,60 +243,47 @@ def without(incident: Incident, sequences: Sequence[int]) -> Incident:
     )
 
 
-def _fold(incident: Incident, tally: Tally, policy: Policy) -> Incident:
+def _is_remembered(incident: Incident, tally: Tally, policy: Policy) -> bool:
+    """Whether a tally belongs to an incident that is over: it knows the alert, and was over less than a day ago."""
+    if tally.state is not AlertState.FIRING or incident.resolved_at is None:
+        return False
     known = incident.alerts.get(tally.fingerprint)
-    if known is None and not joins(incident, tally, policy):
-        return replace(incident, omitted=incident.omitted + tally.count)
-    alert = _weighed(_joined(tally, policy) if known is None else _added(known, tally), tally, policy)
-    alerts = {**incident.alerts, alert.fingerprint: alert}
-    if len(alerts) <= MOST_ALERTS:
-        return replace(incident, alerts=alerts)
-    left_out = alerts.pop(_least(incident, policy).fingerprint)
-    return replace(
-        incident,
-        alerts=alerts,
-        omitted=incident.omitted + left_out.count,
-        omitted_told=incident.omitted_told + left_out.notified_count,
-    )
+    if known is not None:
+        over_at = incident.resolved_at if known.announced else None
+    else:
+        over_at = incident.ended.get(tally.fingerprint)
+    return over_at is not None and tally.received_at < over_at + policy.intervals.regress_within
 
 
-def joins(incident: Incident, tally: Tally, policy: Policy) -> bool:
-    """Whether a tally of an alert that the incident does not list would be listed.
-
-    A full incident lists what people need most: a critical newcomer takes the place of an alert that is over,
-    on trial, milder, or one of very many of its kind.
-    """
-    if len(incident.alerts) < MOST_ALERTS:
-        return True
-    newcomer = _weighed(_joined(tally, policy), tally, policy)
-    return _worth(newcomer, incident, policy) > _worth(_least(incident, policy), incident, policy)
-
-
-def _least(incident: Incident, policy: Policy) -> Alert:
-    """The alert that people would miss least."""
-    return min(incident.alerts.values(), key=lambda alert: (_worth(alert, incident, policy), alert.last_seen))
-
-
-def _worth(alert: Alert, incident: Incident, policy: Policy) -> tuple[bool, bool, int, int]:
-    rule = policy.signatures.get(alert.signature)
-    kin = sum(other.signature == alert.signature for other in incident.alerts.values())
-    return (
-        alert.announced and alert.count > 0,
-        alert.state is AlertState.FIRING,
-        -rule.severity.rank if rule else 0,
-        -kin,
-    )
-
-
-def _flaps(incident: Incident, tally: Tally, now: Millis, policy: Policy) -> bool:
-    """Whether an alarm is back so soon after its incident was over that it is the same incident."""
-    return (
+def _reopened(incident: Incident, tally: Tally, policy: Policy) -> Incident:
+    """An incident that was over, and is not: the same thread goes on."""
+    flaps = (
         bool(tally.alarm)
-        and tally.state is AlertState.FIRING
-        and tally.fingerprint in incident.alerts
         and incident.resolved_at is not None
-        and now < incident.resolved_at + policy.intervals.group_interval
+        and tally.received_at < incident.resolved_at + policy.intervals.group_interval
     )
+    return replace(incident, resolved_at=None, reopened=flaps, reopened_at=tally.received_at)
+
+
+def _opened(before: Incident | None, service: str, tally: Tally, now: Millis, policy: Policy) -> Incident:
+    opened_at = min(tally.received_at, now)
+    return Incident(
+        id=_incident_id(service, opened_at, tally, before),
+        service=service,
+        opened_at=opened_at,
+        alerts=_unfinished(before),
+        ended=_ended(before, now, policy),
+    )
+
+
+def _ended(before: Incident | None, now: Millis, policy: Policy) -> dict[str, Millis]:
+    """When alerts of earlier incidents were over, the latest fifty, for as long as they may regress."""
+    if before is None or before.resolved_at is None:
+        return {}
+    over = {alert.fingerprint: before.resolved_at for alert in before.alerts.values() if alert.announced}
+    since = now - policy.intervals.regress_within
+    latest = sorted({**before.ended, **over}.items(), key=lambda item: -item[1])[:MOST_ALERTS]
+    return {name: at for name, at in latest if at > since}
 
 
 def _unfinished(incident: Incident | None) -> dict[str, Alert]:
@@ -293,103 +299,90 @@ def _settled_at(incident: Incident, policy: Policy) -> Millis:
     return last + policy.intervals.group_interval if incident.reopened else 0
 
 
-def _joined(tally: Tally, policy: Policy) -> Alert:
-    rule = policy.signatures.get(tally.signature)
-    return Alert(
-        fingerprint=tally.fingerprint, signature=tally.signature, fields=dict(tally.fields),
-        count=tally.count, first_seen=tally.first_seen, last_seen=tally.last_seen,
-        active_at=tally.received_at, state=tally.state, state_at=tally.last_seen if tally.alarm else 0,
-        sample=tally.sample, announced=rule is None or (rule.threshold is None and rule.status is Status.STABLE),
-        log_group=tally.log_group, log_stream=tally.log_stream, alarm=tally.alarm,
-        account=tally.account, region=tally.region,
-    )  # fmt: skip
-
-
-def _added(alert: Alert, tally: Tally) -> Alert:
-    counted = replace(
-        alert,
-        count=alert.count + tally.count,
-        first_seen=min(alert.first_seen, tally.first_seen) if tally.count else alert.first_seen,
-        last_seen=max(alert.last_seen, tally.last_seen) if tally.count else alert.last_seen,
-        active_at=max(alert.active_at, tally.received_at),
-        sample=alert.sample or tally.sample,
-    )
-    if tally.alarm:
-        if (
-            tally.last_seen < alert.state_at
-        ):  # an older transition that was delivered late says nothing about now
-            return counted
-        counted = replace(counted, state_at=tally.last_seen)
-    # An alarm without an OK action never says that it is over; that it fires anew says it was.
-    began_again = tally.state is AlertState.FIRING and (
-        alert.state is AlertState.RESOLVED or (bool(tally.alarm) and tally.last_seen > alert.state_at)
-    )
-    return replace(counted, state=tally.state, regressed=alert.regressed or began_again)
-
-
-def _weighed(alert: Alert, tally: Tally, policy: Policy) -> Alert:
-    """Announce an alert once its signature's threshold is reached within its sliding window."""
-    rule = policy.signatures.get(alert.signature)
-    if alert.announced or not tally.count or (rule is not None and rule.status is Status.TEST):
-        return alert
-    if rule is None or rule.threshold is None:  # a deploy took the threshold, or the trial, away
-        return replace(alert, announced=True, recent=())
-    since = tally.received_at - rule.threshold.within
-    recent = [entry for entry in alert.recent if entry[0] > since]
-    bucket = rule.threshold.within // BUCKETS
-    if recent and tally.received_at - recent[-1][0] < bucket:
-        recent[-1] = (recent[-1][0], recent[-1][1] + tally.count)
-    else:
-        recent.append((tally.received_at, tally.count))
-    announced = sum(count for _, count in recent) >= rule.threshold.count
-    return replace(alert, announced=announced, recent=() if announced else tuple(recent))
-
-
 def _let_time_pass(
-    incident: Incident, now: Millis, policy: Policy, heard: Mapping[str, Millis], *, more: bool
+    incident: Incident,
+    now: Millis,
+    policy: Policy,
+    observed: Observed,
+    because: str,
 ) -> Incident:
     quiet = {
-        alert.fingerprint: replace(alert, state=AlertState.RESOLVED)
+        alert.fingerprint: replace(alert, state=AlertState.RESOLVED, over_at=now, unmuted=False)
         for alert in incident.firing
         if policy.ends_by_quiet(alert)
-        and now >= max(alert.active_at, heard.get(alert.fingerprint, 0)) + policy.quiet_period(alert)
+        and now >= max(alert.active_at, observed.heard.get(alert.fingerprint, 0)) + policy.quiet_period(alert)
     }
     if quiet:
         incident = replace(incident, alerts={**incident.alerts, **quiet})
     while owed := due(incident, now, policy):
-        if more and owed.reason is Reason.RESOLVED:
+        if observed.more and owed.reason is Reason.RESOLVED:
             return incident
-        incident = _told(incident, owed, now, policy)
+        incident = _told(incident, owed, now, policy, because)
         if owed.reason is Reason.RESOLVED:
             return incident
-    if incident.notified_at is None and not incident.firing and not more:
+    if incident.notified_at is None and not incident.firing and not observed.more:
         # Nothing ever reached its threshold: over, and nobody needs to hear of it.
         return replace(incident, resolved_at=now)
     return incident
 
 
-def _told(incident: Incident, owed: Due, now: Millis, policy: Policy) -> Incident:
+def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: str) -> Incident:
     sequence = incident.sequence + 1
     told = {
         alert.fingerprint: alert.notified_count for alert in incident.alerts.values() if alert.notified_count
     }
-    alerts = {
-        name: replace(alert, notified_count=alert.count, regressed=False) if alert.announced else alert
-        for name, alert in incident.alerts.items()
-    }
+    growing = queue_watch.growing(incident, policy)
     fresh = now >= incident.burst_since + policy.intervals.group_interval
     speaks = owed.reason in (Reason.NEW_ALERT, Reason.REGRESSED)
+    counts = owed.reason is Reason.UPDATE
+    updates = incident.updates + 1 if counts else 0
+    repeats = incident.repeats + 1 if owed.reason is Reason.REPEAT else incident.repeats if counts else 0
+    entry = Pending(
+        sequence, owed.reason, now, owed.fingerprints, told, _names(growing), updates,
+        because if owed.reason is Reason.SILENCE_EXPIRED else "",
+    )  # fmt: skip
     return replace(
         incident,
-        alerts=alerts,
+        alerts={name: _as_told(alert) for name, alert in incident.alerts.items()},
         sequence=sequence,
         notified_at=now,
+        spoke_at=incident.spoke_at if counts else now,
+        repeats=repeats,
+        updates=updates,
         omitted_told=incident.omitted,
         burst_since=now if speaks and fresh else incident.burst_since,
         burst=(1 if fresh else incident.burst + 1) if speaks else incident.burst,
         resolved_at=now if owed.reason is Reason.RESOLVED else None,
-        outbox=(*incident.outbox, Pending(sequence, owed.reason, now, owed.fingerprints, told)),
+        outbox=(*incident.outbox, entry),
     )
+
+
+def _as_told(alert: Alert) -> Alert:
+    """The alert once a notification has told of it; what is muted is counted and not told."""
+    if not alert.announced or alert.silence:
+        return alert
+    told = replace(
+        alert, notified_count=alert.count, notified_state=alert.state, regressed=False, unmuted=False
+    )
+    return queue_watch.told(told)
+
+
+def _has_changed(alert: Alert, policy: Policy) -> bool:
+    """Whether the incident's message does not show the alert any more as it is."""
+    if alert.silence:
+        return False
+    return (
+        alert.count > alert.notified_count
+        or alert.notified_state not in (None, alert.state)
+        or (queue_watch.is_watched(alert, policy) and queue_watch.has_changed(alert))
+    )
+
+
+def _reminds_at(incident: Incident, policy: Policy) -> Millis:
+    """When people are reminded: after ``repeat_interval``, then twice that, up to once a day."""
+    first = policy.intervals.repeat_interval
+    gap = min(first << min(incident.repeats, 20), max(first, DAY))
+    return (incident.spoke_at or incident.notified_at or incident.opened_at) + gap
 
 
 def _announced(incident: Incident) -> tuple[Alert, ...]:

@@ -8,6 +8,7 @@ time is linear in the text, whatever a signature says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,6 +23,8 @@ from tocsin.core.quoting import quoted_as
 from tocsin.core.raw_search import RawSearch, byte_options
 from tocsin.core.signatures import Signature, Source, Status, quiet_options
 from tocsin.core.tracebacks import read_traceback
+
+QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 MOST_TRIES = 40
 """Places in one line where one expression is tried: those before were below the level or quoted the error."""
@@ -152,8 +155,8 @@ class Matcher:
         """Recognise an alarm by its metric and its name, whatever state it changed to.
 
         Returns:
-            The most specific matches; the fields are those of ``alarm, metric, namespace, queue, function,
-            resource`` that the alarm has.
+            The most specific matches; the fields are those of ``alarm, metric, namespace, queue, queue_arn,
+            function, resource`` that the alarm has.
         """
         fields = _alarm_fields(change)
         names = (change.name, *change.dimensions.values())
@@ -311,6 +314,13 @@ def _alarm_fields(change: AlarmChange) -> dict[str, str]:
     resource = queue or function or next(iter(change.dimensions.values()), "")
     fields = {
         "alarm": change.name, "metric": change.metric, "namespace": change.namespace,
-        "queue": queue, "function": function, "resource": resource,
+        "queue": queue, "queue_arn": _queue_arn(change, queue), "function": function, "resource": resource,
     }  # fmt: skip
     return {name: value for name, value in fields.items() if value}
+
+
+def _queue_arn(change: AlarmChange, queue: str) -> str:
+    """The ARN of the queue an alarm is about; empty where it cannot be told, or is not a queue's name at all."""
+    partition = change.arn.split(":")[1] if change.arn.count(":") > 1 else "aws"
+    whole = change.region and change.account and QUEUE_NAME.fullmatch(queue)
+    return f"arn:{partition}:sqs:{change.region}:{change.account}:{queue}" if whole else ""

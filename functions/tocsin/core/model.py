@@ -181,6 +181,24 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueReading:
+    """What a look at a dead-letter queue found.
+
+    Attributes:
+        at: When it was looked at.
+        depth: Messages that wait in it (SQS's approximate number of visible messages).
+        retention: How long the queue keeps a message, from when it was first sent.
+        oldest_age: For how long the oldest message has been in the queue, where CloudWatch knows; SQS counts
+            this from the move into the dead-letter queue, so the message itself may be older.
+    """
+
+    at: Millis
+    depth: int
+    retention: Millis
+    oldest_age: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """All occurrences of one fingerprint within an incident.
 
@@ -195,9 +213,18 @@ class Alert:
         state: ``firing`` or ``resolved``.
         state_at: For alarms, the time of the transition that ``state`` comes from; the latest one wins.
         sample: One redacted, truncated line.
+        joined_at: When Tocsin received its first occurrence in this incident.
         notified_count: ``count`` as of the last notification that told of it; 0 when none has.
+        notified_state: ``state`` as of that notification; None when none has.
         announced: Whether it reached its signature's threshold, so that people are told of it.
         regressed: Whether it began again after it was resolved, and nobody has been told yet.
+        over_at: When it was last over before it began again; None if it never was.
+        silence: The id of the silence that mutes it; empty when none does.
+        unmuted: Whether a silence of it ended while it fires, and nobody has been told yet.
+        queue: For an alarm on a dead-letter queue, what the last look at the queue found.
+        queue_told: The depth that people were last told of as news.
+        queue_shown: The depth as of the last notification, news or not.
+        queue_warned: How many of the warnings that the oldest message will be lost were given.
         recent: While not announced: when occurrences were received and how many, for the threshold.
         log_group: Where it was found; empty for alarms.
         log_stream: The stream of ``sample``; empty for alarms.
@@ -217,9 +244,18 @@ class Alert:
     state: AlertState
     sample: str
     state_at: Millis = 0
+    joined_at: Millis = 0
     notified_count: int = 0
+    notified_state: AlertState | None = None
     announced: bool = True
     regressed: bool = False
+    over_at: Millis | None = None
+    silence: str = ""
+    unmuted: bool = False
+    queue: QueueReading | None = None
+    queue_told: int = 0
+    queue_shown: int = 0
+    queue_warned: int = 0
     recent: tuple[tuple[Millis, int], ...] = ()
     log_group: str = ""
     log_stream: str = ""
@@ -240,6 +276,9 @@ class Pending:
         fingerprints: The alerts it is about (new, regressed or grown ones).
         told: How many occurrences of each alert (by fingerprint) earlier notifications had told of;
             an alert that is not in it is new to people.
+        growing: The alerts whose dead-letter queue has grown so much, or is so near to losing messages, that it is news.
+        updates: For an ``update``, how many came one after the other without news between, this one included.
+        because: More about why, in words; for ``silence_expired`` which silence ended.
     """
 
     sequence: int
@@ -247,6 +286,9 @@ class Pending:
     at: Millis
     fingerprints: tuple[str, ...] = ()
     told: Mapping[str, int] = field(default_factory=dict)
+    growing: tuple[str, ...] = ()
+    updates: int = 0
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,12 +303,18 @@ class Incident:
         resolved_at: When it was over, else None.
         sequence: The last sequence number given to a notification.
         notified_at: When the last notification became due; None before the first.
+        spoke_at: When the last one that was not an ``update`` became due; reminders are counted from it.
+        repeats: Reminders since the last news.
+        updates: Updates since the last news or reminder.
         omitted: Occurrences of alerts beyond the most that one incident keeps.
         omitted_told: ``omitted`` as of the last notification.
         burst_since: Since when ``burst`` counts.
         burst: Notifications of new or regressed alerts since ``burst_since``; what bounds their number.
         reopened: Whether an alarm of it came back right after it was over; then it is over only after a quiet
             ``group_interval``, so that an alarm that flaps is one incident.
+        reopened_at: When it last began again after it was over; None if it never did.
+        ended: When alerts of earlier incidents were over, by fingerprint, for as long as they count as regressed
+            if they are seen again.
         outbox: Notifications due and not yet handed to SNS, oldest first.
     """
 
@@ -277,11 +325,16 @@ class Incident:
     resolved_at: Millis | None = None
     sequence: int = 0
     notified_at: Millis | None = None
+    spoke_at: Millis | None = None
+    repeats: int = 0
+    updates: int = 0
     omitted: int = 0
     omitted_told: int = 0
     burst_since: Millis = 0
     burst: int = 0
     reopened: bool = False
+    reopened_at: Millis | None = None
+    ended: Mapping[str, Millis] = field(default_factory=dict)
     outbox: tuple[Pending, ...] = ()
 
     @property

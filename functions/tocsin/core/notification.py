@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from tocsin.core import queue_watch
 from tocsin.core.console_links import alarm_link, insights_link, insights_query, log_stream_link
+from tocsin.core.explaining import depth_of_symptom, inhibitor, likely_cause
 from tocsin.core.inert_text import clipped, one_line, visible
-from tocsin.core.lifecycle import inhibitor
 from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, Reason, Severity
 from tocsin.core.moments import iso_time
 from tocsin.core.signatures import Signature
+from tocsin.core.why import why
 
 VERSION = "1"
 LARGEST = 60_000
@@ -74,8 +76,11 @@ def build_notification(
             "count": sum(alert.count for alert in listed) + incident.omitted,
             "alert_count": len(listed),
             "omitted_count": incident.omitted,
+            "updates": pending.updates,
+            "reopened_at": iso_time(incident.reopened_at) if incident.reopened_at else None,
         },
         "labels": _labels(listed, signatures),
+        "why": why(incident, pending, _headline(_about(listed, pending), incident, signatures), signatures),
         "alerts": alerts,
     }
     return _fitted(notification)
@@ -112,7 +117,7 @@ def _ordered(
         alerts,
         key=lambda alert: (
             alert.fingerprint not in pending.fingerprints,
-            inhibitor(incident, alert, signatures) is not None,
+            depth_of_symptom(incident, alert, signatures),
             _severity(alert, signatures).rank,
             -alert.first_seen,
         ),
@@ -124,11 +129,16 @@ def _headline(alerts: list[Alert], incident: Incident, signatures: Mapping[str, 
     return min(
         alerts,
         key=lambda alert: (
-            inhibitor(incident, alert, signatures) is not None,
+            depth_of_symptom(incident, alert, signatures),
             _severity(alert, signatures).rank,
             alert.first_seen,
         ),
     )
+
+
+def _about(listed: list[Alert], pending: Pending) -> list[Alert]:
+    """The alerts a notification is about; where it names none that is listed, all."""
+    return [alert for alert in listed if alert.fingerprint in pending.fingerprints] or listed
 
 
 def _alert(
@@ -158,6 +168,9 @@ def _alert(
         "state": alert.state.value,
         "changed": alert.fingerprint in pending.fingerprints,
         "inhibited_by": inhibitor(incident, alert, signatures),
+        "silenced_by": alert.silence or None,
+        "likely_cause": _cause(incident, alert, signatures),
+        "queue": _queue(alert, pending),
         "count": alert.count,
         "count_since_last": max(0, alert.count - pending.told.get(alert.fingerprint, 0)),
         "first_seen": iso_time(alert.first_seen),
@@ -179,6 +192,33 @@ def _alert(
             "insights": insights_link(*where, insights_query(rule.any if rule else ()), *window),
             "alarm": alarm_link(alert.region, alert.alarm),
         },
+    }
+
+
+def _cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> dict[str, Any] | None:
+    cause = likely_cause(incident, alert, signatures)
+    if cause is None:
+        return None
+    return {
+        "fingerprint": cause.fingerprint,
+        "signature": cause.signature,
+        "title": _title(cause, signatures),
+        "detail": clipped(one_line(next(iter(cause.fields.values()), "")), _LONGEST_IN_SENTENCE) or None,
+        "count": cause.count,
+        "first_seen": iso_time(cause.first_seen),
+    }
+
+
+def _queue(alert: Alert, pending: Pending) -> dict[str, Any] | None:
+    if alert.queue is None:
+        return None
+    lost = queue_watch.expires_at(alert)
+    return {
+        "name": clipped(one_line(alert.fields.get("queue", "")), _LONGEST_FIELD),
+        "depth": alert.queue.depth,
+        "at": iso_time(alert.queue.at),
+        "oldest_expires_at": iso_time(lost) if lost is not None else None,
+        "growing": alert.fingerprint in pending.growing,
     }
 
 

@@ -50,11 +50,6 @@ def _text_or_null(value: object) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _absent_or(check: Callable[[object], bool]) -> Callable[[object], bool]:
-    """Of a key that later versions of the contract added: messages under way may lack it."""
-    return lambda value: value is ... or check(value)
-
-
 def _labels(value: object) -> bool:
     return isinstance(value, list) and all(
         isinstance(entry, dict)
@@ -87,13 +82,23 @@ _NOTIFICATION: dict[str, Any] = {
     "incident": {
         "id": _text, "status": _one_of(AlertState), "opened_at": _like(_TIME), "first_seen": _like(_TIME),
         "last_seen": _like(_TIME), "resolved_at": _text_or_null, "count": _count, "alert_count": _count,
-        "omitted_count": _count,
+        "omitted_count": _count, "updates?": _count, "reopened_at?": _like(_TIME),
     },
-    "labels": _absent_or(_labels),
+    "why?": {
+        "text": _text, "signature": _text, "novelty": _text, "total": _count, "suppressed": _count,
+        "threshold?": {"count": _count},
+    },
+    "labels?": _labels,
     "alerts": [{
         "fingerprint": _text, "signature": _text, "title": _text, "severity": _one_of(Severity),
         "state": _one_of(AlertState), "changed": lambda value: isinstance(value, bool),
-        "inhibited_by": _text_or_null, "owner": _absent_or(_text_or_null), "count": _count, "count_since_last": _count,
+        "inhibited_by": _text_or_null, "silenced_by?": _text, "owner?": _text,
+        "likely_cause?": {"title": _text, "detail?": _text, "count": _count, "first_seen": _like(_TIME)},
+        "queue?": {
+            "name": _text, "depth": _count, "at": _like(_TIME), "oldest_expires_at?": _like(_TIME),
+            "growing": lambda value: isinstance(value, bool),
+        },
+        "count": _count, "count_since_last": _count,
         "first_seen": _like(_TIME), "last_seen": _like(_TIME), "fields": _texts_by_name, "summary": _text,
         "first_action": _text, "runbook_url": _text, "sample": _text_or_null,
         "source": {"log_group": _text_or_null, "log_stream": _text_or_null, "alarm": _text_or_null},
@@ -104,12 +109,14 @@ _NOTIFICATION: dict[str, Any] = {
 
 
 def _wrong(value: object, shape: Any, where: str) -> str:  # noqa: ANN401 - a check, or checks in a dict or list
-    """Where the value differs from the shape, or nothing."""
+    """Where the value differs from the shape, or nothing; a key with a question mark may be null or missing."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return where or "the body"
         found = (
-            _wrong(value.get(key, ...), part, f"{where}.{key}".lstrip(".")) for key, part in shape.items()
+            _wrong(value.get(key.rstrip("?"), ...), part, f"{where}.{key.rstrip('?')}".lstrip("."))
+            for key, part in shape.items()
+            if not key.endswith("?") or value.get(key.rstrip("?")) is not None
         )
         return next(filter(None, found), "")
     if isinstance(shape, list):

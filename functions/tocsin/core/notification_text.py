@@ -94,7 +94,7 @@ def shown_fields(alert: dict[str, Any]) -> dict[str, str]:
     return {
         name: value
         for name, value in fields.items()
-        if name not in {"metric", "namespace"} and not (name == "resource" and value in named)
+        if name not in {"metric", "namespace", "queue_arn"} and not (name == "resource" and value in named)
     }
 
 

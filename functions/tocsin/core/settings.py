@@ -26,12 +26,14 @@ class Intervals:
         group_interval: The least time between two count roll-ups of one incident.
         repeat_interval: How long an unchanged, still firing incident stays quiet before it reminds.
         resolve_after: How long an alert must be quiet to count as resolved.
+        regress_within: How long after it was over an alert that is seen again belongs to the same incident.
     """
 
     group_wait: Millis = 0
     group_interval: Millis = 5 * 60_000
     repeat_interval: Millis = 4 * 3_600_000
     resolve_after: Millis = 15 * 60_000
+    regress_within: Millis = 24 * 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,8 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     Args:
         text: The file's content.
         overrides: Environment variables; those that count are ``TOCSIN_GROUP_WAIT``,
-            ``TOCSIN_GROUP_INTERVAL``, ``TOCSIN_REPEAT_INTERVAL``, ``TOCSIN_RESOLVE_AFTER`` (durations) and
+            ``TOCSIN_GROUP_INTERVAL``, ``TOCSIN_REPEAT_INTERVAL``, ``TOCSIN_RESOLVE_AFTER``,
+            ``TOCSIN_REGRESS_WITHIN`` (durations) and
             ``TOCSIN_RUNBOOKS_URL``. Empty ones do not count.
 
     Raises:
@@ -159,7 +162,7 @@ def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems:
         except ValueError as error:
             problems.append(Problem(where, f"intervals.{name}", str(error)))
     intervals = Intervals(**values)
-    for name in ("group_interval", "repeat_interval", "resolve_after"):
+    for name in ("group_interval", "repeat_interval", "resolve_after", "regress_within"):
         if getattr(intervals, name) <= 0:
             problems.append(Problem(FILE, f"intervals.{name}", "must be longer than nothing"))
     return intervals

@@ -108,6 +108,7 @@ class Signature:
         alarm: For ``source = "alarm"``, which alarms.
         absence: For ``source = "absence"``, how long the line may stay away; ``any`` is then the line.
         catch_all: It speaks only where no other signature does: for what nobody has described yet.
+        watch_queue: For alarms: while it fires, the queue that its alarm is about is looked at.
         literals: The literals of its expressions, where they were derived before (by ``tocsin check``).
     """
 
@@ -135,6 +136,7 @@ class Signature:
     alarm: AlarmRule = AlarmRule()
     absence: AbsenceRule = field(default_factory=AbsenceRule)
     catch_all: bool = False
+    watch_queue: bool = False
     literals: Mapping[str, tuple[Literal, ...]] = field(default_factory=dict)
 
 
@@ -187,10 +189,11 @@ KEYS: Mapping[str, Key] = MappingProxyType({
     ),
     "absence": Key('With source = "absence": how long the line may stay away, and while what.', "table", keys=ABSENCE_KEYS),
     "catch_all": Key("It speaks only where no other signature does.", "flag"),
+    "watch_queue": Key("For alarms: while it fires, the queue that its alarm is about is looked at.", "flag"),
 })  # fmt: skip
 """Every key that a signature may have."""
 REQUIRED = tuple(name for name, key in KEYS.items() if key.required)
-ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "function", "resource")
+ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource")
 """What a signature with ``source = "alarm"`` can name and group by."""
 TRACEBACK_FIELDS = ("exception", "frame")
 """What a catch-all is given from the traceback of a line: the exception's type and the innermost own frame."""
@@ -314,6 +317,7 @@ class _Reader:
             services=self.globs("scope", scope, "services"), log_groups=self.globs("scope", scope, "log_groups"),
             threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
             inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
+            watch_queue=self.flag("watch_queue"),
             literals={known: self.tried[known] for known in (*any_, *absence.work) if known in self.tried},
         )  # fmt: skip
         self.check_names(signature)

@@ -1,0 +1,57 @@
+"""Cause and symptom: which alert of an incident explains another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tocsin.core.model import Alert, AlertState, Incident, Severity
+from tocsin.core.signatures import Signature
+
+
+def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:
+    """The signature of an alert of the same incident that explains this one, or None.
+
+    A cause explains while it fires; once everything is over, what explained still does.
+    """
+    return next(
+        (
+            other.signature
+            for other in incident.firing or incident.alerts.values()
+            if other.announced
+            and other.signature in signatures
+            and alert.signature in signatures[other.signature].inhibits
+        ),
+        None,
+    )
+
+
+def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> Alert | None:
+    """For an alarm, the alert of a log line in the same incident that is most likely behind it, or None.
+
+    An alarm says that a number is high (messages in a dead-letter queue, errors, 5xx answers); the line that a
+    function logged says why. What fires goes before what is over, then the worst, then the first.
+    """
+    if not alert.alarm:
+        return None
+    causes = [
+        other
+        for other in incident.alerts.values()
+        if not other.alarm
+        and other.announced
+        and other.count
+        and inhibitor(incident, other, signatures) is None
+        and (other.state is AlertState.FIRING or alert.state is not AlertState.FIRING)
+    ]
+    return min(causes, key=lambda other: (_rank(other, signatures), other.first_seen), default=None)
+
+
+def depth_of_symptom(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> int:
+    """How far an alert is from the cause, for putting causes first: 0 a cause, 1 an alarm with one, 2 inhibited."""
+    if inhibitor(incident, alert, signatures) is not None:
+        return 2
+    return int(likely_cause(incident, alert, signatures) is not None)
+
+
+def _rank(alert: Alert, signatures: Mapping[str, Signature]) -> int:
+    rule = signatures.get(alert.signature)
+    return (rule.severity if rule else Severity.HIGH).rank

@@ -1,0 +1,72 @@
+"""Why a notification was sent, so that nobody has to guess: its reason, what was reached, what was kept back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tocsin.core.durations import format_duration
+from tocsin.core.model import Alert, Incident, Pending, Reason
+from tocsin.core.signatures import Signature
+
+NOVELTY = {
+    Reason.OPENED: "new",
+    Reason.NEW_ALERT: "new",
+    Reason.REGRESSED: "regressed",
+}
+"""What a reason means for whoever asks "have I seen this before?"; the others repeat what is known."""
+
+
+def why(
+    incident: Incident, pending: Pending, main: Alert, signatures: Mapping[str, Signature]
+) -> dict[str, Any]:
+    """The part ``why`` of the contract.
+
+    Args:
+        incident: The incident.
+        pending: The notification.
+        main: The alert that it is about, the most important one.
+        signatures: By id.
+    """
+    rule = signatures.get(main.signature)
+    threshold = rule.threshold if rule else None
+    about = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
+    since = sum(max(0, alert.count - pending.told.get(alert.fingerprint, 0)) for alert in about)
+    first = sum(1 for alert in about if alert.fingerprint not in pending.told and alert.count)
+    return {
+        "text": _text(incident, pending, main, rule),
+        "signature": main.signature,
+        "novelty": NOVELTY.get(pending.reason, "repeat"),
+        "threshold": {"count": threshold.count, "within_seconds": threshold.within / 1000}
+        if threshold
+        else None,
+        "total": sum(alert.count for alert in about) + incident.omitted,
+        # What was counted and got no message of its own: all of them but the first of each alert that is new here.
+        "suppressed": max(0, since - first),
+    }
+
+
+def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | None) -> str:
+    """One clause without log text."""
+    match pending.reason:
+        case Reason.OPENED | Reason.NEW_ALERT:
+            if rule and rule.threshold:
+                within = format_duration(rule.threshold.within)
+                return f"new: reached {rule.threshold.count:,} within {within}"
+            what = "alarm" if main.alarm else "occurrence"
+            joined = "" if pending.reason is Reason.OPENED else ", in an open incident"
+            return f"new: the first {what} of {main.signature}{joined}"
+        case Reason.UPDATE:
+            return "a dead-letter queue grew" if pending.growing else "what is known changed"
+        case Reason.REPEAT:
+            return (
+                f"reminder {incident.repeats:,}: it still fires" if incident.repeats > 1 else "it still fires"
+            )
+        case Reason.REGRESSED:
+            over = main.over_at
+            after = f" {format_duration(max(0, main.last_seen - over))} after it was over" if over else ""
+            return f"seen again{after}"
+        case Reason.RESOLVED:
+            return "its alarm is OK again" if main.alarm else "quiet for long enough"
+        case Reason.SILENCE_EXPIRED:
+            return pending.because or "a silence ended"
