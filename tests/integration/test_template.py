@@ -56,6 +56,10 @@ def statements():
         for policy in role["Properties"]["Policies"]:
             for statement in policy["PolicyDocument"]["Statement"]:
                 yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
+    for policy in of_type("AWS::IAM::Policy").values():
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+            for role in policy["Properties"]["Roles"]:
+                yield role["Ref"], statement
 
 
 def accepts(parameter, value):
@@ -108,6 +112,7 @@ def test_other_log_groups_are_accepted(name):
 )
 def test_a_slack_credential_is_refused_where_its_secrets_name_belongs(credential):
     assert not accepts("SlackSecretName", credential)
+    assert not accepts("MoreSlackSecretNames", credential)
 
 
 @pytest.mark.parametrize("parameter", DURATIONS)
@@ -146,7 +151,7 @@ def test_the_only_open_place_in_a_resource_is_the_suffix_secrets_manager_adds():
     with_blanks = [
         statement["Sid"] for _, statement in statements() if "?" in json.dumps(statement["Resource"])
     ]
-    assert with_blanks == ["ReadTheSlackCredential"]
+    assert with_blanks == ["ReadTheSlackCredential", "ReadAnotherSlackCredential"]
 
 
 def test_every_statement_gives_its_reason_beside_it():
@@ -649,6 +654,7 @@ def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_
                 "KinesisStreamArn": stream,
                 "OperatorEmail": "a@example.com",
                 "ReservedConcurrency": "5",
+                "MoreSlackSecretNames": "team/slack-oncall,slack-data",
                 "SlackSecretKeyArn": "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab",
                 "KmsKeyArn": embedded.client("kms").create_key()["KeyMetadata"]["Arn"],
             },
@@ -663,6 +669,10 @@ def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_
         assert [
             (source["MaximumRetryAttempts"], source["MaximumRecordAgeInSeconds"]) for source in sources
         ] == [(-1, 21600)]
+        resources = embedded.client("cloudformation").describe_stack_resources(StackName=deployed.stack)
+        assert {"ReadSlackSecretteamslackoncall", "ReadSlackSecretslackdata"} <= {
+            each["LogicalResourceId"] for each in resources["StackResources"]
+        }
         for topic in (deployed.alerts_topic, deployed.outputs["OpsTopicArn"]):
             told = embedded.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
             assert ("email", "a@example.com") in {(each["Protocol"], each["Endpoint"]) for each in told}

@@ -21,6 +21,7 @@ WITH_EVERYTHING = {
     "KmsKeyArn": KEY,
     "KinesisStreamArn": STREAM,
     "SlackSecretKeyArn": KEY.replace("1234abcd", "abcd1234"),
+    "MoreSlackSecretNames": "team/slack-oncall,slack-data",
     "OperatorEmail": "ops@example.com",
     "ReservedConcurrency": "10",
 }
@@ -82,6 +83,8 @@ def role_statements(resources):
             for statement in policy["PolicyDocument"]["Statement"]:
                 if statement != {"Ref": "AWS::NoValue"}:
                     yield name, statement
+    for attached, statement in resource_statements(resources, "AWS::IAM::Policy", "Roles"):
+        yield from ((role, statement) for role in attached)
 
 
 def resource_statements(resources, kind, named):
@@ -115,6 +118,23 @@ def test_no_role_has_an_action_by_wildcard_or_a_resource_that_is_everything(reso
         assert not [action for action in listed(statement["Action"]) if "*" in action], role
         for resource in listed(statement["Resource"]):
             assert "*" not in json.dumps(resource), (role, statement["Sid"])
+
+
+def test_notify_reads_the_named_secrets_and_no_other(with_key):
+    secrets = [
+        json.dumps(statement["Resource"]).rpartition("secret:")[2].rstrip('"}')
+        for role, statement in role_statements(with_key)
+        if statement["Action"] == "secretsmanager:GetSecretValue" and role == "NotifyRole"
+    ]
+    assert sorted(secrets) == ["slack-data-??????", "team/slack-oncall-??????", "tocsin/slack-??????"]
+    names = [each["PolicyName"] for each in of_type(with_key, "AWS::IAM::Policy").values()]
+    assert all(len(name) <= 128 and re.fullmatch(r"[\w+=,.@-]+", name) for name in map(str, names)), names
+
+
+def test_without_further_destinations_there_is_no_policy_for_them(by_default):
+    policies_there = of_type(by_default, "AWS::IAM::Policy")
+    conditions = {each.get("Condition") for name, each in by_default.items() if name in policies_there}
+    assert conditions <= {"HasMoreSecrets"}
 
 
 def test_a_role_is_worn_by_lambda_alone(resources):
