@@ -185,6 +185,7 @@ class EmbeddedCloud:
         slack_secret: Mapping[str, str],
         watched: Watched | None = None,
         parameters: Mapping[str, str] | None = None,
+        more_secrets: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Deployment:
         """Create what exists in an account before Tocsin comes, and deploy the template next to it.
 
@@ -192,6 +193,7 @@ class EmbeddedCloud:
             slack_secret: The content of the Slack secret.
             watched: The log groups and queues of the watched services.
             parameters: Template parameters that differ from the template's defaults.
+            more_secrets: The content of the Slack secrets of further destinations, by the secret's name.
 
         Raises:
             CloudError: The stack failed; the message lists the resources that did and why.
@@ -201,12 +203,12 @@ class EmbeddedCloud:
             "LogGroupNames": ",".join(watched.log_groups.values()),
             "DeadLetterQueueNames": ",".join(watched.dlqs.values()),
             "SlackSecretName": "tocsin/slack",
+            "MoreSlackSecretNames": ",".join(more_secrets or {}),
             **(parameters or {}),
         }
         self._create_watched(watched)
-        self.client("secretsmanager").create_secret(
-            Name=given["SlackSecretName"], SecretString=json.dumps(dict(slack_secret))
-        )
+        for name, secret in {given["SlackSecretName"]: slack_secret, **(more_secrets or {})}.items():
+            self.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(dict(secret)))
         outputs = self._create_stack(given)
         return Deployment(
             endpoint=self.endpoint,

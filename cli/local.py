@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import re
 import signal
 import sys
@@ -17,8 +18,11 @@ from typing import TYPE_CHECKING, Any, Self
 from cli.cloud import Deployment, EmbeddedCloud, Watched
 from cli.deployed import LOCAL_FILE, say_where, take_back
 from cli.sam_local_door import SamLocalDoor
-from cli.slack_server import LocalSlack
+from cli.slack_server import DEFAULT_CHANNELS, LocalSlack
+from tocsin.adapters.settings_file import load_settings
 from tocsin.core.durations import parse_duration
+from tocsin.core.problems import ConfigurationError
+from tocsin.core.routing import DEFAULT
 
 if TYPE_CHECKING:
     from cli.slack_channel import Message
@@ -36,6 +40,8 @@ RECONCILE_EVERY = 1.0
 class LocalTocsin:
     """Everything running on this machine; a context manager that leaves nothing behind.
 
+    Each destination in ``tocsin.toml`` has a channel of its own in the local Slack.
+
     Args:
         slack_mode: ``bot`` (one message per incident, edited in place) or ``webhook``.
         parameters: Template parameters that differ from the defaults.
@@ -43,6 +49,9 @@ class LocalTocsin:
         slack_port: The local Slack's port; 0 takes a free one.
         on_message: Called with each new Slack message.
         on_edit: Called with each edited Slack message.
+
+    Raises:
+        ConfigurationError: ``tocsin.toml`` is wrong.
     """
 
     def __init__(
@@ -56,7 +65,16 @@ class LocalTocsin:
         on_edit: Callable[[Message], None] | None = None,
     ) -> None:
         self._mode, self._parameters, self._watched = slack_mode, dict(parameters or {}), watched
-        self.slack = LocalSlack(port=slack_port, on_message=on_message, on_edit=on_edit)
+        destinations = load_settings(ROOT / "functions", os.environ).routing.destinations.values()
+        further = [destination for destination in destinations if destination.name != DEFAULT]
+        rooms = {_channel_id(number, each.name): each for number, each in enumerate(further, 1)}
+        self._rooms = {each.secret: channel for channel, each in rooms.items()}
+        self.slack = LocalSlack(
+            port=slack_port,
+            channels=DEFAULT_CHANNELS | {channel: each.name for channel, each in rooms.items()},
+            on_message=on_message,
+            on_edit=on_edit,
+        )
         self._stack = contextlib.ExitStack()
         self._stopping = threading.Event()
         self.deployment: Deployment
@@ -71,7 +89,10 @@ class LocalTocsin:
             stack.enter_context(self.slack)
             cloud = stack.enter_context(EmbeddedCloud(ROOT))
             self.deployment = cloud.deploy(
-                self._secret(), self._watched, {"SlackApiUrl": self.slack.api_url, **self._parameters}
+                self._secret(self.slack.channel_id),
+                self._watched,
+                {"SlackApiUrl": self.slack.api_url, **self._parameters},
+                {name: self._secret(channel) for name, channel in self._rooms.items()},
             )
             try:
                 stack.enter_context(SamLocalDoor(self.deployment, self.slack.url))
@@ -111,10 +132,10 @@ class LocalTocsin:
             "stack": deployment.stack,
         }
 
-    def _secret(self) -> dict[str, str]:
+    def _secret(self, channel: str) -> dict[str, str]:
         if self._mode == "webhook":
-            return {"webhook_url": self.slack.webhook_url}
-        return {"bot_token": self.slack.bot_token, "channel": self.slack.channel_id}
+            return {"webhook_url": self.slack.webhook_url_of(channel)}
+        return {"bot_token": self.slack.bot_token, "channel": channel}
 
     def _keep_time(self) -> None:
         while not self._stopping.wait(RECONCILE_EVERY):
@@ -123,6 +144,10 @@ class LocalTocsin:
             except Exception as error:  # noqa: BLE001 - said, and tried again a second later, as on AWS
                 if not self._stopping.is_set():
                     print(f"tocsin local: reconcile: {error}", file=sys.stderr)
+
+
+def _channel_id(number: int, name: str) -> str:
+    return f"C{number:02}{re.sub('[^A-Z0-9]', '', name.upper())}"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -152,9 +177,14 @@ def run(arguments: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with LocalTocsin(
-        slack_mode=arguments.slack_mode, parameters=dict(arguments.set), slack_port=arguments.slack_port
-    ) as local:
+    try:
+        tocsin = LocalTocsin(
+            slack_mode=arguments.slack_mode, parameters=dict(arguments.set), slack_port=arguments.slack_port
+        )
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with tocsin as local:
         ready = local.ready()
         say_where(ready)
         try:

@@ -61,8 +61,8 @@ class Refused(Exception):  # noqa: N818 -- Slack's answer, not a failure of ours
         self.details = details
 
 
-def webhook_answer(slack: Workspace, content_type: str, body: bytes) -> Answer:
-    """Post what an incoming webhook was given, or say in plain text why not."""
+def webhook_answer(slack: Workspace, channel: str, content_type: str, body: bytes) -> Answer:
+    """Post what a channel's incoming webhook was given, or say in plain text why not."""
     try:
         if content_type == "application/x-www-form-urlencoded":
             body = dict(parse_qsl(body.decode(), keep_blank_values=True)).get("payload", "").encode()
@@ -75,7 +75,7 @@ def webhook_answer(slack: Workspace, content_type: str, body: bytes) -> Answer:
         draft = _draft(payload)
         _must_say_something(draft)
         _check_text(draft, MAX_TEXT)
-        slack.channel.post(next(iter(slack.channels)), draft, via="webhook")
+        slack.channel.post(channel, draft, via="webhook")
     except Refused as refused:
         return plain_answer(refused.error, HTTPStatus.BAD_REQUEST)
     except ChannelError as error:

@@ -29,6 +29,7 @@ _BELL = (
     'M9.7 19.8h4.6a2.3 2.3 0 0 1-4.6 0z"/></svg>'
 )
 _LONGEST_TITLE = 80
+_NO_ROOMS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def render_channel_page(
     title: str,
     live: bool,
     faults: Sequence[str] = (),
+    rooms: Mapping[str, str] = _NO_ROOMS,
 ) -> str:
     """Draw a whole page.
 
@@ -59,6 +61,7 @@ def render_channel_page(
         title: The channel's name with its ``#``, or the page's title.
         live: Whether the page follows the local Slack that serves it. False makes a file that stands alone.
         faults: What the next calls will be answered, in words; shown as a banner.
+        rooms: Names of further channels by id; their messages are drawn among the others, and say where they are.
     """
     script = _asset("channel.js") if live else ""
     style = _asset("channel.css")
@@ -87,7 +90,7 @@ def render_channel_page(
     <p>Times are UTC</p>
     {'<p class="live" id="live" role="status">connecting</p>' if live else ""}
   </header>
-  <div id="log" class="log">{render_log(items, faults=faults, live=live)}</div>
+  <div id="log" class="log">{render_log(items, faults=faults, live=live, rooms=rooms)}</div>
 </main>
 {f"<script>{script}</script>" if live else ""}
 </body>
@@ -117,7 +120,13 @@ def document_head(title: str, *, policy: str, style: str, refresh: str = "") -> 
 </head>"""
 
 
-def render_log(items: Iterable[Message | Chapter], *, faults: Sequence[str] = (), live: bool = False) -> str:
+def render_log(
+    items: Iterable[Message | Chapter],
+    *,
+    faults: Sequence[str] = (),
+    live: bool = False,
+    rooms: Mapping[str, str] = _NO_ROOMS,
+) -> str:
     """Draw what stands inside the channel: banner, days, chapters, messages; the live page asks for it."""
     items = list(items)
     messages = [item for item in items if not isinstance(item, Chapter)]
@@ -139,10 +148,12 @@ def render_log(items: Iterable[Message | Chapter], *, faults: Sequence[str] = ()
         if at and f"{at:%Y-%m-%d}" != day:
             day = f"{at:%Y-%m-%d}"
             parts.append(f'<div class="day"><span>{at:%A}, {at.day} {at:%B %Y}</span></div>')
+        room = rooms.get(str(item.get("channel")))
+        where = f'<div class="note">in #{escape(room)}</div>' if room else ""
         if parent is None:
-            parts.append(_message(item, _thread(replies.get(str(item.get("ts", "")), ()))))
+            parts.append(_message(item, _thread(replies.get(str(item.get("ts", "")), ())), note=where))
         else:
-            parts.append(_message(item, prefix="b", note=_answers(parent)))
+            parts.append(_message(item, prefix="b", note=where + _answers(parent)))
     if not messages:
         parts.append(_empty(live=live))
     return "\n".join(parts)

@@ -107,8 +107,17 @@ class LocalSlack:
 
     @property
     def webhook_url(self) -> str:
-        """An incoming webhook, for the secret in webhook mode."""
+        """An incoming webhook of the first channel, for the secret in webhook mode."""
         return self.url + WEBHOOK_PATH
+
+    def webhook_url_of(self, channel: str) -> str:
+        """An incoming webhook of a channel, by its id."""
+        return f"{self.webhook_url.rpartition('/')[0]}/{channel}"
+
+    def channel_of_webhook(self, path: str) -> str:
+        """The channel that a webhook's path leads to; the first one unless it names another."""
+        named = path.rpartition("/")[2]
+        return named if named in self.channels else self.channel_id
 
     @property
     def api_url(self) -> str:
@@ -186,7 +195,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(control)
             return
         if _WEBHOOK.fullmatch(parts.path) and verb == "POST":
-            self._with_faults("webhook", lambda: webhook_answer(slack, self.headers.get_content_type(), body))
+            channel, kind = slack.channel_of_webhook(parts.path), self.headers.get_content_type()
+            self._with_faults("webhook", lambda: webhook_answer(slack, channel, kind, body))
         elif parts.path.startswith("/api/"):
             method = parts.path.removeprefix("/api/")
             self._with_faults(method, WebApiCall(slack, method, dict(self.headers), parts.query, body).answer)
@@ -258,12 +268,19 @@ def _control_answer(slack: LocalSlack, verb: str, path: str, body: bytes) -> Ans
 def _show_page(slack: LocalSlack, _: bytes) -> Answer:
     title = "#" + next(iter(slack.channels.values()))
     faults = [str(fault) for fault in slack.channel.faults()]
-    return html_answer(render_channel_page(slack.messages(), title=title, live=True, faults=faults))
+    return html_answer(
+        render_channel_page(slack.messages(), title=title, live=True, faults=faults, rooms=_rooms(slack))
+    )
 
 
 def _show_channel(slack: LocalSlack, _: bytes) -> Answer:
     faults = [str(fault) for fault in slack.channel.faults()]
-    return html_answer(render_log(slack.messages(), faults=faults, live=True))
+    return html_answer(render_log(slack.messages(), faults=faults, live=True, rooms=_rooms(slack)))
+
+
+def _rooms(slack: LocalSlack) -> dict[str, str]:
+    """The channels beside the first, which the page is named after: their messages say where they are."""
+    return {channel: name for channel, name in slack.channels.items() if channel != slack.channel_id}
 
 
 def _show_messages(slack: LocalSlack, _: bytes) -> Answer:

@@ -530,3 +530,15 @@ def test_a_token_that_is_not_this_workspaces_is_refused(slack, api):
     answer = api("chat.postMessage", token="xoxb-of-somebody-else", channel=slack.channel_id, text="hello")
     assert answer["error"] == "invalid_auth"
     assert slack.messages() == []
+
+
+def test_each_channel_has_its_webhook_and_the_page_says_where_a_message_is():
+    with LocalSlack(channels={"C0ALERTS": "alerts", "C01ONCALL": "oncall"}) as slack:
+        assert (
+            requests.post(slack.webhook_url_of("C01ONCALL"), json={"text": "there"}, timeout=5).text == "ok"
+        )
+        for url in (slack.webhook_url, slack.webhook_url_of("C0ALERTS")):
+            assert requests.post(url, json={"text": "here"}, timeout=5).text == "ok"
+        assert [message["channel"] for message in slack.messages()] == ["C01ONCALL", "C0ALERTS", "C0ALERTS"]
+        for path in ("/", "/channel"):
+            assert requests.get(slack.url + path, timeout=5).text.count("in #oncall") == 1
