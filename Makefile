@@ -47,6 +47,7 @@ events: $(READY) ## Write the files in events/ anew
 
 docs: $(READY) ## Write anew what documents take from the code
 	@$(BIN)/python docs/module_map.py
+	@$(BIN)/python docs/redaction_page.py
 	@$(BIN)/tocsin evidence
 
 screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)

@@ -1,8 +1,9 @@
 """Secrets and personal data as strangers would plant them in log lines: the list that recall is measured on.
 
 In ``fixtures/planted_secrets.jsonl`` each secret stands between ⟦ and ⟧; ¦ parts what would look like a real
-credential to a scanner of repositories and is taken out. The list was written before anybody looked how the rules did on
-it. Where a line has ``missed``, its secret is known to survive, for the reason given.
+credential to a scanner of repositories and is taken out. Each round was written in one go before anybody looked how the
+rules did on it; the second after the rules had been mended by the first. Where a line has ``missed``, its secret is known
+to survive, for the reason given.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ class Plant(NamedTuple):
     """One line.
 
     Attributes:
+        round: ``first`` or ``second``.
         kind: What family the secret is of.
         line: The log line, as an application would write it.
         secrets: What nobody may see of it.
         missed: Why it is known to survive; empty where it must not.
     """
 
+    round: str
     kind: str
     line: str
     secrets: tuple[str, ...]
@@ -42,6 +45,7 @@ def planted() -> list[Plant]:
         marked = entry["line"].replace("¦", "")
         plants.append(
             Plant(
+                entry["round"],
                 entry["kind"],
                 _SECRET.sub(r"\1", marked),
                 tuple(_SECRET.findall(marked)),

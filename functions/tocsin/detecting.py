@@ -37,7 +37,7 @@ from tocsin.core.model import (
     Tally,
 )
 from tocsin.core.raw_search import is_whole
-from tocsin.core.sample import field_value, sample_of
+from tocsin.core.sample import field_value, field_values, sample_of
 from tocsin.core.settings import Settings
 from tocsin.core.signatures import Signature, Status
 
@@ -200,7 +200,7 @@ class Detector:
                 if raw not in named:
                     kinds[match.signature] += 1
                     few = kinds[match.signature] <= MOST_KINDS
-                    fields = {name: field_value(value) for name, value in match.fields.items()} if few else {}
+                    fields = field_values(match, event.message, self._settings.redaction) if few else {}
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
                 tallies[name] = (
@@ -221,7 +221,7 @@ class Detector:
         now: Millis,
     ) -> Tally:
         # An alert that is known has its sample already; leaving it out keeps a storm's writes at one unit each.
-        sample = "" if self._is_known(name, now) else sample_of(event.message)
+        sample = "" if self._is_known(name, now) else sample_of(event.message, self._settings.redaction)
         return Tally(
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
             count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
@@ -243,13 +243,14 @@ class Detector:
 
     def _alarm_tally(self, change: AlarmChange, match: Match, now: Millis) -> Tally:
         service = self._settings.service_of_alarm(change.name, change.dimensions)
-        fields = {name: field_value(value) for name, value in match.fields.items()}
+        extra = self._settings.redaction
+        fields = {name: field_value(value, extra) for name, value in match.fields.items()}
         firing = change.state is AlarmState.ALARM
         return Tally(
             envelope=change.id,
             fingerprint=fingerprint(self._signatures[match.signature], service, fields, alarm=change.name),
             signature=match.signature, service=service, fields=fields, count=int(firing),
-            first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason),
+            first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra),
             state=AlertState.FIRING if firing else AlertState.RESOLVED, alarm=change.name,
             account=change.account, region=change.region or self._region,
         )  # fmt: skip

@@ -17,6 +17,7 @@ from aws_commands import Shell, problems_of
 from cli.main import COMMANDS
 from tocsin.core.matching import Matcher
 from tocsin.core.proof import prove
+from tocsin.core.redaction_settings import PROOF
 from tocsin.core.routing import DEFAULT, Route
 from tocsin.core.routing_settings import DESTINATION_KEYS, OWNER_KEYS, ROUTE_KEYS
 from tocsin.core.settings import Intervals, parse_settings
@@ -213,7 +214,9 @@ def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
     routing |= {f"owners.<name>.{name}": "" for name in OWNER_KEYS}
     routing |= {f"routes[].{name}": "" for name in ROUTE_KEYS}
     routing |= {"routes[].destination": Route("", {}, DEFAULT).destination, "routes[].continue": "false"}
-    assert {name: rows.pop(name) for name in routing} == routing
+    redaction = {f"redaction.keys.<name>.{name}": "" for name in PROOF}
+    redaction |= {f"redaction.expressions.<name>.{name}": "" for name in ("expression", *PROOF)}
+    assert {name: rows.pop(name) for name in routing | redaction} == routing | redaction
     assert set(shipped) == {name.partition(".")[0] for name in rows}
     services = {name for service in shipped["services"].values() for name in service}
     expected = {f"intervals.{name}": value for name, value in shipped["intervals"].items()}

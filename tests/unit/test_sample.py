@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.core import redact as redact_module
-from tocsin.core.sample import LONGEST_FIELD, LONGEST_SAMPLE, WITHHELD, field_value, normalise, sample_of
+from tocsin.core.model import Match
+from tocsin.core.sample import (
+    LONGEST_FIELD,
+    LONGEST_SAMPLE,
+    WITHHELD,
+    field_value,
+    field_values,
+    normalise,
+    sample_of,
+)
 
 TRACEBACK = "\n".join(
     ["[ERROR] RuntimeError: it failed", "Traceback (most recent call last):"]
@@ -97,3 +106,50 @@ def test_text_that_cannot_be_redacted_is_withheld(monkeypatch):
 
 def test_a_field_is_redacted():
     assert field_value("jane@example.com\nsecond line") == "[REDACTED:email] second line"
+
+
+@pytest.mark.parametrize(
+    ("message", "fields", "shown"),
+    [
+        # The key stayed outside the capture.
+        ("connect password=hunter2x host=db", {"x": "hunter2x", "host": "db"}, {"x": "[REDACTED:credential]", "host": "db"}),
+        ('{"level":"ERROR","message":"bad \\"token\\": \\"hunter2x\\""}', {"x": "hunter2x"}, {"x": "[REDACTED:credential]"}),
+        # Half of it was captured, or more than it.
+        ("postgres://app:hunter2x@db/prod", {"x": "hunter", "y": "2x@db"}, {"x": "[REDACTED:url-password]", "y": "[REDACTED:url-password]@db"}),
+        ("failed:  password=hunter2x\n now", {"x": "failed: password=hunter2x now"}, {"x": "failed: password=[REDACTED:credential] now"}),
+        # It was put together by somebody, and is nowhere in the line as it is.
+        ("password=hunter2x in f", {"where": "f/hunter2x"}, {"where": "f/[REDACTED:credential]"}),
+        # It stands in the open elsewhere: nothing is gained by hiding it.
+        ("user app, secret=app", {"user": "app"}, {"user": "app"}),
+        # By its form alone.
+        ("key of AKIAIOSFODNN7EXAMPLE", {"x": "AKIAIOSFODNN7EXAMPLE"}, {"x": "[REDACTED:aws-key]"}),
+        ("", {}, {}),
+    ],
+)  # fmt: skip
+def test_what_the_line_hides_is_hidden_in_what_was_captured_of_it(message, fields, shown):
+    assert field_values(Match("s", fields), message) == shown
+
+
+def test_the_context_of_a_capture_counts_in_a_line_of_a_mebibyte_too():
+    message = "x " * 300_000 + "ERROR password=hunter2x failed " + "y " * 200_000
+    start = message.index("ERROR")
+    assert field_values(Match("s", {"x": "hunter2x"}, start, start + 30), message) == {
+        "x": "[REDACTED:credential]"
+    }
+
+
+def test_captures_that_cannot_be_looked_at_in_their_line_are_withheld(monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a bug in a rule")
+
+    monkeypatch.setattr(redact_module, "hidden_in", broken)
+    assert field_values(Match("s", {"x": "hunter2x"}), "password=hunter2x") == {"x": WITHHELD}
+
+
+def test_a_character_that_json_escaped_hides_no_secret():
+    for hidden in ("\\u200b", "\\\\u200b", "\\u00ad", "\\u202E"):
+        assert "hunter2" not in sample_of(f'{{"m": "pass{hidden}word=hunter2hunter2"}}')
+    assert (
+        sample_of('{"m":"caf\\u00e9 \\u0022 \\n \\ud83d\\ude00"}')
+        == '{"m":"café \\u0022 \\n \\ud83d\\ude00"}'
+    )

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 from tocsin.core.model import AlarmChange, AlarmState, Millis
 from tocsin.core.moments import is_believable
+from tocsin.core.sample import named
 
 STATE_CHANGE: Final = "CloudWatch Alarm State Change"
 """EventBridge's ``detail-type`` for what this module reads."""
@@ -69,7 +70,7 @@ def parse_alarm(payload: Mapping[str, Any]) -> AlarmChange | None:
         return _from_detail(payload, "detail", arn=arn, account=payload.get("account"))
     raise AlarmError(
         "not a CloudWatch alarm: expected AlarmName and NewStateValue (by SNS), detail-type (by EventBridge) or "
-        f"alarmData (direct); keys seen: {', '.join(sorted(map(str, payload))[:10])[:200] or 'none'}"
+        f"alarmData (direct); keys seen: {named(payload)}"
     )
 
 

@@ -20,6 +20,7 @@ from tocsin.core.inflation import MOST_INFLATED, EnvelopeError, inflate
 from tocsin.core.json_kinds import kind_of
 from tocsin.core.model import Envelope, LogEvent
 from tocsin.core.moments import is_believable
+from tocsin.core.sample import named
 
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -88,7 +89,7 @@ def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
     if message_type != "DATA_MESSAGE":
         raise EnvelopeError(
             "messageType must be DATA_MESSAGE or CONTROL_MESSAGE; this is not an envelope of CloudWatch Logs "
-            f"(keys seen: {', '.join(sorted(map(str, document))[:10])[:200] or 'none'})"
+            f"(keys seen: {named(document)})"
         )
     log_group = _text(document, "logGroup")
     if not log_group:

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from tocsin.core.alarms import STATE_CHANGE
 from tocsin.core.json_kinds import kind_of
-from tocsin.core.sample import field_value
+from tocsin.core.sample import field_value, named
 
 _DEEPEST: Final = 6  # wrappers around wrappers: SQS of a destination of SNS of an alarm is four
 
@@ -106,8 +106,7 @@ def _split(value: object, original: object, depth: int) -> list[Record]:
     for key, reader in _SHAPES.items():
         if key in value:
             return reader(value, original, depth)
-    seen = ", ".join(field_value(str(key)) for key in sorted(map(str, value))[:10]) or "none"
-    raise UnknownEventError(f"unknown event; keys seen: {seen}. {_ACCEPTED}")
+    raise UnknownEventError(f"unknown event; keys seen: {named(value)}. {_ACCEPTED}")
 
 
 def _batch(value: Mapping[str, Any], _original: object, depth: int) -> list[Record]:

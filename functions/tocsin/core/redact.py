@@ -26,8 +26,8 @@ the next comma).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
 
 from tocsin.core.redaction_rule import Rule
 from tocsin.core.redaction_rules import RULES
@@ -55,52 +55,91 @@ _LOOK_ALIKES: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | 
 one. Only the search reads them so; what is shown stays as it was written."""
 
 
-def redact(text: str) -> str:
+class Hidden(NamedTuple):
+    """Where a text holds something to hide.
+
+    Attributes:
+        start: Where it begins.
+        end: Where it ends.
+        name: The rule's name.
+    """
+
+    start: int
+    end: int
+    name: str
+
+
+def redact(text: str, extra: Sequence[Rule] = ()) -> str:
     """Hide secrets and personal data.
 
     Args:
         text: Any text, of any size; see `MOST_CHARACTERS` for what is cut.
+        extra: Rules of the deployment's own, applied with all others.
 
     Returns:
         The text with each find replaced by ``[REDACTED:<rule>]``.
     """
     whole = len(text)
     text = text[:MOST_CHARACTERS]
-    spans = _find(text)
     shown = whole if whole <= MOST_CHARACTERS else MOST_CHARACTERS - GUARD
-    parts: list[str] = []
-    position = 0
-    for start, end, name in _union(spans):
-        if start >= shown:
-            break
-        parts += (text[position:start], f"[REDACTED:{name}]")
-        position = end
-    parts.append(text[position:shown])
+    parts = [masked(text, hidden_in(text, extra), 0, shown)]
     if shown < whole:
         parts.append(f"[CUT:{whole - shown} characters]")
     return "".join(parts)
 
 
-def redact_or_withhold(text: str) -> str | None:
+def redact_or_withhold(text: str, extra: Sequence[Rule] = ()) -> str | None:
     """Hide secrets and personal data, or answer None when that fails: better no text than one not looked at."""
     try:
-        return redact(text)
+        return redact(text, extra)
     except Exception:  # noqa: BLE001  # fails closed whatever it is; what it says could quote the text
         return None
 
 
-def _find(text: str) -> list[tuple[int, int, str]]:
+def hidden_in(text: str, extra: Sequence[Rule] = ()) -> list[Hidden]:
+    """Find everything that is to be hidden in a text, in order and without overlaps.
+
+    Of a longer text only the first `MOST_CHARACTERS` are looked at.
+    """
+    return hidden_by((*RULES, *extra), text[:MOST_CHARACTERS])
+
+
+def hidden_by(rules: Iterable[Rule], text: str) -> list[Hidden]:
+    """The same with just these rules."""
     if not text.isascii():
         text = text.translate(_LOOK_ALIKES)
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered, which would shift every position
         lowered = text.translate(_ASCII_LOWER)
-    return [
-        (start, end, rule.name)
-        for rule in RULES
-        for start, end in (_at_needles(rule, text, lowered) if rule.needles else _anywhere(rule, text))
-        if end > start
-    ]
+    return _union(
+        [
+            Hidden(start, end, rule.name)
+            for rule in rules
+            for start, end in _spans(rule, text, lowered)
+            if end > start
+        ]
+    )
+
+
+def masked(text: str, hidden: Iterable[Hidden], start: int, end: int) -> str:
+    """A part of a text, with a marker for each find that reaches into it."""
+    parts: list[str] = []
+    position = start
+    for find in hidden:
+        if find.end <= start:
+            continue
+        if find.start >= end:
+            break
+        parts += (text[position : find.start], f"[REDACTED:{find.name}]")
+        position = find.end
+    parts.append(text[position:end])
+    return "".join(parts)
+
+
+def _spans(rule: Rule, text: str, lowered: str) -> Iterator[Span]:
+    if rule.search:
+        return rule.search(text)
+    return _at_needles(rule, text, lowered) if rule.needles else _anywhere(rule, text)
 
 
 def _at_needles(rule: Rule, text: str, lowered: str) -> Iterator[Span]:
@@ -137,13 +176,12 @@ def _span(rule: Rule, text: str, found: re.Match[str]) -> Span | None:
     return found.span("hide") if "hide" in found.re.groupindex else found.span()
 
 
-def _union(spans: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
-    """Join spans that overlap or touch; the name is that of the one that begins first, then of the first rule."""
-    joined: list[tuple[int, int, str]] = []
-    for start, end, name in sorted(spans, key=lambda span: span[0]):
-        if joined and start <= joined[-1][1]:
-            first, last, kept = joined[-1]
-            joined[-1] = (first, max(last, end), kept)
+def _union(finds: list[Hidden]) -> list[Hidden]:
+    """Join finds that overlap or touch; the name is that of the one that begins first, then of the first rule."""
+    joined: list[Hidden] = []
+    for find in sorted(finds, key=lambda find: find.start):
+        if joined and find.start <= joined[-1].end:
+            joined[-1] = joined[-1]._replace(end=max(joined[-1].end, find.end))
         else:
-            joined.append((start, end, name))
+            joined.append(find)
     return joined

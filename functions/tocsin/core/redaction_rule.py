@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from tocsin.core.redaction_values import Span
@@ -26,6 +26,7 @@ class Rule(NamedTuple):
         pattern: Matched at the needle; compiled when it is first needed, for most never are in a process's life.
             Group ``hide``, where there is one, is what is hidden, else everything.
         span: Where an expression is not enough: takes the text and the match, answers with what to hide.
+        search: Where another engine searches, instead of needles and expression: takes the text.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Rule(NamedTuple):
     needles: tuple[str, ...]
     pattern: str
     span: Callable[[str, re.Match[str]], Span | None] | None = None
+    search: Callable[[str], Iterator[Span]] | None = None
 
 
 def by_words(name: str, what: str, needles: str, pattern: str) -> Rule:

@@ -51,7 +51,7 @@ WHOLE_WORDS: Final = (
     "driver_license", "drivers_license", "driving_licence", "national_id", "nhs_number", "aadhaar", "medicare_number",
     "medicaid_number", "medicaid_id", "medicare_id", "mbi", "member_id", "insurance_id", "policy_number", "passport",
     "passport_number", "tax_id", "ein", "itin", "account_number", "routing_number", "iban", "card_number",
-    "credit_card", "fax", "email", "e_mail", "email_address", "x_forwarded_for", "x_real_ip", "remote_addr", "client_ip",
+    "credit_card", "fax", "latitude", "longitude", "email", "e_mail", "email_address", "x_forwarded_for", "x_real_ip", "remote_addr", "client_ip",
 )  # fmt: skip
 PHRASE_WORDS: Final = (
     "first_name", "last_name", "full_name", "middle_name", "maiden_name", "surname", "given_name", "family_name",
@@ -150,14 +150,21 @@ RULES: Final[tuple[Rule, ...]] = (
          _spellings(PHRASE_WORDS), key(*_alternatives(PHRASE_WORDS), whole=True), phrase),
     Rule("credential", "A quoted text behind `password`, also SQL's `IDENTIFIED BY '…'`", ("password", "passwd", "identified by"),
          r"""(?i)(?:password|passwd|identified by)(?:\s{1,4}|\s{0,4}\(\s{0,4})(?=\\{0,64}["'][^\s,;:)\]}])""", value),
-    by_words("credential", "`password is x1`, where x1 is six characters or more with a digit", "password passcode passphrase",
-             rf"(?i)pass(?:word|code|phrase)\s(?:is|was|set to|changed to)\s{{1,2}}(?P<hide>{_TELLING})"),
+    Rule("credential", "`password x1`, `password is x1`, `secret value x1`, `AUTH x1`, where x1 is six characters or more with a digit; also in columns",
+         ("password", "passcode", "passphrase", "secret value", "auth "),
+         rf"(?:(?i:pass(?:word|code|phrase)|secret value)(?:\s(?:is|was|set to|changed to))?|AUTH)(?:[ \t]{{1,4}}|\\{{1,16}}t|[ \t]{{0,8}}(?:\||\.{{3,40}})[ \t]{{1,8}})(?P<hide>{_TELLING})"),
+    by_words("credential", "A quoted text behind a name that ends in `_token`, `_key`, `_secret`", "_token _key _secret",
+             r"""(?i)_(?:token|key|secret)\s{1,2}\\{0,16}(?P<quote>["'])(?P<hide>[^\s"'\\]{8,})(?=\\{0,16}(?P=quote))"""),
+    Rule("credential", "What stands behind the words `license key`, `signing key`, `fernet key` and the like, where it has twelve characters and a digit",
+         tuple(f"{kind} key" for kind in ("license", "licence", "fernet", "signing", "access", "secret", "private", "encryption", "api", "with")),
+         r"(?i)[a-z]{3,10} key(?:\s(?:is|was))?[ \t]{1,2}(?P<hide>(?=[^\s\d]{0,60}\d)(?:base64:)?[\w+/=\-]{12,})"),
+    by_words("credential", "Laravel's `base64:` keys", "base64:", r"base64:[A-Za-z0-9+/]{43}="),
     by_words("credential", "A variable's name and a value behind a blank: `DB_PASSWORD x1`", "_password _passwd _secret _secret_access_key _token _api_key",
              rf"(?i)_(?:password|passwd|secret(?:_access_key)?|token|api_key)[ \t]{{1,4}}(?P<hide>{_TELLING})"),
-    by_words("credential", "XML elements of such names", "<",
-             rf"(?i)<(?:[\w:.\-]{{0,40}}?(?:{'|'.join(_alternatives(SECRET_WORDS))}|credentials?|token){INNOCENT}[\w:.\-]{{0,40}}|"
+    by_words("credential", "XML elements of such names", "< &lt;",
+             rf"(?i)(?:<|&lt;)(?:[\w:.\-]{{0,40}}?(?:{'|'.join(_alternatives(SECRET_WORDS))}|credentials?|token){INNOCENT}[\w:.\-]{{0,40}}|"
              rf"(?:[\w\-]{{1,20}}[:_])?(?:{'|'.join(_alternatives((*WHOLE_WORDS, *PHRASE_WORDS, 'pwd')))}))"
-             r"(?:\s[^<>]{0,200})?>(?P<hide>[^<]+)"),
+             r"(?:\s[^<>]{0,200})?(?:>|&gt;)(?P<hide>[^<&]+(?=<|&lt;)|[^<&\s]+(?=\s*\Z))"),
     by_words("credential", "XML's `key=\"ApiKey\" value=\"x\"`", "key= name=",
              rf"(?i)(?:key|name)=\\{{0,8}}[\"'][\w:.\-]{{0,40}}?(?:{'|'.join(_alternatives(SECRET_WORDS))}|credentials?|token){INNOCENT}[\w:.\-]{{0,40}}"
              r"\\{0,8}[\"']\s{1,4}value=\\{0,8}[\"'](?P<hide>[^\"'\\]+)"),
@@ -195,6 +202,10 @@ RULES: Final[tuple[Rule, ...]] = (
          r"\d{3}\.\d{3}\.\d{4})(?![\w\-]|\.\d)"),
     Rule("personal", "A date behind `date of birth`, `dob`, `born`", ("date of birth", "birth date", "birthdate", "dob", "born"),
          r"(?i)(?:date of birth|birth ?date|dob|born(?: on)?)\W{0,3}(?:is |was |of )?(?P<hide>\d{1,4}[\-/.]\d{1,2}[\-/.]\d{1,4})(?!\d)"),
+    by_words("sensitive", "Numbers behind `MRN`, `NPI`, `DEA number`, `passport`, `member id`", "mrn npi dea passport member",
+             r"(?i)(?<![a-z])(?:mrn|npi|dea|passport|member)(?:\s(?:number|no\.?|id))?\s#?(?P<hide>[A-Z]{0,3}\d{6,12})(?!\w)"),
+    by_words("phone", "Any number behind `tel`, `phone`, `mobile`, `fax`", "tel phone mobile fax",
+             r"(?i)(?<![a-z])(?:tel|phone|telephone|mobile|fax)(?:\s(?:number|no\.?))?[.:]?\s{1,2}(?P<hide>[+(]?\d[\d ()/.\-]{6,16}\d)(?![\w.])"),
     by_words("personal", "Two capitalised words behind `patient`", "patient",
              r"(?i:patient)\s{1,2}(?P<hide>[A-Z][a-z'’\-]{1,30}\s(?:[A-Z]\.?\s)?(?!(?:Service|Portal|Record|Data|Api|Error|Id|Not|Was|Is)\b)[A-Z][A-Za-z'’\-]{1,30})"),
     Rule("personal", "Street addresses as they are written in the US", (),

@@ -22,13 +22,13 @@ INNOCENT: Final = (
     r"iz(?:er|ed|ation|ing|e)\w*)(?![A-Za-z]))"
 )
 NOT_OURS: Final = r"(?<!REDACTED:)"  # our own markers are no keys
-_QUOTE: Final = r"""(?:\\{0,64}["'`]|%(?:25){0,3}2[27]|&quot;|&\#3[49];)"""
+_QUOTE: Final = r"""(?:\\{0,64}["'`]|%(?:25){0,3}2[27]|&quot;|&\#3[49];|\\{1,16}u002[27])"""
 SEPARATOR: Final = (
     # What stands between a key and its value: the key's closing quote or bracket, then = : := => and their escapes;
     # or the comma of a pair ("authorization", "x"); or {"name": "password", "value": "x"}.
     rf"(?:[\])]{{0,2}}(?P<close>{_QUOTE})?[\])]{{0,2}}[ \t\u00a0]{{0,8}}"
     r"(?P<separator>=>|:=|={1,3}|:|\\u003[dDaA]|%(?:25){0,3}3[dDaA])"
-    rf"|{_QUOTE}[ \t\u00a0]{{0,8}},\s{{0,8}}(?:{_QUOTE}value{_QUOTE}\s{{0,4}}:|(?=[bBuUrR]{{0,2}}{_QUOTE})(?!(?P<pair>\\{{0,64}}[\"'])[^\"'\\\n]{{0,80}}(?P=pair)\s{{0,4}}:)))"
+    rf"|{_QUOTE}[ \t\u00a0]{{0,8}},\s{{0,8}}(?:{_QUOTE}[Vv]alue{_QUOTE}\s{{0,4}}:|(?=[bBuUrR]{{0,2}}{_QUOTE})(?!(?P<pair>\\{{0,64}}[\"'])[^\"'\\\n]{{0,80}}(?P=pair)\s{{0,4}}:)))"
     r"[ \t\u00a0]{0,8}"
 )
 _WORD_START: Final = (
@@ -55,7 +55,7 @@ _ESCAPED_BLOCK: Final = re.compile(
     r"""[|>][+\-\d]{0,2}[ \t]{0,8}(?:\\{1,16}r)?(?:\\{1,16}n[ \t]+(?:(?!\\{1,16}[rn]|\\{0,16}["'])[^\n])*+)++"""
 )
 _PHRASE: Final = re.compile(
-    r"""(?:(?!,(?! ?\d{4})|[;|&\n\r\t"'<>)\]}]|\\[nrt"']|\s{1,4}[\w.\-]{1,40}\s{0,2}[=:]).)*+"""
+    r"""(?:(?!,(?! ?\d{4}| [A-Z][a-z]{1,30}[ \t]{0,4}(?:[|;,\n]|\Z))|[;|&\n\r\t"'<>)\]}]|\\[nrt"']|\s{1,4}[\w.\-]{1,40}\s{0,2}[=:]).)*+"""
 )
 _LINE: Final = re.compile(r"""(?:(?!\\{1,16}[rn]|\\{0,16}["'`](?:[,;:)\]}>\s]|$))[^\r\n])*+""")
 _TO_END_OF_LINE: Final = re.compile(r"[^\r\n]*+")

@@ -6,7 +6,15 @@ Cutting first could cut a secret in half, and half a secret is not recognised.
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from tocsin.core.model import Match
+
+if TYPE_CHECKING:
+    from tocsin.core.redact import Hidden
+    from tocsin.core.redaction_rule import Rule
 
 WITHHELD: Final = "[withheld: redaction failed]"
 """Shown in place of text that could not be redacted."""
@@ -18,6 +26,10 @@ LONGEST_FIELD: Final = 120
 
 _HEAD: Final = 500
 """Characters kept of the beginning; the rest goes to the end, where a traceback has its exception."""
+
+_AROUND: Final = 8_192
+_MOST_PLACES: Final = 20
+_TELLING_LENGTH: Final = 4
 
 _ANSI: Final = re.compile(
     r"\x1b(?:\[[0-9;?]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[@-Z\\^_])"
@@ -54,34 +66,95 @@ def _unescaped(escape: re.Match[str]) -> str:
     return escape[0] if kept else chr(code)
 
 
-def sample_of(text: str) -> str:
+def sample_of(text: str, extra: Sequence[Rule] = ()) -> str:
     """Make a log line fit to be stored and shown.
 
     Args:
         text: The log event's message, as it came.
+        extra: The deployment's own rules of redaction.
 
     Returns:
         At most `LONGEST_SAMPLE` characters: visible, redacted; of a long text the first lines and the last ones,
         because a traceback names its exception at the end. `WITHHELD` when redaction failed.
     """
-    safe = _redacted(text)
+    safe = _redacted(text, extra)
     return WITHHELD if safe is None else _shorten(safe.strip("\n"))
 
 
-def field_value(text: str) -> str:
+def field_value(text: str, extra: Sequence[Rule] = ()) -> str:
     """Make a captured field fit to be stored and shown: visible, redacted, on one line, cut to `LONGEST_FIELD`."""
-    safe = _redacted(text)
+    safe = _redacted(text, extra)
     if safe is None:
         return WITHHELD
     line = " ".join(safe.split())
     return line if len(line) <= LONGEST_FIELD else line[: LONGEST_FIELD - 1] + "…"
 
 
-def _redacted(text: str) -> str | None:
+def field_values(match: Match, message: str, extra: Sequence[Rule] = ()) -> dict[str, str]:
+    """Make all fields of a match fit to be stored and shown.
+
+    A field is a piece cut out of a line, and what gave a secret away may have stayed outside: the key before it, or
+    the other half. So what the whole line hides is hidden in its fields too.
+
+    Args:
+        match: What was recognised.
+        message: The log event's message, as it came.
+        extra: The deployment's own rules of redaction.
+    """
+    if not match.fields:
+        return {}
+    try:
+        lines = _lines_with_finds(match, message, extra)
+        fields = {name: _as_in_line(normalise(value), lines) for name, value in match.fields.items()}
+    except Exception:  # noqa: BLE001 -- fails closed whatever it is; what it says could quote the text
+        return dict.fromkeys(match.fields, WITHHELD)
+    return {name: field_value(value, extra) for name, value in fields.items()}
+
+
+def named(table: Mapping[str, object]) -> str:
+    """The names of a table's keys, at most ten, for a message about it: a stranger's keys are text like any other."""
+    return ", ".join(field_value(str(key)) for key in sorted(map(str, table))[:10]) or "none"
+
+
+def _lines_with_finds(match: Match, message: str, extra: Sequence[Rule]) -> list[tuple[str, list[Hidden]]]:
+    """The line as it is shown, and as signatures read it (JSON taken apart), each with what is hidden in it."""
+    # Not at the top: most cold starts find nothing to show.
+    from tocsin.core.logline import read_line  # noqa: PLC0415
+    from tocsin.core.redact import MOST_CHARACTERS, hidden_in  # noqa: PLC0415
+
+    read = read_line(message).text
+    if len(message) > MOST_CHARACTERS:  # of such a line, what is around the match
+        message = read = read[max(0, match.start - _AROUND) : match.end + _AROUND]
+    texts = dict.fromkeys((normalise(message), normalise(read)))
+    return [(text, hidden_in(text, extra)) for text in texts]
+
+
+def _as_in_line(value: str, lines: list[tuple[str, list[Hidden]]]) -> str:
+    """A field with that hidden which the line hides; as it is where it also stands in the open."""
+    from tocsin.core.redact import masked  # noqa: PLC0415
+
+    words = value.split()
+    if not words:
+        return value
+    where = re.compile(r"\s+".join(map(re.escape, words)))
+    for text, finds in lines:
+        shown = [masked(text, finds, *found.span()) for found in islice(where.finditer(text), _MOST_PLACES)]
+        if shown:
+            return next((one for one in shown if "[REDACTED:" not in one), shown[0])
+    # Not in the line as it is: it was cut, or put together. Whatever the line hides of it is hidden.
+    for text, finds in lines:
+        for find in finds:
+            secret = text[find.start : find.end]
+            if len(secret) >= _TELLING_LENGTH:
+                value = value.replace(secret, f"[REDACTED:{find.name}]")
+    return value
+
+
+def _redacted(text: str, extra: Sequence[Rule]) -> str | None:
     # Not at the top: most cold starts find nothing to show, and need not wait for all these expressions.
     from tocsin.core.redact import redact_or_withhold  # noqa: PLC0415
 
-    return redact_or_withhold(normalise(text))
+    return redact_or_withhold(normalise(text), extra)
 
 
 def _shorten(text: str) -> str:

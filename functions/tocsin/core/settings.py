@@ -6,12 +6,15 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tocsin.core.durations import parse_duration
 from tocsin.core.model import Millis
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.routing import Routing
+
+if TYPE_CHECKING:
+    from tocsin.core.redaction_rule import Rule
 
 FILE = "tocsin.toml"
 LONGEST_SERVICE = 100
@@ -60,12 +63,14 @@ class Settings:
         services: In the order they are tried; the first that fits wins.
         runbooks_url: Where the runbooks are read: a signature's ``runbook`` is appended to it.
         routing: Which destinations are told of which alerts.
+        redaction: Rules of redaction besides those that are built in.
     """
 
     intervals: Intervals = field(default_factory=Intervals)
     services: tuple[Service, ...] = ()
     runbooks_url: str = "https://github.com/tocsin-alerts/tocsin/blob/main/runbooks/"
     routing: Routing = field(default_factory=Routing)
+    redaction: tuple[Rule, ...] = ()
 
     def service_of_log_group(self, log_group: str) -> str:
         """Name the service a log group belongs to: the configured one, else the log group's last segment."""
@@ -105,7 +110,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
     problems: list[Problem] = []
     routing = {"destinations", "owners", "routes"}
-    known = {"intervals", "services", "links"} | routing
+    known = {"intervals", "services", "links", "redaction"} | routing
     problems += [
         Problem(FILE, key, f"unknown key; known are {', '.join(sorted(known))}")
         for key in data
@@ -122,6 +127,14 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         from tocsin.core.routing_settings import read_routing  # noqa: PLC0415 - as said
 
         settings = replace(settings, routing=read_routing(data, FILE, problems))
+    redaction = _table(data, "redaction", problems)
+    if redaction:
+        # Not at the top: it brings all of redaction with it, which a cold start without such rules need not wait for.
+        from tocsin.core.redaction_settings import read_redaction  # noqa: PLC0415
+
+        rules, found = read_redaction(redaction, FILE)
+        problems += found
+        settings = replace(settings, redaction=rules)
     links = _table(data, "links", problems)
     problems += [
         Problem(FILE, f"links.{key}", "unknown key; known is runbooks") for key in links if key != "runbooks"
