@@ -91,6 +91,7 @@ def deliver(
     now: Millis,
     lease: Millis,
     mentions: tuple[str, ...] = (),
+    concerned: tuple[str, ...] = (),
 ) -> Delivery:
     """Tell Slack of one notification, once.
 
@@ -102,6 +103,8 @@ def deliver(
         now: The time.
         lease: How long the invocation may live at most from ``now``.
         mentions: Ids of the user groups that it calls, if it is news.
+        concerned: Ids of those that the incident's message goes on naming as it is edited, which calls nobody: who was
+            called would not find it again without.
 
     Raises:
         RetryableDeliveryError: Try again later.
@@ -121,7 +124,11 @@ def deliver(
     if includes(record.told, sequence):
         settle(record, doubtful=False)
         return Delivery(Outcome.DUPLICATE)
-    telling = (_ByBot if isinstance(slack, SlackBot) else _ByWebhook)(notification, record, slack, mentions)  # type: ignore[arg-type]
+    telling = (
+        _ByBot(notification, record, slack, mentions, concerned)
+        if isinstance(slack, SlackBot)
+        else _ByWebhook(notification, record, slack, mentions)
+    )
     try:
         outcome = telling.tell()
     except DeliveryError as failure:
@@ -184,9 +191,15 @@ class _ByBot:
     """One message per incident, edited in place, and a reply in its thread for each event."""
 
     def __init__(
-        self, notification: Notification, record: DeliveryRecord, slack: SlackBot, mentions: tuple[str, ...]
+        self,
+        notification: Notification,
+        record: DeliveryRecord,
+        slack: SlackBot,
+        mentions: tuple[str, ...],
+        concerned: tuple[str, ...],
     ) -> None:
-        self.notification, self.slack, self.mentions = notification, slack, mentions
+        self.notification, self.slack = notification, slack
+        self.mentions, self.concerned = mentions, concerned
         self.incident: str = notification["incident"]["id"]
         self.sequence: int = notification["sequence"]
         self.doubtful = self.sequence in record.doubtful
@@ -257,7 +270,7 @@ class _ByBot:
 
     def _edit(self) -> None:
         ts = self.record.ts
-        message = render(self.notification, late=self.late)
+        message = render(self.notification, late=self.late, mentions=() if self.late else self.concerned)
         _say(
             lambda said: self.slack.update(ts, said, incident=self.incident, sequence=self.sequence),
             message,

@@ -226,6 +226,7 @@ class Notifier:
                 now=self.clock(),
                 lease=max(1_000, self.deadline - self.clock()),
                 mentions=telling.mentions,
+                concerned=telling.concerned,
             )
 
         secret = self.secret_of(destination)

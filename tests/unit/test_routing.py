@@ -182,6 +182,14 @@ def test_an_incident_is_told_wherever_one_of_its_alerts_leads_and_calls_only_whe
     assert calls(reminder) == {"oncall": ("S0ONCALL1",), "calm": ("S0DATATEAM",)}
 
 
+def test_the_message_goes_on_naming_whom_it_concerns_until_it_is_over():
+    joined = told(Reason.NEW_ALERT, TIMEOUT, IMPORT_ERROR, about=[IMPORT_ERROR], owners=OWNED)
+    concerned = {each.destination.name: each.concerned for each in routing_of(BY_SEVERITY).tellings(joined)}
+    assert concerned == {"oncall": ("S0ONCALL1",), "calm": ("S0DATATEAM",)}
+    over = told(Reason.RESOLVED, TIMEOUT, IMPORT_ERROR, about=[TIMEOUT], owners=OWNED)
+    assert {each.concerned for each in routing_of(BY_SEVERITY).tellings(over)} == {()}
+
+
 def test_a_symptom_calls_nobody():
     joined = told(Reason.NEW_ALERT, IMPORT_ERROR, DLQ, about=[DLQ], owners={"dlq-depth": "data"})
     assert set().union(*calls(joined).values()) == set()

@@ -87,10 +87,12 @@ class Telling:
     Attributes:
         destination: Where.
         mentions: Ids of the user groups that it calls there; none where it calls nobody.
+        concerned: Ids of the user groups whose alerts there still fire; who was called finds the message by them.
     """
 
     destination: Destination
     mentions: tuple[str, ...] = ()
+    concerned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,8 @@ class Routing:
         """Where a notification is told, and whom it calls there.
 
         It is told wherever any alert of its incident leads, whether that alert is firing, over or a symptom: who was
-        told that something began is told that it ended. It calls somebody only where an alert leads that it is about.
+        told that something began is told that it ended. It calls somebody only where an alert leads that it is about;
+        a reminder is about all that fires, and so is a roll-up, should it be the first that a destination hears.
 
         Args:
             notification: The contract; one of an earlier version, without ``labels`` and ``owner``, is read too.
@@ -128,13 +131,21 @@ class Routing:
         alerts = notification["alerts"]
         known = {self._of(entry, service): None for entry in [*alerts, *notification.get("labels", ())]}
         names = dict.fromkeys(name for labels in known for name in self.destinations_of(dict(labels)))
+        everything = Reason(notification["reason"]) in {Reason.REPEAT, Reason.UPDATE}
         called: dict[str, dict[str, None]] = {name: {} for name in names}
-        for alert in _calling(notification):
+        concerned: dict[str, dict[str, None]] = {name: {} for name in names}
+        for alert in _causes(notification):
             labels = dict(self._of(alert, service))
             for name in self.destinations_of(labels):
-                groups = (self.destinations[name].mention, self.owners.get(labels["owner"], ""))
-                called[name] |= dict.fromkeys(filter(None, groups))
-        return tuple(Telling(self.destinations[name], tuple(called[name])) for name in names)
+                groups = dict.fromkeys(
+                    filter(None, (self.destinations[name].mention, self.owners.get(labels["owner"], "")))
+                )
+                concerned[name] |= groups
+                if everything or alert["changed"]:
+                    called[name] |= groups
+        return tuple(
+            Telling(self.destinations[name], tuple(called[name]), tuple(concerned[name])) for name in names
+        )
 
     @staticmethod
     def _of(entry: Mapping[str, Any], service: str) -> tuple[tuple[str, str], ...]:
@@ -153,18 +164,14 @@ def _walk(routes: Iterable[Route], labels: Labels, path: tuple[Route, ...]) -> I
             return
 
 
-def _calling(notification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The alerts that a notification calls somebody for: those it is about, in a reminder all; never a symptom.
-
-    That an update is about everything matters only where it is the first that a destination hears of an incident.
-    """
-    reason = Reason(notification["reason"])
-    if reason is Reason.RESOLVED:  # what was over when this became due may have begun again since
+def _causes(notification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The alerts that somebody can be called for: what fires and is no symptom, while it is not over."""
+    if (
+        Reason(notification["reason"]) is Reason.RESOLVED
+    ):  # what was over when this became due may be back since
         return []
-    everything = reason in {Reason.REPEAT, Reason.UPDATE}
-    firing = [
+    return [
         alert
         for alert in notification["alerts"]
         if alert["state"] == AlertState.FIRING and not alert["inhibited_by"]
     ]
-    return [alert for alert in firing if everything or alert["changed"]]
