@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from cli.deployed import region_or_environment
 from cli.logged_lines import parse_time
 from tocsin.core.durations import parse_duration
 from tocsin.core.model import Millis
@@ -20,7 +21,9 @@ def logs_client(region: str | None) -> CloudWatchLogsClient:
     from botocore.config import Config
 
     return boto3.client(
-        "logs", region_name=region, config=Config(retries={"mode": "adaptive", "max_attempts": 12})
+        "logs",
+        region_name=region_or_environment(region),
+        config=Config(retries={"mode": "adaptive", "max_attempts": 12}),
     )
 
 

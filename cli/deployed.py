@@ -125,6 +125,14 @@ def take_back(ready: Mapping[str, Any], file: Path = LOCAL_FILE) -> None:
             file.unlink()
 
 
+def region_or_environment(given: str | None) -> str | None:
+    """The Region to give to boto3: the one given, else ``AWS_REGION``, else None, which leaves it to boto3.
+
+    The AWS CLI and the Lambda runtime go by ``AWS_REGION``; boto3 knows only ``AWS_DEFAULT_REGION`` and the profile.
+    """
+    return given or os.environ.get("AWS_REGION") or None
+
+
 def _near(file: Path) -> str:
     """A file's name as seen from the working directory, where it lies below it."""
     return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
@@ -134,7 +142,7 @@ def _stack(name: str, region: str | None) -> Deployed:
     import boto3
     from botocore.exceptions import ClientError
 
-    session = boto3.Session(region_name=region)
+    session = boto3.Session(region_name=region_or_environment(region))
     cloudformation = session.client("cloudformation")
     where = f"stack {name} in {cloudformation.meta.region_name}"
     try:

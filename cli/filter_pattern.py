@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cli.configuration_root import add_root, load_or_exit
+from cli.deployed import region_or_environment
 from tocsin.core.filter_pattern import LONGEST, FilterPattern, Style, filter_pattern
 from tocsin.core.signatures import Signature, Source, Status
 
@@ -58,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         import boto3
 
         try:
-            client = boto3.client("logs", region_name=arguments.region)
+            client = boto3.client("logs", region_name=region_or_environment(arguments.region))
             within = within or (arguments.style is Style.TERMS and terms_match_within_words(client))
             made = filter_pattern(signatures, arguments.style, terms_match_within_words=within)
             missed = (

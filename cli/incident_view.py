@@ -152,7 +152,8 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
             (one_line(alert["signature"]), "dim"), "  ", (alert["state"], _STATES[alert["state"]]),
         )
     )  # fmt: skip
-    counted = f"{many(alert['occurrences'], 'occurrence')}, {_second(alert['first_seen'])} – {_second(alert['last_seen'])} UTC"
+    span = dict.fromkeys(_second(alert[key]) for key in ("first_seen", "last_seen"))
+    counted = f"{many(alert['occurrences'], 'occurrence')}, {' – '.join(span)} UTC"
     if not alert["announced"]:
         counted += "; told to nobody (on trial, or below its threshold)"
     _inside(Text(counted), console)
@@ -168,12 +169,14 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
     if place:
         _inside(Text(" · ".join(place), "dim"), console)
     lines = visible(alert["sample"]).split("\n")
+    sample = Table.grid(padding=(0, 1, 0, 0))
     for line in lines[:MOST_SAMPLE_LINES] if alert["sample"] else ():
-        _inside(Text.assemble(("│ ", "dim"), clipped(line.expandtabs(4), MOST_LETTERS)), console)
+        sample.add_row(Text("│", "dim"), Text(clipped(line.expandtabs(4), MOST_LETTERS), overflow="fold"))
     if len(lines) > MOST_SAMPLE_LINES:
-        _inside(
-            Text(f"│ … {many(len(lines) - MOST_SAMPLE_LINES, 'more line')}: --json has all", "dim"), console
-        )
+        more = f"… {many(len(lines) - MOST_SAMPLE_LINES, 'more line')}: --json has all"
+        sample.add_row(Text("│", "dim"), Text(more, "dim"))
+    if sample.row_count:
+        console.print(Padding(sample, (0, 0, 0, 2)))
 
 
 def _inside(text: Text, console: Console) -> None:

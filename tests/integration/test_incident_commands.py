@@ -489,6 +489,17 @@ def test_an_endpoint_where_nothing_answers_is_said(monkeypatch, tocsin, aws):
     assert (status, "127.0.0.1:9" in err, "AWS_ENDPOINT_URL" in err) == (2, True, True)
 
 
+def test_the_region_is_that_of_the_option_or_of_either_variable(aws, tocsin, monkeypatch):
+    def asked(*more):
+        return re.findall(r"in (\S+)\.", tocsin("incidents", "list", "--stack", "nope", *more)[2])[0]
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert asked() == "eu-west-1"
+    monkeypatch.setenv("AWS_REGION", "eu-west-2")
+    assert asked() == "eu-west-2"
+    assert asked("--region", "eu-west-3") == "eu-west-3"
+
+
 @pytest.mark.parametrize(
     ("code", "operation", "words"),
     [

@@ -21,7 +21,7 @@ from rich.console import Console
 from cli import cloudwatch_history
 from cli.backtest_page import render_backtest_page
 from cli.backtest_timeline import show_report, sparkline, summary
-from cli.cloudwatch_history import moment, read_log_group
+from cli.cloudwatch_history import logs_client, moment, read_log_group
 from cli.logged_lines import NOWHEN, Reading, files_below, parse_time, read_text
 from cli.main import main
 from cli.time_order import in_time_order
@@ -491,3 +491,11 @@ def test_a_moment_is_a_duration_ago_or_a_time(text, at):
 def test_what_is_no_moment_is_said():
     with pytest.raises(ValueError, match="neither a duration"):
         moment("soon", AT)
+
+
+def test_a_log_group_is_read_in_the_region_that_the_aws_cli_would_take(monkeypatch):
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert logs_client(None).meta.region_name == "eu-west-1"
+    monkeypatch.setenv("AWS_REGION", "eu-west-2")
+    assert logs_client(None).meta.region_name == "eu-west-2"
+    assert logs_client("eu-west-3").meta.region_name == "eu-west-3"
