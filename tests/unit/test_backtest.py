@@ -494,6 +494,9 @@ def test_what_is_no_moment_is_said():
 
 
 def test_a_log_group_is_read_in_the_region_that_the_aws_cli_would_take(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert logs_client(None).meta.region_name == "eu-west-1"
     monkeypatch.setenv("AWS_REGION", "eu-west-2")
