@@ -24,6 +24,7 @@ from tocsin.core.event_shapes import (
 from tocsin.core.fingerprint import fingerprint
 from tocsin.core.folding import joins
 from tocsin.core.inflation import EnvelopeError, inflate
+from tocsin.core.life_signs import LifeSigns
 from tocsin.core.matching import Matcher
 from tocsin.core.model import (
     AlarmChange,
@@ -40,6 +41,7 @@ from tocsin.core.raw_search import is_whole
 from tocsin.core.sample import field_value, field_values, sample_of
 from tocsin.core.settings import Settings
 from tocsin.core.signatures import Signature, Status
+from tocsin.core.watch import Mark, Watch, is_missing, is_worth_a_write, merged
 
 if TYPE_CHECKING:
     # Not at run time: settling brings all of rendering with it, which a batch without a match never needs.
@@ -76,6 +78,7 @@ class Detected:
         failures: What went wrong with AWS; the caller raises it so that the event is delivered again.
         unfinished: The records, as they came, that these failures left undone; what came by a stream is asked for
             again one by one.
+        marks: Signs of life and of work, by service and signature, with the records, as they came, that had them.
     """
 
     records: int = 0
@@ -87,6 +90,7 @@ class Detected:
     sent: dict[str, list[str]] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     unfinished: list[object] = field(default_factory=list)
+    marks: dict[tuple[str, str], tuple[Mark, list[object]]] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """What the function answers and logs: counts and reasons, never a log line."""
@@ -131,6 +135,8 @@ class Detector:
         self._settler, self._failure_queue = settler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
         self._known: dict[str, Millis] = {}
+        self._life_signs = LifeSigns(signatures, settings.service_of_log_group)
+        self._watches: dict[tuple[str, str], Watch] = {}
 
     def detect(self, event: object, now: Millis) -> Detected:
         """Count every occurrence in an event of any shape and tell at once what is new.
@@ -148,6 +154,12 @@ class Detector:
             done.records += 1
             for tally in self._from(record, now, done):
                 by_service.setdefault(tally.service, []).append((tally, getattr(record, "original", None)))
+        for mark, originals in done.marks.values():
+            try:
+                self._note(mark, now, done)
+            except Exception as error:  # noqa: BLE001 - kept for the caller to raise; what failed is counted all the same
+                done.failures.append(error)
+                done.unfinished += originals
         for service, own in by_service.items():
             self._count_and_tell(service, own, now, done)
         return done
@@ -173,7 +185,8 @@ class Detector:
 
     def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[Tally]:
         raw = inflate(record.data)
-        if is_whole(raw) and not self._matcher.might_match(raw):
+        matches, signs = self._matcher.might_match(raw), self._life_signs.may_show(raw)
+        if is_whole(raw) and not matches and not signs:
             return []
         parsed = parse_envelope(raw)
         if isinstance(parsed, ControlMessage):
@@ -186,7 +199,30 @@ class Detector:
         for problem in problems:
             self._park(problem.original, f"{envelope.log_group}: {problem.error}", done, of=record.original)
         done.events += len(envelope.events)
-        return self._tallies(envelope, now)
+        if signs:
+            self._gather(envelope, record.original, now, done)
+        return self._tallies(envelope, now) if matches else []
+
+    def _gather(self, envelope: Envelope, original: object, now: Millis, done: Detected) -> None:
+        """Put the signs of an envelope to those of the event's other records: one write for all of them."""
+        service = self._settings.service_of_log_group(envelope.log_group)
+        for mark in self._life_signs.marks(envelope, service, now, region=self._region):
+            key = (mark.service, mark.signature)
+            before, originals = done.marks.get(key, (None, []))
+            done.marks[key] = (before.plus(mark) if before else mark, [*originals, original])
+
+    def _note(self, mark: Mark, now: Millis, done: Detected) -> None:
+        """Tell the watch over a line what was seen, unless this process knows that it would change nothing."""
+        rule = self._signatures[mark.signature]
+        key = (mark.service, mark.signature)
+        known = self._watches.get(key)
+        if known and not is_worth_a_write(known, merged(known, mark, rule.absence), rule.absence):
+            return
+        from tocsin.watching import note  # noqa: PLC0415 - a batch without a sign needs none of it
+
+        watch = self._watches[key] = note(self._settler().ledger, mark, rule.absence, known)
+        if watch.fired and not is_missing(watch, rule.absence, now):
+            self._told(mark.service, self._settler().settle(mark.service, now), done)
 
     def _tallies(self, envelope: Envelope, now: Millis) -> list[Tally]:
         """One tally per alert in the envelope."""
@@ -296,10 +332,14 @@ class Detector:
             fresh=fresh,
             needed=lambda incident: any(self._is_news(incident, tally) for tally in news),
         )
-        if settled.sent:
-            done.sent[service] = [reason.value for reason in settled.sent]
+        self._told(service, settled, done)
         # What a duplicate says is old: only what was counted just now began the quiet period anew.
         self._remember(settled, fresh)
+
+    @staticmethod
+    def _told(service: str, settled: Settled, done: Detected) -> None:
+        if settled.sent:
+            done.sent.setdefault(service, []).extend(reason.value for reason in settled.sent)
 
     def _is_known(self, name: str, now: Millis) -> bool:
         return self._known.get(name, 0) > now

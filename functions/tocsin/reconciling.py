@@ -8,6 +8,7 @@ from typing import Any
 
 from tocsin.core.model import Millis
 from tocsin.settling import Settler
+from tocsin.watching import begin_watches
 
 
 @dataclass(slots=True)
@@ -46,6 +47,8 @@ def reconcile(settler: Settler, now: Millis, *, may_go_on: Callable[[], bool] = 
             with those that have waited longest.
     """
     done = Reconciled()
+    if settler.queues is not None:
+        done.failures.update(begin_watches(settler.ledger, settler.policy.signatures))
     for service in settler.ledger.open_services(now):
         if not may_go_on():
             break

@@ -20,6 +20,7 @@ from tocsin.core.lifecycle import Observed, advance, next_due, without
 from tocsin.core.model import AlertState, Incident, Millis, Pending, QueueReading, Reason, Tally
 from tocsin.core.notification import build_notification
 from tocsin.core.policy import Policy
+from tocsin.watching import QueueDepths, absences, waits_in
 
 GRACE: Millis = 10_000
 """How old an outbox entry must be before another writer publishes it: its own writer is probably about to."""
@@ -38,8 +39,8 @@ class Publisher(Protocol):
         """Hand one notification over; returns when it is safely there."""
 
 
-class Queues(Protocol):
-    """Where dead-letter queues can be looked at; see ``adapters.queues``."""
+class Queues(QueueDepths, Protocol):
+    """Where queues can be looked at; see ``adapters.queues``."""
 
     def read(self, name: str, account: str, region: str, now: Millis) -> QueueReading | None:
         """What is in a queue now; None when it cannot be told. Never raises."""
@@ -69,7 +70,7 @@ class Settler:
         publisher: Where notifications go.
         policy: Intervals and signatures.
         runbooks_url: Where the runbooks are read.
-        queues: Where dead-letter queues can be looked at; None where they cannot.
+        queues: Where queues can be looked at; None where they cannot.
     """
 
     ledger: Ledger
@@ -100,6 +101,7 @@ class Settler:
         """
         done, gone, races = Settled(), set[TallyKey](), 0
         readings: dict[str, QueueReading] = {}
+        watched: dict[TallyKey, Tally] = {}
         while races < RACES:
             stored = self.ledger.load(service)
             done.incident = stored.incident
@@ -110,8 +112,13 @@ class Settler:
                 stored = self._publish(stored, old, now, done)
                 if stored.incident and stored.incident.resolved_at is not None and stored.incident.outbox:
                     break  # its last word is still on its way and a new incident would overwrite it: later
+                watched.update(
+                    (key_of(tally), tally) for tally in self._absences(service, stored, fresh, now)
+                )
                 # The fresh ones first: what is new must not wait behind a backlog.
-                waiting = {key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))}
+                waiting = {
+                    key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))
+                } | watched
                 tallies = [tally for key, tally in waiting.items() if key not in gone]
                 self._look_at_queues(stored.incident, tallies, now, readings)
                 self._fold(stored, service, tallies, now, done, gone, readings)
@@ -122,6 +129,13 @@ class Settler:
                 races += 1
                 gone.update(error.keys)
         return done
+
+    def _absences(self, service: str, stored: Stored, fresh: Sequence[Tally], now: Millis) -> list[Tally]:
+        """What is missing, or back, in a service. Without fresh tallies also where no signature waits any more."""
+        signatures = self.policy.signatures
+        if fresh and not waits_in(service, signatures):
+            return []
+        return absences(self.ledger, signatures, service, stored.incident, now, queues=self.queues)
 
     def _fold(
         self,

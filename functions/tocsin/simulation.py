@@ -12,15 +12,17 @@ import gzip
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tocsin.core.ledger import MemoryLedger, key_of
+from tocsin.core.life_signs import LifeSigns
 from tocsin.core.lifecycle import next_due
 from tocsin.core.matching import Matcher
 from tocsin.core.notification import Notification, millis_of
 from tocsin.core.policy import Policy
+from tocsin.core.watch import missing_at
 from tocsin.detecting import Detector
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from tocsin.adapters.configuration import Configuration
     from tocsin.core.model import Incident, Millis, Tally
+    from tocsin.core.watch import Watch
     from tocsin.detecting import Detected
 
 MINUTE: Millis = 60_000
@@ -118,6 +121,7 @@ class Simulation:
         policy = Policy(config.settings.intervals, config.signatures)
         self._settler = Settler(self._ledger, self._world, policy, config.settings.runbooks_url)
         self._matcher = Matcher(config.signatures)
+        self._life_signs = LifeSigns(config.signatures, config.settings.service_of_log_group)
         self._detector = Detector(
             self._matcher,
             config.signatures,
@@ -173,7 +177,7 @@ class Simulation:
                 line.timestamp >= self._window[0].timestamp + WINDOW or len(self._window) >= MOST_DELIVERED
             ):
                 self._deliver_window()
-            # A delivery without an occurrence changes nothing, so that only what matches needs to be delivered.
+            # A delivery without an occurrence or a sign changes nothing, so that only these need to be delivered.
             if self._matches(line):
                 self._window.append(line)
 
@@ -197,8 +201,12 @@ class Simulation:
         self._now = max(self._now, until)
 
     def finish(self) -> Outcome:
-        """Let silence follow the last line until everything is resolved."""
+        """Let silence follow the last line until everything is resolved.
+
+        Where the lines end is where somebody stopped reading them: that nothing appears after it is no absence.
+        """
         self._deliver_window()
+        self._ledger.is_over = True
         intervals = self._config.settings.intervals
         quiet = max(
             [
@@ -230,7 +238,11 @@ class Simulation:
             service = self._services[line.log_group] = self._config.settings.service_of_log_group(
                 line.log_group
             )
-        return bool(self._matcher.match(line.message, log_group=line.log_group, service=service))
+        where = {"log_group": line.log_group, "service": service}
+        return bool(
+            self._matcher.match(line.message, **where)
+            or (self._life_signs and self._life_signs.shown(line.message, **where))
+        )
 
     def _deliver_window(self) -> None:
         window, self._window = self._window, []
@@ -283,8 +295,16 @@ class Simulation:
             self._ledger.load(service).incident for service in self._ledger.open_services(sys.maxsize)
         )
         dues = (next_due(incident, self._now, self._settler.policy) for incident in incidents if incident)
-        due = min((due for due in dues if due is not None), default=None)
+        due = min((due for due in (*dues, *self._absences_due()) if due is not None), default=None)
         return None if due is None else max(mark, -(-due // MINUTE) * MINUTE)
+
+    def _absences_due(self) -> Iterator[Millis]:
+        """When lines that nobody saw will be missing. What is missing already stays so until its line is delivered."""
+        for service in self._ledger.open_services(sys.maxsize) if self._life_signs else ():
+            for watch in self._ledger.watches(service):
+                due = missing_at(watch, self._config.signatures[watch.signature].absence)
+                if due is not None and not watch.fired:
+                    yield due
 
 
 @dataclass(slots=True)
@@ -309,6 +329,7 @@ class _Ledger(MemoryLedger):
     def __init__(self) -> None:
         super().__init__()
         self.minutes: dict[str, Counter[Millis]] = {}
+        self.is_over = False
 
     @property
     def services(self) -> Iterable[str]:
@@ -317,6 +338,9 @@ class _Ledger(MemoryLedger):
     @property
     def has_pending(self) -> bool:
         return bool(self._pending)
+
+    def watches(self, service: str) -> list[Watch]:
+        return [] if self.is_over else super().watches(service)
 
     def count(self, tally: Tally) -> bool:
         counted = super().count(tally)

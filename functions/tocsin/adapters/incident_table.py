@@ -15,6 +15,7 @@ Items (``pk``/``sk``):
 ``A#<fingerprint>``    ``E#<envelope>``        a tally; ``grp``/``due`` while it is pending
 ``G#<service>``        ``CURRENT``             the service's latest incident; ``grp``/``due`` while it moves
 ``G#<service>``        ``INCIDENT#<id>``       an incident that is over
+``G#<service>``        ``WATCH#<signature>``   a watch over a line that must appear; ``grp``/``due`` while it waits
 ``SILENCE``            ``<id>``                a silence; ``made``/``ends`` are what its replacement is held to
 =====================  ======================  ===========================================================
 
@@ -27,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.incident_document import dump_incident, dump_tally, load_incident, load_tally
@@ -39,6 +41,8 @@ from tocsin.core.ledger import (
     key_of,
 )
 from tocsin.core.silences import Silence, dump_silence, load_silence
+from tocsin.core.watch import Watch
+from tocsin.core.watch_document import dump_watch, load_watch
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -56,9 +60,14 @@ KEEP_INCIDENTS: int = 90 * 86_400
 KEEP_SILENCES: int = 30 * 86_400
 """Seconds after it expired: long enough that ``silence_expired`` is told, and people can look up what was muted."""
 
+KEEP_WATCHES: int = 90 * 86_400
+"""Seconds after something was last heard for it."""
+
 INDEX = "due"
 SILENCE = "SILENCE"
 """The partition of all silences."""
+WATCH = "WATCH#"
+"""What the sort keys of watches begin with."""
 
 
 class IncidentTable:
@@ -175,6 +184,65 @@ class IncidentTable:
             raise StaleVersionError from error
         return version + 1
 
+    def watch(self, service: str, signature: str) -> Watch | None:
+        """See ``Ledger``."""
+        item = self._client.get_item(
+            TableName=self._table, Key=_watch_key(service, signature), ConsistentRead=True
+        ).get("Item")
+        if not item:
+            return None
+        version = int(item["version"]["N"])
+        with suppress(ValueError, KeyError):
+            return load_watch(item["doc"]["S"], version)
+        # Broken by hand, or by a version yet to come: begun anew over what is there.
+        return Watch(service, signature, version=version)
+
+    def watches(self, service: str) -> list[Watch]:
+        """See ``Ledger``."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :service AND begins_with(sk, :watch)",
+            ExpressionAttributeValues={
+                ":service": {"S": f"G#{service}"},
+                ":watch": {"S": WATCH},
+            },
+            ConsistentRead=True,
+        )
+        found = []
+        for page in pages:
+            for item in page["Items"]:
+                with suppress(ValueError, KeyError):  # broken by hand, or by a version yet to come
+                    found.append(load_watch(item["doc"]["S"], int(item["version"]["N"])))
+        return found
+
+    def save_watch(self, watch: Watch, due: Millis | None) -> Watch:
+        """See ``Ledger``: one write."""
+        saved = replace(watch, version=watch.version + 1)
+        item: dict[str, Any] = {
+            **_watch_key(watch.service, watch.signature),
+            "doc": {"S": dump_watch(saved)},
+            "version": {"N": str(saved.version)},
+        }
+        if watch.heard:
+            item["expires_at"] = {"N": str(watch.heard // 1000 + KEEP_WATCHES)}
+        if due is not None:
+            item |= {"grp": {"S": watch.service}, "due": {"N": str(due)}}
+        try:
+            self._client.put_item(**self._put_over(item, watch.version))
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            raise StaleVersionError from error
+        return saved
+
+    def drop_watch(self, watch: Watch) -> None:
+        """See ``Ledger``."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.delete_item(
+                TableName=self._table,
+                Key=_watch_key(watch.service, watch.signature),
+                ConditionExpression="version = :version",
+                ExpressionAttributeValues={":version": {"N": str(watch.version)}},
+            )
+
     def silences(self) -> tuple[Silence, ...]:
         """See ``Ledger``."""
         pages = self._client.get_paginator("query").paginate(
@@ -233,6 +301,10 @@ class IncidentTable:
         }
         if due is not None:
             item |= {"grp": {"S": incident.service}, "due": {"N": str(due)}}
+        return self._put_over(item, version)
+
+    def _put_over(self, item: dict[str, Any], version: int) -> PutTypeDef:
+        """The put of an item on the condition that the stored one has this version; 0 for none."""
         if version == 0:
             return {"TableName": self._table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
         return {
@@ -250,6 +322,10 @@ def _tally_key(key: TallyKey) -> dict[str, Any]:
 
 def _incident_key(service: str) -> dict[str, Any]:
     return {"pk": {"S": f"G#{service}"}, "sk": {"S": "CURRENT"}}
+
+
+def _watch_key(service: str, signature: str) -> dict[str, Any]:
+    return {"pk": {"S": f"G#{service}"}, "sk": {"S": WATCH + signature}}
 
 
 def _closed_item(closed: Incident) -> dict[str, Any]:

@@ -75,10 +75,10 @@ def _joined(tally: Tally, policy: Policy) -> Alert:
         fingerprint=tally.fingerprint, signature=tally.signature, fields=dict(tally.fields),
         count=tally.count, first_seen=tally.first_seen, last_seen=tally.last_seen,
         active_at=tally.received_at, joined_at=tally.received_at,
-        state=tally.state, state_at=tally.last_seen if tally.alarm else 0,
+        state=tally.state, state_at=tally.last_seen if tally.alarm or tally.absence else 0,
         sample=tally.sample, announced=rule is None or (rule.threshold is None and rule.status is Status.STABLE),
         log_group=tally.log_group, log_stream=tally.log_stream, alarm=tally.alarm,
-        account=tally.account, region=tally.region,
+        absence=tally.absence, account=tally.account, region=tally.region,
     )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def _added(alert: Alert, tally: Tally, policy: Policy) -> Alert:
         active_at=max(alert.active_at, tally.received_at),
         sample=alert.sample or tally.sample,
     )
-    if tally.alarm:
+    if tally.alarm or tally.absence:
         if tally.last_seen < alert.state_at:
             return counted  # an older transition that was delivered late says nothing about now
         counted = replace(counted, state_at=tally.last_seen)
@@ -121,7 +121,7 @@ def _added(alert: Alert, tally: Tally, policy: Policy) -> Alert:
 def _weighed(alert: Alert, tally: Tally, policy: Policy) -> Alert:
     """Announce an alert once its signature's threshold is reached within its sliding window."""
     rule = policy.signatures.get(alert.signature)
-    if alert.announced or not tally.count or (rule is not None and rule.status is Status.TEST):
+    if alert.announced or not tally.count or (rule is not None and rule.status is not Status.STABLE):
         return alert
     if rule is None or rule.threshold is None:  # a deploy took the threshold, or the trial, away
         return replace(alert, announced=True, recent=())

@@ -7,11 +7,12 @@ in a dictionary for dry runs and backtests. The same tests run against both.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tocsin.core.model import Incident, Millis, Tally
 from tocsin.core.silences import Silence
+from tocsin.core.watch import Watch
 
 TallyKey = tuple[str, str]
 """Fingerprint and envelope: what a tally is counted once by."""
@@ -31,7 +32,7 @@ class Stored:
 
 
 class StaleVersionError(Exception):
-    """Somebody else saved the incident first; load it again."""
+    """Somebody else saved the incident, or the watch, first; load it again."""
 
 
 class AlreadyFoldedError(Exception):
@@ -51,7 +52,7 @@ class SilenceConflictError(Exception):
 
 
 class Ledger(Protocol):
-    """Where tallies are counted once and incidents and silences are kept."""
+    """Where tallies are counted once, and incidents, silences and watches are kept."""
 
     def count(self, tally: Tally) -> bool:
         """Record a tally as pending; False when the same one was recorded before. Never conflicts."""
@@ -63,7 +64,7 @@ class Ledger(Protocol):
         """Tallies recorded and not folded; may lag a moment behind ``count`` and behind ``save``."""
 
     def open_services(self, now: Millis) -> list[str]:
-        """Services with pending tallies, or with an incident that is due to be looked at, longest due first."""
+        """Services with pending tallies, or with an incident or a watch that is due, longest due first."""
 
     def drop(self, tallies: Sequence[Tally]) -> None:
         """Mark tallies as folded into no incident; those that are folded already are passed over."""
@@ -110,6 +111,29 @@ class Ledger(Protocol):
             SilenceConflictError: One of that id is kept and was made at another time, or ends earlier.
         """
 
+    def watch(self, service: str, signature: str) -> Watch | None:
+        """The watch over one line, as of every save that has returned; None when there is none."""
+
+    def watches(self, service: str) -> list[Watch]:
+        """All watches of a service, likewise; one that cannot be read is left out."""
+
+    def save_watch(self, watch: Watch, due: Millis | None) -> Watch:
+        """Replace a watch, or begin one.
+
+        Args:
+            watch: What it is now, with the version it was loaded with.
+            due: When it wants to be looked at; None for never.
+
+        Returns:
+            The same with its new version.
+
+        Raises:
+            StaleVersionError: The stored version is another.
+        """
+
+    def drop_watch(self, watch: Watch) -> None:
+        """Forget a watch, unless somebody saved it meanwhile."""
+
     most_folded: int
 
 
@@ -124,6 +148,7 @@ class MemoryLedger:
         self._incidents: dict[str, Stored] = {}
         self._due: dict[str, Millis] = {}
         self._silences: dict[str, Silence] = {}
+        self._watches: dict[tuple[str, str], tuple[Watch, Millis | None]] = {}
         self.closed: list[Incident] = []
 
     def count(self, tally: Tally) -> bool:
@@ -146,6 +171,9 @@ class MemoryLedger:
         due = dict(self._due)
         for tally in self._pending.values():
             due[tally.service] = min(due.get(tally.service, tally.received_at), tally.received_at)
+        for watch, at in self._watches.values():
+            if at is not None:
+                due[watch.service] = min(due.get(watch.service, at), at)
         return sorted((service for service, at in due.items() if at <= now), key=lambda service: due[service])
 
     def drop(self, tallies: Iterable[Tally]) -> None:
@@ -188,6 +216,30 @@ class MemoryLedger:
         if kept is not None and not _may_replace(silence, kept):
             raise SilenceConflictError(silence.id)
         self._silences[silence.id] = silence
+
+    def watch(self, service: str, signature: str) -> Watch | None:
+        """See ``Ledger``."""
+        kept = self._watches.get((service, signature))
+        return kept[0] if kept else None
+
+    def watches(self, service: str) -> list[Watch]:
+        """See ``Ledger``."""
+        return [watch for watch, _ in self._watches.values() if watch.service == service]
+
+    def save_watch(self, watch: Watch, due: Millis | None) -> Watch:
+        """See ``Ledger``."""
+        kept = self._watches.get((watch.service, watch.signature))
+        if (kept[0].version if kept else 0) != watch.version:
+            raise StaleVersionError
+        saved = replace(watch, version=watch.version + 1)
+        self._watches[watch.service, watch.signature] = saved, due
+        return saved
+
+    def drop_watch(self, watch: Watch) -> None:
+        """See ``Ledger``."""
+        kept = self._watches.get((watch.service, watch.signature))
+        if kept is not None and kept[0].version == watch.version:
+            del self._watches[watch.service, watch.signature]
 
 
 def _may_replace(silence: Silence, kept: Silence) -> bool:

@@ -72,7 +72,7 @@ class LifeSigns:
         Args:
             raw: The inflated JSON of the envelope, as delivered.
         """
-        found = _LOG_GROUP.search(raw)
+        found = _LOG_GROUP.search(raw) if self._rules else None
         if found is None:
             return False
         covered = self._covered.get(found[1])
@@ -98,7 +98,7 @@ class LifeSigns:
             verdicts.append(verdict._replace(signature=name, outcome=outcome))
         return replace(explanation, verdicts=tuple(verdicts))
 
-    def marks(self, envelope: Envelope, service: str, now: Millis) -> Iterator[Mark]:
+    def marks(self, envelope: Envelope, service: str, now: Millis, *, region: str = "") -> Iterator[Mark]:
         """What an envelope adds to the watches of its service: at most one mark per signature.
 
         Args:
@@ -106,6 +106,7 @@ class LifeSigns:
             service: The service that its log group belongs to.
             now: When it was received. A line that says it is from later is taken to be from now, because a sign from
                 the future would hide whatever happens until then.
+            region: The Region that its log group is in.
         """
         seen: dict[tuple[str, Sign], list[Moment]] = {}
         for event in envelope.events:
@@ -120,6 +121,7 @@ class LifeSigns:
                 signs=tuple(seen.get((name, Sign.LIFE), ())),
                 work=tuple(seen.get((name, Sign.WORK), ())),
                 account=envelope.account,
+                region=region,
             )
 
     def _covers(self, quoted: bytes) -> bool:

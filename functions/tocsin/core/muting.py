@@ -52,7 +52,7 @@ def _unmuted(alert: Alert) -> Alert:
         return replace(
             alert, silence="", notified_count=alert.count, notified_state=alert.state, regressed=False
         )
-    goes_on = bool(alert.alarm) or alert.count > alert.notified_count
+    goes_on = bool(alert.alarm) or alert.absence or alert.count > alert.notified_count
     return replace(alert, silence="", unmuted=alert.announced and goes_on)
 
 

@@ -49,6 +49,11 @@ class Mark:
     signs: tuple[Moment, ...] = ()
     work: tuple[Moment, ...] = ()
     account: str = ""
+    region: str = ""
+
+    def plus(self, other: Mark) -> Mark:
+        """Both together."""
+        return replace(self, signs=(*self.signs, *other.signs), work=(*self.work, *other.work))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,7 @@ class Watch:
         latest: The latest work that is newer than the sign.
         fired: The time that the alert of the present absence is known by; 0 while nothing is missing.
         account: The AWS account.
+        region: The Region.
         version: The version it was loaded with; 0 when it is not stored.
     """
 
@@ -73,6 +79,7 @@ class Watch:
     latest: Moment | None = None
     fired: Millis = 0
     account: str = ""
+    region: str = ""
     version: int = 0
 
     @property
@@ -99,6 +106,7 @@ def merged(watch: Watch, mark: Mark, rule: AbsenceRule) -> Watch:
         work=min(work, key=_earliest, default=None),
         latest=max(work, key=_latest, default=None),
         account=watch.account or mark.account,
+        region=watch.region or mark.region,
     )
 
 
@@ -143,11 +151,17 @@ def ask_at(watch: Watch, rule: AbsenceRule) -> Millis:
     return watch.sign.heard + rule.within if watch.sign else 0
 
 
-def missing(watch: Watch, rule: Signature, now: Millis, *, region: str = "") -> Tally:
-    """The tally that says that the line is missing; ``watch.fired`` is what it is known by."""
+def fired(watch: Watch, rule: AbsenceRule) -> Watch:
+    """The watch of a line that is missing, with what the alert is known by, whoever finds it out and however often."""
+    since = watch.work if rule.needs_work else watch.sign
+    return replace(watch, fired=watch.fired or max(1, since.at if since else 0))
+
+
+def missing(watch: Watch, rule: Signature, now: Millis) -> Tally:
+    """The tally that says that the line of a watch that ``fired`` is missing."""
     since = (watch.work if rule.absence.needs_work else watch.sign) or Moment(watch.fired, watch.fired)
     return replace(
-        _tally(watch, rule, now, region),
+        _tally(watch, rule, now),
         envelope=f"absence/{watch.signature}/{watch.service}/{watch.fired}",
         count=1,
         first_seen=since.at,
@@ -158,20 +172,25 @@ def missing(watch: Watch, rule: Signature, now: Millis, *, region: str = "") -> 
     )
 
 
-def returned(watch: Watch, rule: Signature, now: Millis, fired: Millis, *, region: str = "") -> Tally:
-    """The tally that says that the line is not missing any more, after the alert known by ``fired``."""
+def returned(watch: Watch, rule: Signature, now: Millis, since: Millis) -> Tally:
+    """The tally that says that the line is not missing any more, after the alert that is known by ``since``."""
     return replace(
-        _tally(watch, rule, now, region),
-        envelope=f"absence/{watch.signature}/{watch.service}/{fired}/over",
+        _tally(watch, rule, now),
+        envelope=f"absence/{watch.signature}/{watch.service}/{since}/over",
         state=AlertState.RESOLVED,
     )
 
 
-def _tally(watch: Watch, rule: Signature, now: Millis, region: str) -> Tally:
+def fingerprint_of(watch: Watch, rule: Signature) -> str:
+    """The alert that a watch makes."""
+    return fingerprint(rule, watch.service, {})
+
+
+def _tally(watch: Watch, rule: Signature, now: Millis) -> Tally:
     return Tally(
-        envelope="", fingerprint=fingerprint(rule, watch.service, {}), signature=watch.signature,
+        envelope="", fingerprint=fingerprint_of(watch, rule), signature=watch.signature,
         service=watch.service, fields={}, count=0, first_seen=now, last_seen=now, received_at=now, sample="",
-        absence=True, account=watch.account, region=region,
+        absence=True, account=watch.account, region=watch.region,
     )  # fmt: skip
 
 

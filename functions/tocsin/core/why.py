@@ -53,8 +53,8 @@ def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | N
             if rule and rule.threshold:
                 within = format_duration(rule.threshold.within)
                 return f"new: reached {rule.threshold.count:,} within {within}"
-            what = "alarm" if main.alarm else "occurrence"
             joined = "" if pending.reason is Reason.OPENED else ", in an open incident"
+            what = "alarm" if main.alarm else "absence" if main.absence else "occurrence"
             return f"new: the first {what} of {main.signature}{joined}"
         case Reason.UPDATE:
             return "a dead-letter queue grew" if pending.growing else "what is known changed"
@@ -67,6 +67,7 @@ def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | N
             after = f" {format_duration(max(0, main.last_seen - over))} after it was over" if over else ""
             return f"seen again{after}"
         case Reason.RESOLVED:
-            return "its alarm is OK again" if main.alarm else "quiet for long enough"
+            quiet = "the line is back" if main.absence else "quiet for long enough"
+            return "its alarm is OK again" if main.alarm else quiet
         case Reason.SILENCE_EXPIRED:
             return pending.because or "a silence ended"

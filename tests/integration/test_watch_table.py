@@ -1,0 +1,180 @@
+"""The table keeps the ledger's promises about watches: the same tests run against memory and against DynamoDB."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import boto3
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from moto import mock_aws
+from test_incident_table import create_table, tally
+
+from tocsin.adapters.incident_table import IncidentTable
+from tocsin.core.absence import AbsenceRule
+from tocsin.core.ledger import MemoryLedger, StaleVersionError
+from tocsin.core.watch import Mark, Moment, Watch, look_at, merged
+from tocsin.core.watch_document import dump_watch, load_watch
+from tocsin.watching import note
+
+T0 = 1_770_000_000_000
+MIN, HOUR = 60_000, 3_600_000
+RULE = AbsenceRule(within=HOUR, work=("START",))
+WATCH = Watch(
+    "worker", "idle", sign=Moment(T0, T0 + 1, "/aws/lambda/wörker", "s"), work=Moment(T0 + HOUR, T0 + HOUR, queue="jobs"),
+    latest=Moment(T0 + HOUR, T0 + HOUR, queue="jobs"), fired=T0 + HOUR, account="1", region="us-east-1",
+)  # fmt: skip
+
+
+@pytest.fixture
+def dynamodb(monkeypatch):
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        create_table(client)
+        yield client
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def ledger(request):
+    if request.param == "memory":
+        return MemoryLedger()
+    return IncidentTable(request.getfixturevalue("dynamodb"), "incidents")
+
+
+def test_a_watch_comes_back_as_it_was_with_its_new_version(ledger):
+    assert ledger.watch("worker", "idle") is None
+    saved = ledger.save_watch(WATCH, T0)
+    assert saved.version == 1
+    assert ledger.watch("worker", "idle") == saved
+    other = ledger.save_watch(Watch("worker", "other"), None)
+    ledger.save_watch(Watch("backend", "idle"), None)
+    assert sorted(ledger.watches("worker"), key=lambda watch: watch.signature) == [saved, other]
+    assert ledger.watches("nobody") == []
+
+
+def test_a_save_with_an_old_version_changes_nothing(ledger):
+    saved = ledger.save_watch(WATCH, T0)
+    ledger.save_watch(saved, T0)
+    for version in (0, 1, 7):
+        with pytest.raises(StaleVersionError):
+            ledger.save_watch(Watch("worker", "idle", version=version), None)
+    assert ledger.watch("worker", "idle").sign == WATCH.sign
+
+
+def test_its_service_is_open_when_it_is_due_and_only_then(ledger):
+    saved = ledger.save_watch(WATCH, T0 + HOUR)
+    assert ledger.open_services(T0 + HOUR - 1) == []
+    assert ledger.open_services(T0 + HOUR) == ["worker"]
+    saved = ledger.save_watch(saved, None)
+    assert ledger.open_services(T0 + 9 * HOUR) == []
+    ledger.save_watch(saved, 0)
+    ledger.count(tally(0))
+    assert ledger.open_services(T0) == ["worker", "backend"]
+    assert ledger.pending("worker") == []
+
+
+def test_a_dropped_watch_is_forgotten_unless_somebody_saved_it_meanwhile(ledger):
+    old = ledger.save_watch(WATCH, T0)
+    new = ledger.save_watch(old, T0)
+    ledger.drop_watch(old)
+    assert ledger.watch("worker", "idle") == new
+    ledger.drop_watch(new)
+    ledger.drop_watch(new)
+    assert ledger.watch("worker", "idle") is None
+    assert ledger.open_services(T0 + HOUR) == []
+
+
+NUMBERS = itertools.count()
+EVENTS = st.lists(st.tuples(st.booleans(), st.integers(0, 400)), min_size=1, max_size=8)
+
+
+@pytest.mark.parametrize("kind", ["memory", "dynamodb"])
+@given(
+    events=EVENTS,
+    order=st.randoms(use_true_random=False),
+    stale=st.lists(st.booleans(), min_size=16, max_size=16),
+)
+@hypothesis_settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_notes_in_any_order_repeated_and_from_processes_that_lag_come_to_the_same(
+    request, kind, events, order, stale
+):
+    """Two processes note the same marks, each with what it last knew; the ledger has what all of them say together."""
+    if kind == "memory":
+        ledger, service = MemoryLedger(), "worker"
+    else:
+        ledger = IncidentTable(request.getfixturevalue("dynamodb"), "incidents")
+        service = f"worker-{next(NUMBERS)}"
+    twice = [*events, *events]
+    order.shuffle(twice)
+    known, whole = [None, None], Watch(service, "idle")
+    for (is_sign, minute), process in zip(twice, stale, strict=False):
+        moment = (Moment(T0 + minute * MIN, T0 + minute * MIN),)
+        mark = Mark(service, "idle", **{"signs" if is_sign else "work": moment})
+        known[process] = note(ledger, mark, RULE, known[process])
+        whole = merged(whole, mark, RULE)
+    kept = ledger.watch(service, "idle")
+    # A process passes over what is within the slack of what it knows, so that is how exact the ledger is.
+    last = whole.sign.at if whole.sign else None
+    assert (kept.sign is None) == (last is None)
+    assert last is None or last - RULE.slack <= kept.sign.at <= last
+    signs = {T0 + minute * MIN for is_sign, minute in events if is_sign}
+    newer = [
+        at for is_sign, minute in events if not is_sign for at in [T0 + minute * MIN]
+        if not signs or at > max(signs) + RULE.slack
+    ]  # fmt: skip
+    assert not newer or kept.work is None or min(newer) - RULE.slack <= kept.work.at
+    assert look_at(kept, RULE) == (kept.work.heard + RULE.within if kept.work else None)
+
+
+def test_one_note_of_what_is_known_makes_no_call_and_one_of_news_makes_one(dynamodb):
+    calls = []
+    ledger = IncidentTable(dynamodb, "incidents")
+    first = note(ledger, Mark("worker", "idle", work=(Moment(T0, T0),)), RULE)
+    dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
+    assert note(ledger, Mark("worker", "idle", work=(Moment(T0 + MIN, T0 + MIN),)), RULE, first) == first
+    assert calls == []
+    note(ledger, Mark("worker", "idle", signs=(Moment(T0 + 9 * MIN, T0 + 9 * MIN),)), RULE, first)
+    assert calls == ["PutItem"]
+
+
+def test_a_watch_has_a_time_to_live_and_is_kept_long_after_it_was_last_heard_of(dynamodb):
+    ledger = IncidentTable(dynamodb, "incidents")
+    ledger.save_watch(WATCH, T0)
+    key = {"pk": {"S": "G#worker"}, "sk": {"S": "WATCH#idle"}}
+    item = dynamodb.get_item(TableName="incidents", Key=key)["Item"]
+    assert int(item["expires_at"]["N"]) == (T0 + HOUR) // 1000 + 90 * 86_400
+    assert (item["grp"]["S"], item["due"]["N"]) == ("worker", str(T0))
+
+
+def test_a_watch_of_another_version_is_read_and_a_broken_one_is_begun_anew(dynamodb):
+    data = json.loads(dump_watch(WATCH))
+    newer = json.dumps({**data, "colour": "red", "sign": {**data["sign"], "mood": "good"}})
+    assert load_watch(newer, 0) == WATCH
+    assert load_watch('{"service": "worker", "signature": "idle"}', 4) == Watch("worker", "idle", version=4)
+    ledger = IncidentTable(dynamodb, "incidents")
+    ledger.save_watch(WATCH, T0)
+    for broken in (
+        "no JSON",
+        "[]",
+        '{"service": "worker"}',
+        '{"service": "worker", "signature": "idle", "sign": 5}',
+    ):
+        with pytest.raises(ValueError, match=r"not a watch document|Expecting value"):
+            load_watch(broken, 0)
+        key = {"pk": {"S": "G#worker"}, "sk": {"S": "WATCH#idle"}}
+        dynamodb.update_item(
+            TableName="incidents", Key=key, UpdateExpression="SET doc = :doc",
+            ExpressionAttributeValues={":doc": {"S": broken}},
+        )  # fmt: skip
+        assert ledger.watches("worker") == []
+        begun = ledger.watch("worker", "idle")
+        assert begun.sign is None
+        ledger.save_watch(begun, T0)
+        assert ledger.watch("worker", "idle") == Watch("worker", "idle", version=begun.version + 1)
