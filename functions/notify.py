@@ -42,6 +42,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         claimant=context.aws_request_id,
     )
     failed = notifier.work(records)
+    if notifier.heartbeats:
+        from tocsin.adapters.metrics import count_heartbeat  # noqa: PLC0415 - only when there is something to count
+
+        for took in notifier.heartbeats:
+            count_heartbeat(took, environ.get("TOCSIN_STACK", ""))
     for line in notifier.log:
         say = {"INFO": logger.info, "WARNING": logger.warning}.get(line.level, logger.error)
         say(line.text, extra=dict(line.details))
@@ -67,6 +72,7 @@ def _adapters() -> dict[str, Any]:
     from botocore.config import Config  # noqa: PLC0415 - likewise
 
     from tocsin.adapters.delivery_store import DeliveryStore  # noqa: PLC0415 - likewise
+    from tocsin.adapters.heartbeat_record import HeartbeatRecord  # noqa: PLC0415 - likewise
     from tocsin.adapters.notify_queue import NotifyQueue  # noqa: PLC0415 - likewise
     from tocsin.adapters.slack_secret import SlackSecret  # noqa: PLC0415 - likewise
 
@@ -86,6 +92,7 @@ def _adapters() -> dict[str, Any]:
     return {
         "secret_of": secret_of,
         "store_of": store_of,
+        "heartbeat_record": HeartbeatRecord(table, environ["TOCSIN_TABLE"]),
         "queue": NotifyQueue(
             client("sqs"),
             environ["TOCSIN_NOTIFY_QUEUE_URL"],

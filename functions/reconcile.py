@@ -12,10 +12,12 @@ from tocsin.adapters.metrics import count_notifications
 from tocsin.environment import environment, is_dry_run
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler
-from tocsin.wiring import DryRun, configuration, wire_settler
+from tocsin.wiring import DryRun, configuration, wire_heart, wire_settler
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from tocsin.beating import Heart
 
 logger = Logger(service="tocsin-reconcile")
 environ = environment()
@@ -30,6 +32,12 @@ LEAVE_BY_MS = 15_000
 def settler() -> Settler:
     """The settler of this process: kept, so that a warm invocation reuses its connections."""
     return wire_settler(environ, config)
+
+
+@cache
+def heart() -> Heart | None:
+    """What writes the heartbeat, if it is wanted; kept, because it knows when it wrote the last one."""
+    return wire_heart(environ)
 
 
 class ReconciliationFailedError(Exception):
@@ -50,8 +58,18 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.info("reconciled", extra=done.summary())
     if done.sent:
         count_notifications(done.sent)
+    beat(now)
     if done.failures:
         raise ReconciliationFailedError(
             "; ".join(f"{name}: {error!r}" for name, error in done.failures.items())
         )
     return done.summary()
+
+
+def beat(now: int) -> None:
+    """Write the heartbeat if it is due. Failing that fails nothing else: the alarm on its absence tells."""
+    try:
+        if (writer := heart()) is not None:
+            writer.beat(now)
+    except Exception as error:  # noqa: BLE001 - said here; see above
+        logger.error("the heartbeat could not be written", extra={"reason": repr(error)})  # noqa: TRY400 - the reason says it all

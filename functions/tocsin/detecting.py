@@ -23,6 +23,7 @@ from tocsin.core.event_shapes import (
 )
 from tocsin.core.fingerprint import fingerprint
 from tocsin.core.folding import joins
+from tocsin.core.heartbeat import HEARTBEAT
 from tocsin.core.inflation import EnvelopeError, inflate
 from tocsin.core.life_signs import LifeSigns
 from tocsin.core.matching import Matcher
@@ -45,6 +46,7 @@ from tocsin.core.watch import Mark, Watch, is_missing, is_worth_a_write, merged
 
 if TYPE_CHECKING:
     # Not at run time: settling brings all of rendering with it, which a batch without a match never needs.
+    from tocsin.beating import HeartbeatRelay
     from tocsin.settling import Settled, Settler
 
 
@@ -63,6 +65,19 @@ class FailureQueue(Protocol):
         """Keep a record with what is wrong with it; returns when it is safely there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Heartbeats:
+    """Where heartbeats come from and go to.
+
+    Attributes:
+        log_group: The one log group of Tocsin's own that is listened to, and only for the heartbeat.
+        relay: Makes what passes a heartbeat on, on first need.
+    """
+
+    log_group: str
+    relay: Callable[[], HeartbeatRelay]
+
+
 @dataclass(slots=True)
 class Detected:
     """What one event came to.
@@ -79,6 +94,7 @@ class Detected:
         unfinished: The records, as they came, that these failures left undone; what came by a stream is asked for
             again one by one.
         marks: Signs of life and of work, by service and signature, with the records, as they came, that had them.
+        heartbeats: Heartbeats passed on; no occurrences, and nothing is logged about them.
     """
 
     records: int = 0
@@ -91,6 +107,7 @@ class Detected:
     failures: list[Exception] = field(default_factory=list)
     unfinished: list[object] = field(default_factory=list)
     marks: dict[tuple[str, str], tuple[Mark, list[object]]] = field(default_factory=dict)
+    heartbeats: int = 0
 
     def summary(self) -> dict[str, Any]:
         """What the function answers and logs: counts and reasons, never a log line."""
@@ -118,6 +135,7 @@ class Detector:
         own_log_groups: Log groups whose names begin with this are Tocsin's own and refused: what it logs about
             an alert must never raise one.
         region: The Region this runs in.
+        heartbeats: Where heartbeats come from and go to; None where there are none.
     """
 
     def __init__(
@@ -130,10 +148,12 @@ class Detector:
         failure_queue: Callable[[], FailureQueue],
         own_log_groups: str,
         region: str,
+        heartbeats: Heartbeats | None = None,
     ) -> None:
         self._matcher, self._signatures, self._settings = matcher, signatures, settings
         self._settler, self._failure_queue = settler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
+        self._heartbeats = heartbeats
         self._known: dict[str, Millis] = {}
         self._life_signs = LifeSigns(signatures, settings.service_of_log_group)
         self._watches: dict[tuple[str, str], Watch] = {}
@@ -193,6 +213,9 @@ class Detector:
             done.ignored.append("control message: CloudWatch Logs probing its destination")
             return []
         envelope, problems = parsed
+        if self._heartbeats is not None and envelope.log_group == self._heartbeats.log_group:
+            self._pass_on(envelope, self._heartbeats.relay, now, done)
+            return []
         if envelope.log_group.startswith(self._own_log_groups):
             done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
             return []
@@ -224,6 +247,20 @@ class Detector:
         if watch.fired and not is_missing(watch, rule.absence, now):
             self._told(mark.service, self._settler().settle(mark.service, now), done)
 
+    def _pass_on(
+        self, envelope: Envelope, relay: Callable[[], HeartbeatRelay], now: Millis, done: Detected
+    ) -> None:
+        """Pass heartbeats on. Whatever else stands in their log group is passed over, and nothing is said of it."""
+        for event in envelope.events:
+            for match in self._matcher.match(event.message, log_group=envelope.log_group):
+                if match.signature == HEARTBEAT:
+                    try:
+                        relay().pass_on(int(match.fields["written"]), now)
+                        done.heartbeats += 1
+                    except Exception as error:  # noqa: BLE001 - kept for the caller to raise
+                        # Not unfinished: a stream must not be held up for a heartbeat.
+                        done.failures.append(error)
+
     def _tallies(self, envelope: Envelope, now: Millis) -> list[Tally]:
         """One tally per alert in the envelope."""
         service = self._settings.service_of_log_group(envelope.log_group)
@@ -232,6 +269,8 @@ class Detector:
         kinds: Counter[str] = Counter()
         for event in envelope.events:
             for match in self._matcher.match(event.message, log_group=envelope.log_group, service=service):
+                if match.signature not in self._signatures:
+                    continue  # the heartbeat, where it does not belong
                 raw = (match.signature, *match.fields.items())
                 if raw not in named:
                     kinds[match.signature] += 1

@@ -26,6 +26,7 @@ from tocsin.adapters.slack_failures import (
 )
 from tocsin.adapters.slack_secret import Credential, WebhookCredential
 from tocsin.adapters.slack_webhook import SlackWebhook
+from tocsin.core.heartbeat import TOO_LATE, Heartbeat, read_heartbeat
 from tocsin.core.model import Millis
 from tocsin.core.notification import Notification
 from tocsin.core.notification_reading import NotANotificationError, parse_notification
@@ -56,6 +57,13 @@ class Secret(Protocol):
 
     def credential(self, now: Millis, *, fresh: bool = False) -> Credential:
         """The credential, kept for a while unless asked for fresh."""
+
+
+class HeartbeatRecord(Protocol):
+    """Where the arrival of a heartbeat is stored; see ``adapters.heartbeat_record``."""
+
+    def arrived(self, now: Millis) -> None:
+        """Store that one arrived."""
 
 
 def connect(credential: Credential, api_url: str) -> SlackBot | SlackWebhook:
@@ -112,6 +120,9 @@ class Notifier:
         clock: The time; a batch takes long enough to need more than one.
         deadline: When the invocation is stopped.
         claimant: Unique for the invocation.
+        heartbeat_record: Where the arrival of a heartbeat is stored.
+        log: What is to be said of the batch.
+        heartbeats: How long each heartbeat of the batch took that arrived as it should.
     """
 
     routing: Routing
@@ -122,7 +133,9 @@ class Notifier:
     clock: Callable[[], Millis]
     deadline: Millis
     claimant: str
+    heartbeat_record: HeartbeatRecord | None = None
     log: list[Line] = field(default_factory=list)
+    heartbeats: list[Millis] = field(default_factory=list)
     _slack: dict[str, tuple[Credential, SlackBot | SlackWebhook]] = field(default_factory=dict)
     _pauses: dict[str, Millis] = field(default_factory=dict)
     _begun: bool = False
@@ -140,6 +153,10 @@ class Notifier:
 
     def _done_with(self, record: Mapping[str, Any]) -> bool:
         about: dict[str, Any] = {"message_id": record.get("messageId")}
+        heartbeat = read_heartbeat(str(record.get("body", "")))
+        if heartbeat is not None:
+            self._count(heartbeat, about)
+            return True
         try:
             notification = read_body(str(record.get("body", "")))
             about |= {"notification": notification["id"], "reason": notification["reason"]}
@@ -170,6 +187,23 @@ class Notifier:
             self._say("WARNING", note, about)
         self._say("INFO", delivery.outcome.value, about)
         return None
+
+    def _count(self, heartbeat: Heartbeat, about: Mapping[str, Any]) -> None:
+        """Count a heartbeat that could have been told, had it been a notification; it is never put off or parked."""
+        try:
+            now = self.clock()
+            for destination in self.routing.destinations.values():
+                self.secret_of(destination).credential(now)
+            if self.heartbeat_record is not None:
+                self.heartbeat_record.arrived(now)
+        except Exception as error:  # noqa: BLE001 - then it is not counted, and the alarm on its absence tells
+            self._say("ERROR", f"the heartbeat stops here: {type(error).__name__} at {_place(error)}", about)
+            return
+        took = now - heartbeat.written_at
+        if took > TOO_LATE:
+            self._say("WARNING", f"a heartbeat arrived after {took // 1000} s and is not counted", about)
+            return
+        self.heartbeats.append(max(0, took))
 
     def _failure(
         self, record: Mapping[str, Any], error: Exception, about: Mapping[str, Any], destination: str

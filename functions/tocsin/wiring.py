@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tocsin.adapters.configuration import Configuration, load_configuration
+from tocsin.core.heartbeat import with_heartbeat
 from tocsin.core.matching import Matcher
 from tocsin.core.policy import Policy
-from tocsin.detecting import Detector
+from tocsin.detecting import Detector, Heartbeats
 from tocsin.screening import DEPLOYMENT_ROOT
 
 if TYPE_CHECKING:
+    from tocsin.beating import Heart, HeartbeatRelay
     from tocsin.detecting import FailureQueue
     from tocsin.settling import Settler
 
@@ -61,15 +63,41 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
 
         return SqsFailureQueue(_client("sqs"), environ["TOCSIN_FAILURE_QUEUE_URL"], function="detect")
 
+    heartbeat = "" if dry is not None else environ.get("TOCSIN_HEARTBEAT_LOG_GROUP", "")
     return Detector(
-        Matcher(config.signatures),
+        Matcher(with_heartbeat(config.signatures)),
         config.signatures,
         config.settings,
         settler=cache(settler),
         failure_queue=cache(failure_queue),
         own_log_groups=environ.get("TOCSIN_OWN_LOG_GROUP_PREFIX") or OWN_LOG_GROUPS,
         region=environ.get("AWS_REGION", ""),
+        heartbeats=Heartbeats(heartbeat, cache(lambda: wire_heartbeat_relay(environ))) if heartbeat else None,
     )
+
+
+def wire_heartbeat_relay(environ: Mapping[str, str]) -> HeartbeatRelay:
+    """What passes a heartbeat on."""
+    from tocsin.adapters.heartbeat_record import HeartbeatRecord  # noqa: PLC0415 - boto3 only when one comes
+    from tocsin.adapters.sns import HeartbeatTopic  # noqa: PLC0415 - as above
+    from tocsin.beating import HeartbeatRelay  # noqa: PLC0415 - as above
+
+    return HeartbeatRelay(
+        HeartbeatRecord(_client("dynamodb"), environ["TOCSIN_TABLE"]),
+        HeartbeatTopic(_client("sns"), environ["TOCSIN_HEARTBEAT_TOPIC_ARN"]),
+    )
+
+
+def wire_heart(environ: Mapping[str, str]) -> Heart | None:
+    """What writes the heartbeat, or None where it is switched off."""
+    minutes = int(environ.get("TOCSIN_HEARTBEAT_MINUTES") or 0)
+    log_group = environ.get("TOCSIN_HEARTBEAT_LOG_GROUP", "")
+    if not minutes or not log_group:
+        return None
+    from tocsin.adapters.heartbeat_log import HeartbeatLog  # noqa: PLC0415 - only where it is wanted
+    from tocsin.beating import Heart  # noqa: PLC0415 - as above
+
+    return Heart(HeartbeatLog(_client("logs"), log_group), minutes * 60_000)
 
 
 def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None) -> Settler:

@@ -178,9 +178,9 @@ def test_no_function_but_notify_reads_the_secret_and_notify_cannot_publish():
 
 
 CALLS = {
-    "DetectRole": ("incident_table", "sns", "failure_queue"),
-    "ReconcileRole": ("incident_table", "sns"),
-    "NotifyRole": ("delivery_store", "notify_queue", "slack_secret"),
+    "DetectRole": ("incident_table", "sns", "failure_queue", "heartbeat_record"),
+    "ReconcileRole": ("incident_table", "sns", "heartbeat_log"),
+    "NotifyRole": ("delivery_store", "notify_queue", "slack_secret", "heartbeat_record"),
 }
 """The adapters each function is wired with."""
 
@@ -209,6 +209,8 @@ ACTIONS = {
     "change_message_visibility": "sqs:ChangeMessageVisibility",
     "publish": "sns:Publish",
     "get_secret_value": "secretsmanager:GetSecretValue",
+    "put_log_events": "logs:PutLogEvents",
+    "create_log_stream": "logs:CreateLogStream",
 }
 
 
@@ -356,6 +358,7 @@ PAGES = {
     "Failures": "tocsin-detect-failed.md",
     "DeliveryErrors": "tocsin-detect-failed.md",
     "Reconcile": "tocsin-reconcile-failed.md",
+    "Heartbeat": "tocsin-heartbeat-stopped.md",
 }
 
 
@@ -407,7 +410,7 @@ def test_the_streams_role_serves_this_accounts_logs_and_only_puts():
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "logs.amazonaws.com"}
     assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    (allowed,) = role["Policies"][0]["PolicyDocument"]["Statement"]
+    allowed, _use_the_key = role["Policies"][0]["PolicyDocument"]["Statement"]
     assert allowed["Action"] == "kinesis:PutRecord"
     assert allowed["Resource"] == {"Fn::GetAtt": ["EnvelopeStream", "Arn"]}
 
@@ -470,10 +473,39 @@ def test_what_cloudwatch_logs_could_not_hand_over_is_told_for_each_log_group():
     )
     assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
         "LogGroupName": subscription["LogGroupName"],
-        "DestinationType": "Lambda",
+        "DestinationType": {"Fn::If": ["OwnsStream", "Kinesis", "Lambda"]},
         "FilterName": subscription["FilterName"],
     }
     assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_the_heartbeat_has_one_writer_one_listener_and_a_log_group_under_the_refused_prefix():
+    group = RESOURCES["HeartbeatLogGroup"]["Properties"]
+    assert group["LogGroupName"] == {"Fn::Sub": "/tocsin/${AWS::StackName}/heartbeat"}
+    writers = [role for role, each in statements() if "HeartbeatLogGroup" in json.dumps(each["Resource"])]
+    assert writers == ["ReconcileRole"]
+    (subscription,) = [
+        each["Properties"]
+        for each in of_type("AWS::Logs::SubscriptionFilter").values()
+        if each["Properties"]["LogGroupName"] == {"Ref": "HeartbeatLogGroup"}
+    ]
+    watched = RESOURCES["LogsSubscription&{LogGroupName}"]["Properties"]
+    for road in ("DestinationArn", "RoleArn"):
+        assert subscription[road] == watched[road]  # the road of the watched log groups
+    variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["TOCSIN_HEARTBEAT_LOG_GROUP"] == {
+        "Fn::If": ["BeatsHeart", {"Ref": "HeartbeatLogGroup"}, ""]
+    }
+
+
+def test_nobody_but_notify_hears_the_heartbeat_and_only_a_notify_that_knows_it():
+    heard = [
+        each
+        for each in of_type("AWS::SNS::Subscription").values()
+        if each["Properties"]["TopicArn"] == {"Ref": "HeartbeatTopic"}
+    ]
+    assert [each["Properties"]["Protocol"] for each in heard] == ["sqs"]
+    assert "NotifyFunction" in heard[0]["DependsOn"]
 
 
 def test_whoever_is_told_by_e_mail_hears_alerts_and_what_is_wrong_with_tocsin():

@@ -25,7 +25,10 @@ WITH_EVERYTHING = {
     "OperatorEmail": "ops@example.com",
     "ReservedConcurrency": "10",
 }
-DEPLOYMENTS = {"by default": {}, "with everything": WITH_EVERYTHING}
+WITH_A_STREAM = {"KmsKeyArn": KEY, "KinesisShards": "2"}
+DEPLOYMENTS = {
+    "by default": {}, "with everything": WITH_EVERYTHING, "with a stream of its own": WITH_A_STREAM,
+}  # fmt: skip
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 
 
@@ -137,10 +140,14 @@ def test_without_further_destinations_there_is_no_policy_for_them(by_default):
     assert conditions <= {"HasMoreSecrets"}
 
 
-def test_a_role_is_worn_by_lambda_alone(resources):
-    for role in of_type(resources, "AWS::IAM::Role").values():
+def test_a_role_is_worn_by_lambda_alone_but_for_the_one_that_fills_the_stream(resources):
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
         (statement,) = role["AssumeRolePolicyDocument"]["Statement"]
-        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+        if name == "LogsToStreamRole":
+            assert statement["Principal"] == {"Service": "logs.amazonaws.com"}
+            assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "123456789012"}
+        else:
+            assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
         assert "ManagedPolicyArns" not in role
 
 
@@ -254,25 +261,38 @@ def test_an_alarm_acts_only_on_topics_that_admit_alarms(resources):
             assert name_of(action) in admitting, name
 
 
-CONTROLLED = {"dynamodb": "dynamodb", "sns:Publish": "sns", "sqs": "sqs"}
-
-
-def test_with_a_key_each_role_may_use_it_in_the_name_of_the_services_it_calls_and_by_default_none(
-    with_key, by_default
-):
-    assert not [each for _, each in role_statements(by_default) if "kms:" in json.dumps(each["Action"])]
+@pytest.mark.parametrize("which", ["with everything", "with a stream of its own"])
+def test_with_a_key_each_role_may_use_it_in_the_name_of_the_services_it_calls_and_of_no_other(which):
+    resources = translated(which)["Resources"]
+    own_stream = "EnvelopeStream" in resources and which == "with a stream of its own"
+    encrypted = {"dynamodb", "sns", "sqs", "kinesis"} if own_stream else {"dynamodb", "sns", "sqs"}
     via, calls = {}, {}
-    for role, statement in role_statements(with_key):
+    for role, statement in role_statements(resources):
+        if role == "LogsToStreamRole" and not own_stream:
+            continue  # not made
         if statement["Sid"] == "UseTheKey":
             assert statement["Resource"] == KEY
             assert list(statement["Condition"]) == ["StringEquals"]
             via[role] = {
-                host.partition(".")[0] for host in statement["Condition"]["StringEquals"]["kms:ViaService"]
+                host.partition(".")[0]
+                for host in statement["Condition"]["StringEquals"]["kms:ViaService"]
+                if host != {"Ref": "AWS::NoValue"}
             }
         else:
             services = {action.partition(":")[0] for action in listed(statement["Action"])}
-            calls.setdefault(role, set()).update(services & {"dynamodb", "sns", "sqs"})
+            calls.setdefault(role, set()).update(services & encrypted)
     assert via == calls
+
+
+def test_without_a_key_no_role_may_use_one(by_default):
+    assert not [each for _, each in role_statements(by_default) if "kms:" in json.dumps(each["Action"])]
+
+
+def test_a_stream_of_its_own_is_encrypted_with_the_key_or_with_awss(by_default):
+    with_key = of_type(translated("with a stream of its own")["Resources"], "AWS::Kinesis::Stream")
+    assert [each["StreamEncryption"]["KeyId"] for each in with_key.values()] == [KEY]
+    for each in of_type(by_default, "AWS::Kinesis::Stream").values():
+        assert each["StreamEncryption"]["KeyId"] == "alias/aws/kinesis"
 
 
 # ------------------------------------------------------------- logs, secrets, runaway cost

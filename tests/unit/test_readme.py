@@ -291,12 +291,23 @@ def test_the_computed_costs_add_up():
     polling = 5 * 3 * minutes * 0.40e-6
     reconcile = minutes * (request + 0.05 * 0.5 * gigabyte_second + read_unit / 2 + 0.5e-6 * log_gigabyte)
     detect = 1e6 * (request + 0.01 * 1.0 * gigabyte_second + 0.5e-6 * log_gigabyte)
+    beats = minutes / 5
+    heartbeat = beats * (
+        2 * request
+        + (0.1 * 1.0 + 0.05 * 0.5) * gigabyte_second
+        + 2 * 0.625e-6
+        + 1e-6 * log_gigabyte
+        + 0.05 / 10_000
+    )
+    heartbeat += beats * (0.50e-6 + 3 * 0.40e-6)  # SNS, and what the queue asks for a message
     expected = {
-        "alarms": 15 * 0.10,
+        "alarms": 16 * 0.10,
         "the Slack secret": 0.40,
         "polling the queue": polling,
         "reconcile": reconcile,
-        "**sum**": 1.90 + polling + reconcile,
+        "the heartbeat's metric": 0.30,
+        "the heartbeat's way": heartbeat,
+        "**sum**": 2.30 + polling + reconcile + heartbeat,
         "detect, for each million batches of log events": detect,
     }
     assert {name.replace("`", ""): float(value.strip("*")) for name, value in rows.items()} == {

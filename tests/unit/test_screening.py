@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from benchmarks.batches import batch, ordinary_batch
 from tocsin.adapters.configuration import load_configuration, seal
 from tocsin.adapters.sealed_search import SEALED_SEARCH, sealed_search
+from tocsin.core.heartbeat import with_heartbeat
 from tocsin.core.matching import Matcher
 from tocsin.screening import NO_SETTING, open_screen, quiet
 from tocsin.wiring import DryRun, configuration, wire_detector
@@ -122,7 +123,8 @@ def test_a_setting_from_the_environment_is_checked_before_anything_runs():
 
 
 def test_the_search_that_ships_is_current():
-    assert sealed_search(FUNCTIONS) == Matcher(load_configuration(FUNCTIONS, {}).signatures).raw_expression, (
+    matcher = Matcher(with_heartbeat(load_configuration(FUNCTIONS, {}).signatures))
+    assert sealed_search(FUNCTIONS) == matcher.raw_expression, (
         "run `tocsin check` and commit signatures/search.json"
     )
 
@@ -133,6 +135,7 @@ def test_what_the_template_gives_detect_by_default_keeps_the_screen():
     whole_stack = template.partition("\nGlobals:")[2].partition("\nResources:")[0]
     own = template.partition("\n  DetectFunction:")[2].partition("\n  DetectLogGroup:")[0]
     given = re.findall(r"(TOCSIN_\w+): (?:!Ref (\w+))?", whole_stack + own)
+    assert {variable for variable, _ in given} >= NO_SETTING
     assert len(given) > len(NO_SETTING)
     for variable, parameter in given:
         assert variable in NO_SETTING or defaults[parameter] == '""', (

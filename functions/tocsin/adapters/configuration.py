@@ -21,6 +21,7 @@ from tocsin.adapters.settings_file import load_settings
 from tocsin.core import absence as absence_module
 from tocsin.core import literals as literals_module
 from tocsin.core import signatures as signatures_module
+from tocsin.core.heartbeat import with_heartbeat
 from tocsin.core.life_signs import LifeSigns
 from tocsin.core.literals import Literal, NoLiteralError, required_literals
 from tocsin.core.matching import Matcher
@@ -118,7 +119,10 @@ def seal(root: Path) -> bool:
         found_right = load_configuration(root, {}).signatures
     except ConfigurationError:
         return False  # right only with what this environment lays over it; the next one may not
-    searches = (Matcher(found_right).raw_expression, LifeSigns(found_right, str).raw_expression)
+    searches = (
+        Matcher(with_heartbeat(found_right)).raw_expression,
+        LifeSigns(found_right, str).raw_expression,
+    )
     written = seal_search(root, "|".join(filter(None, searches)))
     texts = read_signature_files(root, [])
     digest = _digest(texts)

@@ -16,8 +16,9 @@ SEALED_SEARCH = "signatures/search.json"
 
 _CODE = Path(__file__).resolve().parent.parent
 _READERS = (
-    "adapters/configuration.py", "core/absence.py", "core/durations.py", "core/life_signs.py", "core/literals.py",
-    "core/logline.py", "core/matching.py", "core/raw_search.py", "core/settings.py", "core/signatures.py",
+    "adapters/configuration.py", "core/absence.py", "core/durations.py", "core/heartbeat.py", "core/life_signs.py",
+    "core/literals.py", "core/logline.py", "core/matching.py", "core/raw_search.py", "core/settings.py",
+    "core/signatures.py",
 )  # fmt: skip
 """What decides whether configuration is right, and what the search looks for."""
 

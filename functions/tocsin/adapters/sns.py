@@ -1,4 +1,4 @@
-"""The topic "alerts": where notifications are published for every subscriber."""
+"""The topic "alerts", where notifications are published for every subscriber, and the heartbeat's own topic."""
 
 from __future__ import annotations
 
@@ -40,3 +40,24 @@ class AlertsTopic:
             Subject=email_subject(notification),
             MessageAttributes=message_attributes(notification),  # type: ignore[arg-type]
         )
+
+
+class HeartbeatTopic:
+    """The heartbeat's topic: one of its own, so that no subscriber of the alerts hears it.
+
+    Args:
+        client: An SNS client.
+        arn: The topic's ARN.
+    """
+
+    def __init__(self, client: SNSClient, arn: str) -> None:
+        self._client, self._arn = client, arn
+
+    def publish(self, message: str) -> None:
+        """Publish one heartbeat; returns when SNS has it.
+
+        Raises:
+            botocore.exceptions.ClientError: SNS refused it.
+            botocore.exceptions.BotoCoreError: SNS could not be asked.
+        """
+        self._client.publish(TopicArn=self._arn, Message=message)
