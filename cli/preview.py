@@ -22,6 +22,7 @@ from tocsin.core.event_shapes import UnknownEventError
 from tocsin.core.model import Millis, Reason
 from tocsin.core.moments import iso_time
 from tocsin.core.notification import Notification, millis_of
+from tocsin.core.routing import NEWS, Telling
 from tocsin.core.signatures import Signature, Source, Status
 from tocsin.core.slack_blocks import SlackMessage, render, render_standalone, render_thread
 from tocsin.simulation import MINUTE, LoggedLine, Simulation
@@ -77,7 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     except PreviewError as error:
         print(f"tocsin preview: {error}", file=sys.stderr)
         return 1
-    message, reply = messages(notification, arguments.mode)
+    # Where it is told first; `tocsin route` says where else.
+    message, reply = messages(notification, arguments.mode, config.settings.routing.tellings(notification)[0])
     if arguments.html:
         from cli.slack_page import render_channel_page
 
@@ -144,11 +146,17 @@ def preview(
     return _of_line(config, rule.matches[0], group, reason, now)
 
 
-def messages(notification: Notification, mode: str) -> tuple[SlackMessage, SlackMessage | None]:
-    """What is posted: the message, and in bot mode the reply in its thread where there is one."""
+def messages(
+    notification: Notification, mode: str, telling: Telling | None = None
+) -> tuple[SlackMessage, SlackMessage | None]:
+    """What is posted, and in ``telling``'s destination: the message, and in bot mode the reply where there is one."""
+    reason = Reason(notification["reason"])
+    called = telling.mentions if telling and reason in NEWS else ()
     if mode == "webhook":
-        return render_standalone(notification), None
-    return render(notification), render_thread(notification)
+        return render_standalone(notification, mentions=called), None
+    named = telling.concerned if telling else ()
+    replied = () if reason is Reason.OPENED else called
+    return render(notification, mentions=named), render_thread(notification, mentions=replied)
 
 
 def as_posted(

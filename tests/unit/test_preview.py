@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +136,18 @@ def test_the_page_needs_nothing_but_itself(tmp_path, capsys):
     assert "Resolved" in text
     assert "<script" not in text
     assert str(page) in capsys.readouterr().out
+
+
+def test_whom_it_would_call_is_shown(tmp_path, capsys):
+    root = tmp_path / "functions"
+    shutil.copytree(ROOT / "functions" / "signatures", root / "signatures")
+    routes = "[destinations.default]\nmention = 'S0614TZR7'\n"
+    (root / "tocsin.toml").write_text(routes, "utf-8")
+    for mode in ("bot", "webhook"):
+        assert main(["preview", "import-module-error", "--root", str(root), "--mode", mode, "--json"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert "<!subteam^S0614TZR7>" in json.dumps(answer["blocks"])
+        assert "subteam" not in json.dumps(answer.get("thread"))
 
 
 def test_nothing_to_show_is_status_1(capsys):
