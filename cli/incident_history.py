@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.adapters.incident_table import IncidentTable
 from tocsin.core.incident_document import load_incident
 from tocsin.core.model import Incident
+from tocsin.core.routing import DEFAULT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,6 +28,7 @@ class Delivery:
     """What the delivery record of an incident says.
 
     Attributes:
+        destination: Where it went, as ``tocsin.toml`` names it.
         channel: The Slack channel its message is in; empty for webhooks.
         ts: The message; empty for webhooks.
         shown: The highest sequence that people see.
@@ -34,6 +36,7 @@ class Delivery:
         doubtful: Sequences of which an attempt began and was not seen to end.
     """
 
+    destination: str
     channel: str
     ts: str
     shown: int
@@ -101,8 +104,8 @@ class IncidentHistory:
         """What Slack was told of an incident; none before the first attempt."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
-            KeyConditionExpression="pk = :incident",
-            ExpressionAttributeValues={":incident": {"S": f"I#{incident}"}},
+            KeyConditionExpression="pk = :incident AND begins_with(sk, :slack)",
+            ExpressionAttributeValues={":incident": {"S": f"I#{incident}"}, ":slack": {"S": "SLACK"}},
             ConsistentRead=True,
         )
         return [_delivery(item) for page in pages for item in page["Items"]]
@@ -138,6 +141,7 @@ def _latest_first(incidents: Iterable[Incident]) -> list[Incident]:
 
 def _delivery(item: Mapping[str, Any]) -> Delivery:
     return Delivery(
+        destination=item["sk"]["S"].partition("#")[2] or DEFAULT,
         channel=item.get("channel", {}).get("S", ""),
         ts=item.get("ts", {}).get("S", ""),
         shown=int(item.get("shown", {}).get("N", "0")),

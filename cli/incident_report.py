@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cli.incident_history import Delivery
+from tocsin.core import queue_watch
 from tocsin.core.model import Alert, AlertState, Incident, Millis
 from tocsin.core.moments import iso_time
 from tocsin.core.signatures import Signature
@@ -89,6 +90,7 @@ def incident_details(
         ],
         "slack": [
             {
+                "destination": delivery.destination,
                 "channel": delivery.channel,
                 "message": delivery.ts,
                 "shown": delivery.shown,
@@ -122,6 +124,8 @@ def _alert(
         "occurrences_told": alert.notified_count,
         "first_seen": iso_time(alert.first_seen),
         "last_seen": iso_time(alert.last_seen),
+        "was_over_at": None if alert.over_at is None else iso_time(alert.over_at),
+        "queue": _queue(alert),
         "fields": dict(alert.fields),
         "sample": alert.sample,
         "log_group": alert.log_group,
@@ -129,6 +133,17 @@ def _alert(
         "alarm": alert.alarm,
         "account": alert.account,
         "region": alert.region,
+    }
+
+
+def _queue(alert: Alert) -> Report | None:
+    if alert.queue is None:
+        return None
+    lost_at = queue_watch.expires_at(alert)
+    return {
+        "depth": alert.queue.depth,
+        "at": iso_time(alert.queue.at),
+        "oldest_lost_at": None if lost_at is None else iso_time(lost_at),
     }
 
 

@@ -136,9 +136,9 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
 
 
 def _delivery(delivery: Report) -> str:
-    where = "by webhook"
+    where = f"{one_line(delivery['destination'])}: by webhook"
     if delivery["message"]:
-        where = f"message {one_line(delivery['message'])} in {one_line(delivery['channel'])}"
+        where = f"{one_line(delivery['destination'])}: message {one_line(delivery['message'])} in {one_line(delivery['channel'])}"
     shown = f"shows notification {delivery['shown']}" if delivery["shown"] else "shows nothing yet"
     doubt = ", ".join(map(str, delivery["doubtful"]))
     return f"{where}, {shown}" + (f"; not known whether it was told: {doubt}" if doubt else "")
@@ -154,6 +154,8 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
     )  # fmt: skip
     span = dict.fromkeys(_second(alert[key]) for key in ("first_seen", "last_seen"))
     counted = f"{many(alert['occurrences'], 'occurrence')}, {' – '.join(span)} UTC"
+    if alert["was_over_at"]:
+        counted += f"; was over at {_second(alert['was_over_at'])} UTC and began again"
     if not alert["announced"]:
         counted += "; told to nobody (on trial, or below its threshold)"
     _inside(Text(counted), console)
@@ -165,6 +167,14 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
             f"silenced until {_second(by['expires_at'])} UTC by {one_line(silence)}: {one_line(by['reason'])}"
         )
         _inside(Text(text, "yellow"), console)
+    if queue := alert["queue"]:
+        waits = f"{many(queue['depth'], 'message')} in the queue at {_second(queue['at'])} UTC"
+        lost = (
+            f"; the oldest is lost at {_second(queue['oldest_lost_at'])} UTC or before"
+            if queue["oldest_lost_at"]
+            else ""
+        )
+        _inside(Text(waits + lost), console)
     place = [one_line(alert[key]) for key in ("alarm", "log_group", "log_stream") if alert[key]]
     if place:
         _inside(Text(" · ".join(place), "dim"), console)

@@ -188,7 +188,7 @@ class _Desk:
         else:
             print(
                 f"{silence.id} has ended: {one_line(silence.matcher)}\n"
-                "What it muted and still fires is told within a minute."
+                "What it muted and still fires is told within two minutes."
             )
 
     def _ended(self, silence: Silence) -> Silence:

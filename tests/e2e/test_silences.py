@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
-from outside import ROOT, Outside
+from outside import PATIENCE, ROOT, Outside
 
 pytestmark = pytest.mark.cloud
 
@@ -44,7 +45,7 @@ class Operator:
 
 @pytest.fixture(scope="module")
 def operator():
-    outside = Outside("--set", "resolve_after=1h")
+    outside = Outside("--set", "resolve_after=1h", "--set", "group_interval=2s")
     yield Operator(outside)
     outside.stop()
 
@@ -82,6 +83,44 @@ def test_an_incident_is_found_muted_looked_at_and_unmuted(operator):
     everything = operator.answer("silence", "list", "--all", "--local")["silences"]
     assert [silence["id"] for silence in everything] == [made["id"]]
     assert operator.answer("incidents", "list", "--local")["incidents"][0]["alerts_silenced"] == 0
+
+
+def test_what_is_silenced_is_counted_and_told_when_the_silence_ends_and_it_still_fires(operator):
+    made = operator.answer(
+        "silence",
+        "add",
+        "--local",
+        "--service",
+        "backend",
+        "--for",
+        "1h",
+        "--reason",
+        "a release",
+        "--author",
+        "Ada",
+    )
+    operator.tocsin.clear()
+    operator.tocsin.put("backend", *[FAULT] * 7)
+
+    def backend():
+        return [
+            row
+            for row in operator.answer("incidents", "list", "--local")["incidents"]
+            if row["service"] == "backend"
+        ]
+
+    deadline = time.monotonic() + PATIENCE
+    while not (rows := backend()):
+        assert time.monotonic() < deadline, "the silenced incident is not listed"
+    assert (rows[0]["occurrences"], rows[0]["alerts_firing"], rows[0]["alerts_silenced"]) == (7, 1, 1)
+    assert operator.tocsin.messages() == []
+
+    operator.answer("silence", "expire", made["id"], "--local")
+    operator.tocsin.wait_for(lambda messages: len(messages) == 2)
+    (root,) = operator.tocsin.roots()
+    assert "backend" in root["text"]
+    assert "7" in json.dumps(root["blocks"])
+    assert backend()[0]["alerts_silenced"] == 0
 
 
 def test_a_tocsin_local_that_has_stopped_is_not_found_any_more(operator):

@@ -355,7 +355,14 @@ def test_one_incident_is_shown_by_its_service_or_its_id_open_or_over(dynamodb, t
     assert (alert["occurrences"], alert["fields"]) == (1204, {"module": "mangum"})
     assert alert["sample"] == IMPORT_ERROR.sample
     assert by_service["slack"] == [
-        {"channel": "C1", "message": "17.5", "shown": 2, "told": "1-2", "doubtful": []}
+        {
+            "destination": "default",
+            "channel": "C1",
+            "message": "17.5",
+            "shown": 2,
+            "told": "1-2",
+            "doubtful": [],
+        }
     ]
     assert [due["reason"] for due in by_service["waiting"]] == ["update"]
     assert answered(tocsin("incidents", "show", "20260730-1", "--json"))["state"] == "resolved"

@@ -16,7 +16,7 @@ from sample_incidents import BUCKET, DLQ, IMPORT_ERROR, SIGNATURES, T0, incident
 from cli.incident_history import Delivery
 from cli.incident_report import incident_details, incident_report, silence_report
 from cli.incident_view import show_incident, show_incidents, show_silences
-from tocsin.core.model import AlertState, Reason
+from tocsin.core.model import AlertState, QueueReading, Reason
 from tocsin.core.silences import Silence
 
 HOUR = 3_600_000
@@ -35,7 +35,9 @@ def everything(made, silences, width):
     reports = [silence_report(silence, NOW, [made]) for silence in silences]
     show_incidents([incident_report(made, NOW, silences, SIGNATURES)], NOW, console)
     show_silences(reports, NOW, console)
-    details = incident_details(made, NOW, silences, SIGNATURES, [Delivery("C1", "17.5", 3, "1-3", (4,))])
+    details = incident_details(
+        made, NOW, silences, SIGNATURES, [Delivery("default", "C1", "17.5", 3, "1-3", (4,))]
+    )
     show_incident(details, {report["id"]: report for report in reports}, NOW, console)
     return out.getvalue()
 
@@ -103,3 +105,19 @@ def test_an_incident_that_is_over_shows_how_long_it_was():
     assert "resolved" in out
     assert "(1 h)" in out
     assert json.loads(json.dumps(incident_report(made, NOW, [], SIGNATURES)))["state"] == "resolved"
+
+
+def test_a_queue_that_is_watched_and_an_alert_that_came_back_say_so():
+    queue = QueueReading(at=NOW, depth=1200, retention=14 * 24 * HOUR)
+    made = incident(replace(DLQ, queue=queue, over_at=T0))
+    (alert,) = incident_details(made, NOW, [], SIGNATURES, [])["alerts"]
+    assert alert["queue"] == {
+        "depth": 1200, "at": "2026-07-31T05:00:00.000Z", "oldest_lost_at": "2026-08-14T03:04:00.000Z",
+    }  # fmt: skip
+    out = everything(made, [], 160)
+    assert (
+        "1,200 messages in the queue at 2026-07-31 05:00:00 UTC; the oldest is lost at 2026-08-14 03:04:00 UTC or before"
+        in out
+    )
+    assert "was over at 2026-07-31 03:00:00 UTC and began again" in out
+    assert incident_details(incident(IMPORT_ERROR), NOW, [], SIGNATURES, [])["alerts"][0]["queue"] is None
