@@ -8,7 +8,7 @@ from typing import Any
 
 from tocsin.core.model import Millis
 from tocsin.settling import Settler
-from tocsin.watching import begin_watches
+from tocsin.watching import begin_watches, let_go
 
 
 @dataclass(slots=True)
@@ -47,9 +47,16 @@ def reconcile(settler: Settler, now: Millis, *, may_go_on: Callable[[], bool] = 
             with those that have waited longest.
     """
     done = Reconciled()
+    ledger, signatures = settler.ledger, settler.policy.signatures
     if settler.queues is not None:
-        done.failures.update(begin_watches(settler.ledger, settler.policy.signatures))
-    for service in settler.ledger.open_services(now):
+        done.failures.update(begin_watches(ledger, signatures))
+    services = ledger.open_services(now)
+    if services:
+        try:
+            let_go(ledger, signatures, now)
+        except Exception as error:  # noqa: BLE001 - only tidiness; the services are settled all the same
+            done.failures["watches"] = error
+    for service in services:
         if not may_go_on():
             break
         done.services += 1

@@ -20,7 +20,7 @@ from tocsin.core.lifecycle import Observed, advance, next_due, without
 from tocsin.core.model import AlertState, Incident, Millis, Pending, QueueReading, Reason, Tally
 from tocsin.core.notification import build_notification
 from tocsin.core.policy import Policy
-from tocsin.watching import QueueDepths, absences, waits_in
+from tocsin.watching import QueueDepths, absences
 
 GRACE: Millis = 10_000
 """How old an outbox entry must be before another writer publishes it: its own writer is probably about to."""
@@ -112,9 +112,9 @@ class Settler:
                 stored = self._publish(stored, old, now, done)
                 if stored.incident and stored.incident.resolved_at is not None and stored.incident.outbox:
                     break  # its last word is still on its way and a new incident would overwrite it: later
-                watched.update(
-                    (key_of(tally), tally) for tally in self._absences(service, stored, fresh, now)
-                )
+                signatures, queues = self.policy.signatures, self.queues
+                missing = absences(self.ledger, signatures, service, stored.incident, now, queues=queues)
+                watched.update((key_of(tally), tally) for tally in missing)
                 # The fresh ones first: what is new must not wait behind a backlog.
                 waiting = {
                     key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))
@@ -129,13 +129,6 @@ class Settler:
                 races += 1
                 gone.update(error.keys)
         return done
-
-    def _absences(self, service: str, stored: Stored, fresh: Sequence[Tally], now: Millis) -> list[Tally]:
-        """What is missing, or back, in a service. Without fresh tallies also where no signature waits any more."""
-        signatures = self.policy.signatures
-        if fresh and not waits_in(service, signatures):
-            return []
-        return absences(self.ledger, signatures, service, stored.incident, now, queues=self.queues)
 
     def _fold(
         self,

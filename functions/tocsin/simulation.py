@@ -300,11 +300,10 @@ class Simulation:
 
     def _absences_due(self) -> Iterator[Millis]:
         """When lines that nobody saw will be missing. What is missing already stays so until its line is delivered."""
-        for service in self._ledger.open_services(sys.maxsize) if self._life_signs else ():
-            for watch in self._ledger.watches(service):
-                due = missing_at(watch, self._config.signatures[watch.signature].absence)
-                if due is not None and not watch.fired:
-                    yield due
+        for watch in self._ledger.waiting:
+            due = missing_at(watch, self._config.signatures[watch.signature].absence)
+            if due is not None and not watch.fired:
+                yield due
 
 
 @dataclass(slots=True)
@@ -339,8 +338,12 @@ class _Ledger(MemoryLedger):
     def has_pending(self) -> bool:
         return bool(self._pending)
 
-    def watches(self, service: str) -> list[Watch]:
-        return [] if self.is_over else super().watches(service)
+    @property
+    def waiting(self) -> Iterable[Watch]:
+        return tuple(watch for watch, due in self._watches.values() if due is not None)
+
+    def watch(self, service: str, signature: str) -> Watch | None:
+        return None if self.is_over else super().watch(service, signature)
 
     def count(self, tally: Tally) -> bool:
         counted = super().count(tally)

@@ -8,6 +8,7 @@ after the tally of its end is; until then it is due every minute, and the next l
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -41,11 +42,6 @@ class QueueDepths(Protocol):
 
     def depth(self, queue: str) -> int | None:
         """About how many messages wait in the queue of this name; None where that cannot be found out."""
-
-
-def waits_in(service: str, signatures: Mapping[str, Signature]) -> bool:
-    """Whether any signature may wait for a line of a service."""
-    return any(is_watched(rule) and in_scope(rule, "", service) for rule in signatures.values())
 
 
 def note(ledger: Ledger, mark: Mark, rule: AbsenceRule, known: Watch | None = None) -> Watch:
@@ -101,6 +97,19 @@ def begin_watches(ledger: Ledger, signatures: Mapping[str, Signature]) -> dict[s
     return failures
 
 
+def let_go(ledger: Ledger, signatures: Mapping[str, Signature], now: Millis) -> None:
+    """Forget what is known for signatures that are gone, or off: nobody would ever look at it, and it would stay due.
+
+    Wholly, so that one which is switched on again does not take the time in between for an absence.
+    """
+    for service, name in ledger.due_watches(now):
+        rule = signatures.get(name)
+        watch = None if is_watched(rule) else ledger.watch(service, name)
+        if watch is not None:
+            with suppress(StaleVersionError):  # the next round sees what it is then
+                ledger.save_watch(Watch(service, name, version=watch.version), None)
+
+
 def absences(
     ledger: Ledger,
     signatures: Mapping[str, Signature],
@@ -110,11 +119,13 @@ def absences(
     *,
     queues: QueueDepths | None = None,
 ) -> list[Tally]:
-    """Look at all watches of a service, and count what is missing now, or is not any more.
+    """Look at the watches of a service, and count what is missing now, or is not any more.
+
+    Where no signature waits for a line of the service, this asks the ledger nothing.
 
     Args:
         ledger: Where the watches are.
-        signatures: By id. A watch whose signature is gone, or off, is forgotten.
+        signatures: By id.
         service: The service.
         incident: Its incident as stored.
         now: The time.
@@ -127,10 +138,11 @@ def absences(
         StaleVersionError: Somebody else saved one of the watches meanwhile.
     """
     fresh: list[Tally] = []
-    for watch in ledger.watches(service):
-        rule = signatures.get(watch.signature)
-        if rule is None or not is_watched(rule):
-            ledger.drop_watch(watch)
+    for rule in signatures.values():
+        if not is_watched(rule) or not in_scope(rule, "", service):
+            continue
+        watch = ledger.watch(service, rule.id)
+        if watch is None:
             continue
         asked = _asked(ledger, watch, rule.absence, now, queues)
         alert = incident.alerts.get(fingerprint_of(watch, rule)) if incident else None

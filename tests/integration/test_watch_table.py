@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -53,8 +54,8 @@ def test_a_watch_comes_back_as_it_was_with_its_new_version(ledger):
     assert ledger.watch("worker", "idle") == saved
     other = ledger.save_watch(Watch("worker", "other"), None)
     ledger.save_watch(Watch("backend", "idle"), None)
-    assert sorted(ledger.watches("worker"), key=lambda watch: watch.signature) == [saved, other]
-    assert ledger.watches("nobody") == []
+    assert ledger.watch("worker", "other") == other
+    assert ledger.watch("nobody", "idle") is None
 
 
 def test_a_save_with_an_old_version_changes_nothing(ledger):
@@ -78,15 +79,13 @@ def test_its_service_is_open_when_it_is_due_and_only_then(ledger):
     assert ledger.pending("worker") == []
 
 
-def test_a_dropped_watch_is_forgotten_unless_somebody_saved_it_meanwhile(ledger):
-    old = ledger.save_watch(WATCH, T0)
-    new = ledger.save_watch(old, T0)
-    ledger.drop_watch(old)
-    assert ledger.watch("worker", "idle") == new
-    ledger.drop_watch(new)
-    ledger.drop_watch(new)
-    assert ledger.watch("worker", "idle") is None
-    assert ledger.open_services(T0 + HOUR) == []
+def test_watches_that_are_due_are_listed_and_nothing_else(ledger):
+    ledger.save_watch(WATCH, T0 + HOUR)
+    ledger.save_watch(Watch("worker", "other"), T0)
+    ledger.save_watch(Watch("worker", "never"), None)
+    ledger.count(tally(0))
+    assert ledger.due_watches(T0) == [("worker", "other")]
+    assert sorted(ledger.due_watches(T0 + HOUR)) == [("worker", "idle"), ("worker", "other")]
 
 
 NUMBERS = itertools.count()
@@ -146,11 +145,15 @@ def test_one_note_of_what_is_known_makes_no_call_and_one_of_news_makes_one(dynam
 
 def test_a_watch_has_a_time_to_live_and_is_kept_long_after_it_was_last_heard_of(dynamodb):
     ledger = IncidentTable(dynamodb, "incidents")
-    ledger.save_watch(WATCH, T0)
+    ledger.save_watch(replace(WATCH, fired=0), T0)
     key = {"pk": {"S": "G#worker"}, "sk": {"S": "WATCH#idle"}}
     item = dynamodb.get_item(TableName="incidents", Key=key)["Item"]
     assert int(item["expires_at"]["N"]) == (T0 + HOUR) // 1000 + 90 * 86_400
     assert (item["grp"]["S"], item["due"]["N"]) == ("worker", str(T0))
+    fired = ledger.save_watch(replace(WATCH, fired=T0, version=1), T0)
+    assert "expires_at" not in dynamodb.get_item(TableName="incidents", Key=key)["Item"]
+    ledger.save_watch(replace(fired, fired=0), T0)
+    assert "expires_at" in dynamodb.get_item(TableName="incidents", Key=key)["Item"]
 
 
 def test_a_watch_of_another_version_is_read_and_a_broken_one_is_begun_anew(dynamodb):
@@ -173,7 +176,6 @@ def test_a_watch_of_another_version_is_read_and_a_broken_one_is_begun_anew(dynam
             TableName="incidents", Key=key, UpdateExpression="SET doc = :doc",
             ExpressionAttributeValues={":doc": {"S": broken}},
         )  # fmt: skip
-        assert ledger.watches("worker") == []
         begun = ledger.watch("worker", "idle")
         assert begun.sign is None
         ledger.save_watch(begun, T0)

@@ -426,8 +426,18 @@ def test_a_signature_that_is_not_there_any_more_lets_go_and_its_alert_ends(chang
     after = World(rules, ledger=world.ledger)
     after.rounds(T0 + HOUR + 2 * MIN, T0 + 2 * HOUR)
     assert [reason for reason, _ in after.told] == ["resolved"]
-    assert world.ledger.watches("worker") == []
+    assert world.watch == Watch("worker", NAME, version=world.watch.version)
     assert world.ledger.open_services(T0 + 2 * HOUR) == []
+    again = World(ledger=world.ledger)
+    again.rounds(T0 + 2 * HOUR, T0 + 5 * HOUR)
+    assert again.told == []
+
+
+def test_who_waits_for_no_line_asks_the_ledger_for_none():
+    world = World({"kaboom": SIGNATURES["kaboom"]}, queues=Depths())
+    world.log(T0, BOOM)
+    world.rounds(T0 + MIN, T0 + HOUR)
+    assert not {"watch", "save_watch"} & set(world.ledger.calls)
 
 
 def test_on_trial_it_is_counted_and_nobody_is_told():
@@ -458,7 +468,6 @@ class Crashing(MemoryLedger):
             "save",
             "open_services",
             "watch",
-            "watches",
             "save_watch",
         }:
             return value

@@ -197,24 +197,6 @@ class IncidentTable:
         # Broken by hand, or by a version yet to come: begun anew over what is there.
         return Watch(service, signature, version=version)
 
-    def watches(self, service: str) -> list[Watch]:
-        """See ``Ledger``."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            KeyConditionExpression="pk = :service AND begins_with(sk, :watch)",
-            ExpressionAttributeValues={
-                ":service": {"S": f"G#{service}"},
-                ":watch": {"S": WATCH},
-            },
-            ConsistentRead=True,
-        )
-        found = []
-        for page in pages:
-            for item in page["Items"]:
-                with suppress(ValueError, KeyError):  # broken by hand, or by a version yet to come
-                    found.append(load_watch(item["doc"]["S"], int(item["version"]["N"])))
-        return found
-
     def save_watch(self, watch: Watch, due: Millis | None) -> Watch:
         """See ``Ledger``: one write."""
         saved = replace(watch, version=watch.version + 1)
@@ -223,7 +205,9 @@ class IncidentTable:
             "doc": {"S": dump_watch(saved)},
             "version": {"N": str(saved.version)},
         }
-        if watch.heard:
+        if (
+            watch.heard and not watch.fired
+        ):  # while its line is missing it must be known, however long that is
             item["expires_at"] = {"N": str(watch.heard // 1000 + KEEP_WATCHES)}
         if due is not None:
             item |= {"grp": {"S": watch.service}, "due": {"N": str(due)}}
@@ -233,15 +217,21 @@ class IncidentTable:
             raise StaleVersionError from error
         return saved
 
-    def drop_watch(self, watch: Watch) -> None:
-        """See ``Ledger``."""
-        with suppress(self._client.exceptions.ConditionalCheckFailedException):
-            self._client.delete_item(
-                TableName=self._table,
-                Key=_watch_key(watch.service, watch.signature),
-                ConditionExpression="version = :version",
-                ExpressionAttributeValues={":version": {"N": str(watch.version)}},
-            )
+    def due_watches(self, now: Millis) -> list[tuple[str, str]]:
+        """See ``Ledger``: one more look at the index, which shows the keys."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table,
+            IndexName=INDEX,
+            ProjectionExpression="grp, sk",
+            FilterExpression="#due <= :now AND begins_with(sk, :watch)",
+            ExpressionAttributeNames={"#due": "due"},
+            ExpressionAttributeValues={":now": {"N": str(now)}, ":watch": {"S": WATCH}},
+        )
+        return [
+            (item["grp"]["S"], item["sk"]["S"].removeprefix(WATCH))
+            for page in pages
+            for item in page["Items"]
+        ]
 
     def silences(self) -> tuple[Silence, ...]:
         """See ``Ledger``."""

@@ -114,9 +114,6 @@ class Ledger(Protocol):
     def watch(self, service: str, signature: str) -> Watch | None:
         """The watch over one line, as of every save that has returned; None when there is none."""
 
-    def watches(self, service: str) -> list[Watch]:
-        """All watches of a service, likewise; one that cannot be read is left out."""
-
     def save_watch(self, watch: Watch, due: Millis | None) -> Watch:
         """Replace a watch, or begin one.
 
@@ -131,8 +128,8 @@ class Ledger(Protocol):
             StaleVersionError: The stored version is another.
         """
 
-    def drop_watch(self, watch: Watch) -> None:
-        """Forget a watch, unless somebody saved it meanwhile."""
+    def due_watches(self, now: Millis) -> list[tuple[str, str]]:
+        """The watches that are due, each as its service and its signature's id; may lag a moment."""
 
     most_folded: int
 
@@ -222,10 +219,6 @@ class MemoryLedger:
         kept = self._watches.get((service, signature))
         return kept[0] if kept else None
 
-    def watches(self, service: str) -> list[Watch]:
-        """See ``Ledger``."""
-        return [watch for watch, _ in self._watches.values() if watch.service == service]
-
     def save_watch(self, watch: Watch, due: Millis | None) -> Watch:
         """See ``Ledger``."""
         kept = self._watches.get((watch.service, watch.signature))
@@ -235,11 +228,9 @@ class MemoryLedger:
         self._watches[watch.service, watch.signature] = saved, due
         return saved
 
-    def drop_watch(self, watch: Watch) -> None:
+    def due_watches(self, now: Millis) -> list[tuple[str, str]]:
         """See ``Ledger``."""
-        kept = self._watches.get((watch.service, watch.signature))
-        if kept is not None and kept[0].version == watch.version:
-            del self._watches[watch.service, watch.signature]
+        return [key for key, (_, due) in self._watches.items() if due is not None and due <= now]
 
 
 def _may_replace(silence: Silence, kept: Silence) -> bool:
