@@ -173,7 +173,7 @@ def test_a_whole_life_runs_on_it(ledger):
     assert ledger.open_services(T0 + 90 * MIN) == []
     ledger.count(tally("again", at=T0 + 60 * MIN))
     box.settle("backend", T0 + 60 * MIN)
-    assert topic.reasons[-1] == "opened"
+    assert topic.reasons[-1] == "regressed"
 
 
 def test_one_write_counts_a_tally_and_nothing_else_is_called(dynamodb):
