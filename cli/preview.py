@@ -143,6 +143,8 @@ def preview(
     services = [service for service in config.settings.services if service.name in rule.services]
     if services and services[0].log_groups:
         group = f"/aws/lambda/{services[0].name}"
+    if rule.source is Source.ABSENCE:
+        return _of_absence(config, rule, group, reason, now)
     return _of_line(config, rule.matches[0], group, reason, now)
 
 
@@ -211,6 +213,23 @@ def _of_alarm(config: Configuration, rule: Signature, reason: Reason, now: Milli
     if reason is Reason.OPENED:
         return lived.first(reason)
     lived.simulation.detect(_alarm_event(sample, "OK", now + 7 * MINUTE), now + 7 * MINUTE)
+    return lived.first(reason)
+
+
+def _of_absence(
+    config: Configuration, rule: Signature, log_group: str, reason: Reason, now: Millis
+) -> Notification:
+    if reason is Reason.UPDATE:
+        raise PreviewError("an absence has no update: a line is missing once; try --reason opened")
+    lived = _Life(config._replace(signatures={rule.id: rule}))
+    work = rule.absence.work_matches or rule.matches
+    lived.simulation.feed([LoggedLine(now - rule.absence.within, work[0], log_group)])
+    lived.simulation.let_pass(now + config.settings.intervals.group_wait + MINUTE)
+    if not lived.simulation.notifications:
+        raise PreviewError("only messages in a queue show work for it, and a preview has no queues")
+    if reason is not Reason.OPENED:
+        lived.simulation.feed([LoggedLine(lived.simulation.now + 7 * MINUTE, rule.matches[0], log_group)])
+        lived.simulation.let_pass(lived.simulation.now + 8 * MINUTE)
     return lived.first(reason)
 
 

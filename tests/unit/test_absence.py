@@ -254,7 +254,9 @@ def test_a_sealed_rule_is_the_same_and_its_search_finds_its_signs(root):
     assert set(rule.literals) == {*rule.any, *rule.absence.work}
     assert replace(rule, literals={}) == before["worker-does-nothing"]
     search = json.loads((root / "signatures" / "search.json").read_text("utf-8"))["expression"]
-    assert search == LifeSigns(after, str).raw_expression != ""
+    expression = LifeSigns(after, str).raw_expression
+    assert expression
+    assert expression in search
 
 
 def test_work_without_a_literal_does_not_load(root):

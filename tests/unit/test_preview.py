@@ -42,9 +42,9 @@ def test_every_signature_can_be_looked_at_in_every_part_of_its_life(name):
             message, reply = messages(notification, mode)
             assert block_problems(message.blocks) == []
             assert reply is None or block_problems(reply.blocks) == []
-    is_alarm = CONFIG.signatures[name].source is Source.ALARM
-    assert [reason for reason, _ in alarm_without_growth] == ([Reason.UPDATE] if is_alarm else [])
-    assert all("an alarm has no update" in why for _, why in alarm_without_growth)
+    source = CONFIG.signatures[name].source
+    assert [reason for reason, _ in alarm_without_growth] == ([] if source is Source.LOG else [Reason.UPDATE])
+    assert all(f"an {source} has no update" in why for _, why in alarm_without_growth)
 
 
 def test_a_line_is_told_redacted_and_inert():

@@ -7,13 +7,14 @@ import gzip
 import json
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from tocsin.adapters.configuration import Configuration
+from tocsin.adapters.configuration import Configuration, load_configuration
 from tocsin.core.ledger import MemoryLedger, StaleVersionError
 from tocsin.core.matching import Matcher
 from tocsin.core.model import AlertState
@@ -614,6 +615,19 @@ def test_forty_five_days_of_nothing_are_told_within_an_hour_and_a_minute(before)
     assert back <= millis_of(resolved["at"]) <= back + MIN
     assert incident.count == 1
     assert ("ever seen" in opened["alerts"][0]["sample"]) is not before
+
+
+def test_the_shipped_signature_is_off_and_switched_on_tells_the_same():
+    root = Path(__file__).parents[2] / "functions"
+    shipped = load_configuration(root, {})
+    assert Simulation(shipped)._life_signs.raw_expression == ""
+    rule = shipped.signatures[NAME]
+    on = shipped._replace(signatures={**shipped.signatures, NAME: replace(rule, status=Status.STABLE)})
+    for config, told in ((shipped, []), (on, ["opened"])):
+        simulation = Simulation(config)
+        simulation.feed(runs(T0, T0 + 3 * HOUR, 30 * MIN, works=False))
+        assert [each["reason"] for each in simulation.notifications] == told
+    assert simulation.notifications[0]["alerts"][0]["runbook_url"].endswith("/worker-does-nothing.md")
 
 
 def test_a_worker_that_works_is_silent_and_so_is_one_that_has_nothing_to_do():
