@@ -54,6 +54,10 @@ MOST_KINDS = 50
 """Alerts of one signature that one envelope can make; the rest are counted as one without fields. Each costs a
 write, and whoever tries ten thousand user names must not keep this function from everything else."""
 
+MOST_PARKED = 20
+"""Log events of one envelope that are kept one by one when they cannot be read; the rest is kept as one record. Each
+costs a call, and an envelope may hold ten thousand."""
+
 MOST_KNOWN = 10_000
 """Alerts one process remembers."""
 
@@ -219,8 +223,11 @@ class Detector:
         if envelope.log_group.startswith(self._own_log_groups):
             done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
             return []
-        for problem in problems:
+        for problem in problems[:MOST_PARKED]:
             self._park(problem.original, f"{envelope.log_group}: {problem.error}", done, of=record.original)
+        if rest := problems[MOST_PARKED:]:
+            error = f"{envelope.log_group}: {len(rest):,} more like these, the first: {rest[0].error}"
+            self._park([problem.original for problem in rest], error, done, of=record.original)
         done.events += len(envelope.events)
         if signs:
             self._gather(envelope, record.original, now, done)
