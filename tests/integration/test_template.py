@@ -20,6 +20,7 @@ from samtranslator.yaml_helper import yaml_parse
 
 from benchmarks.batches import batch
 from cli.cloud import CloudError, Deployment, EmbeddedCloud, Watched, packaged
+from cli.slack_server import LocalSlack
 from tocsin.adapters import incident_table
 from tocsin.core.durations import parse_duration
 
@@ -658,6 +659,35 @@ def test_the_deployed_index_holds_only_items_that_are_due(cloud: Deployment):
     finally:
         for name in ("idle", "due"):
             client.delete_item(TableName=cloud.table, Key={"pk": {"S": "template"}, "sk": {"S": name}})
+
+
+@pytest.mark.cloud
+def test_what_is_wrong_with_tocsin_reaches_the_ops_topic_and_neither_the_alerts_topic_nor_slack(
+    cloud: Deployment, local_slack: LocalSlack, request: pytest.FixtureRequest
+):
+    sqs, sns, cloudwatch = cloud.client("sqs"), cloud.client("sns"), cloud.client("cloudwatch")
+
+    def listener(topic, name):
+        queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = f"arn:aws:sqs:{cloud.region}:000000000000:{name}"
+        subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
+        request.addfinalizer(lambda: sns.unsubscribe(SubscriptionArn=subscription))
+        return queue
+
+    ops = cloud.outputs["OpsTopicArn"]
+    on_ops, on_alerts = listener(ops, "hears-ops"), listener(cloud.alerts_topic, "hears-alerts")
+    before = local_slack.messages()
+    alarms = cloudwatch.describe_alarms()["MetricAlarms"]
+    own = [each["AlarmName"] for each in alarms if each["AlarmActions"] == [ops]]
+    (dead_letters,) = [name for name in own if "NotifyDeadLetters" in name]
+    for state in ("OK", "ALARM"):
+        cloudwatch.set_alarm_state(AlarmName=dead_letters, StateValue=state, StateReason="by hand")
+    told = sqs.receive_message(QueueUrl=on_ops, MaxNumberOfMessages=10, WaitTimeSeconds=5)["Messages"]
+    states = [json.loads(json.loads(message["Body"])["Message"]) for message in told]
+    assert {state["AlarmName"] for state in states} == {dead_letters}
+    assert "tocsin-delivery-failed.md" in str(states)
+    assert "Messages" not in sqs.receive_message(QueueUrl=on_alerts)
+    assert local_slack.messages() == before
 
 
 @pytest.mark.cloud

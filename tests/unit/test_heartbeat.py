@@ -127,6 +127,11 @@ def test_who_writes_the_line_into_a_log_group_of_theirs_gets_no_alert_and_no_hea
     assert (done.occurrences, done.heartbeats, world.touched, world.published) == ({}, 0, [], [])
 
 
+def test_a_batch_without_a_match_asks_for_no_client_because_of_it(world):
+    done = world.detector.detect(delivery(*["INFO all is well"] * 50, group="/aws/lambda/backend"), T0)
+    assert (done.records, done.events, world.stored, world.published, world.touched) == (1, 0, [], [], [])
+
+
 def test_where_it_is_switched_off_its_log_group_is_refused_like_the_others():
     world = World(heartbeat="")
     assert world.detector.detect(delivery(LINE), T0).ignored == [f"log group {OURS} is Tocsin's own"]
