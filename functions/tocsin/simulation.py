@@ -222,7 +222,7 @@ class Simulation:
             lines=self._lines,
             first=self._first,
             last=self._last,
-            occurrences=self._occurrences,
+            occurrences=self._occurrences + self._ledger.absences,
             minutes=self._ledger.minutes,
             notifications=tuple(self._world.notifications),
             incidents=tuple(sorted(incidents, key=lambda incident: (incident.opened_at, incident.service))),
@@ -328,6 +328,7 @@ class _Ledger(MemoryLedger):
     def __init__(self) -> None:
         super().__init__()
         self.minutes: dict[str, Counter[Millis]] = {}
+        self.absences: Counter[str] = Counter()
         self.is_over = False
 
     @property
@@ -347,6 +348,8 @@ class _Ledger(MemoryLedger):
 
     def count(self, tally: Tally) -> bool:
         counted = super().count(tally)
+        if counted and tally.absence and tally.count:  # which no delivery held
+            self.absences[tally.signature] += tally.count
         if counted and tally.count:
             self.minutes.setdefault(tally.service, Counter())[tally.received_at // MINUTE * MINUTE] += (
                 tally.count

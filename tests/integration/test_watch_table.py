@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from typing import ClassVar
 
 import boto3
 import pytest
@@ -17,8 +18,13 @@ from test_incident_table import create_table, tally
 from tocsin.adapters.incident_table import IncidentTable
 from tocsin.core.absence import AbsenceRule
 from tocsin.core.ledger import MemoryLedger, StaleVersionError
+from tocsin.core.policy import Policy
+from tocsin.core.settings import Intervals
+from tocsin.core.signatures import parse_signatures
 from tocsin.core.watch import Mark, Moment, Watch, look_at, merged
 from tocsin.core.watch_document import dump_watch, load_watch
+from tocsin.reconciling import reconcile
+from tocsin.settling import Settler
 from tocsin.watching import note
 
 T0 = 1_770_000_000_000
@@ -180,3 +186,68 @@ def test_a_watch_of_another_version_is_read_and_a_broken_one_is_begun_anew(dynam
         assert begun.sign is None
         ledger.save_watch(begun, T0)
         assert ledger.watch("worker", "idle") == Watch("worker", "idle", version=begun.version + 1)
+
+
+SIGNATURES, _ = parse_signatures(
+    {
+        "signatures/x.toml": """
+[idle]
+title        = "Idle"
+source       = "absence"
+severity     = "high"
+summary      = "s"
+first_action = "f"
+runbook      = "idle.md"
+scope        = { services = ["worker"] }
+any          = ["Classified as"]
+matches      = ["Classified as: x"]
+ignores      = ["Downloaded"]
+[idle.absence]
+within       = "1h"
+queues       = ["jobs"]
+"""
+    }
+)
+
+
+def test_a_whole_absence_is_begun_told_and_ended_on_it(ledger):
+    class World:
+        reasons: ClassVar[list[str]] = []
+        waiting: ClassVar[int] = 0
+
+        def publish(self, notification):
+            self.reasons.append(notification["reason"])
+
+        def depth(self, queue):
+            assert queue == "jobs"
+            return self.waiting
+
+        def read(self, name, account, region, now):
+            pytest.fail("no dead-letter queue is looked at for a line that is missing")
+
+    world = World()
+    world.reasons.clear()
+    settler = Settler(ledger, world, Policy(Intervals(), SIGNATURES), "https://runbooks.example/", world)
+
+    def rounds(start, end):
+        for now in range(start, end, MIN):
+            assert reconcile(settler, now).failures == {}
+
+    rounds(T0, T0 + 5 * MIN)
+    world.waiting = 3
+    rounds(T0 + 5 * MIN, T0 + 65 * MIN)
+    assert world.reasons == []
+    rounds(T0 + 65 * MIN, T0 + 70 * MIN)
+    assert world.reasons == ["opened"]
+    (alert,) = ledger.load("worker").incident.alerts.values()
+    assert alert.absence
+    assert "queue jobs had messages" in alert.sample
+    world.waiting = 0
+    rounds(T0 + 70 * MIN, T0 + 75 * MIN)
+    sign = Moment(T0 + 75 * MIN, T0 + 75 * MIN)
+    note(ledger, Mark("worker", "idle", signs=(sign,)), SIGNATURES["idle"].absence)
+    rounds(T0 + 76 * MIN, T0 + 77 * MIN)
+    assert world.reasons == ["opened", "resolved"]
+    rounds(T0 + 77 * MIN, T0 + 85 * MIN)
+    assert ledger.open_services(T0 + 85 * MIN) == []
+    assert ledger.watch("worker", "idle").fired == 0

@@ -614,6 +614,7 @@ def test_forty_five_days_of_nothing_are_told_within_an_hour_and_a_minute(before)
     back = T0 + 45 * DAY + 9 * S
     assert back <= millis_of(resolved["at"]) <= back + MIN
     assert incident.count == 1
+    assert outcome.occurrences == {NAME: 1}
     assert ("ever seen" in opened["alerts"][0]["sample"]) is not before
 
 
