@@ -243,7 +243,7 @@ def test_log_text_is_inert_and_every_limit_holds(
     sample, value, name, service, alarm, stream, reason, copies, late
 ):
     alerts = [
-        replace(rule, fingerprint=f"{rule.fingerprint}{n}", sample=sample, log_stream=stream, alarm=alarm,
+        replace(rule, fingerprint=f"{rule.fingerprint}{n}", sample=sample, log_stream=stream, log_group=stream, alarm=alarm,
                 fields={**dict.fromkeys(rule.fields, value), name: value, "third": value * 50})
         for rule in (IMPORT_ERROR, BUCKET, TIMEOUT, DLQ)
         for n in range(copies)
