@@ -15,11 +15,13 @@ from pathlib import Path
 
 from cli.configuration_root import add_root, load_or_exit
 from cli.signature_scaffold import Scaffold, ScaffoldError, scaffold
+from tocsin.adapters.settings_file import load_settings
 from tocsin.core.literals import NoLiteralError, required_literals
 from tocsin.core.matching import Matcher
 from tocsin.core.model import Severity
 from tocsin.core.problems import Problem
 from tocsin.core.proof import prove
+from tocsin.core.settings import FILE
 from tocsin.core.signatures import ID, parse_signatures
 
 DEFAULT_FAMILY = "own"
@@ -137,7 +139,12 @@ def plan(
     found = [match.signature for match in matcher.match(line)]
     explained = [other for other in found if not known[other].catch_all]
     made = scaffold(
-        name, line, severity=severity, title=title or _free_title(name, known), inhibits=explained
+        name,
+        line,
+        severity=severity,
+        title=title or _free_title(name, known),
+        inhibits=explained,
+        redaction=load_settings(root, {}).redaction if (root / FILE).is_file() else (),
     )
     file = f"signatures/{stem}.toml"
     texts[file] = (

@@ -12,6 +12,7 @@ from tocsin.core.inert_text import one_line
 from tocsin.core.literals import NoLiteralError, required_literals
 from tocsin.core.logline import read_line, stated_level
 from tocsin.core.model import Severity
+from tocsin.core.redaction_rule import Rule
 from tocsin.core.sample import WITHHELD, sample_of
 from tocsin.core.signatures import Level, Status
 
@@ -89,7 +90,13 @@ _STOP = frozenset({
 
 
 def scaffold(
-    name: str, line: str, *, severity: Severity, title: str, inhibits: Sequence[str] = ()
+    name: str,
+    line: str,
+    *,
+    severity: Severity,
+    title: str,
+    inhibits: Sequence[str] = (),
+    redaction: Sequence[Rule] = (),
 ) -> Scaffold:
     """Draft a signature.
 
@@ -99,11 +106,12 @@ def scaffold(
         severity: How bad it is.
         title: What broke.
         inhibits: Signatures that recognise the line already.
+        redaction: Rules of redaction besides those that are built in.
 
     Raises:
         ScaffoldError: Nothing in the line tells it from others, or it could not be redacted.
     """
-    sample = sample_of(line)
+    sample = sample_of(line, redaction)
     if sample == WITHHELD:
         raise ScaffoldError(
             "the line could not be redacted, so nothing of it is kept; write the signature by hand"
