@@ -225,7 +225,7 @@ FILLER = st.text("abcdefg \n\t\"'{}[]\\:,=<>&é漢", max_size=40)
 )
 @settings(
     deadline=None,
-    max_examples=20,
+    max_examples=12,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_a_secret_anywhere_in_a_line_also_at_the_cut_is_seen_nowhere(
