@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+BENCH  := .venv-bench
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint check bench events docs screenshot build clean
@@ -36,7 +37,15 @@ lint: $(READY) ## ruff, mypy, tocsin check, sam validate
 check: $(READY) ## Validate signatures, settings and runbooks
 	@$(BIN)/tocsin check
 
-bench: $(READY) ## Measure; prints the table and writes benchmarks/results.json
+# What is compared stays in an environment of its own. Without it (no network) that part is left out, and says so.
+$(BENCH)/.ready: pyproject.toml
+	@echo "Setting up $(BENCH), with what Tocsin is compared to ..."
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' && touch $@ || \
+	  { echo "not everything can be installed: engines and peers will not be measured"; rm -rf $(BENCH); }
+
+bench: $(READY) $(BENCH)/.ready ## Measure; prints the tables and writes benchmarks/results.json
+	@$(BIN)/tocsin check
 	@$(BIN)/python -m benchmarks
 
 build: $(READY) ## Build the Lambda package
@@ -49,9 +58,10 @@ docs: $(READY) ## Write anew what documents take from the code
 	@$(BIN)/python docs/module_map.py
 	@$(BIN)/python docs/redaction_page.py
 	@$(BIN)/tocsin evidence
+	@$(BIN)/python -m benchmarks.documents
 
 screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)
 	@PYTHONPATH=functions:.:tests $(BIN)/python docs/images/channel.py
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,6 +11,10 @@ import time
 from pathlib import Path
 
 from benchmarks.batches import ordinary_batch
+from benchmarks.signature_sets import made
+from benchmarks.stopwatch import once
+from tocsin.core.matching import Matcher
+from tocsin.core.raw_search import RawSearch
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = 9
@@ -20,17 +24,30 @@ import json, sys
 import detect
 answer = detect.handler(json.loads(sys.stdin.read()), None)
 assert answer["occurrences"] == {}, answer
+assert "tocsin.detecting" not in sys.modules, "the sealed search is stale: run `tocsin check`"
 assert "boto3" not in sys.modules and "requests" not in sys.modules
+"""
+
+EVERYTHING = """
+import json, sys
+import detect
+detect.detector()
+import tocsin.settling
+detect.handler(json.loads(sys.stdin.read()), None)
 """
 
 
 def measure() -> dict[str, float]:
-    """Median milliseconds over a bare interpreter, the three taken in turn so that drift hits all alike."""
+    """Median milliseconds over a bare interpreter, all taken in turn so that drift hits all alike."""
     event = json.dumps(ordinary_batch(100))
+    signatures, found = made(1000), []
+    unsealed = once(lambda: found.append(Matcher(signatures).raw_expression))
+    thousand = found[0]
     programs = {
         "bare": "import sys; sys.stdin.read()",
         "boto3": "import sys; sys.stdin.read(); import boto3",
         "detect": FIRST_ANSWER,
+        "everything": EVERYTHING,
     }
     times: dict[str, list[float]] = {name: [] for name in programs}
     for run in range(RUNS + 1):
@@ -40,18 +57,41 @@ def measure() -> dict[str, float]:
                 times[name].append(taken)
     median = {name: statistics.median(taken) for name, taken in times.items()}
     detect, boto3 = median["detect"] - median["bare"], median["boto3"] - median["bare"]
-    return {"cold_start_ms": detect, "import_boto3_ms": boto3, "cold_start_over_import_boto3": detect / boto3}
+    return {
+        "cold_start_ms": detect,
+        "import_boto3_ms": boto3,
+        "cold_start_over_import_boto3": detect / boto3,
+        "cold_start_with_a_match_ms": median["everything"] - median["bare"],
+        "thousand_signatures_build_ms": once(lambda: RawSearch(thousand)),
+        "thousand_signatures_unsealed_ms": unsealed,
+        "import_profile": profile(),
+    }
+
+
+def profile() -> list[dict[str, float | str]]:
+    """The imports of ``detect`` that take longest by themselves, in milliseconds, from ``-X importtime``."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-S", "-c", f"import sys; sys.path += {sys.path!r}; import detect"],
+        capture_output=True, text=True, check=True, env=environment(),
+    )  # fmt: skip
+    rows = [line.removeprefix("import time:").split("|") for line in done.stderr.splitlines()[1:]]
+    slowest = sorted(rows, key=lambda row: -int(row[0]))[:12]
+    return [{"module": name.strip(), "ms": int(own) / 1000} for own, _, name in slowest]
 
 
 def _time(program: str, event: str) -> float:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "functions"), "AWS_REGION": "us-east-1"}
     started = time.perf_counter()
     subprocess.run(
         [sys.executable, "-c", program],
         input=event,
         text=True,
         check=True,
-        env=environment,
+        env=environment(),
         stdout=subprocess.DEVNULL,
     )
     return (time.perf_counter() - started) * 1000
+
+
+def environment() -> dict[str, str]:
+    """What the Lambda would have in its environment."""
+    return {**os.environ, "PYTHONPATH": str(ROOT / "functions"), "AWS_REGION": "us-east-1"}

@@ -238,15 +238,16 @@ def _cost(phrases: frozenset[Literal]) -> float:
 def without_contained(phrases: Iterable[Literal]) -> frozenset[Literal]:
     """Drop each phrase that has another literal, of a single word, in one of its words: finding that finds it too."""
     phrases = frozenset(phrases)
-    plain = [phrase for phrase in phrases if len(phrase.words) == 1 and not phrase.any_case]
-    return frozenset(
-        phrase
-        for phrase in phrases
-        if not any(
-            other.words[0] in word
-            for other in plain
-            if other != phrase
+    plain = {phrase.words[0] for phrase in phrases if len(phrase.words) == 1 and not phrase.any_case}
+    lengths = sorted({len(word) for word in plain})
+
+    def contains_another(phrase: Literal) -> bool:
+        whole = phrase.words[0] if len(phrase.words) == 1 else None
+        return any(
+            word[start : start + length] in plain and word[start : start + length] != whole
             for word in phrase.words
-            if not phrase.any_case
+            for length in lengths
+            for start in range(len(word) - length + 1)
         )
-    )
+
+    return frozenset(phrase for phrase in phrases if phrase.any_case or not contains_another(phrase))

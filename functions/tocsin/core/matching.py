@@ -20,7 +20,7 @@ from tocsin.core.literals import Literal, required_literals, without_contained
 from tocsin.core.logline import TRANSLATED, LogLine, read_line
 from tocsin.core.model import AlarmChange, Match
 from tocsin.core.quoting import quoted_as
-from tocsin.core.raw_search import RawSearch, byte_options
+from tocsin.core.raw_search import LARGEST_SEARCH, RawSearch, byte_options
 from tocsin.core.signatures import Signature, Source, Status, quiet_options
 from tocsin.core.tracebacks import read_traceback
 
@@ -29,7 +29,7 @@ QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
 MOST_TRIES = 40
 """Places in one line where one expression is tried: those before were below the level or quoted the error."""
 MOST_MEMORY = 32 << 20
-"""Bytes RE2 may take for one expression, or for the search for the literals of all."""
+"""Bytes RE2 may take for one expression."""
 LONGEST_FIELD = 400
 """Characters that a captured field may have; a fingerprint is made of words, not of pages."""
 
@@ -195,7 +195,7 @@ class Matcher:
     def _hits(self, encoded: bytes) -> list[int]:
         """The places in ``_literals`` of those that occur; places beyond it stand for translated events."""
         if self._gate is None:
-            gate = re2.Set.SearchSet(byte_options(MOST_MEMORY))
+            gate = re2.Set.SearchSet(byte_options(LARGEST_SEARCH))
             for literal in self._literals:
                 gate.Add(literal.expression.encode("latin-1"))
             for expression in (*TRANSLATED, ESCAPED_WORD):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re2
 
-LARGEST_SEARCH = 64 << 20
-"""Bytes RE2 may take for the one expression that stands for all signatures; three hundred of them take 5 MB."""
+LARGEST_SEARCH = 128 << 20
+"""Bytes RE2 may take for the one search that stands for all signatures: enough for thousands of them. It takes what it
+needs; what does not fit is refused when the search is made, by `tocsin check` first of all."""
 
 
 class RawSearch:

@@ -1,0 +1,206 @@
+"""What Tocsin costs in a month, and what would be paid for the same with other means: prices, assumptions, arithmetic.
+
+Pure: amounts in, US dollars out. ``python -m benchmarks.documents`` writes ``docs/cost.md`` with it. Not in it: taxes,
+the free tier, discounts, and what CloudWatch Logs takes for the logs themselves, which is paid with and without Tocsin.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
+HOURS, DAYS = 730, 30.4
+
+
+class Price(NamedTuple):
+    """A price in US dollars.
+
+    Attributes:
+        usd: For one unit.
+        unit: Of what.
+        source: Where it was read, or that it was not.
+    """
+
+    usd: float
+    unit: str
+    source: str
+
+
+LIST = "list price of us-east-1, November 2026 (README)"
+RECALLED = "as known to the authors; not found in a source at hand"
+PRICES: Mapping[str, Price] = {
+    "lambda_requests": Price(0.20e-6, "request", LIST),
+    "lambda_gb_s": Price(0.0000133334, "GB-second, arm64", LIST),
+    "dynamodb_write": Price(0.625e-6, "write unit, on demand", LIST),
+    "dynamodb_read": Price(0.125e-6, "read unit, on demand", LIST),
+    "alarm": Price(0.10, "alarm and month", LIST),
+    "metric": Price(0.30, "custom metric and month", LIST),
+    "logs_gb": Price(0.50, "GB of log taken in", LIST),
+    "sqs": Price(0.40e-6, "request", LIST),
+    "secret": Price(0.40, "secret and month", LIST),
+    "shard_hour": Price(0.015, "shard and hour", "kindatechnical.com, AWS Kinesis lesson 29"),
+    "put_unit": Price(0.014e-6, "PUT unit of 25 KB", RECALLED),
+    "insights_gb": Price(
+        0.005, "GB that a query reads", "an Infracost report, infracost-idem-support pull request 2"
+    ),
+    "datadog_gb": Price(0.10, "GB taken in", "michaelscodingspot.com/datadog-logs-pricing"),
+    "datadog_events": Price(
+        1.70e-6, "event indexed, yearly plan", "michaelscodingspot.com/datadog-logs-pricing"
+    ),
+    "new_relic_gb": Price(
+        0.25, "GB above 100 a month, without users", "New Relic documentation of 2020 to 2022"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How much is logged, and how it arrives.
+
+    Attributes:
+        name: In words.
+        gb_a_day: Log, as CloudWatch bills it.
+        kb_a_batch: Log in one delivery, before gzip.
+        matching: The share of batches in which something matches.
+        incidents: In a month.
+        shards: Of the stack's own stream; 0 where log groups invoke the function.
+        log_groups: Watched.
+        passes: The share of the log that the filter pattern lets through; 1 without one.
+        memory_mb: Of ``detect``.
+    """
+
+    name: str
+    gb_a_day: float
+    kb_a_batch: float
+    matching: float = 0.001
+    incidents: int = 20
+    shards: int = 0
+    log_groups: int = 2
+    passes: float = 1.0
+    memory_mb: int = 1024
+
+
+LOADS = (
+    Load("200 documents a month", gb_a_day=0.002, kb_a_batch=3),
+    Load("50 GB a day", gb_a_day=50, kb_a_batch=100, incidents=100, log_groups=20),
+    Load(
+        "5 TB a day through Kinesis",
+        gb_a_day=5_000,
+        kb_a_batch=250,
+        incidents=1_000,
+        log_groups=200,
+        shards=13,
+    ),
+)
+PASSES = 0.17
+"""The share of a log that the filter pattern lets through, as measured in docs/filter-pattern.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What was measured, and is taken for a Lambda's processor.
+
+    Attributes:
+        mb_per_s: Log that one processor looks through where nothing matches.
+        fixed_ms: What an invocation takes beside that.
+        match_ms: What a batch with a match takes beside that: reading it, and one write.
+        gzip_ratio: Log over what is delivered.
+    """
+
+    mb_per_s: float = 280
+    fixed_ms: float = 1.5
+    match_ms: float = 60
+    gzip_ratio: float = 9
+
+
+ONE_PROCESSOR_MB = 1769
+WRITE_UNITS_A_TALLY = 5
+OWN_LOG_KB = 0.5
+WRITES_AN_INCIDENT, REQUESTS_AN_INCIDENT, NOTIFICATIONS_AN_INCIDENT = 40, 12, 4
+RECORDS_A_READ = 100
+PUT_UNIT_KB, EVENT_BYTES, FREE_NEW_RELIC_GB = 25, 250, 100
+
+
+def alarms_of_the_stack(template: str | None = None) -> int:
+    """Alarms about Tocsin itself that every stack has."""
+    text = TEMPLATE.read_text("utf-8") if template is None else template
+    resources = re.split(r"(?m)^  (?=[\w:]+:$)", text.partition("\nResources:\n")[2])
+    return sum(
+        "\n    Type: AWS::CloudWatch::Alarm\n" in each and "Condition:" not in each.split("Properties:")[0]
+        for each in resources
+    )
+
+
+def tocsin(load: Load, machine: Machine = Machine()) -> dict[str, float]:
+    """US dollars a month by item."""
+    price = {name: each.usd for name, each in PRICES.items()}
+    gb = load.gb_a_day * DAYS * load.passes
+    batches = gb * 1e6 / load.kb_a_batch
+    reads = batches
+    if load.shards:
+        # A shard is read at least once a second when it has something, and up to 100 records at a time.
+        reads = max(batches / RECORDS_A_READ, min(batches, load.shards * HOURS * 3600))
+    processor = min(1.0, load.memory_mb / ONE_PROCESSOR_MB)
+    seconds = gb * 1e3 / (machine.mb_per_s * processor) + reads * machine.fixed_ms / 1e3
+    seconds += batches * load.matching * machine.match_ms / 1e3 / processor
+    items = {
+        # One for each log group's deliveries, and one for each of two dead-letter queues.
+        "alarms": (alarms_of_the_stack() + load.log_groups + 2) * price["alarm"],
+        "the Slack secret": price["secret"],
+        "polling the queue": 657_000 * price["sqs"],
+        "reconcile": 43_800
+        * (price["lambda_requests"] + 0.05 * 0.5 * price["lambda_gb_s"] + 0.5e-6 * price["logs_gb"]),
+        "detect: requests": reads * price["lambda_requests"],
+        "detect: processor": seconds * load.memory_mb / 1024 * price["lambda_gb_s"],
+        "detect: its own log": reads * OWN_LOG_KB / 1e6 * price["logs_gb"],
+        "counting": batches * load.matching * WRITE_UNITS_A_TALLY * price["dynamodb_write"],
+        "incidents": load.incidents
+        * (WRITES_AN_INCIDENT * price["dynamodb_write"] + REQUESTS_AN_INCIDENT * price["sqs"]
+           + NOTIFICATIONS_AN_INCIDENT * price["lambda_requests"]),
+    }  # fmt: skip
+    if load.shards:
+        packed_kb = load.kb_a_batch / machine.gzip_ratio
+        units = batches * -(-packed_kb // PUT_UNIT_KB)
+        items["stream: shards"] = shards_for(load, machine) * HOURS * price["shard_hour"]
+        items["stream: puts"] = units * price["put_unit"]
+    return items
+
+
+def shards_for(load: Load, machine: Machine = Machine()) -> int:
+    """Shards that a load needs at 1 MB a second each, half of it kept free for peaks; at least one."""
+    mb_a_second = load.gb_a_day * load.passes * 1e3 / 86_400 / machine.gzip_ratio
+    return max(1, round(mb_a_second * 2 + 0.499))
+
+
+def with_filter(load: Load, passes: float = PASSES) -> Load:
+    """The same load behind a filter pattern: less log, and all that matches is in it."""
+    return replace(
+        load,
+        name=f"{load.name}, with FilterPattern",
+        passes=passes,
+        matching=min(1.0, load.matching / passes),
+    )
+
+
+def instead(load: Load, signatures: int) -> dict[str, float]:
+    """US dollars a month of what people would use for the same log.
+
+    Args:
+        load: How much is logged.
+        signatures: How many failures are to be told apart.
+    """
+    price = {name: each.usd for name, each in PRICES.items()}
+    gb = load.gb_a_day * DAYS
+    return {
+        "metric filters and alarms": signatures * (price["metric"] + price["alarm"]),
+        "Log Alarms, one query for all": gb * price["insights_gb"] + price["alarm"],
+        "Log Alarms, one for each failure": signatures * (gb * price["insights_gb"] + price["alarm"]),
+        "New Relic, log taken in": max(0.0, gb - FREE_NEW_RELIC_GB) * price["new_relic_gb"],
+        "Datadog, log taken in, not indexed": gb * price["datadog_gb"],
+        "Datadog, all of it indexed": gb
+        * (price["datadog_gb"] + 1e9 / EVENT_BYTES * price["datadog_events"]),
+    }

@@ -1,0 +1,208 @@
+"""What people would use instead, on the same lines with the same expressions: ``python -m benchmarks.peers``.
+
+Runs where ``engines`` runs. Each way must name the same lines (or the same lines and signatures) as one ``re.search`` per
+line and expression. The expressions alone: Tocsin's own answer also leaves out lines that quote an error, that state a
+harmless level, or that a more specific signature explains, and is therefore a subset; it is timed with all that.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import re2
+
+from benchmarks.batches import ordinary_lines
+from benchmarks.engines import HYPERSCAN, Found, hyperscan_database, hyperscan_hits, hyperscan_takes, optional
+from benchmarks.signature_sets import shipped
+from benchmarks.stopwatch import best_of
+from tocsin.core.matching import Matcher
+
+QUIET, DENSE, ONE_IN = 3_000, 1_000, 10
+Numbered = list[tuple[str, str]]
+"""Signature and expression."""
+
+
+def lines_of(count: int, one_in: int) -> list[str]:
+    """Ordinary lines; one in so many is a one-line sample of a signature, or none where it is 0."""
+    samples = [sample for entry in shipped().values() for sample in entry.matches if "\n" not in sample]
+    lines = ordinary_lines(count)
+    for number, place in enumerate(range(0, count, one_in) if one_in else ()):
+        # A number makes each line one of its own.
+        lines[place] = f"{samples[number % len(samples)]} (n{place})"
+    return lines
+
+
+# --- the ways; each takes lines and expressions, and answers pairs, or lines alone ---
+
+
+def naive(lines: list[str], numbered: Numbered) -> Callable[[], Found]:
+    compiled = [(name, re.compile(text)) for name, text in numbered]
+    return lambda: {
+        (place, name) for place, line in enumerate(lines) for name, each in compiled if each.search(line)
+    }
+
+
+def tocsin(lines: list[str], _numbered: Numbered) -> Callable[[], Found]:
+    matcher = Matcher(shipped())
+    raw = json.dumps(
+        {"messageType": "DATA_MESSAGE", "logEvents": [{"message": line} for line in lines]}
+    ).encode()
+
+    def run() -> Found:
+        if not matcher.might_match(raw):
+            return set()
+        return {(place, match.signature) for place, line in enumerate(lines) for match in matcher.match(line)}
+
+    return run
+
+
+def hyperscan(lines: list[str], numbered: Numbered) -> Callable[[], Found] | str:
+    if not HYPERSCAN:
+        return "hyperscan is not installed"
+    taken = [pair for pair in numbered if hyperscan_takes(pair[1].encode())]
+    refused = [(name, re2.compile(text)) for name, text in numbered if (name, text) not in taken]
+    database = hyperscan_database([text.encode() for _, text in taken])
+    encoded = [line.encode() for line in lines]
+    return lambda: (
+        {
+            (place, taken[number][0])
+            for place, each in enumerate(encoded)
+            for number in hyperscan_hits(database, each)
+        }
+        | {(place, name) for place, line in enumerate(lines) for name, each in refused if each.search(line)}
+    )
+
+
+def panther(lines: list[str], numbered: Numbered) -> Callable[[], Found] | str:
+    rule_module = optional("panther_core.rule")
+    event_module = optional("panther_core.enriched_event")
+    if rule_module is None or event_module is None:
+        return "panther-core is not installed"
+    by_name: dict[str, list[str]] = {}
+    for name, text in numbered:
+        by_name.setdefault(name, []).append(text)
+    rules = {}
+    for name, texts in by_name.items():
+        body = (
+            "import re\n"
+            f"EXPRESSIONS = [re.compile(text) for text in {texts!r}]\n"
+            "def rule(event):\n"
+            "    return any(each.search(event['message']) for each in EXPRESSIONS)\n"
+        )
+        rules[name] = rule_module.Rule({"id": name, "body": body, "versionId": "1", "analysisType": "RULE"})
+    events = [event_module.PantherEvent({"message": line}, None) for line in lines]
+    return lambda: {
+        (place, name)
+        for place, event in enumerate(events)
+        for name, rule in rules.items()
+        if rule.run(event, {}, {}).detection_output
+    }
+
+
+def ripgrep(lines: list[str], numbered: Numbered) -> Callable[[], set[int]] | str:
+    program = shutil.which("rg")
+    if program is None:
+        return "ripgrep is not installed (apt-get install ripgrep)"
+    folder = Path(tempfile.mkdtemp())
+    (folder / "lines").write_text("\n".join(lines) + "\n", "utf-8")
+    # ripgrep joins its patterns into one expression, in which no name of a group may come twice.
+    unnamed = [re.sub(r"\(\?P<\w+>", "(?:", text) for _, text in numbered]
+    (folder / "patterns").write_text("\n".join(unnamed) + "\n", "utf-8")
+    # Room for its automaton, as its manual advises for many patterns.
+    options = ["--dfa-size-limit=512M", "--regex-size-limit=512M"]
+    command = [
+        program,
+        *options,
+        "--line-number",
+        "--no-filename",
+        "-f",
+        folder / "patterns",
+        folder / "lines",
+    ]
+
+    def run() -> set[int]:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode > 1:
+            raise RuntimeError(done.stderr)
+        return {int(line.partition(":")[0]) - 1 for line in done.stdout.splitlines()}
+
+    return run
+
+
+def sec(lines: list[str], numbered: Numbered) -> Callable[[], Found] | str:
+    program = shutil.which("sec")
+    if program is None:
+        return "sec is not installed (apt-get install sec)"
+    folder = Path(tempfile.mkdtemp())
+    (folder / "lines").write_text("\n".join(lines) + "\n", "utf-8")
+    rules = [
+        f"type=Single\nptype=RegExp\npattern={text}\ncontinue=TakeNext\ndesc={name}\naction=write - {name} $0\n"
+        for name, text in numbered
+    ]
+    (folder / "rules").write_text("\n".join(rules), "utf-8")
+    places = {line: place for place, line in enumerate(lines)}
+    command = [
+        program,
+        f"--conf={folder / 'rules'}",
+        f"--input={folder / 'lines'}",
+        "--notail",
+        "--nointevents",
+    ]
+
+    def run() -> Found:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        pairs = (line.partition(" ") for line in done.stdout.splitlines())
+        return {(places[text], name) for name, _, text in pairs if text in places}
+
+    return run
+
+
+WAYS: dict[str, Callable[[list[str], Numbered], Any]] = {
+    "Tocsin (dialects, levels, quotations included)": tocsin,
+    "hyperscan (what it refuses: re2)": hyperscan,
+    "ripgrep -f (lines only; its start included)": ripgrep,
+    "the naive Lambda: one re.search per line and expression": naive,
+    "panther-core (its rule engine)": panther,
+    "sec (its start included)": sec,
+}
+
+
+def measure() -> dict[str, Any]:
+    """Milliseconds and differences by way, on a quiet and on a dense batch; the reason where a way was left out."""
+    # A line has no line break in it, and ripgrep refuses an expression that asks for one.
+    numbered = [
+        (name, text)
+        for name, entry in shipped().items()
+        for text in entry.any
+        if not re.search(r"(?<!\[\^)\\n", text)
+    ]
+    result: dict[str, Any] = {"expressions": len(numbered), "skipped": {}}
+    for kind, lines in (("quiet", lines_of(QUIET, 0)), ("dense", lines_of(DENSE, ONE_IN))):
+        truth = naive(lines, numbered)()
+        rows = result[kind] = {}
+        for name, way in WAYS.items():
+            run = way(lines, numbered)
+            if isinstance(run, str):
+                result["skipped"][name] = run
+                continue
+            found = run()
+            wanted = {place for place, _ in truth} if way is ripgrep else truth
+            rows[name] = {
+                "ms": best_of(run, most=5, budget=0.3),
+                "lines": len(lines),
+                "missed": len(wanted - found),
+                "more": len(found - wanted),
+            }
+    return result
+
+
+if __name__ == "__main__":
+    json.dump(measure(), sys.stdout, indent=1)

@@ -1,0 +1,136 @@
+"""What was measured, as tables: the same on the terminal and in the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Titled(NamedTuple):
+    """A table with its title."""
+
+    title: str
+    header: list[str]
+    rows: list[list[str]]
+
+
+def tables(measured: Mapping[str, Any]) -> list[Titled]:
+    """Every table that these results fill; what was skipped says why."""
+    makers = (decoding, whole, rule_out, identify, peers, cold_start, container, throughput, latency)
+    return [table for maker in makers for table in maker(measured)]
+
+
+def number(value: float) -> str:
+    """As many digits as tell something."""
+    if value >= 100:  # noqa: PLR2004 - three digits are enough
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004 - as above
+
+
+def skipped(title: str, reason: str) -> list[Titled]:
+    return [Titled(title, ["not measured"], [[reason]])]
+
+
+def decoding(measured: Mapping[str, Any]) -> list[Titled]:
+    found, title = measured["engines"], "Reading an envelope of 12,000 ordinary events, by library"
+    if "skipped" in found:
+        return skipped(title, found["skipped"])
+    return [Titled(title, ["step", "ms"], [[name, number(ms)] for name, ms in found["decode"].items()])]
+
+
+def whole(measured: Mapping[str, Any]) -> list[Titled]:
+    found, title = measured["engines"], 'The same envelope, from the delivered text to "nothing in it"'
+    if "skipped" in found:
+        return skipped(title, found["skipped"])
+    floor = next(iter(found["whole"].values()))
+    rows = [[name, number(ms), f"{ms / floor:.2f} ×"] for name, ms in found["whole"].items()]
+    return [Titled(title, ["way", "ms", "of the floor"], rows)]
+
+
+def rule_out(measured: Mapping[str, Any]) -> list[Titled]:
+    found, title = measured["engines"], "Rule out: one search of the raw bytes of that envelope"
+    if "skipped" in found:
+        return skipped(title, found["skipped"])
+    rows = [
+        [size, name, number(row["build_ms"]), number(row["search_ms"]), "yes" if row["rules_out"] else "no"]
+        for size, engines in found["rule_out"].items()
+        for name, row in engines.items()
+    ]
+    return [Titled(title, ["signatures", "engine", "build, ms", "search, ms", "ruled out"], rows)]
+
+
+def identify(measured: Mapping[str, Any]) -> list[Titled]:
+    found, title = measured["engines"], "Identify: 2,000 lines, one in ten a known failure"
+    if "skipped" in found:
+        return skipped(title, found["skipped"])
+    rows = [
+        [size, name, number(row["us_per_line"]), str(found["differing"][size][name])]
+        for size, engines in found["identify"].items()
+        for name, row in engines.items()
+    ]
+    return [Titled(title, ["signatures", "engine", "µs a line", "answers that differ"], rows)]
+
+
+def peers(measured: Mapping[str, Any]) -> list[Titled]:
+    found, title = measured["peers"], "Side by side: the same lines, the same expressions"
+    if "skipped" in found:
+        return skipped(title, found["skipped"])
+    rows = []
+    for kind in ("quiet", "dense"):
+        ours = next(iter(found[kind].values()))["ms"]
+        rows += [
+            [kind, name, number(row["ms"] / row["lines"] * 1000), f"{row['ms'] / ours:,.1f} ×", str(row["missed"]),
+             str(row["more"])]
+            for name, row in found[kind].items()
+        ]  # fmt: skip
+    rows += [["", name, reason, "", "", ""] for name, reason in found["skipped"].items()]
+    return [Titled(title, ["batch", "way", "µs a line", "of Tocsin", "left out", "more"], rows)]
+
+
+def cold_start(measured: Mapping[str, Any]) -> list[Titled]:
+    rows = [
+        ["first answer, batch without a match", number(measured["cold_start_ms"])],
+        ["`import boto3` alone", number(measured["import_boto3_ms"])],
+        ["everything that a match needs, without boto3", number(measured["cold_start_with_a_match_ms"])],
+        ["the search of a thousand signatures, sealed", number(measured["thousand_signatures_build_ms"])],
+        ["the same, derived anew (no seal)", number(measured["thousand_signatures_unsealed_ms"])],
+    ]
+    profile = [[f"`{row['module']}`", number(row["ms"])] for row in measured["import_profile"]]
+    return [
+        Titled("Cold start, over a bare interpreter", ["what", "ms"], rows),
+        Titled(
+            "What `detect` imports before its first answer, the slowest by themselves",
+            ["module", "ms"],
+            profile,
+        ),
+    ]
+
+
+def container(measured: Mapping[str, Any]) -> list[Titled]:
+    found, title = measured["container_cold_start"], "First answer of a fresh container, ms"
+    if "skipped" in found:
+        return skipped(title, found["skipped"])
+    sizes = list(found)
+    rows = [[way, *(number(found[size][way]) for size in sizes)] for way in found[sizes[0]]]
+    return [Titled(title, ["handler", *(f"{size} MB" for size in sizes)], rows)]
+
+
+def throughput(measured: Mapping[str, Any]) -> list[Titled]:
+    rows = [
+        [row["kind"], f"{row['events']:,}", number(row["inflated_mb"]), number(row["ms"]), number(row["mb_per_s"]),
+         f"{row['events_per_s']:,.0f}", number(row["peak_mb"])]
+        for row in measured["throughput"]
+    ]  # fmt: skip
+    header = ["batch", "events", "inflated, MB", "ms", "MB/s", "events/s", "peak of the process, MB"]
+    return [Titled("Warm `detect` on one core", header, rows)]
+
+
+def latency(measured: Mapping[str, Any]) -> list[Titled]:
+    rows = [
+        ["cold: the first line after a deployment", number(measured["log_line_to_slack_cold_ms"]), "", ""],
+        ["warm, one incident after the other",
+         *(number(measured[f"log_line_to_slack_{p}_ms"]) for p in ("p50", "p95", "p99"))],
+        ["a hundred incidents at once",
+         *(number(measured[f"hundred_incidents_at_once_{p}_ms"]) for p in ("p50", "p95", "p99"))],
+    ]  # fmt: skip
+    return [Titled("Log line to local Slack, ms", ["how", "p50", "p95", "p99"], rows)]
