@@ -94,4 +94,5 @@ def _time(program: str, event: str) -> float:
 
 def environment() -> dict[str, str]:
     """What the Lambda would have in its environment."""
-    return {**os.environ, "PYTHONPATH": str(ROOT / "functions"), "AWS_REGION": "us-east-1"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+    return {**kept, "PYTHONPATH": str(ROOT / "functions"), "AWS_REGION": "us-east-1"}

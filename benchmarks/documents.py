@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from math import log
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results.json"
 BEGIN, END = "<!-- measured: make bench, then make docs -->\n", "<!-- end of what was measured -->\n"
+STREAM_FROM_GB = 1_000
+"""From here on the chart takes a stream."""
 SIZES_GB = (0.002, 0.02, 0.2, 1, 5, 20, 50, 200, 1_000, 5_000)
 
 
@@ -105,10 +108,22 @@ def throughput_chart(measured: Mapping[str, Any]) -> str:
 
 
 def at(gb_a_day: float) -> Load:
-    """A load between the three, of the kind that is nearest below it."""
-    nearest = max((load for load in LOADS if load.gb_a_day <= gb_a_day), key=lambda load: load.gb_a_day)
-    load = replace(nearest, gb_a_day=gb_a_day)
-    return replace(load, shards=shards_for(load)) if load.shards else load
+    """A load between the three: what they say, interpolated; a stream from where the largest has one."""
+    below = max((load for load in LOADS if load.gb_a_day <= gb_a_day), key=lambda load: load.gb_a_day)
+    above = min((load for load in LOADS if load.gb_a_day >= gb_a_day), key=lambda load: load.gb_a_day)
+    way = 0.0 if above is below else log(gb_a_day / below.gb_a_day) / log(above.gb_a_day / below.gb_a_day)
+
+    def between_them(low: float, high: float) -> float:
+        return float(low ** (1 - way) * high**way)
+
+    load = Load(
+        f"{gb_a_day:g} GB a day",
+        gb_a_day,
+        between_them(below.kb_a_batch, above.kb_a_batch),
+        incidents=round(between_them(below.incidents, above.incidents)),
+        log_groups=round(between_them(below.log_groups, above.log_groups)),
+    )
+    return replace(load, shards=shards_for(load)) if below.shards or gb_a_day >= STREAM_FROM_GB else load
 
 
 def cost_chart() -> str:
@@ -158,6 +173,7 @@ def cost_page() -> str:
         "# What it costs, by size\n",
         COMPUTED,
         "![US dollars a month over GB of log a day](images/cost.svg)\n",
+        f"Between the three sizes the picture interpolates; from {STREAM_FROM_GB:,} GB a day on it has a stream.\n",
         markdown(Titled("Tocsin", header, rows), level="##"),
         markdown(Titled(f"Beside it, for {signatures} failures told apart", ["means", *header[1:]], beside), level="##"),
         BESIDE,

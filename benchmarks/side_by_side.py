@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHON = Path(os.environ.get("TOCSIN_BENCH_PYTHON", ROOT / ".venv-bench" / "bin" / "python"))
+PYTHON = Path(os.environ.get("BENCH_PYTHON", ROOT / ".venv-bench" / "bin" / "python"))
 
 
 def measure() -> dict[str, Any]:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-WIDTH, HEIGHT = 860, 460
-LEFT, RIGHT, TOP, BOTTOM = 80, 290, 56, 60
+WIDTH, HEIGHT = 900, 460
+LEFT, RIGHT, TOP, BOTTOM = 110, 300, 56, 60
 COLOURS = ("#0b6e4f", "#4ea1ff", "#d1495b", "#edae49", "#7d5ba6", "#8a8d91", "#c06c3a", "#2a9d8f")
 Points = Sequence[tuple[float, float]]
 
