@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 BENCH  := .venv-bench
+ARCHITECTURE ?= both
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint check bench events docs screenshot build clean
@@ -48,8 +49,8 @@ bench: $(READY) $(BENCH)/.ready ## Measure; prints the tables and writes benchma
 	@$(BIN)/tocsin check
 	@$(BIN)/python -m benchmarks
 
-build: $(READY) ## Build the Lambda package
-	$(BIN)/sam build
+build: $(READY) ## Build the Lambda package and verify it (ARCHITECTURE=arm64 or x86_64 for one processor)
+	@$(BIN)/tocsin build --architecture $(ARCHITECTURE)
 
 events: $(READY) ## Write the files in events/ anew
 	@$(BIN)/tocsin event all

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "build": "build the Lambda package for either processor, and verify it",
     "check": "validate all configuration, run every signature's samples, check that each runbook exists",
     "match": "say which signatures recognise log lines",
     "explain": "say why a log line is recognised, or is not",

@@ -16,10 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from conftest import LAMBDA_IMAGE
 
+from cli.build import build
 from cli.cloud import EmbeddedCloud
 from cli.sam_local_door import SamLocalDoor
 from cli.slack_server import LocalSlack
+from lambda_package import own_files
 from tocsin.adapters.sam_local import DOOR_PORT, Forwarding, join_local_cloud
 
 if TYPE_CHECKING:
@@ -150,13 +153,14 @@ def test_the_door_tells_what_the_deployed_functions_run_with(cloud: Deployment, 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A copy of what `sam build` needs, built: the user's own .aws-sam is left alone."""
+    """A copy of what `tocsin build` needs, built and verified: the user's own .aws-sam is left alone."""
     project = tmp_path_factory.mktemp("project")
     for name in ("template.yaml", "samconfig.toml"):
         shutil.copy(ROOT / name, project)
-    shutil.copytree(ROOT / "functions", project / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("functions", "runbooks"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
     (project / "event.json").write_text(json.dumps(envelope(LINE)))
-    sam(project, "build")
+    build(project)
     return project
 
 
@@ -211,6 +215,20 @@ def test_the_package_brings_no_boto3_and_fits_both_processors(built):
     assert {path.name.split("-")[-3] for path in package.glob("re2/_re2.*.so")} == {"x86_64", "aarch64"}
     size = sum(path.stat().st_size for path in package.rglob("*") if path.is_file())
     assert size < 20 * 1024 * 1024
+
+
+@pytest.mark.docker
+def test_every_module_of_ours_can_be_imported_by_the_runtimes_own_python(built):
+    """What `tocsin build` found by reading, found by doing: nothing but the container's Python and the package."""
+    package = built / ".aws-sam" / "build" / "DetectFunction"
+    modules = [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in own_files(ROOT / "functions")
+               if path.suffix == ".py"]  # fmt: skip
+    doing = f"import importlib, sys\nfor name in {modules!r}:\n    importlib.import_module(name)\nprint(sys.version_info[:2])"
+    command = ["docker", "run", "--rm", "--network=none", "--volume", f"{package}:/var/task:ro", "--workdir=/var/task",
+               "--env=LD_LIBRARY_PATH=/var/lang/lib", "--entrypoint", "/var/lang/bin/python3", LAMBDA_IMAGE, "-c", doing]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "(3, 13)"), done.stderr
+    assert len(modules) > 50
 
 
 @pytest.mark.docker

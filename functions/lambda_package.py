@@ -1,0 +1,221 @@
+"""How the Lambda package is made: what ships of this folder, what pip fetches for Lambda's platform, nothing else.
+
+`sam build` runs this through the Makefile, with any Python from 3.11 on, on any operating system, without Docker. The
+package runs on both processors: compiled modules carry the processor in their file names
+(``_re2.cpython-313-aarch64-linux-gnu.so``), so both sets lie side by side and Python takes the one that fits. A package
+built on a laptop of one kind never breaks a function of the other kind.
+
+A folder in which something else lies is refused: packages that were installed here for another platform would be shipped,
+and imported in place of those that pip fetches. It ships none of itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+RUNTIME = "3.13"
+MACHINES = ("x86_64", "aarch64")
+"""As wheels and Linux call the processors."""
+ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
+"""As Lambda calls them."""
+PLATFORMS = ("manylinux_2_28", "manylinux2014")
+"""What runs on Amazon Linux 2023, whose glibc is 2.34."""
+
+HANDLERS = ("detect.py", "notify.py", "reconcile.py")
+SHIPPED = {*HANDLERS, "tocsin.toml"}
+ONLY_FOR_THE_BUILD = {"Makefile", "requirements.txt", Path(__file__).name}
+SIGNATURE_FILES = {".toml", ".json"}
+LEFT_OUT = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".DS_Store", "tocsin.egg-info"}
+"""What Python and the tools leave here by themselves: never packaged, and so no reason to refuse."""
+
+_RUNTIMES = {"boto3", "botocore", "s3transfer", "awscli"}
+_COMPILED = {".so", ".pyd", ".dylib", ".dll"}
+_RECORDS = {".dist-info", ".egg-info", ".egg", ".whl", ".pth"}
+_ENVIRONMENTS = {
+    "site-packages",
+    "dist-packages",
+    "lib",
+    "lib64",
+    "venv",
+    ".venv",
+    "env",
+    "node_modules",
+    "vendor",
+}
+_PIP_MISSING = (
+    "pip could not fetch the dependencies; its own words are above. Is the network there, and pip in "
+)
+
+
+class PackagingError(Exception):
+    """The package cannot be made; the message says what to do."""
+
+
+def own_files(root: Path) -> list[PurePosixPath]:
+    """What ships of this folder, relative to it.
+
+    Args:
+        root: The deployment root.
+    """
+    return sorted(path for path in _files(root) if _ships(path))
+
+
+def strays(root: Path) -> list[tuple[PurePosixPath, str]]:
+    """What lies in the folder and does not belong there, and why it is in the way.
+
+    Args:
+        root: The deployment root.
+
+    Returns:
+        Pairs of a path relative to the folder (of a whole strange folder only its own) and a reason.
+    """
+    found: dict[PurePosixPath, str] = {}
+    for path in _files(root):
+        if (root / path).is_symlink():
+            found[path] = "a link: what it leads to is not packaged"
+        elif not _ships(path) and str(path) not in ONLY_FOR_THE_BUILD:
+            top = (
+                path
+                if len(path.parts) == 1 or path.parts[0] in {"tocsin", "signatures"}
+                else PurePosixPath(path.parts[0])
+            )
+            found.setdefault(top, _why(top if top != path else path))
+    return sorted(found.items())
+
+
+def refusal(found: Sequence[tuple[PurePosixPath, str]], root: Path) -> str:
+    """What to say about a folder with strays."""
+    lines = [f"{root / path}: {why}" for path, why in found]
+    closing = (
+        f"not packaged: what is named above lies in {root} and does not belong there ({len(found)}). Move or delete it: "
+        "dependencies go into requirements.txt and are fetched for Lambda's platform, never installed into the folder. "
+        f"To see what git does not know: git status --ignored {root}"
+    )
+    return "\n".join([*lines, closing])
+
+
+def make_package(root: Path, target: Path, machines: Sequence[str] = MACHINES) -> None:
+    """Fill a folder with all that a function needs.
+
+    Args:
+        root: The deployment root.
+        target: Where the package goes.
+        machines: The processors it must run on.
+
+    Raises:
+        PackagingError: The folder is polluted, or pip cannot fetch a dependency for Lambda's platform.
+    """
+    found = strays(root)
+    if found:
+        raise PackagingError(refusal(found, root))
+    target.mkdir(parents=True, exist_ok=True)
+    for machine in machines:
+        _fetch(root / "requirements.txt", machine, target)
+    for path in own_files(root):
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / path, target / path)
+    _compile(target)
+
+
+def _files(root: Path) -> Iterator[PurePosixPath]:
+    """All files and links below the folder, without what is left out anyway."""
+    for folder, folders, files in os.walk(root):
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        folders[:] = sorted({*folders} - LEFT_OUT - {*links})
+        for name in sorted({*files, *links} - LEFT_OUT):
+            yield PurePosixPath((Path(folder) / name).relative_to(root).as_posix())
+
+
+def _ships(path: PurePosixPath) -> bool:
+    if len(path.parts) == 1:
+        return path.name in SHIPPED
+    if path.parts[0] == "signatures":
+        return len(path.parts) == 2 and path.suffix in SIGNATURE_FILES  # noqa: PLR2004 - directly in it
+    return path.parts[0] == "tocsin" and path.suffix == ".py" and not {*path.parts[:-1]} & _ENVIRONMENTS
+
+
+def _why(path: PurePosixPath) -> str:
+    name = path.name
+    if name.split("-")[0] in _RUNTIMES:
+        return "Lambda's runtime brings it; a second one of another version breaks imports"
+    if path.suffix in _RECORDS:
+        return "the record of a package that was installed into this folder, perhaps for another platform"
+    if path.suffix in _COMPILED:
+        return "compiled, perhaps for another platform"
+    if {*path.parts} & _ENVIRONMENTS:
+        return "looks like a folder of installed packages"
+    if path.suffix in {".pyc", ".pyo"}:
+        return "byte code beside sources would be run in place of them"
+    if path.suffix == ".py" and len(path.parts) == 1:
+        return f"no handler ({', '.join(HANDLERS)}); it would be imported in place of a package of its name"
+    return "not a part of the package"
+
+
+def _fetch(requirements: Path, machine: str, target: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="tocsin-package-") as fetched:
+        platforms = [f"--platform={platform}_{machine}" for platform in PLATFORMS]
+        done = subprocess.run(  # noqa: S603 - pip, with arguments of our own
+            [
+                sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
+                "--only-binary=:all:", "--implementation=cp", f"--python-version={RUNTIME}", *platforms,
+                f"--target={fetched}", f"--requirement={requirements}",
+            ],
+            check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise PackagingError(f"{machine}: {_PIP_MISSING}{sys.executable}?")
+        shutil.rmtree(Path(fetched) / "bin", ignore_errors=True)
+        shutil.copytree(fetched, target, dirs_exist_ok=True)
+
+
+def _compile(target: Path) -> None:
+    """Byte code, which saves about half of a cold start.
+
+    It must be the runtime's own Python that writes it, and it must not be checked against time stamps, which packaging
+    changes; without that Python the package goes without.
+    """
+    name = f"python{RUNTIME}"
+    for python in filter(None, (sys.executable, shutil.which(name))):
+        ask = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        answer = subprocess.run(ask, capture_output=True, text=True, check=False)  # noqa: S603 - a Python
+        if answer.returncode == 0 and answer.stdout.strip() == RUNTIME:
+            compiling = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(target)]
+            subprocess.run([python, *compiling], check=False)  # noqa: S603 - the same Python
+            return
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make the package in the folder named; ``TOCSIN_ARCHITECTURE`` may choose one processor."""
+    try:
+        machines = chosen_machines(os.environ.get("TOCSIN_ARCHITECTURE", ""))
+        make_package(Path(__file__).resolve().parent, Path(arguments[0]), machines)
+    except PackagingError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - sam repeats it
+        return 1
+    return 0
+
+
+def chosen_machines(architecture: str) -> Sequence[str]:
+    """The processors to build for, in the names of wheels.
+
+    Args:
+        architecture: As Lambda calls it; empty for both.
+
+    Raises:
+        PackagingError: Lambda has no such one.
+    """
+    if not architecture:
+        return MACHINES
+    if architecture not in ARCHITECTURES:
+        raise PackagingError(f"{architecture!r} is no architecture of Lambda's: {', '.join(ARCHITECTURES)}")
+    return (ARCHITECTURES[architecture],)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
