@@ -225,7 +225,7 @@ def test_every_module_of_ours_can_be_imported_by_the_runtimes_own_python(built):
                if path.suffix == ".py"]  # fmt: skip
     doing = f"import importlib, sys\nfor name in {modules!r}:\n    importlib.import_module(name)\nprint(sys.version_info[:2])"
     command = ["docker", "run", "--rm", "--network=none", "--volume", f"{package}:/var/task:ro", "--workdir=/var/task",
-               "--env=LD_LIBRARY_PATH=/var/lang/lib", "--env=PYTHONPATH=/var/task:/var/runtime", 
+               "--env=LD_LIBRARY_PATH=/var/lang/lib", "--env=PYTHONPATH=/var/task:/var/runtime",
                "--entrypoint", "/var/lang/bin/python3", LAMBDA_IMAGE, "-c", doing]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "(3, 13)"), done.stderr
