@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 logger = Logger(service="tocsin-notify")
 environ = environment()
-routing = load_settings(Path(__file__).parent, environ).routing
+settings = load_settings(Path(__file__).parent, environ)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -35,7 +35,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if is_dry_run(environ):
         return {"dry_run": True, "would_post": [_preview(record["body"]) for record in records]}
     notifier = Notifier(
-        routing=routing,
+        routing=settings.routing,
+        replies=settings.replies_in_channel,
         **_adapters(),
         clock=_now,
         deadline=_now() + context.get_remaining_time_in_millis(),
@@ -57,7 +58,7 @@ def _preview(body: str) -> dict[str, Any]:
     notification = read_body(body)
     where = [
         {"destination": telling.destination.name, "mentions": list(telling.mentions)}
-        for telling in routing.tellings(notification)
+        for telling in settings.routing.tellings(notification)
     ]
     return {**preview(notification), "told_in": where}
 

@@ -33,7 +33,8 @@ from tocsin.core.delivery_record import DeliveryRecord, highest, includes, inclu
 from tocsin.core.model import Millis, Reason
 from tocsin.core.notification import Notification
 from tocsin.core.routing import NEWS
-from tocsin.core.slack_blocks import SlackMessage, render, render_standalone, render_thread
+from tocsin.core.settings import RepliesInChannel
+from tocsin.core.slack_blocks import SlackMessage, growing, render, render_standalone, render_thread
 
 LOOK_AGAIN: Millis = 10_000
 """How soon a notification whose incident is being worked on is tried again."""
@@ -45,6 +46,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"
     SUPERSEDED = "superseded"
     DUPLICATE = "duplicate"
+    ROLLED_UP = "rolled up"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Delivery:
 
     Attributes:
         outcome: ``delivered``; ``superseded`` when something newer had been told and this added nothing;
-            ``duplicate`` when it had been told.
+            ``duplicate`` when it had been told; ``rolled up`` when a webhook leaves it to a later message.
         notes: Things that did not go as they should, although it was delivered.
     """
 
@@ -82,7 +84,7 @@ class Store(Protocol):
         """Write down what came of it and give the lease back."""
 
 
-def deliver(
+def deliver(  # noqa: PLR0913 - all but the notification by keyword, each with a meaning of its own
     notification: Notification,
     *,
     slack: SlackBot | SlackWebhook,
@@ -92,6 +94,7 @@ def deliver(
     lease: Millis,
     mentions: tuple[str, ...] = (),
     concerned: tuple[str, ...] = (),
+    replies: RepliesInChannel = RepliesInChannel.IMPORTANT,
 ) -> Delivery:
     """Tell Slack of one notification, once.
 
@@ -105,6 +108,7 @@ def deliver(
         mentions: Ids of the user groups that it calls, if it is news.
         concerned: Ids of those that the incident's message goes on naming as it is edited, which calls nobody: who was
             called would not find it again without.
+        replies: Which replies in its thread the channel also shows.
 
     Raises:
         RetryableDeliveryError: Try again later.
@@ -124,11 +128,11 @@ def deliver(
     if includes(record.told, sequence):
         settle(record, doubtful=False)
         return Delivery(Outcome.DUPLICATE)
-    telling = (
-        _ByBot(notification, record, slack, mentions, concerned)
-        if isinstance(slack, SlackBot)
-        else _ByWebhook(notification, record, slack, mentions)
-    )
+    telling: _ByBot | _ByWebhook
+    if isinstance(slack, SlackBot):
+        telling = _ByBot(notification, record, slack, mentions, concerned, replies)
+    else:
+        telling = _ByWebhook(notification, record, slack, mentions)
     try:
         outcome = telling.tell()
     except DeliveryError as failure:
@@ -171,9 +175,11 @@ class _ByWebhook:
         self.notes: list[str] = []
 
     def tell(self) -> Outcome:
-        """Post it, unless it only counts further what a newer one has counted."""
+        """Post it, unless it only counts further what a newer one has counted, or what a later one will count."""
         if self.late and Reason(self.notification["reason"]) in _COUNTING:
             return Outcome.SUPERSEDED
+        if self.record.shown and not _is_worth_a_message(self.notification):
+            return Outcome.ROLLED_UP
         if self.doubtful:
             self.notes.append(
                 "an earlier attempt was cut short; a webhook cannot be asked, so it is posted again"
@@ -197,8 +203,9 @@ class _ByBot:
         slack: SlackBot,
         mentions: tuple[str, ...],
         concerned: tuple[str, ...],
+        replies: RepliesInChannel,
     ) -> None:
-        self.notification, self.slack = notification, slack
+        self.notification, self.slack, self.replies = notification, slack, replies
         self.mentions, self.concerned = mentions, concerned
         self.incident: str = notification["incident"]["id"]
         self.sequence: int = notification["sequence"]
@@ -304,11 +311,21 @@ class _ByBot:
         self.doubtful = False
         _say(
             lambda said: self.slack.post(
-                said, incident=self.incident, sequence=self.sequence, thread_ts=ts, broadcast=reply.broadcast
+                said,
+                incident=self.incident,
+                sequence=self.sequence,
+                thread_ts=ts,
+                broadcast=self._in_channel(reply),
             ),
             reply,
             self.notes,
         )
+
+    def _in_channel(self, reply: SlackMessage) -> bool:
+        """Whether the channel shows the reply too; never what is told late."""
+        if self.replies is RepliesInChannel.IMPORTANT:
+            return reply.broadcast
+        return self.replies is RepliesInChannel.ALWAYS and not self.late
 
     def _cannot_look(self, error: CredentialRefusedError) -> None:
         self.notes.append(
@@ -319,6 +336,18 @@ class _ByBot:
 
 _COUNTING = frozenset({Reason.UPDATE, Reason.REPEAT})
 """Reasons that only count on: a newer notification says it all and better."""
+
+
+def _is_worth_a_message(notification: Notification) -> bool:
+    """Whether a webhook, which cannot edit, posts it: every news, and updates at doubling distances.
+
+    An incident of eighteen hours has two hundred updates. A bot edits its message with each; by webhook the first,
+    second, fourth, eighth and so on since the last news are posted, and those in which a dead-letter queue grows.
+    """
+    if Reason(notification["reason"]) is not Reason.UPDATE or growing(notification):
+        return True
+    number = notification["incident"].get("updates") or 1
+    return number & (number - 1) == 0
 
 
 def _newest(record: DeliveryRecord) -> int:

@@ -31,6 +31,7 @@ from tocsin.core.model import Millis
 from tocsin.core.notification import Notification
 from tocsin.core.notification_reading import NotANotificationError, parse_notification
 from tocsin.core.routing import DEFAULT, Destination, Routing, Telling
+from tocsin.core.settings import RepliesInChannel
 from tocsin.delivering import Delivery, Store, deliver
 
 PATIENCE: Millis = 5 * 60_000
@@ -123,6 +124,7 @@ class Notifier:
         heartbeat_record: Where the arrival of a heartbeat is stored.
         log: What is to be said of the batch.
         heartbeats: How long each heartbeat of the batch took that arrived as it should.
+        replies: Which replies in a thread the channel also shows.
     """
 
     routing: Routing
@@ -134,6 +136,7 @@ class Notifier:
     deadline: Millis
     claimant: str
     heartbeat_record: HeartbeatRecord | None = None
+    replies: RepliesInChannel = RepliesInChannel.IMPORTANT
     log: list[Line] = field(default_factory=list)
     heartbeats: list[Millis] = field(default_factory=list)
     _slack: dict[str, tuple[Credential, SlackBot | SlackWebhook]] = field(default_factory=dict)
@@ -261,6 +264,7 @@ class Notifier:
                 lease=max(1_000, self.deadline - self.clock()),
                 mentions=telling.mentions,
                 concerned=telling.concerned,
+                replies=self.replies,
             )
 
         secret = self.secret_of(destination)

@@ -28,7 +28,7 @@ from tocsin.core.moments import LATEST
 from tocsin.core.notification import LARGEST, build_notification, filled, message_attributes
 from tocsin.core.notification_reading import NotANotificationError, parse_notification
 from tocsin.core.notification_text import email_subject, email_text
-from tocsin.core.slack_blocks import render, render_standalone, render_thread
+from tocsin.core.slack_blocks import render, render_standalone
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/notification.schema.json").read_text())
 
@@ -202,7 +202,7 @@ def test_whatever_times_are_stored_the_notification_can_be_written_and_told(firs
     VALIDATOR.validate(notification)
     assert parse_notification(json.dumps(notification)) == notification
     assert email_text(notification)
-    for show in (render, render_standalone, render_thread):
+    for show in (render, render_standalone):
         assert show(notification).blocks
 
 

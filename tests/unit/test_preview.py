@@ -117,13 +117,18 @@ def test_what_is_neither_signature_nor_file_names_the_signatures():
 def test_the_answer_as_json_is_block_kit_with_the_reply_in_the_thread(capsys):
     assert main(["preview", "import-module-error", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert set(answer) == {"text", "blocks", "thread"}
+    assert set(answer) == {
+        "text",
+        "blocks",
+    }  # an incident that opens is its message, and nothing in the thread
+    assert main(["preview", "import-module-error", "--json", "--reason", "resolved"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"text", "blocks", "thread"}
     assert main(["preview", "import-module-error", "--json", "--mode", "webhook"]) == 0
     assert set(json.loads(capsys.readouterr().out)) == {"text", "blocks"}
 
 
 def test_on_a_terminal_the_message_and_its_thread_are_drawn(capsys):
-    assert main(["preview", "import-module-error"]) == 0
+    assert main(["preview", "import-module-error", "--reason", "resolved"]) == 0
     out = capsys.readouterr().out
     assert "Lambda cannot import its handler" in out
     assert "in the thread" in out

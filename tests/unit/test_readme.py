@@ -221,6 +221,7 @@ def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
     services = {name for service in shipped["services"].values() for name in service}
     expected = {f"intervals.{name}": value for name, value in shipped["intervals"].items()}
     expected |= {f"services.<name>.{name}": "" for name in services}
+    expected |= {f"slack.{name}": value for name, value in shipped["slack"].items()}
     expected |= {f"links.{name}": value for name, value in shipped["links"].items()}
     assert rows == expected
     assert {field.name for field in fields(Intervals)} == set(shipped["intervals"])

@@ -27,13 +27,30 @@ from tocsin.core.notification import build_notification
 from tocsin.core.notification_text import email_text
 from tocsin.core.slack_blocks import render, render_standalone, render_thread
 
-RENDERERS = (render, render_standalone, render_thread)
+
+def reply(notification, **options):
+    """A reply in the thread; an incident that opens has none, so this one reminds."""
+    reason = notification["reason"]
+    return render_thread({**notification, "reason": "repeat" if reason == "opened" else reason}, **options)
 
 
-def notification(*alerts, about=None, reason=Reason.OPENED, told=None, **changes):
+RENDERERS = (render, render_standalone, reply)
+
+
+def notification(
+    *alerts,
+    about=None,
+    reason=Reason.OPENED,
+    told=None,
+    signatures=SIGNATURES,
+    growing=(),
+    because="",
+    **changes,
+):
     made = incident(*alerts, **changes)
     entry = pending(reason, *(made.alerts.values() if about is None else about), sequence=2, told=told)
-    return build_notification(made, entry, SIGNATURES, runbooks_url=RUNBOOKS)
+    entry = replace(entry, growing=tuple(alert.fingerprint for alert in growing), because=because)
+    return build_notification(made, entry, signatures, runbooks_url=RUNBOOKS)
 
 
 def words(message):
@@ -158,8 +175,9 @@ def test_the_end_is_clear_what_how_long_how_often(renderer):
 
 
 def test_the_thread_tells_each_event_and_leaves_growth_to_the_edited_message():
-    assert render_thread(notification(reason=Reason.UPDATE)) is None
-    for reason in set(Reason) - {Reason.UPDATE}:
+    for reason in (Reason.OPENED, Reason.UPDATE):
+        assert render_thread(notification(reason=reason)) is None
+    for reason in set(Reason) - {Reason.OPENED, Reason.UPDATE}:
         assert render_thread(notification(reason=reason)).blocks
     joined = render_thread(notification(IMPORT_ERROR, BUCKET, about=[BUCKET], reason=Reason.NEW_ALERT))
     assert "credmate-documents-dev" in words(joined)
@@ -172,7 +190,6 @@ def test_the_thread_tells_each_event_and_leaves_growth_to_the_edited_message():
         ((IMPORT_ERROR, TIMEOUT), (TIMEOUT,), Reason.NEW_ALERT, False),
         ((TIMEOUT, IMPORT_ERROR), (IMPORT_ERROR,), Reason.NEW_ALERT, True),
         ((IMPORT_ERROR, DLQ), (DLQ,), Reason.NEW_ALERT, False),
-        ((IMPORT_ERROR,), (IMPORT_ERROR,), Reason.OPENED, False),
         ((IMPORT_ERROR,), (IMPORT_ERROR,), Reason.REPEAT, True),
         ((IMPORT_ERROR,), (IMPORT_ERROR,), Reason.REGRESSED, True),
         ((IMPORT_ERROR,), (), Reason.RESOLVED, False),
@@ -312,3 +329,54 @@ def test_whom_it_calls_stands_after_the_first_line_and_counts_towards_every_limi
     assert message.plain.startswith("<!subteam^S0")
     assert len(message.plain) < 4_000
     assert "subteam" not in json.dumps(renderer(notification(*many, reason=Reason.REPEAT)).blocks)
+
+
+def test_a_dead_letter_queue_says_how_much_until_when_and_why():
+    alone = replace(DLQ, fingerprint="d2", signature="plain-dlq")
+    rules = {**SIGNATURES, "plain-dlq": replace(SIGNATURES["dlq-depth"], id="plain-dlq")}
+    told = notification(TIMEOUT, alone, about=[alone], reason=Reason.NEW_ALERT, signatures=rules)
+    for message in (render_thread(told), render_standalone(told)):
+        text = words(message)
+        assert "`documents-dlq`: 7 messages, the oldest is lost within 13 d 23 h" in text
+        assert re.search(r"Likely cause: \*Lambda timed out\* `30.00`, 3 times since <!date", text)
+        assert "--source-arn arn:aws:sqs:eu-west-1:123456789012:documents-dlq" in text
+    whole = words(render(told))
+    assert whole.index("Lambda timed out") < whole.index("dead-letter queue")  # the cause above its symptom
+    assert "Queue documents-dlq: 7 messages" in email_text({**told, "title": told["alerts"][0]["title"]})
+
+
+def test_a_queue_that_grows_is_a_reply_and_one_that_does_not_is_an_edit():
+    calm = notification(TIMEOUT, DLQ, about=[DLQ], reason=Reason.UPDATE)
+    assert render_thread(calm) is None
+    news = notification(TIMEOUT, DLQ, about=[DLQ], reason=Reason.UPDATE, growing=[DLQ])
+    assert "The dead-letter queue grows" in words(render_thread(news))
+    assert not render_thread(news).broadcast
+
+
+def test_every_message_says_why_it_was_sent():
+    for reason in Reason:
+        told = {} if reason is Reason.OPENED else {IMPORT_ERROR.fingerprint: 1200}
+        text = words(render_standalone(notification(reason=reason, told=told)))
+        assert f"Why: {reason.value.replace('_', ' ')} · " in text
+        assert "signature import-module-error · 1,204 in all" in text
+        assert ("1,203 without a message" if reason is Reason.OPENED else "4 without a message") in text
+        assert "account 123456789012 · eu-west-1" in text
+
+
+def test_the_end_of_a_silence_says_whose_it_was_and_what_it_kept_quiet():
+    told = notification(
+        reason=Reason.SILENCE_EXPIRED,
+        told={IMPORT_ERROR.fingerprint: 4},
+        because="silence ab12 of ana ended (deploying <!channel> the fix)",
+    )
+    text = words(render_thread(told))
+    assert "It was seen 1,200 times while it was muted." in text
+    assert "silence ab12 of ana ended" in text
+    assert "<!channel>" not in text
+
+
+def test_what_was_seen_once_has_no_duration_when_it_is_over():
+    once = replace(IMPORT_ERROR, count=1, last_seen=IMPORT_ERROR.first_seen)
+    text = words(render(notification(once, reason=Reason.RESOLVED)))
+    assert "0 s" not in text
+    assert "Seen once <!date" in text

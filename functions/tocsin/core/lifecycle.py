@@ -109,8 +109,9 @@ def advance(
         for name, reading in observed.readings.items()
         if name in current.alerts
     }
-    current, because = mute(replace(current, alerts={**current.alerts, **read}), observed.silences, now)
-    return Advance(_let_time_pass(current, now, policy, observed, because), absorbed, closed)
+    current = _quieted(replace(current, alerts={**current.alerts, **read}), now, policy, observed)
+    current, because = mute(current, observed.silences, now)
+    return Advance(_spoken(current, now, policy, observed, because), absorbed, closed)
 
 
 class _Folded(NamedTuple):
@@ -299,21 +300,19 @@ def _settled_at(incident: Incident, policy: Policy) -> Millis:
     return last + policy.intervals.group_interval if incident.reopened else 0
 
 
-def _let_time_pass(
-    incident: Incident,
-    now: Millis,
-    policy: Policy,
-    observed: Observed,
-    because: str,
-) -> Incident:
+def _quieted(incident: Incident, now: Millis, policy: Policy, observed: Observed) -> Incident:
+    """The incident once what was quiet for long enough is over."""
     quiet = {
         alert.fingerprint: replace(alert, state=AlertState.RESOLVED, over_at=now, unmuted=False)
         for alert in incident.firing
         if policy.ends_by_quiet(alert)
         and now >= max(alert.active_at, observed.heard.get(alert.fingerprint, 0)) + policy.quiet_period(alert)
     }
-    if quiet:
-        incident = replace(incident, alerts={**incident.alerts, **quiet})
+    return replace(incident, alerts={**incident.alerts, **quiet}) if quiet else incident
+
+
+def _spoken(incident: Incident, now: Millis, policy: Policy, observed: Observed, because: str) -> Incident:
+    """The incident with everything in its outbox that people are owed now."""
     while owed := due(incident, now, policy):
         if observed.more and owed.reason is Reason.RESOLVED:
             return incident
@@ -321,7 +320,7 @@ def _let_time_pass(
         if owed.reason is Reason.RESOLVED:
             return incident
     if incident.notified_at is None and not incident.firing and not observed.more:
-        # Nothing ever reached its threshold: over, and nobody needs to hear of it.
+        # Nothing ever reached its threshold, or it was muted: over, and nobody needs to hear of it.
         return replace(incident, resolved_at=now)
     return incident
 
@@ -374,7 +373,7 @@ def _has_changed(alert: Alert, policy: Policy) -> bool:
     return (
         alert.count > alert.notified_count
         or alert.notified_state not in (None, alert.state)
-        or (queue_watch.is_watched(alert, policy) and queue_watch.has_changed(alert))
+        or (queue_watch.is_watched(alert, policy) and queue_watch.differs(alert))
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tocsin.core.durations import format_duration
 from tocsin.core.inert_text import clipped, one_line, visible
-from tocsin.core.model import Reason
+from tocsin.core.model import Millis, Reason
 from tocsin.core.notification import Notification, millis_of
 
 LONGEST_SUBJECT = 99
@@ -48,6 +48,7 @@ def email_text(notification: Notification) -> str:
         "",
         f"{_tally(notification)}",
     ]
+    parts += _circumstances(main, notification)
     if reason is not Reason.RESOLVED:
         parts += ["", f"DO FIRST: {main['first_action']}"]
     parts += ["", f"What it means: {main['summary']}", "", f"Runbook: {main['runbook_url']}"]
@@ -63,6 +64,7 @@ def email_text(notification: Notification) -> str:
         parts.append(f"- and {unlisted} more")
     parts += [
         "",
+        f"Why: {why_words(notification)}",
         f"Tocsin incident {notification['incident']['id']}, notification {notification['sequence']}",
     ]
     source = main["source"]
@@ -98,6 +100,42 @@ def shown_fields(alert: dict[str, Any]) -> dict[str, str]:
     }
 
 
+def queue_words(queue: dict[str, Any], at: Millis) -> str:
+    """What is in a dead-letter queue and for how long: ``12 messages, the oldest is lost within 9 h``.
+
+    Args:
+        queue: The contract's ``queue`` of an alert.
+        at: When this is said.
+    """
+    words: str = "1 message" if queue["depth"] == 1 else f"{queue['depth']:,} messages"
+    if not queue.get("oldest_expires_at"):
+        return words
+    left = millis_of(queue["oldest_expires_at"]) - at
+    return (
+        f"{words}, the oldest is lost within {format_duration(left)}"
+        if left > 0
+        else f"{words}, the oldest are being lost"
+    )
+
+
+def why_words(notification: Notification) -> str:
+    """Why it was sent: the reason, the signature, how often in all, how many got no message of their own."""
+    why = notification.get("why")
+    reason = str(notification["reason"]).replace("_", " ")
+    if not why:
+        return reason
+    threshold = why.get("threshold")
+    parts: list[str] = [reason, why["text"], f"signature {why['signature']}"]
+    if threshold:
+        parts.append(
+            f"threshold {threshold['count']:,} in {format_duration(round(threshold['within_seconds'] * 1000))}"
+        )
+    parts.append(f"{why['total']:,} in all")
+    if why["suppressed"]:
+        parts.append(f"{why['suppressed']:,} without a message since the last")
+    return " · ".join(parts)
+
+
 def lasted(notification: Notification) -> str:
     """How long, from the first occurrence to the last one (or, for an alarm, to its return to OK)."""
     incident = notification["incident"]
@@ -107,6 +145,20 @@ def lasted(notification: Notification) -> str:
 def times(count: int) -> str:
     """A count for people: ``once``, ``1,204 times``."""
     return "once" if count == 1 else f"{count:,} times"
+
+
+def _circumstances(alert: dict[str, Any], notification: Notification) -> list[str]:
+    """The queue of an alarm and what is likely behind it, where these are known."""
+    parts = []
+    if alert.get("queue"):
+        words = queue_words(alert["queue"], millis_of(notification["at"]))
+        parts.append(f"Queue {alert['queue']['name']}: {words}.")
+    cause = alert.get("likely_cause")
+    if cause:
+        detail = f" ({cause['detail']})" if cause.get("detail") else ""
+        since = cause["first_seen"][:19].replace("T", " ")
+        parts.append(f"Likely cause: {cause['title']}{detail}, {times(cause['count'])} since {since} UTC.")
+    return ["", *parts] if parts else []
 
 
 def _tally(notification: Notification) -> str:

@@ -83,6 +83,6 @@ def told(alert: Alert) -> Alert:
     return replace(alert, queue_told=deepest, queue_shown=alert.queue.depth, queue_warned=warned)
 
 
-def has_changed(alert: Alert) -> bool:
-    """Whether the queue is not any more as the last notification showed it."""
-    return alert.queue is not None and alert.queue.depth != alert.queue_shown
+def differs(alert: Alert) -> bool:
+    """Whether the queue is not any more as the last notification showed it, or is news."""
+    return alert.queue is not None and (alert.queue.depth != alert.queue_shown or is_growing(alert))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,14 @@ class Intervals:
     regress_within: Millis = 24 * 3_600_000
 
 
+class RepliesInChannel(StrEnum):
+    """Which replies in an incident's thread are shown in the channel too."""
+
+    NEVER = "never"
+    IMPORTANT = "important"
+    ALWAYS = "always"
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service: the group its alerts are gathered in.
@@ -64,6 +73,7 @@ class Settings:
         runbooks_url: Where the runbooks are read: a signature's ``runbook`` is appended to it.
         routing: Which destinations are told of which alerts.
         redaction: Rules of redaction besides those that are built in.
+        replies_in_channel: Which replies in an incident's thread are shown in the channel too.
     """
 
     intervals: Intervals = field(default_factory=Intervals)
@@ -71,6 +81,7 @@ class Settings:
     runbooks_url: str = "https://github.com/tocsin-alerts/tocsin/blob/main/runbooks/"
     routing: Routing = field(default_factory=Routing)
     redaction: tuple[Rule, ...] = ()
+    replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
 
     def service_of_log_group(self, log_group: str) -> str:
         """Name the service a log group belongs to: the configured one, else the log group's last segment."""
@@ -99,7 +110,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         overrides: Environment variables; those that count are ``TOCSIN_GROUP_WAIT``,
             ``TOCSIN_GROUP_INTERVAL``, ``TOCSIN_REPEAT_INTERVAL``, ``TOCSIN_RESOLVE_AFTER``,
             ``TOCSIN_REGRESS_WITHIN`` (durations) and
-            ``TOCSIN_RUNBOOKS_URL``. Empty ones do not count.
+            ``TOCSIN_RUNBOOKS_URL``, ``TOCSIN_REPLIES_IN_CHANNEL``. Empty ones do not count.
 
     Raises:
         ConfigurationError: With every problem found.
@@ -110,7 +121,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
     problems: list[Problem] = []
     routing = {"destinations", "owners", "routes"}
-    known = {"intervals", "services", "links", "redaction"} | routing
+    known = {"intervals", "services", "links", "redaction", "slack"} | routing
     problems += [
         Problem(FILE, key, f"unknown key; known are {', '.join(sorted(known))}")
         for key in data
@@ -144,6 +155,20 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         problems.append(Problem(FILE, "links.runbooks", f"must be an http(s) address, is {url!r}"))
     else:
         settings = replace(settings, runbooks_url=url if url.endswith("/") else url + "/")
+    slack = _table(data, "slack", problems)
+    problems += [
+        Problem(FILE, f"slack.{key}", "unknown key; known is replies_in_channel")
+        for key in slack
+        if key != "replies_in_channel"
+    ]
+    replies = overrides.get("TOCSIN_REPLIES_IN_CHANNEL") or slack.get(
+        "replies_in_channel", settings.replies_in_channel
+    )
+    if replies in set(RepliesInChannel):
+        settings = replace(settings, replies_in_channel=RepliesInChannel(replies))
+    else:
+        one_of = ", ".join(RepliesInChannel)
+        problems.append(Problem(FILE, "slack.replies_in_channel", f"must be one of {one_of}, is {replies!r}"))
     if problems:
         raise ConfigurationError(tuple(problems))
     return settings

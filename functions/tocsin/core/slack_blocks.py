@@ -14,7 +14,6 @@ block-kit) and the total that ``chat.postMessage`` enforces without documenting 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,22 +21,29 @@ from typing import Any
 from tocsin.core.durations import format_duration
 from tocsin.core.model import Reason, Severity
 from tocsin.core.notification import Notification, millis_of
-from tocsin.core.notification_text import email_text, lasted, leading_alert, shown_fields, times
-from tocsin.core.slack_text import code, cut, escape, fence, length, mrkdwn, plain, time_token
+from tocsin.core.notification_text import email_text, lasted, leading_alert, times, why_words
+from tocsin.core.slack_alert import (
+    SIGNS,
+    Alert,
+    Room,
+    advice,
+    buttons,
+    circumstances,
+    details,
+    found,
+    others,
+    sign,
+)
+from tocsin.core.slack_elements import MOST_FIELDS, Block, context, header, mrkdwn_object, section
+from tocsin.core.slack_text import fence, length, mrkdwn, time_token
 
 MOST_JSON = 12_800
 """Characters of all blocks as JSON; from about 13,200 Slack answers ``msg_blocks_too_long``."""
 MOST_BLOCKS = 50
-_HEADER, _SECTION, _FIELD, _FIELDS, _URL, _BUTTON = 150, 3000, 2000, 10, 3000, 75
 _FALLBACK, _PLAIN = 600, 3_500
 _MENTIONS = 20
 
-SIGNS = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "🟡", Severity.LOW: "🔵"}
-
-_LATE, _CALM = "🕓 Earlier, told late:", "▫️"
-
-Block = dict[str, Any]
-Alert = dict[str, Any]
+_LATE = "🕓 Earlier, told late:"
 
 _NEWS = {
     Reason.OPENED: "",
@@ -72,21 +78,9 @@ class SlackMessage:
     broadcast: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """How much of what has no natural bound is shown."""
-
-    sample: int
-    others: int
-    sentence: int
-    links: bool = True
-    calm: bool = False
-    """No colours of severity: what is told late must not look like an alarm."""
-
-
 _ROOMS = (
-    _Room(2600, 20, 1200), _Room(1400, 12, 1200), _Room(700, 8, 700), _Room(300, 4, 500), _Room(150, 0, 300),
-    _Room(0, 0, 250, links=False),
+    Room(2600, 20, 1200), Room(1400, 12, 1200), Room(700, 8, 700), Room(300, 4, 500), Room(150, 0, 300),
+    Room(0, 0, 250, links=False),
 )  # fmt: skip
 
 
@@ -104,7 +98,7 @@ def render(notification: Notification, *, late: bool = False, mentions: Sequence
         notification,
         main,
         headline,
-        lambda room: _whole(notification, main, headline, room, min(room.sample, 500)),
+        lambda room: _whole(notification, main, headline, room, min(room.sample, 1000)),
         late=late,
         mentions=mentions,
     )
@@ -137,10 +131,11 @@ def render_thread(
         mentions: As for `render`.
     """
     reason = Reason(notification["reason"])
-    if reason is Reason.UPDATE:
+    if reason is Reason.OPENED or (reason is Reason.UPDATE and not growing(notification)):
         return None
     main, words = _news(notification)
-    about = [alert for alert in notification["alerts"] if alert["changed"]] or [main]
+    about = growing(notification) if reason is Reason.UPDATE else []
+    about = about or [alert for alert in notification["alerts"] if alert["changed"]] or [main]
     headline = _headline(notification, main, words, late=late)
     message = _fitted(
         notification,
@@ -151,6 +146,11 @@ def render_thread(
         mentions=mentions,
     )
     return replace(message, broadcast=not late and _wakes(notification, reason, about))
+
+
+def growing(notification: Notification) -> list[Alert]:
+    """The alerts whose dead-letter queue is news in this notification."""
+    return [alert for alert in notification["alerts"] if (alert.get("queue") or {}).get("growing")]
 
 
 def _news(notification: Notification) -> tuple[Alert, str]:
@@ -190,32 +190,23 @@ def _wakes(notification: Notification, reason: Reason, about: list[Alert]) -> bo
     return any(not alert["inhibited_by"] and Severity(alert["severity"]).rank < worst for alert in about)
 
 
-def _whole(notification: Notification, main: Alert, headline: str, room: _Room, sample: int) -> list[Block]:
+def _whole(notification: Notification, main: Alert, headline: str, room: Room, sample: int) -> list[Block]:
     reason = Reason(notification["reason"])
     over = reason is Reason.RESOLVED
-    blocks = [_header(headline)]
+    blocks = [header(headline)]
     if room.calm:
-        blocks.append(_section(_overtaken(notification)))
+        blocks.append(section(_overtaken(notification)))
     if over and not room.calm:
-        blocks.append(_section(_over(notification)))
+        blocks.append(section(_over(notification)))
     if not over:
-        blocks += _advice(main, room)
+        blocks += [*circumstances(main, millis_of(notification["at"])), *advice(main, room)]
     blocks += _fields(notification, main, reason, room)
     if main["sample"] and sample and not over:
-        blocks.append(_section(fence(main["sample"], sample)))
-    blocks += _buttons(main, room, primary=not over and not room.calm)
-    blocks += _others(notification, [alert for alert in notification["alerts"] if alert is not main], room)
-    blocks.append(_context(notification, main))
+        blocks.append(section(fence(main["sample"], sample)))
+    blocks += buttons(main, room, primary=not over and not room.calm)
+    blocks += others(notification, [alert for alert in notification["alerts"] if alert is not main], room)
+    blocks += _context(notification, main)
     return blocks
-
-
-def _advice(alert: Alert, room: _Room) -> list[Block]:
-    """What to do, then what it means."""
-    when = "Do first, if it still goes on" if room.calm else "Do first"
-    return [
-        _section(f"*{when}:* {mrkdwn(alert['first_action'], room.sentence)}"),
-        _plain_section(plain(alert["summary"], room.sentence)),
-    ]
 
 
 def _headline(notification: Notification, main: Alert, words: str, *, late: bool) -> str:
@@ -232,43 +223,33 @@ def _overtaken(notification: Notification) -> str:
     )
 
 
-def _sign(alert: Alert, room: _Room) -> str:
-    return _CALM if room.calm else SIGNS[Severity(alert["severity"])]
-
-
 def _over(notification: Notification) -> str:
     incident = notification["incident"]
-    return (
-        f"*It is over.* Seen {times(incident['count'])} in {lasted(notification)}, "
-        f"last {time_token(millis_of(incident['last_seen']))}. "
-        "Nothing to do now; the runbook says how to prevent it."
-    )
+    count, again = incident["count"], incident.get("reopened_at")
+    words = f"*It is over.* Seen {times(count)}"
+    if incident["first_seen"] != incident["last_seen"]:
+        words += f" in {lasted(notification)}, last"
+    words += f" {time_token(millis_of(incident['last_seen']))}."
+    if again:
+        this_time = format_duration(max(0, millis_of(incident["last_seen"]) - millis_of(again)))
+        words += f" This time, since {time_token(millis_of(again))}, it lasted {this_time}."
+    return f"{words} Nothing to do now; the runbook says how to prevent it."
 
 
-def _fields(notification: Notification, main: Alert, reason: Reason, room: _Room) -> list[Block]:
+def _fields(notification: Notification, main: Alert, reason: Reason, room: Room) -> list[Block]:
     """What is new, how bad, how often, since when, until when; then what the expression found."""
     first, last = millis_of(main["first_seen"]), millis_of(main["last_seen"])
-    sign = "" if reason is Reason.RESOLVED or room.calm else _sign(main, room) + " "
+    colour = "" if reason is Reason.RESOLVED or room.calm else sign(main, room) + " "
     status = _status(notification, reason)
     pairs = [
         ("Status then", status.partition(" ")[2]) if room.calm else ("Status", status),
-        ("Severity", f"{sign}{main['severity']}"),
+        ("Severity", f"{colour}{main['severity']}"),
         ("First seen", time_token(first)),
         ("Last seen", time_token(last) if last > first else "the same moment"),
         ("Occurrences", _how_often(notification, main, reason)),
     ]
-    known = [_mrkdwn(f"*{name}*\n{value}") for name, value in pairs]
-    return [{"type": "section", "fields": [*known, *_found(main)][:_FIELDS]}]
-
-
-def _found(alert: Alert) -> list[Block]:
-    """What the signature's expression found in the line, as inline code."""
-    return [_mrkdwn(f"*{_label(name)}*\n{code(value, 250)}") for name, value in shown_fields(alert).items()]
-
-
-def _label(name: str) -> str:
-    """A field's name for people; names of groups are words, and what is not a word is left out."""
-    return cut(" ".join(re.findall(r"[^\W_]+", name)) or "found", 60)
+    known = [mrkdwn_object(f"*{name}*\n{value}") for name, value in pairs]
+    return [{"type": "section", "fields": [*known, *found(main)][:MOST_FIELDS]}]
 
 
 def _how_often(notification: Notification, main: Alert, reason: Reason) -> str:
@@ -293,134 +274,49 @@ def _status(notification: Notification, reason: Reason) -> str:
     }[reason]
 
 
-def _reply(notification: Notification, reason: Reason, about: list[Alert], room: _Room) -> list[Block]:
-    late = [_section(_overtaken(notification))] if room.calm else []
+def _reply(notification: Notification, reason: Reason, about: list[Alert], room: Room) -> list[Block]:
+    late = [section(_overtaken(notification))] if room.calm else []
     if reason is Reason.RESOLVED:
         title = f"✅ *Resolved* {time_token(millis_of(notification['at']))}."
         title += "" if late else f" {_over(notification)}"
-        return [*late, _section(title), _context(notification, leading_alert(notification)[0])]
+        return [*late, section(title), *_context(notification, leading_alert(notification)[0])]
     title = {
-        Reason.OPENED: "🆕 *What was seen*",
         Reason.NEW_ALERT: "\N{HEAVY PLUS SIGN} *New in this incident*",
+        Reason.UPDATE: "📥 *The dead-letter queue grows*, and what is in it is lost in time.",
         Reason.REPEAT: f"⏰ *Still firing*, and seen {times(notification['incident']['count'])} by now.",
         Reason.REGRESSED: "🔁 *Back again*: it was over and has started once more.",
-        Reason.SILENCE_EXPIRED: "🔔 *A silence ended, and this is still firing.*",
+        Reason.SILENCE_EXPIRED: f"🔔 *A silence ended, and this is still firing.*{_kept_quiet(notification)}",
     }[reason]
-    blocks = [*late, _section(title)]
+    blocks = [*late, section(title)]
     shown = about[: 3 if room.others else 1]
     for alert in shown:
-        blocks += _details(alert, room, len(shown))
+        blocks += details(alert, room, of=len(shown), at=millis_of(notification["at"]))
     rest = about[len(shown) :]
     if rest:
-        blocks += _others(notification, rest, room)
-    blocks.append(_context(notification, shown[0]))
-    return blocks
+        blocks += others(notification, rest, room)
+    return [*blocks, *_context(notification, shown[0])]
 
 
-def _details(alert: Alert, room: _Room, of: int) -> list[Block]:
-    seen = f"{times(alert['count'])}, last {time_token(millis_of(alert['last_seen']))}"
-    because = (
-        f"\n_A symptom: `{escape(alert['inhibited_by'])}` explains it._" if alert["inhibited_by"] else ""
-    )
-    blocks = [
-        {"type": "divider"},
-        _section(
-            f"{_sign(alert, room)} *{mrkdwn(alert['title'], 300)}* · {alert['severity']} · seen {seen}{because}"
-        ),
-        *_advice(alert, room),
-    ]
-    found = _found(alert)[:_FIELDS]
-    if found:
-        blocks.append({"type": "section", "fields": found})
-    if alert["sample"] and room.sample:
-        blocks.append(_section(fence(alert["sample"], max(150, room.sample // of))))
-    return blocks + _buttons(alert, room, primary=False)
+def _kept_quiet(notification: Notification) -> str:
+    since = sum(alert["count_since_last"] for alert in notification["alerts"] if alert["changed"])
+    return f" It was seen {times(since)} while it was muted." if since else ""
 
 
-def _others(notification: Notification, others: list[Alert], room: _Room) -> list[Block]:
-    """The rest of the incident, a line each: what fires, what it explains, what is over."""
-    groups = (
-        ("Also firing", [a for a in others if a["state"] == "firing" and not a["inhibited_by"]]),
-        ("Symptoms of it", [a for a in others if a["state"] == "firing" and a["inhibited_by"]]),
-        ("Over", [a for a in others if a["state"] != "firing"]),
-    )
-    lines: list[str] = []
-    left = room.others
-    for name, alerts in groups:
-        if alerts and left:
-            lines += [f"*{name}*", *(_line(alert, room) for alert in alerts[:left])]
-            left -= len(alerts[:left])
-    shown = room.others - left
-    more = notification["incident"]["alert_count"] - (len(notification["alerts"]) - len(others)) - shown
-    if more > 0:
-        lines.append(f"…and {more} more" if shown else f"{more} more alerts belong to this incident.")
-    if notification["incident"]["omitted_count"]:
-        lines.append(f"…and {notification['incident']['omitted_count']:,} occurrences of alerts beyond these")
-    return [_section("\n".join(lines))] if lines else []
-
-
-def _line(alert: Alert, room: _Room) -> str:
-    sign = _sign(alert, room) if alert["state"] == "firing" else "✅"
-    found = next(iter(shown_fields(alert).values()), "")
-    what = f" {code(found, 80)}" if found else ""
-    new = " 🆕" if alert["changed"] and alert["state"] == "firing" else ""
-    return f"{sign} {mrkdwn(alert['title'], 120)}{what} · {times(alert['count'])}{new}"
-
-
-def _buttons(alert: Alert, room: _Room, *, primary: bool) -> list[Block]:
-    addresses = [
-        ("📖 Runbook", alert["runbook_url"]),
-        ("Log stream", alert["links"]["log_stream"]),
-        ("Logs Insights", alert["links"]["insights"]),
-        ("Alarm", alert["links"]["alarm"]),
-    ]
-    elements: list[Block] = [
-        {
-            "type": "button",
-            "text": {"type": "plain_text", "text": cut(label, _BUTTON), "emoji": True},
-            "url": url,
-        }
-        for label, url in (addresses if room.links else addresses[:1])
-        if url and length(url) <= _URL and url.startswith(("https://", "http://"))
-    ]
-    if elements and primary and elements[0]["url"] == alert["runbook_url"]:
-        elements[0]["style"] = "primary"
-    return [{"type": "actions", "elements": elements}] if elements else []
-
-
-def _context(notification: Notification, alert: Alert) -> Block:
+def _context(notification: Notification, alert: Alert) -> list[Block]:
+    """Why this was sent, then where it comes from: what nobody reads first and somebody needs at last."""
     source = alert["source"]
     account = f"account {alert['account']}" if alert["account"] else ""
-    words = [
-        source["log_group"], source["alarm"], account, alert["region"], alert["signature"],
-        f"incident {notification['id']}", notification["reason"].replace("_", " "),
+    where = [
+        source["log_group"], source["alarm"], account, alert["region"], f"incident {notification['id']}",
     ]  # fmt: skip
-    text = plain(" · ".join(filter(None, words)), 900)
-    return {"type": "context", "elements": [{"type": "plain_text", "text": text, "emoji": False}]}
-
-
-def _header(text: str) -> Block:
-    return {"type": "header", "text": {"type": "plain_text", "text": plain(text, _HEADER), "emoji": True}}
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": _mrkdwn(text)}
-
-
-def _plain_section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "plain_text", "text": text or "…", "emoji": False}}
-
-
-def _mrkdwn(text: str) -> Block:
-    # verbatim: Slack must not turn words into links or mentions by itself.
-    return {"type": "mrkdwn", "text": cut(text, _SECTION), "verbatim": True}
+    return [context(f"Why: {why_words(notification)}"), context(" · ".join(filter(None, where)))]
 
 
 def _fitted(
     notification: Notification,
     main: Alert,
     headline: str,
-    build: Callable[[_Room], list[Block]],
+    build: Callable[[Room], list[Block]],
     *,
     late: bool,
     mentions: Sequence[str],
@@ -430,7 +326,7 @@ def _fitted(
     blocks: list[Block] = []
     for room in _ROOMS:
         blocks = build(replace(room, calm=late))
-        blocks[1:1] = [_section(called)] if called else []
+        blocks[1:1] = [section(called)] if called else []
         if len(blocks) <= MOST_BLOCKS and json_length(blocks) <= MOST_JSON:
             break
     over = Reason(notification["reason"]) is Reason.RESOLVED
