@@ -120,7 +120,7 @@ def deliver(  # noqa: PLR0913 - all but the notification by keyword, each with a
         record = store.claim(incident, sequence, claimant, now, lease)
     except BusyError as error:
         wait = min(LOOK_AGAIN, max(1_000, error.until - now))
-        raise RetryableDeliveryError(str(error), retry_after=wait) from error
+        raise RetryableDeliveryError(str(error), retry_after=wait, busy=True) from error
 
     def settle(record: DeliveryRecord, *, doubtful: bool) -> None:
         store.settle(incident, sequence, claimant, now, record, doubtful=doubtful)

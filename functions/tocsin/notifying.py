@@ -216,6 +216,12 @@ class Notifier:
         match error:
             case RetryableDeliveryError():
                 wait = error.retry_after or backoff(_tries(record))
+                if (
+                    error.busy
+                ):  # mostly for a part of a second; whoever waits too long is overtaken, and told late
+                    return _Failure(
+                        f"{whose}not told yet: {error}", about, min(wait, backoff(_tries(record)) // 2)
+                    )
                 if error.limited:
                     self._pauses[destination] = self.clock() + wait
                 return _Failure(f"{whose}not told yet: {error}", about, wait, least=error.retry_after or 0)

@@ -45,6 +45,15 @@ def test_growth_is_told_once_it_is_half_as_much_again_and_at_most_once_per_inter
     assert all(b - a >= INTERVALS.group_interval for a, b in pairwise(updates))
 
 
+def test_growth_is_not_swallowed_by_other_news():
+    life = opened(3)
+    life.at(T0 + MIN, tally(T0 + MIN), readings=reading(T0 + MIN, 8))
+    assert life.reasons == ["opened", "new_alert"]
+    life.at(T0 + 6 * MIN, readings=reading(T0 + 6 * MIN, 8))
+    assert life.reasons == ["opened", "new_alert", "update"]
+    assert life.said[-1][2].growing == ("alarm",)
+
+
 def test_a_depth_that_only_wavers_is_an_edit_and_no_news():
     life = opened(10)
     for minute in range(1, 31):

@@ -19,6 +19,7 @@ class RetryableDeliveryError(DeliveryError):
         retry_after: How long to wait at least, where that is known.
         ambiguous: Whether Slack may have done what was asked although no answer said so.
         limited: Whether Slack asked for fewer calls (429).
+        busy: Whether another invocation is telling of the same incident, which takes it a moment.
     """
 
     def __init__(
@@ -28,8 +29,9 @@ class RetryableDeliveryError(DeliveryError):
         retry_after: Millis | None = None,
         ambiguous: bool = False,
         limited: bool = False,
+        busy: bool = False,
     ) -> None:
-        self.retry_after, self.ambiguous, self.limited = retry_after, ambiguous, limited
+        self.retry_after, self.ambiguous, self.limited, self.busy = retry_after, ambiguous, limited, busy
         super().__init__(message)
 
 

@@ -330,7 +330,9 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
     told = {
         alert.fingerprint: alert.notified_count for alert in incident.alerts.values() if alert.notified_count
     }
-    growing = queue_watch.growing(incident, policy)
+    # Only what is told of is told: an alert that joins is news of its own, and the queue's growth waits for its turn.
+    growing = queue_watch.growing(incident, policy) if owed.reason is Reason.UPDATE else ()
+    queues = {*owed.fingerprints, *_names(growing)}
     fresh = now >= incident.burst_since + policy.intervals.group_interval
     speaks = owed.reason in (Reason.NEW_ALERT, Reason.REGRESSED)
     counts = owed.reason is Reason.UPDATE
@@ -342,7 +344,7 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
     )  # fmt: skip
     return replace(
         incident,
-        alerts={name: _as_told(alert) for name, alert in incident.alerts.items()},
+        alerts={name: _as_told(alert, name in queues) for name, alert in incident.alerts.items()},
         sequence=sequence,
         notified_at=now,
         spoke_at=incident.spoke_at if counts else now,
@@ -356,14 +358,14 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
     )
 
 
-def _as_told(alert: Alert) -> Alert:
+def _as_told(alert: Alert, with_queue: bool) -> Alert:  # noqa: FBT001 - private, and called once
     """The alert once a notification has told of it; what is muted is counted and not told."""
     if not alert.announced or alert.silence:
         return alert
     told = replace(
         alert, notified_count=alert.count, notified_state=alert.state, regressed=False, unmuted=False
     )
-    return queue_watch.told(told)
+    return queue_watch.told(told, as_news=with_queue)
 
 
 def _has_changed(alert: Alert, policy: Policy) -> bool:

@@ -74,10 +74,12 @@ def growing(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
     )
 
 
-def told(alert: Alert) -> Alert:
-    """The alert as it is once people have been told how deep its queue is."""
+def told(alert: Alert, *, as_news: bool) -> Alert:
+    """The alert as it is once people have been shown how deep its queue is, or told so."""
     if alert.queue is None:
         return alert
+    if not as_news:
+        return replace(alert, queue_shown=alert.queue.depth)
     deepest = max(alert.queue_told, alert.queue.depth) if is_growing(alert) else alert.queue_told
     warned = max(alert.queue_warned, warnings(alert))
     return replace(alert, queue_told=deepest, queue_shown=alert.queue.depth, queue_warned=warned)
