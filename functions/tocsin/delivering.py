@@ -31,7 +31,7 @@ from tocsin.adapters.slack_failures import (
 from tocsin.adapters.slack_webhook import SlackWebhook
 from tocsin.core.delivery_record import DeliveryRecord, highest, includes, including
 from tocsin.core.model import Millis, Reason
-from tocsin.core.notification import Notification
+from tocsin.core.notification import Notification, millis_of
 from tocsin.core.routing import NEWS
 from tocsin.core.settings import RepliesInChannel
 from tocsin.core.slack_blocks import SlackMessage, growing, render, render_standalone, render_thread
@@ -95,6 +95,7 @@ def deliver(  # noqa: PLR0913 - all but the notification by keyword, each with a
     mentions: tuple[str, ...] = (),
     concerned: tuple[str, ...] = (),
     replies: RepliesInChannel = RepliesInChannel.IMPORTANT,
+    patience: Millis = 0,
 ) -> Delivery:
     """Tell Slack of one notification, once.
 
@@ -109,6 +110,8 @@ def deliver(  # noqa: PLR0913 - all but the notification by keyword, each with a
         concerned: Ids of those that the incident's message goes on naming as it is edited, which calls nobody: who was
             called would not find it again without.
         replies: Which replies in its thread the channel also shows.
+        patience: For how long after it became due it lets the one before it go first. A queue keeps no order, and
+            two that are told by two invocations at once would often be told the wrong way round.
 
     Raises:
         RetryableDeliveryError: Try again later.
@@ -128,6 +131,10 @@ def deliver(  # noqa: PLR0913 - all but the notification by keyword, each with a
     if includes(record.told, sequence):
         settle(record, doubtful=False)
         return Delivery(Outcome.DUPLICATE)
+    young = now - millis_of(notification["at"]) < patience
+    if young and sequence > 1 and not includes(record.told, sequence - 1):
+        settle(record, doubtful=sequence in record.doubtful)
+        raise RetryableDeliveryError("the one before it goes first", retry_after=1_000, busy=True)
     telling: _ByBot | _ByWebhook
     if isinstance(slack, SlackBot):
         telling = _ByBot(notification, record, slack, mentions, concerned, replies)

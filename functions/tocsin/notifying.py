@@ -39,6 +39,9 @@ PATIENCE: Millis = 5 * 60_000
 
 PATIENT_DELAY: Millis = 20_000
 LONGEST_DELAY: Millis = 15 * 60_000
+FIRST_THINGS_FIRST: Millis = 3_000
+"""How long a notification lets the one before it go first."""
+
 TIME_FOR_ONE: Millis = 20_000
 """What must be left of the invocation to begin with another notification; the first is always tried."""
 
@@ -271,6 +274,7 @@ class Notifier:
                 mentions=telling.mentions,
                 concerned=telling.concerned,
                 replies=self.replies,
+                patience=FIRST_THINGS_FIRST,
             )
 
         secret = self.secret_of(destination)
