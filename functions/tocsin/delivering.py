@@ -131,7 +131,7 @@ def deliver(  # noqa: PLR0913 - all but the notification by keyword, each with a
     if includes(record.told, sequence):
         settle(record, doubtful=False)
         return Delivery(Outcome.DUPLICATE)
-    young = now - millis_of(notification["at"]) < patience
+    young = 0 <= now - millis_of(notification["at"]) < patience
     if young and sequence > 1 and not includes(record.told, sequence - 1):
         settle(record, doubtful=sequence in record.doubtful)
         raise RetryableDeliveryError("the one before it goes first", retry_after=1_000, busy=True)
@@ -178,12 +178,13 @@ class _ByWebhook:
         self.notification, self.record, self.slack, self.mentions = notification, record, slack, mentions
         self.sequence: int = notification["sequence"]
         self.doubtful = self.sequence in record.doubtful
-        self.late = _newest(record) > self.sequence
+        # Not "told": what was rolled up was never shown.
+        self.late = record.shown > self.sequence
         self.notes: list[str] = []
 
     def tell(self) -> Outcome:
         """Post it, unless it only counts further what a newer one has counted, or what a later one will count."""
-        if self.late and Reason(self.notification["reason"]) in _COUNTING:
+        if self.late and _only_counts(self.notification):
             return Outcome.SUPERSEDED
         if self.record.shown and not _is_worth_a_message(self.notification):
             return Outcome.ROLLED_UP
@@ -230,7 +231,7 @@ class _ByBot:
 
     def tell(self) -> Outcome:
         """Bring the message up to this notification, and reply with what happened."""
-        counting = Reason(self.notification["reason"]) in _COUNTING
+        counting = _only_counts(self.notification)
         if not (counting and self.late):
             self._show()
         if counting and self.late:  # by what was told before, or by what was found while showing it
@@ -339,6 +340,11 @@ class _ByBot:
             f"an earlier attempt was cut short and the channel cannot be read ({error}; the token needs "
             "channels:history, or groups:history for a private channel): it may be posted twice"
         )
+
+
+def _only_counts(notification: Notification) -> bool:
+    """Whether a newer notification says all of it, and better."""
+    return Reason(notification["reason"]) in _COUNTING and not growing(notification)
 
 
 _COUNTING = frozenset({Reason.UPDATE, Reason.REPEAT})

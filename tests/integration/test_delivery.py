@@ -13,7 +13,18 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
-from sample_incidents import BUCKET, DLQ, IMPORT_ERROR, MINUTE, RUNBOOKS, SIGNATURES, T0, incident, pending
+from sample_incidents import (
+    BUCKET,
+    DLQ,
+    IMPORT_ERROR,
+    MINUTE,
+    RUNBOOKS,
+    SIGNATURES,
+    T0,
+    TIMEOUT,
+    incident,
+    pending,
+)
 
 from cli.slack_channel import Fault
 from cli.slack_server import LocalSlack
@@ -28,6 +39,8 @@ from tocsin.adapters.slack_failures import (
 from tocsin.adapters.slack_webhook import SlackWebhook
 from tocsin.core.model import AlertState, Reason
 from tocsin.core.notification import build_notification, millis_of
+from tocsin.core.settings import RepliesInChannel
+from tocsin.core.slack_blocks import render_standalone
 from tocsin.core.slack_text import time_token
 from tocsin.delivering import Outcome, deliver
 
@@ -80,10 +93,22 @@ def table(dynamodb):
     return dynamodb
 
 
-def told(reason, *alerts, about=(), sequence=1):
+def told(reason, *alerts, about=(), sequence=1, updates=0, growing=()):
     made = incident(*alerts)
-    entry = pending(reason, *about, sequence=sequence, at=T0 + sequence * MINUTE)
+    entry = replace(
+        pending(reason, *about, sequence=sequence, at=T0 + sequence * MINUTE),
+        updates=updates,
+        growing=tuple(alert.fingerprint for alert in growing),
+    )
     return build_notification(made, entry, SIGNATURES, runbooks_url=RUNBOOKS)
+
+
+def update(number, sequence, *, growing=()):
+    """The incident's update with this number since the last news; each of another count."""
+    counted = replace(IMPORT_ERROR, count=IMPORT_ERROR.count + sequence)
+    return told(
+        Reason.UPDATE, counted, DLQ, about=[counted], sequence=sequence, updates=number, growing=growing
+    )  # fmt: skip
 
 
 OVER = replace(IMPORT_ERROR, state=AlertState.RESOLVED)
@@ -96,15 +121,19 @@ STORY = (
 
 
 class Interruption:
-    """Lets every call through but one: it fails before it took effect, or after, or with the process."""
+    """Lets every call through but some: they fail before they took effect, or after, or with the process."""
 
-    def __init__(self, at=(), how="before", error=None):
+    def __init__(self, at=(), how="before", error=None, *, looks=False):
         self.at, self.how, self.error, self.calls = set([at] if isinstance(at, int) else at), how, error, 0
+        self.names, self.struck, self.looks = [], [], looks
 
-    def __call__(self, work):
+    def __call__(self, name, work):
         self.calls += 1
-        if self.calls - 1 not in self.at:
+        self.names.append(name)
+        first_look = self.looks and name.startswith("conversations.") and self.names.count(name) == 1
+        if self.calls - 1 not in self.at and not first_look:
             return work()
+        self.struck.append(name)
         if self.how.endswith("after"):
             work()
         raise KilledError if self.how.startswith("killed") else self.error()
@@ -123,7 +152,9 @@ class Session(requests.Session):
             return requests.ReadTimeout("https://hooks.slack.com/services/T/B/secret xoxb-secret")
 
         self.interruption.error = lost
-        return self.interruption(lambda: super(Session, self).request(*args, **kwargs))
+        name = args[1].rpartition("/")[2]
+        in_thread = " in a thread" if "thread_ts" in (kwargs.get("json") or {}) else ""
+        return self.interruption(name + in_thread, lambda: super(Session, self).request(*args, **kwargs))
 
 
 def close_sessions():
@@ -142,13 +173,22 @@ class Table:
     def update_item(self, **arguments):
         self.interruption.error = lambda: ConnectionError("table")
         with self.one_at_a_time:
-            return self.interruption(lambda: self.client.update_item(**arguments))
+            return self.interruption("UpdateItem", lambda: self.client.update_item(**arguments))
 
 
 class World:
     """Slack, table and time, and a queue that gives a notification again until it is acknowledged."""
 
-    def __init__(self, slack, table, interruption=None, *, webhook=False, channel=None):
+    def __init__(
+        self,
+        slack,
+        table,
+        interruption=None,
+        *,
+        webhook=False,
+        channel=None,
+        replies=RepliesInChannel.IMPORTANT,
+    ):
         self.interruption = interruption or Interruption()
         session = Session(self.interruption)
         self.slack = (
@@ -159,12 +199,13 @@ class World:
         self.store = DeliveryStore(Table(table, self.interruption), "incidents")
         self.now = T0 + 5 * MINUTE
         self.claims = itertools.count()
+        self.replies = replies
 
     def once(self, notification):
         self.now += 1
         return deliver(
             notification, slack=self.slack, store=self.store, claimant=f"try-{next(self.claims)}",
-            now=self.now, lease=LEASE,
+            now=self.now, lease=LEASE, replies=self.replies,
         )  # fmt: skip
 
     def until_done(self, notification, tries=12):
@@ -193,7 +234,8 @@ def assert_told_once(slack, story=STORY):
     (main,) = mains(slack)
     last = max(n["sequence"] for n in story)
     assert main["metadata"]["event_payload"] == {"incident": INCIDENT, "sequence": last, "part": "incident"}
-    expected = [n["sequence"] for n in story if n["reason"] != "update"]
+    growing = [n for n in story if any((alert["queue"] or {}).get("growing") for alert in n["alerts"])]
+    expected = [n["sequence"] for n in story if n["reason"] not in {"opened", "update"} or n in growing]
     assert {sequence: len(found) for sequence, found in replies(slack).items()} == dict.fromkeys(expected, 1)
 
 
@@ -204,7 +246,35 @@ def test_an_incident_is_one_message_edited_in_place_with_its_events_in_the_threa
     (main,) = mains(slack)
     assert main["text"].startswith("✅ Resolved: Lambda cannot import its handler")
     assert len(main["edits"]) == 3
-    assert [m["reply_broadcast"] for m in slack.messages() if m["thread_ts"]] == [False, False, False]
+    assert [m["reply_broadcast"] for m in slack.messages() if m["thread_ts"]] == [False, False]
+
+
+def test_an_opened_incident_is_one_message_that_says_it_all_and_has_no_reply(slack, table):
+    world = World(slack, table)
+    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    (main,) = slack.messages()
+    assert main["thread_ts"] is None
+    assert main["edits"] == []
+    shown = json.dumps(main["blocks"])
+    (alert,) = STORY[0]["alerts"]
+    for said in ("Rebuild with `sam build`", "every invocation of worker fails", "No module named 'mangum'"):
+        assert said in shown
+    assert alert["runbook_url"] in shown
+
+
+def test_only_an_update_in_which_a_dead_letter_queue_grows_has_a_reply(slack, table):
+    world = World(slack, table)
+    world.once(STORY[0])
+    world.once(update(1, 2))
+    assert replies(slack) == {}
+    world.once(update(2, 3, growing=[DLQ]))
+    ((reply,),) = replies(slack).values()
+    assert reply["metadata"]["event_payload"]["sequence"] == 3
+    assert "The dead-letter queue grows" in reply["blocks"][0]["text"]["text"]
+    assert "documents-dlq" in json.dumps(reply["blocks"])
+    world.once(update(3, 4))
+    assert sorted(replies(slack)) == [3]
+    assert len(mains(slack)[0]["edits"]) == 3
 
 
 def test_delivering_again_posts_nothing_and_edits_nothing(slack, table):
@@ -219,26 +289,52 @@ def test_delivering_again_posts_nothing_and_edits_nothing(slack, table):
 HOW = ("before", "after", "killed before", "killed after")
 
 
-def calls_of_the_story(slack, table):
+def calls_of_the_story(slack, table, story):
     world = World(slack, table)
-    for n in STORY:
+    for n in story:
         world.once(n)
     return world.interruption.calls
 
 
+GROWN = (*STORY[:2], update(1, 3, growing=[DLQ]), STORY[3])
+"""The same story with an update that has a reply, which it loses if something newer is told before it."""
+
+
 @pytest.mark.parametrize("how", HOW)
-def test_whichever_call_fails_and_however_each_notification_is_told_once(slack, table, how):
-    total = calls_of_the_story(slack, table)
-    assert total > 12
-    for at in range(total):
+@pytest.mark.parametrize(
+    ("story", "fewest"),
+    [(STORY, 14), (GROWN, 15), (STORY[::-1], 11)],
+    ids=["in order", "with a growing queue", "the last first"],
+)
+def test_whichever_call_fails_and_however_each_notification_is_told_once(slack, table, story, fewest, how):
+    total = calls_of_the_story(slack, table, story)
+    assert total >= fewest
+    struck = set()
+
+    def play(interruption):
         slack.channel.clear()
         forget(table)
-        world = World(slack, table, Interruption(at, how))
-        for n in STORY:
+        world = World(slack, table, interruption)
+        for n in story:
             world.until_done(n)
-        assert world.interruption.calls > at
-        assert_told_once(slack)
-        assert world.once(STORY[0]).outcome is Outcome.DUPLICATE
+        assert_told_once(slack, story)
+        assert world.once(story[0]).outcome is Outcome.DUPLICATE
+        struck.update(interruption.struck)
+
+    for at in range(total):
+        alone = Interruption(at, how)
+        play(alone)
+        assert len(alone.struck) == 1
+        # Only after a failure does an attempt look into Slack; that look fails in its turn.
+        if any(name.startswith("conversations.") for name in alone.names):
+            looking = Interruption(at, how, looks=True)
+            play(looking)
+            assert len(looking.struck) > 1
+    edited = {"chat.update"} if story[0] is STORY[0] else set()
+    assert struck == edited | {
+        "UpdateItem", "chat.postMessage", "chat.postMessage in a thread", "conversations.history",
+        "conversations.replies",
+    }  # fmt: skip
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -264,9 +360,13 @@ def test_an_older_notification_that_arrives_late_never_overwrites_a_newer_one(sl
     world.once(STORY[3])
     shown = mains(slack)[0]
     assert world.once(STORY[2]).outcome is Outcome.SUPERSEDED
-    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    assert world.once(STORY[1]).outcome is Outcome.DELIVERED
     assert mains(slack) == [shown]
-    assert sorted(replies(slack)) == [1, 4]
+    assert sorted(replies(slack)) == [2, 4]
+    before = slack.messages()
+    world.once(STORY[0])  # which has no reply
+    assert slack.messages() == before
+    assert world.once(STORY[0]).outcome is Outcome.DUPLICATE
 
 
 def outage(world, slack, order):
@@ -325,11 +425,12 @@ def test_a_late_end_is_not_called_over_when_it_began_again_since(slack, table):
 
 
 def test_late_replies_say_so_and_wake_nobody(slack, table):
-    loud = told(Reason.REGRESSED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=2)
+    loud = told(Reason.REGRESSED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=3)
+    worse = told(Reason.NEW_ALERT, TIMEOUT, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=1)
     world = World(slack, table)
-    for n in (STORY[3], loud, STORY[0]):
+    for n in (STORY[3], loud, STORY[1], worse):
         world.once(n)
-    for sequence, n in ((2, loud), (1, STORY[0])):
+    for sequence, n in ((3, loud), (2, STORY[1]), (1, worse)):
         (reply,) = replies(slack)[sequence]
         assert reply["text"].startswith("🕓 Earlier, told late: ")
         assert time_token(millis_of(n["at"])) in reply["blocks"][0]["text"]["text"]
@@ -345,7 +446,7 @@ def test_a_late_notification_that_must_post_the_incidents_message_anew_does_not_
     slack.channel.clear()  # somebody deleted it
     assert world.once(STORY[2]).outcome is Outcome.SUPERSEDED
     assert slack.messages() == []
-    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    assert world.once(STORY[1]).outcome is Outcome.DELIVERED
     (main,) = mains(slack)
     assert main["text"].startswith("🕓 Earlier, told late: ")
     assert alarming(main) == []
@@ -354,17 +455,45 @@ def test_a_late_notification_that_must_post_the_incidents_message_anew_does_not_
     assert main["text"].startswith("🔴 Back again: ")
 
 
+def test_a_late_opening_that_must_post_the_incidents_message_in_another_channel_does_not_alarm(slack, table):
+    slack.channels["C0OTHER"] = "other"
+    try:
+        World(slack, table).once(STORY[3])
+        moved = World(slack, table, channel="C0OTHER")
+        moved.now += MINUTE
+        assert moved.once(STORY[0]).outcome is Outcome.DELIVERED
+    finally:
+        del slack.channels["C0OTHER"]
+    (main,) = [m for m in slack.messages() if m["channel"] == "C0OTHER"]
+    assert main["text"] == "🕓 Earlier, told late: Lambda cannot import its handler · worker"
+    assert alarming(main) == []
+    assert time_token(millis_of(STORY[0]["at"])) in main["blocks"][1]["text"]["text"]
+
+
 def test_an_older_notification_that_finds_a_newer_message_in_slack_leaves_it_alone(slack, table):
     world = World(slack, table)
     slack.add_fault(Fault(status=500, after_effect=True, method="chat.postMessage"))
     with pytest.raises(RetryableDeliveryError):
         world.once(STORY[3])
     assert world.once(STORY[2]).outcome is Outcome.SUPERSEDED
-    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
+    assert world.once(STORY[1]).outcome is Outcome.DELIVERED
+    world.once(STORY[0])
     (main,) = mains(slack)
     assert main["edits"] == []
     world.once(STORY[3])
-    assert sorted(replies(slack)) == [1, 4]
+    assert sorted(replies(slack)) == [2, 4]
+
+
+def test_an_opening_that_finds_a_newer_message_in_slack_leaves_it_alone(slack, table):
+    world = World(slack, table)
+    slack.add_fault(Fault(status=500, after_effect=True, method="chat.postMessage"))
+    with pytest.raises(RetryableDeliveryError):
+        world.once(STORY[3])
+    posted = slack.messages()
+    world.once(STORY[0])
+    assert slack.messages() == posted
+    world.once(STORY[3])
+    assert_told_once(slack, (STORY[0], STORY[3]))
 
 
 @pytest.mark.parametrize("webhook", [False, True])
@@ -428,14 +557,21 @@ def test_429_on_the_reply_keeps_the_message(slack, table):
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 @pytest.mark.parametrize("after_effect", [False, True])
-def test_a_server_error_is_retried_and_told_once(slack, table, status, after_effect):
-    slack.add_fault(Fault(status=status, times=1, after_effect=after_effect, method="chat.postMessage"))
+@pytest.mark.parametrize(
+    "story",
+    [STORY[:1], STORY[1:2], STORY[:2]],
+    ids=["the message alone", "the message before its reply", "the reply"],
+)
+def test_a_server_error_is_retried_and_told_once(slack, table, story, status, after_effect):
     world = World(slack, table)
+    for n in story[:-1]:
+        world.once(n)
+    slack.add_fault(Fault(status=status, times=1, after_effect=after_effect, method="chat.postMessage"))
     with pytest.raises(RetryableDeliveryError) as broken:
-        world.once(STORY[0])
+        world.once(story[-1])
     assert broken.value.ambiguous
-    world.once(STORY[0])
-    assert_told_once(slack, STORY[:1])
+    world.once(story[-1])
+    assert_told_once(slack, story)
 
 
 def test_a_message_that_a_person_deleted_is_posted_anew(slack, table):
@@ -456,8 +592,8 @@ def test_a_late_reply_to_a_deleted_message_is_not_lost(slack, table):
     world = World(slack, table)
     world.once(STORY[3])
     slack.channel.clear()
-    assert world.once(STORY[0]).outcome is Outcome.DELIVERED
-    assert sorted(replies(slack)) == [1]
+    assert world.once(STORY[1]).outcome is Outcome.DELIVERED
+    assert sorted(replies(slack)) == [2]
 
 
 def test_blocks_that_slack_refuses_are_told_as_plain_text(slack, table):
@@ -500,10 +636,10 @@ def test_a_channel_that_cannot_be_read_is_said_and_the_alert_told_all_the_same(s
     slack.add_fault(Fault(status=200, error="missing_scope", method="conversations.replies"))
     world = World(slack, table)
     with pytest.raises(RetryableDeliveryError):
-        world.once(STORY[0])
-    delivery = world.once(STORY[0])
-    assert "channels:history" in delivery.notes[0]
-    assert_told_once(slack, STORY[:1])
+        world.once(STORY[1])
+    delivery = world.once(STORY[1])
+    assert ["channels:history" in note for note in delivery.notes] == [True, True]
+    assert_told_once(slack, STORY[1:2])
 
 
 @pytest.mark.parametrize("how", HOW)
@@ -527,6 +663,127 @@ def test_by_webhook_what_is_out_of_date_is_dropped(slack, table):
     assert world.once(STORY[0]).outcome is Outcome.DELIVERED
     assert world.once(STORY[2]).outcome is Outcome.DUPLICATE
     assert len(slack.messages()) == 2
+
+
+def test_by_webhook_updates_are_posted_at_doubling_numbers_and_the_others_are_left_to_them(slack, table):
+    world = World(slack, table, webhook=True)
+    world.once(STORY[0])
+    outcomes = {}
+    for number in range(1, 17):
+        posted = len(slack.messages())
+        outcomes[number] = world.once(update(number, 1 + number)).outcome
+        assert len(slack.messages()) == posted + (outcomes[number] is Outcome.DELIVERED)
+    assert {number for number, outcome in outcomes.items() if outcome is Outcome.DELIVERED} == {
+        1,
+        2,
+        4,
+        8,
+        16,
+    }
+    assert {outcomes[number] for number in (3, 5, 6, 7, 9, 15)} == {Outcome.ROLLED_UP}
+    before = slack.messages()
+    assert [world.once(update(number, 1 + number)).outcome for number in (3, 4)] == [Outcome.DUPLICATE] * 2
+    assert slack.messages() == before
+
+
+def test_by_webhook_the_numbers_begin_anew_after_news(slack, table):
+    world = World(slack, table, webhook=True)
+    news = told(Reason.NEW_ALERT, IMPORT_ERROR, BUCKET, about=[BUCKET], sequence=5)
+    story = [
+        STORY[0],
+        update(1, 2),
+        update(2, 3),
+        update(3, 4),
+        news,
+        update(1, 6),
+        update(2, 7),
+        update(3, 8),
+    ]
+    assert [n["sequence"] for n in story if world.once(n).outcome is Outcome.ROLLED_UP] == [4, 8]
+    assert [m["text"].partition(":")[0] for m in slack.messages()][3] == "🔴 Also"
+    assert len(slack.messages()) == 6
+
+
+def test_by_webhook_news_is_posted_whatever_was_rolled_up_before_it_and_is_not_late(slack, table):
+    for reason in set(Reason) - {Reason.UPDATE}:
+        slack.channel.clear()
+        forget(table)
+        world = World(slack, table, webhook=True)
+        for n in (STORY[0], update(3, 2)):
+            world.once(n)
+        over = reason is Reason.RESOLVED
+        news = told(
+            reason, *([OVER] if over else [IMPORT_ERROR]), about=[IMPORT_ERROR], sequence=3, updates=3
+        )
+        assert world.once(news).outcome is Outcome.DELIVERED
+        assert len(slack.messages()) == 2
+        assert "late" not in json.dumps(slack.messages()[1]["text"])
+
+
+def test_by_webhook_an_update_in_which_a_dead_letter_queue_grows_is_posted_whatever_its_number(slack, table):
+    world = World(slack, table, webhook=True)
+    world.once(STORY[0])
+    for number in (3, 5, 6, 7):
+        assert world.once(update(number, 2 * number)).outcome is Outcome.ROLLED_UP
+        assert world.once(update(number, 2 * number + 1, growing=[DLQ])).outcome is Outcome.DELIVERED
+    assert len(slack.messages()) == 5
+
+
+def test_by_webhook_an_update_is_posted_whatever_its_number_where_nothing_was_shown_before(slack, table):
+    for number in (3, 5, 6, 7):
+        slack.channel.clear()
+        forget(table)
+        world = World(slack, table, webhook=True)
+        # Nothing was shown by an attempt that was refused, either.
+        slack.add_fault(Fault(status=429, retry_after=1))
+        with pytest.raises(RetryableDeliveryError):
+            world.once(update(number, number))
+        assert world.once(update(number, number)).outcome is Outcome.DELIVERED
+        assert world.once(update(number, number + 1)).outcome is Outcome.ROLLED_UP
+        assert len(slack.messages()) == 1
+
+
+def test_an_update_of_before_they_were_numbered_is_posted_by_webhook(slack, table):
+    world = World(slack, table, webhook=True)
+    world.once(STORY[0])
+    old = update(3, 2)
+    del old["incident"]["updates"]
+    assert world.once(old).outcome is Outcome.DELIVERED
+    assert len(slack.messages()) == 2
+
+
+def test_with_a_token_no_update_is_rolled_up_since_each_is_an_edit(slack, table):
+    world = World(slack, table)
+    world.once(STORY[0])
+    assert [world.once(update(n, 1 + n)).outcome for n in range(1, 9)] == [Outcome.DELIVERED] * 8
+    (main,) = slack.messages()
+    assert len(main["edits"]) == 8
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_by_webhook_what_is_posted_and_what_is_rolled_up_stays_so_whichever_call_fails(slack, table, how):
+    growing = update(3, 4, growing=[DLQ])
+    story = [
+        STORY[0],
+        update(1, 2),
+        update(2, 3),
+        growing,
+        update(3, 5),
+        update(5, 6),
+        told(Reason.RESOLVED, OVER, about=[OVER], sequence=7),
+    ]
+    posted = [render_standalone(n).blocks for n in story if n["sequence"] not in {5, 6}]
+    assert len({json.dumps(blocks) for blocks in posted}) == 5
+    for at in range(3 * len(story)):
+        slack.channel.clear()
+        forget(table)
+        world = World(slack, table, Interruption(at, how), webhook=True)
+        for n in story:
+            world.until_done(n)
+        seen = [message["blocks"] for message in slack.messages()]
+        # Each in its order; at most the one whose attempt was cut short is there twice.
+        assert [key for key, _ in itertools.groupby(seen)] == posted
+        assert len(seen) <= len(posted) + 1
 
 
 @pytest.mark.parametrize(
@@ -570,3 +827,106 @@ def test_symptoms_join_quietly(slack, table):
     world.once(STORY[0])
     world.once(told(Reason.NEW_ALERT, IMPORT_ERROR, DLQ, about=[DLQ], sequence=2))
     assert not replies(slack)[2][0]["reply_broadcast"]
+
+
+EVERY_REPLY = {
+    "same severity": told(Reason.NEW_ALERT, IMPORT_ERROR, BUCKET, about=[BUCKET], sequence=2),
+    "symptom": told(Reason.NEW_ALERT, IMPORT_ERROR, DLQ, about=[DLQ], sequence=3),
+    "worse": told(Reason.NEW_ALERT, TIMEOUT, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=4),
+    "regressed": told(Reason.REGRESSED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=5),
+    "repeat": told(Reason.REPEAT, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=6),
+    "silence expired": told(Reason.SILENCE_EXPIRED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=7),
+    "resolved": told(Reason.RESOLVED, OVER, about=[OVER], sequence=8),
+}
+IMPORTANT = {"worse", "regressed", "repeat", "silence expired"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        (RepliesInChannel.NEVER, set()),
+        (RepliesInChannel.IMPORTANT, IMPORTANT),
+        (RepliesInChannel.ALWAYS, set(EVERY_REPLY)),
+    ],
+)
+def test_the_channel_shows_those_replies_that_the_setting_says(slack, table, setting, shown):
+    world = World(slack, table, replies=setting)
+    world.once(STORY[0])
+    for n in EVERY_REPLY.values():
+        world.once(n)
+    told_in_thread = replies(slack)
+    assert {
+        name for name, n in EVERY_REPLY.items() if told_in_thread[n["sequence"]][0]["reply_broadcast"]
+    } == shown
+    assert len(told_in_thread) == len(EVERY_REPLY)
+    assert [m["reply_broadcast"] for m in mains(slack)] == [False]
+
+
+def test_a_growing_queues_reply_is_in_the_channel_always_and_never_as_the_setting_says(slack, table):
+    for setting, shown in ((RepliesInChannel.NEVER, False), (RepliesInChannel.ALWAYS, True)):
+        slack.channel.clear()
+        forget(table)
+        world = World(slack, table, replies=setting)
+        world.once(STORY[0])
+        world.once(update(1, 2, growing=[DLQ]))
+        assert replies(slack)[2][0]["reply_broadcast"] is shown
+
+
+@pytest.mark.parametrize("setting", RepliesInChannel)
+def test_the_channel_shows_no_reply_that_is_late_whatever_the_setting(slack, table, setting):
+    world = World(slack, table, replies=setting)
+    world.once(told(Reason.REGRESSED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=9))
+    late = [n for n in EVERY_REPLY.values() if n["reason"] != "repeat"]  # a late reminder is dropped
+    for n in late:
+        assert world.once(n).outcome is Outcome.DELIVERED
+    found = replies(slack)
+    assert [found[n["sequence"]][0]["reply_broadcast"] for n in late] == [False] * 6
+    assert found[9][0]["reply_broadcast"] is (setting is not RepliesInChannel.NEVER)
+
+
+@pytest.mark.parametrize("setting", RepliesInChannel)
+def test_a_reply_that_is_posted_at_the_second_attempt_is_shown_as_at_the_first(slack, table, setting):
+    world = World(slack, table, replies=setting)
+    world.once(STORY[0])
+    slack.add_fault(Fault(status=500, method="chat.postMessage"))
+    with pytest.raises(RetryableDeliveryError):
+        world.once(EVERY_REPLY["regressed"])
+    world.once(EVERY_REPLY["regressed"])
+    assert replies(slack)[5][0]["reply_broadcast"] is (setting is not RepliesInChannel.NEVER)
+
+
+def test_a_worthy_update_that_failed_is_told_though_a_later_one_was_rolled_up(slack, table):
+    world = World(slack, table, webhook=True)
+    for n in (STORY[0], update(3, 4)):
+        world.once(n)
+    slack.add_fault(Fault(status=429, retry_after=1))
+    with pytest.raises(RetryableDeliveryError):
+        world.once(update(4, 5))
+    assert world.once(update(5, 6)).outcome is Outcome.ROLLED_UP
+    assert world.once(update(4, 5)).outcome is Outcome.DELIVERED
+
+
+def test_a_growing_update_that_failed_is_told_though_a_later_one_was_rolled_up(slack, table):
+    world = World(slack, table, webhook=True)
+    world.once(STORY[0])
+    slack.add_fault(Fault(status=429, retry_after=1))
+    with pytest.raises(RetryableDeliveryError):
+        world.once(update(3, 5, growing=[DLQ]))
+    assert world.once(update(5, 6)).outcome is Outcome.ROLLED_UP
+    assert world.once(update(3, 5, growing=[DLQ])).outcome is Outcome.DELIVERED
+
+
+def test_news_is_not_late_because_of_a_rolled_up_update(slack, table):
+    world = World(slack, table, webhook=True)
+    world.once(STORY[0])
+    assert world.once(update(3, 4)).outcome is Outcome.ROLLED_UP
+    world.once(STORY[1])
+    assert "late" not in slack.messages()[1]["text"]
+
+
+def test_growth_of_a_queue_that_a_mere_count_overtook_is_still_told(slack, table):
+    world = World(slack, table)
+    for n in (STORY[0], update(2, 4)):
+        world.once(n)
+    assert world.once(update(1, 3, growing=[DLQ])).outcome is Outcome.DELIVERED
+    assert sorted(replies(slack)) == [3]

@@ -4,6 +4,7 @@ import importlib
 import io
 import json
 import logging
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -105,7 +106,7 @@ class Cloud:
         notify = importlib.reload(importlib.import_module("notify"))
         notify._adapters.cache_clear()
         if self.routing:
-            notify.routing = self.routing
+            notify.settings = replace(notify.settings, routing=self.routing)
         output = io.StringIO()
         notify.logger.handlers[0].setStream(output)
         notify.logger.setLevel(logging.INFO)
@@ -119,13 +120,39 @@ def test_from_the_topic_to_the_channel_by_bot(cloud):
     cloud.publish()
     cloud.publish(Reason.UPDATE, 2)
     assert cloud.invoke() == {"batchItemFailures": []}
-    main, reply = cloud.slack.messages()
+    (main,) = cloud.slack.messages()
     assert main["text"].startswith("🔴 Lambda cannot import its handler · worker")
     assert len(main["edits"]) <= 1
+    cloud.publish(Reason.REGRESSED, 3)
+    assert cloud.invoke() == {"batchItemFailures": []}
+    main, reply = cloud.slack.messages()
+    assert main["text"].startswith("🔴 Back again: Lambda cannot import its handler · worker")
     assert reply["thread_ts"] == main["ts"]
     assert cloud.slack.bot_token not in cloud.log
     assert "mangum" not in cloud.log
     assert '"message":"delivered"' in cloud.log.replace(": ", ":")
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        ("never", {2: False, 3: False}),
+        ("important", {2: True, 3: False}),
+        ("", {2: True, 3: False}),
+        ("always", {2: True, 3: True}),
+    ],
+)
+def test_the_deployment_says_which_replies_the_channel_shows_too(cloud, monkeypatch, setting, shown):
+    monkeypatch.setenv("TOCSIN_REPLIES_IN_CHANNEL", setting)
+    cloud.keep_secret({"bot_token": cloud.slack.bot_token, "channel": cloud.slack.channel_id})
+    for sequence, reason in enumerate((Reason.OPENED, Reason.REGRESSED, Reason.RESOLVED), 1):
+        cloud.publish(reason, sequence)
+        assert cloud.invoke() == {"batchItemFailures": []}
+    assert {
+        message["metadata"]["event_payload"]["sequence"]: message["reply_broadcast"]
+        for message in cloud.slack.messages()
+        if message["thread_ts"]
+    } == shown
 
 
 def test_from_the_topic_to_the_channel_by_webhook(cloud):
@@ -205,15 +232,23 @@ def told_in(cloud):
 
 
 EVERYWHERE = [("C0ONCALL", False), ("C0ONCALL", True), ("C0ALERTS", False)]
+"""Where a new alert is told: as its incident's message and a reply by bot, and by webhook."""
 
 
 def test_each_destination_has_its_own_secret_message_record_and_mention(routed):
-    routed.publish()
-    assert routed.invoke() == {"batchItemFailures": []}
-    assert told_in(routed) == EVERYWHERE
-    main, reply, other = (json.dumps(message["blocks"]) for message in routed.slack.messages())
-    assert "<!subteam^S0ONCALL1>" in main
-    assert "subteam" not in reply + other
+    told = 0
+    for sequence, reason, where, calling in (
+        (1, Reason.OPENED, [("C0ONCALL", False), ("C0ALERTS", False)], True),
+        (2, Reason.NEW_ALERT, [("C0ONCALL", True), ("C0ALERTS", False)], True),
+        (3, Reason.RESOLVED, [("C0ONCALL", True), ("C0ALERTS", False)], False),
+    ):
+        routed.publish(reason, sequence)
+        assert routed.invoke() == {"batchItemFailures": []}
+        assert told_in(routed)[told:] == where
+        by_bot, by_webhook = (json.dumps(message["blocks"]) for message in routed.slack.messages()[told:])
+        assert ("<!subteam^S0ONCALL1>" in by_bot) is calling
+        assert "subteam" not in by_webhook
+        told += len(where)
     items = boto3.client("dynamodb", region_name=REGION).scan(TableName="incidents")["Items"]
     assert sorted(item["sk"]["S"] for item in items) == ["SLACK", "SLACK#oncall"]
     assert routed.slack.bot_token not in routed.log
@@ -221,11 +256,20 @@ def test_each_destination_has_its_own_secret_message_record_and_mention(routed):
 
 
 @pytest.mark.parametrize("after_effect", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("method", ["webhook", "chat.postMessage"])
+@pytest.mark.parametrize(
+    ("method", "opened"),
+    [("webhook", False), ("webhook", True), ("chat.postMessage", False), ("chat.postMessage", True), ("chat.update", True)],
+    ids=["by webhook at first", "by webhook later", "the message", "the reply", "the edit"],
+)  # fmt: skip
 def test_a_failure_before_or_after_it_took_effect_in_one_destination_is_repaired_and_told_once_in_the_other(
-    routed, method, after_effect
+    routed, method, opened, after_effect
 ):
-    routed.publish()
+    earlier = []
+    if opened:
+        routed.publish()
+        assert routed.invoke() == {"batchItemFailures": []}
+        earlier = [("C0ALERTS", False)]  # beside the one message by bot, which is edited
+    routed.publish(Reason.NEW_ALERT, 2)
     event = routed.event()
     routed.slack.add_fault(Fault(status=500, method=method, after_effect=after_effect))
     assert len(routed.invoke(event)["batchItemFailures"]) == 1
@@ -234,12 +278,12 @@ def test_a_failure_before_or_after_it_took_effect_in_one_destination_is_repaired
     assert routed.invoke(event) == {"batchItemFailures": []}
     # A webhook cannot be asked whether it posted: after a doubtful answer it posts again.
     twice = [("C0ALERTS", False)] if method == "webhook" and after_effect else []
-    assert sorted(told_in(routed)) == sorted(EVERYWHERE + twice)
+    assert sorted(told_in(routed)) == sorted(earlier + EVERYWHERE + twice)
 
 
 def test_a_destination_without_a_secret_is_parked_in_the_end_and_the_other_is_told_once(routed):
     routed.secrets.delete_secret(SecretId="tocsin/oncall", ForceDeleteWithoutRecovery=True)
-    routed.publish()
+    routed.publish(Reason.NEW_ALERT)
     event = routed.event()
     assert len(routed.invoke(event)["batchItemFailures"]) == 1
     assert told_in(routed) == [("C0ALERTS", False)]
@@ -267,13 +311,25 @@ def test_a_dry_run_answers_with_what_it_would_post_and_calls_nobody(monkeypatch)
     monkeypatch.setenv("TOCSIN_DRY_RUN", "1")
     monkeypatch.delenv("TOCSIN_TABLE", raising=False)
     notify = importlib.reload(importlib.import_module("notify"))
-    notification = build_notification(
-        incident(), pending(Reason.OPENED, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS
-    )
-    answer = notify.handler({"Records": [{"messageId": "1", "body": json.dumps(notification)}]}, Context())
-    (shown,) = answer["would_post"]
-    assert shown["bot"]["message"]["blocks"][0]["type"] == "header"
-    assert shown["bot"]["reply"]["blocks"]
-    assert shown["told_in"] == [{"destination": "default", "mentions": []}]
-    assert shown["webhook"]["message"]["text"].startswith("🔴 Lambda cannot import")
+    records = [
+        {
+            "messageId": str(sequence),
+            "body": json.dumps(
+                build_notification(
+                    incident(), pending(reason, IMPORT_ERROR, sequence=sequence), SIGNATURES, runbooks_url=RUNBOOKS
+                )
+            ),
+        }
+        for sequence, reason in ((1, Reason.OPENED), (2, Reason.REGRESSED))
+    ]  # fmt: skip
+    answer = notify.handler({"Records": records}, Context())
+    opened, again = answer["would_post"]
+    for shown in (opened, again):
+        assert shown["bot"]["message"]["blocks"][0]["type"] == "header"
+        assert shown["told_in"] == [{"destination": "default", "mentions": []}]
+    assert opened["webhook"]["message"]["text"].startswith("🔴 Lambda cannot import")
+    assert again["webhook"]["message"]["text"].startswith("🔴 Back again: Lambda cannot import")
+    assert opened["bot"]["reply"] is None
+    assert again["bot"]["reply"]["blocks"]
+    assert again["bot"]["reply"]["reply_broadcast"] is True
     json.dumps(answer)

@@ -22,13 +22,14 @@ from tocsin.adapters.slack_secret import BotCredential, SlackSecret, WebhookCred
 from tocsin.adapters.slack_webhook import SlackWebhook
 from tocsin.core.delivery_record import DeliveryRecord, highest, includes, including
 from tocsin.core.model import Reason
-from tocsin.core.notification import build_notification
+from tocsin.core.notification import build_notification, millis_of
 from tocsin.core.routing import Destination, Route, Routing
 from tocsin.notifying import LONGEST_DELAY, PATIENCE, Notifier, backoff, read_body
 
 NOTIFICATION = build_notification(
-    incident(), pending(Reason.OPENED, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS
+    incident(), pending(Reason.NEW_ALERT, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS
 )
+"""One that takes two posts where nothing of its incident has been told: the message, and the reply in its thread."""
 TOKEN = "xoxb-123-secret-token"
 WEBHOOK = "https://hooks.slack.com/services/T000/B000/secretsecret"
 
@@ -139,6 +140,30 @@ def test_a_delivered_notification_is_acknowledged():
     assert len(slack.posts) == 2
     assert [line.text for line in work.log] == ["delivered"]
     assert all(metadata["incident"] == NOTIFICATION["incident"]["id"] for _, metadata in slack.posts)
+    assert [metadata.get("thread_ts") for _, metadata in slack.posts] == [None, "1.000001"]
+
+
+def test_an_opened_incident_is_one_post_and_no_reply():
+    slack = Slack()
+    work = notifier(slack)
+    assert work.work([told(Reason.OPENED, 1)]) == []
+    assert [line.text for line in work.log] == ["delivered"]
+    assert [metadata.get("thread_ts") for _, metadata in slack.posts] == [None]
+
+
+@pytest.mark.parametrize("lost", ["message", "reply"])
+def test_a_failure_between_the_message_and_its_reply_leaves_the_rest_of_the_batch_alone(lost):
+    failure = RetryableDeliveryError("HTTP 500")
+    slack, queue = Slack([failure] if lost == "message" else [None, failure]), Queue()
+    work = notifier(slack, queue=queue)
+    assert work.work([record(), record(other(2), 2)]) == ["m1"]
+    assert queue.put == {"r1": 2_000}
+    assert work.work([record(tries=2)]) == []
+    assert queue.parked == []
+    threads = {}
+    for _, metadata in slack.posts:
+        threads.setdefault(metadata["incident"], []).append("thread_ts" in metadata)
+    assert sorted(threads.values()) == [[False, True]] * 2
 
 
 def test_raw_bodies_and_those_in_snss_envelope_are_both_read():
@@ -381,11 +406,11 @@ def called(said):
     return re.findall(r"<!subteam\^(\w+)>", json.dumps(said["blocks"]))
 
 
-def told(reason, sequence, *about):
+def told(reason, sequence, *about, updates=0):
     about = about or (IMPORT_ERROR,)
     made = build_notification(
         incident(IMPORT_ERROR, *(alert for alert in about if alert is not IMPORT_ERROR)),
-        pending(reason, *about, sequence=sequence), SIGNATURES, runbooks_url=RUNBOOKS,
+        replace(pending(reason, *about, sequence=sequence), updates=updates), SIGNATURES, runbooks_url=RUNBOOKS,
     )  # fmt: skip
     return record(json.dumps(made), sequence)
 
@@ -402,31 +427,45 @@ def test_news_calls_each_destinations_group_once_and_edits_go_on_naming_it():
             [f"S0{name.upper()}"]
         ]
         replies = [(about["sequence"], called(said)) for said, about in slack.posts if "thread_ts" in about]
-        assert replies == [(1, []), (3, [f"S0{name.upper()}"]), (4, [f"S0{name.upper()}"])]
+        assert replies == [(3, [f"S0{name.upper()}"]), (4, [f"S0{name.upper()}"])]
     # Slack calls nobody for an edit. Without the mention, whoever was called would not find the message again.
     assert [called(said) for said in edits] == [["S0ONCALL"], ["S0DEFAULT"]] * 3
 
 
-def test_an_update_that_is_the_first_thing_heard_calls_and_the_late_opening_does_not():
+def test_an_update_that_is_the_first_thing_heard_calls_and_what_comes_late_does_not():
     places = Places(routing=CALLED)
-    assert places.work(told(Reason.UPDATE, 2), told(Reason.OPENED, 1)) == []
-    assert [called(said) for said, _ in places.slacks["oncall"].posts] == [["S0ONCALL"], []]
+    assert (
+        places.work(told(Reason.UPDATE, 3), told(Reason.NEW_ALERT, 2, BUCKET), told(Reason.OPENED, 1)) == []
+    )
+    for name, slack in places.slacks.items():
+        assert [(about["sequence"], called(said)) for said, about in slack.posts] == [
+            (3, [f"S0{name.upper()}"]), (2, []),
+        ]  # fmt: skip
+
+
+class Webhook(SlackWebhook):
+    """Records what is posted."""
+
+    def __init__(self):
+        self.said = []
+
+    def post(self, content):
+        self.said.append(content)
 
 
 def test_by_webhook_news_calls_and_growth_does_not():
-    said = []
-
-    class Webhook(SlackWebhook):
-        def __init__(self):
-            pass
-
-        def post(self, content):
-            said.append(content)
-
-    places = Places(routing=replace(CALLED, routes=()))
+    places, webhook = Places(routing=replace(CALLED, routes=())), Webhook()
     records = [told(Reason.OPENED, 1), told(Reason.UPDATE, 2), told(Reason.REPEAT, 3)]
-    assert places.work(*records, connect=lambda _: Webhook()) == []
-    assert [called(content) for content in said] == [["S0DEFAULT"], [], ["S0DEFAULT"]]
+    assert places.work(*records, connect=lambda _: webhook) == []
+    assert [called(content) for content in webhook.said] == [["S0DEFAULT"], [], ["S0DEFAULT"]]
+
+
+def test_by_webhook_an_update_that_is_the_first_thing_heard_is_posted_and_calls_whatever_its_number():
+    places, webhook = Places(routing=replace(CALLED, routes=())), Webhook()
+    records = [told(Reason.UPDATE, 4, updates=3), told(Reason.UPDATE, 6, updates=5)]
+    assert places.work(*records, connect=lambda _: webhook) == []
+    assert [called(content) for content in webhook.said] == [["S0DEFAULT"]]
+    assert [line.text for line in places.notifier.log] == ["delivered", "rolled up"]
 
 
 # ------------------------------------------------------------------ the secret
@@ -556,3 +595,17 @@ def test_the_mode_with_a_token_sends_it_in_the_header_and_never_in_the_address()
     with Looking() as session:
         for call in calls(session)[1:]:
             call()
+
+
+def test_of_two_that_are_told_at_once_the_first_goes_first_and_is_not_waited_for_for_long():
+    at, slack, work = millis_of(NOTIFICATION["at"]), Slack(), None
+    work = notifier(slack)
+    waits = []
+    for now in (at, at + 2_999, at + 3_000):
+        work.clock = lambda now=now: now
+        waits.append(work.work([told(Reason.NEW_ALERT, 2)]))
+    assert waits == [["m2"], ["m2"], []]
+    assert len(slack.posts) == 2
+    first = notifier(Slack())
+    first.clock = lambda: at
+    assert first.work([told(Reason.OPENED, 1)]) == []
