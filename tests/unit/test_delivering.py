@@ -598,12 +598,13 @@ def test_the_mode_with_a_token_sends_it_in_the_header_and_never_in_the_address()
 
 
 def test_of_two_that_are_told_at_once_the_first_goes_first_and_is_not_waited_for_for_long():
-    at, slack, work = millis_of(NOTIFICATION["at"]), Slack(), None
+    second = told(Reason.NEW_ALERT, 2)
+    at = millis_of(json.loads(second["body"])["at"])
+    slack, waits = Slack(), []
     work = notifier(slack)
-    waits = []
     for now in (at, at + 2_999, at + 3_000):
         work.clock = lambda now=now: now
-        waits.append(work.work([told(Reason.NEW_ALERT, 2)]))
+        waits.append(work.work([second]))
     assert waits == [["m2"], ["m2"], []]
     assert len(slack.posts) == 2
     first = notifier(Slack())
