@@ -601,7 +601,7 @@ def test_of_two_that_are_told_at_once_the_first_goes_first_and_is_not_waited_for
     second = told(Reason.NEW_ALERT, 2)
     at = millis_of(json.loads(second["body"])["at"])
     slack, waits = Slack(), []
-    work = notifier(slack)
+    work = notifier(slack, deadline=at + 10 * MINUTE)
     for now in (at, at + 2_999, at + 3_000):
         work.clock = lambda now=now: now
         waits.append(work.work([second]))
