@@ -77,14 +77,20 @@ def peers(measured: Mapping[str, Any]) -> list[Titled]:
         return skipped(title, found["skipped"])
     rows = []
     for kind in ("quiet", "dense"):
-        ours = next(iter(found[kind].values()))["ms"]
-        rows += [
-            [kind, name, number(row["ms"] / row["lines"] * 1000), f"{row['ms'] / ours:,.1f} ×", str(row["missed"]),
-             str(row["more"])]
-            for name, row in found[kind].items()
-        ]  # fmt: skip
-    rows += [["", name, reason, "", "", ""] for name, reason in found["skipped"].items()]
-    return [Titled(title, ["batch", "way", "µs a line", "of Tocsin", "left out", "more"], rows)]
+        first = next(iter(found[kind].values()))
+        ours = first["ms"] / first["lines"]
+        for name, row in found[kind].items():
+            running = max(0.0, row["ms"] - row["start_ms"])
+            start = number(row["start_ms"]) if row["start_ms"] else ""
+            line = running / row["lines"]
+            rows.append(
+                [kind, name, number(line * 1000), f"{line / ours:,.1f} ×", start,
+                 str(row["missed"]), str(row["more"])]
+            )  # fmt: skip
+    rows += [["", name, reason, "", "", "", ""] for name, reason in found["left_out"].items()]
+    return [
+        Titled(title, ["batch", "way", "µs a line", "of Tocsin", "its start, ms", "left out", "more"], rows)
+    ]
 
 
 def cold_start(measured: Mapping[str, Any]) -> list[Titled]:

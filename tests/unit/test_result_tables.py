@@ -35,6 +35,16 @@ def test_what_was_left_out_says_why():
     assert all(len(row) == len(table.header) for table in shown for row in table.rows)
 
 
+def test_a_peer_that_was_left_out_stands_in_the_table_with_its_reason():
+    row = {"ms": 1.0, "lines": 10, "missed": 0, "more": 0, "start_ms": 0.0}
+    measured = {
+        **MEASURED,
+        "peers": {"left_out": {"sec": WHY}, "quiet": {"Tocsin": row}, "dense": {"Tocsin": row}},
+    }
+    (table,) = [table for table in tables(measured) if table.title.startswith("Side by side")]
+    assert [cells[1:3] for cells in table.rows] == [["Tocsin", "100"], ["Tocsin", "100"], ["sec", WHY]]
+
+
 def test_without_the_candidates_the_reason_names_the_way_to_them(monkeypatch):
     monkeypatch.setattr(side_by_side, "PYTHON", Path("/nowhere/python"))
     assert "make bench" in side_by_side.measure()["engines"]["skipped"]
