@@ -7,7 +7,7 @@ BENCH  := .venv-bench
 ARCHITECTURE ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench events docs screenshot build clean
+.PHONY: help setup demo test lint check bench events docs reliability screenshot build clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ docs: $(READY) ## Write anew what documents take from the code
 	@$(BIN)/python docs/redaction_page.py
 	@$(BIN)/tocsin evidence
 	@$(BIN)/python -m benchmarks.documents
+
+reliability: $(READY) ## Make every call fail in every way, and write what came of it (minutes)
+	@PYTHONPATH=functions:.:tests $(BIN)/python -m reliability
 
 screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)
 	@PYTHONPATH=functions:.:tests $(BIN)/python docs/images/channel.py

@@ -42,6 +42,10 @@ LONGEST_DELAY: Millis = 15 * 60_000
 FIRST_THINGS_FIRST: Millis = 3_000
 """How long a notification lets the one before it go first."""
 
+OBEDIENT_TRIES = 20
+"""Tries for which a message waits exactly as long as it was asked to. Then its waits grow whatever is asked: a Slack
+that says "in half a minute" for an hour must not use up the tries that the queue allows (``maxReceiveCount``)."""
+
 TIME_FOR_ONE: Millis = 20_000
 """What must be left of the invocation to begin with another notification; the first is always tried."""
 
@@ -218,7 +222,7 @@ class Notifier:
         whose = "" if destination == DEFAULT else f"destination {destination}: "
         match error:
             case RetryableDeliveryError():
-                wait = error.retry_after or backoff(_tries(record))
+                wait = wait_for(error.retry_after, _tries(record))
                 if (
                     error.busy
                 ):  # mostly for a part of a second; whoever waits too long is overtaken, and told late
@@ -226,7 +230,7 @@ class Notifier:
                         f"{whose}not told yet: {error}", about, min(wait, backoff(_tries(record)) // 2)
                     )
                 if error.limited:
-                    self._pauses[destination] = self.clock() + wait
+                    self._pauses[destination] = self.clock() + (error.retry_after or wait)
                 return _Failure(f"{whose}not told yet: {error}", about, wait, least=error.retry_after or 0)
             case CredentialRefusedError() if self.clock() - _number(record, "SentTimestamp") < PATIENCE:
                 level = "ERROR" if _tries(record) == 1 else "WARNING"
@@ -321,6 +325,13 @@ class Notifier:
 def backoff(tries: int) -> Millis:
     """How long to wait after so many tries: 2 s, 4 s, 8 s and so on to 15 minutes."""
     return min(LONGEST_DELAY, 2_000 << min(20, max(0, tries - 1)))
+
+
+def wait_for(asked: Millis | None, tries: int) -> Millis:
+    """How long to wait where somebody may have said how long: as asked, but longer after very many tries."""
+    if not asked:
+        return backoff(tries)
+    return max(asked, backoff(tries - OBEDIENT_TRIES)) if tries > OBEDIENT_TRIES else asked
 
 
 def read_body(body: str) -> Notification:

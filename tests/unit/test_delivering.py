@@ -179,6 +179,15 @@ def test_429_puts_the_message_off_for_as_long_as_slack_asks_and_the_rest_of_the_
     assert slack.posts == []
 
 
+@pytest.mark.parametrize(
+    ("tries", "wait"), [(1, 30_000), (20, 30_000), (25, 32_000), (40, LONGEST_DELAY), (99, LONGEST_DELAY)]
+)
+def test_a_slack_that_asks_for_half_a_minute_for_hours_does_not_use_up_the_queues_tries(tries, wait):
+    slack, queue = Slack([RetryableDeliveryError("429", retry_after=30_000, limited=True)]), Queue()
+    assert notifier(slack, queue=queue).work([record(tries=tries), record(other(2), 2)]) == ["m1", "m2"]
+    assert queue.put == {"r1": wait, "r2": 30_000}
+
+
 def test_one_failure_does_not_keep_the_others():
     slack, queue = Slack([RetryableDeliveryError("timeout", ambiguous=True)]), Queue()
     failed = notifier(slack, queue=queue).work([record(tries=4), record(other(2), 2), record("{", 3)])

@@ -1,0 +1,156 @@
+"""What happens in the runs: log lines and alarms of two services, and what must have become of them."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import gzip
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from reliability.deployment import ACCOUNT, MINUTE, REGION, SECOND, Deployment
+
+LINES = {
+    "import-module-error": (
+        "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+    ),
+    "s3-bucket-not-accessible": (
+        "RuntimeError: S3 bucket 'documents-dev' is not accessible (error: 404). Backend cannot start "
+        "without valid S3 storage."
+    ),
+    "lambda-timeout": (
+        "2026-01-08T11:00:00.456Z c9ee96ed-c1dd-46c5-bbed-fd12d512d186 Task timed out after 30.00 seconds"
+    ),
+    "database-none": 'FATAL: database "None" does not exist',
+}
+"""A line by the signature that recognises it."""
+
+ORDINARY = "[INFO]\t2026-11-22T07:30:29.470Z\tGET /api/v1/providers/17/licenses 200 in 12 ms"
+ALARM = "dlq-depth"
+SHORT = {"TOCSIN_GROUP_INTERVAL": "2m", "TOCSIN_RESOLVE_AFTER": "4m"}
+"""Intervals for the enumeration: what happens is the same, in fewer rounds of reconcile."""
+
+
+@dataclass(slots=True)
+class Story:
+    """Lets things happen in a deployment and keeps count of them.
+
+    Attributes:
+        deployment: Where they happen.
+        logged: Occurrences by service and signature.
+        events: Every event that ``detect`` was given, by the occurrences that it holds.
+    """
+
+    deployment: Deployment
+    logged: Counter[tuple[str, str]] = field(default_factory=Counter)
+    events: list[tuple[dict[str, Any], Counter[tuple[str, str]]]] = field(default_factory=list)
+    _number: int = 0
+
+    def log(self, service: str, counts: dict[str, int], *, after: int = 0) -> dict[str, Any]:
+        """Have lines logged: so many of each signature, with an ordinary one between them."""
+        at = self.deployment.wire.now + after
+        lines = [line for name, count in counts.items() for line in [LINES[name]] * count]
+        event = envelope(service, [ORDINARY, *lines], at, self._next())
+        return self._given(event, Counter({(service, name): count for name, count in counts.items()}), after)
+
+    def alarm(self, service: str, state: str, *, after: int = 0) -> dict[str, Any]:
+        """Have the alarm on a dead-letter queue change its state, told by SNS."""
+        at = self.deployment.wire.now + after
+        held = Counter({(service, ALARM): 1} if state == "ALARM" else {})
+        return self._given(alarm_event(service, state, at), held, after)
+
+    def _given(self, event: dict[str, Any], held: Counter[tuple[str, str]], after: int) -> dict[str, Any]:
+        self.logged += held
+        self.events.append((event, held))
+        self.deployment.deliver(copy.deepcopy(event), after)
+        return event
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def play(self) -> None:
+        """Two signatures in one batch; more of one; an alarm; more, and something new; the alarm's end; silence.
+
+        Meant for ``SHORT`` intervals.
+        """
+        self.log("backend", {"import-module-error": 3, "s3-bucket-not-accessible": 2})
+        self.log("backend", {"import-module-error": 4}, after=40 * SECOND)
+        self.alarm("worker", "ALARM", after=70 * SECOND)
+        self.log("backend", {"import-module-error": 5, "lambda-timeout": 1}, after=200 * SECOND)
+        self.alarm("worker", "OK", after=230 * SECOND)
+        self.until_quiet()
+
+    def until_quiet(self, most: int = 150 * MINUTE) -> None:
+        """Let time pass until everything is over and told, or until it should long have been."""
+        deployment = self.deployment
+        deployment.run_until(deployment.wire.now + most, quiet=self._is_quiet)
+
+    def _is_quiet(self) -> bool:
+        deployment = self.deployment
+        return deployment.idle and not deployment.waiting() and not _unfinished(deployment)
+
+
+def _unfinished(deployment: Deployment) -> bool:
+    return any("grp" in item and not is_stray_ok(item) for item in deployment.items())
+
+
+def is_stray_ok(item: dict[str, str]) -> bool:
+    """Whether an item is the end of an alarm that nobody saw begin, which is kept for hours in case it comes late."""
+    if "tally" not in item:
+        return False
+    tally = json.loads(item["tally"])
+    return tally["state"] == "resolved" and not tally["count"]
+
+
+def envelope(service: str, lines: Sequence[str], at: int, number: int = 0) -> dict[str, Any]:
+    """The event of a CloudWatch Logs subscription."""
+    document = {
+        "messageType": "DATA_MESSAGE",
+        "owner": ACCOUNT,
+        "logGroup": f"/aws/lambda/{service}",
+        "logStream": "2026/11/22/[$LATEST]8f6b1c0d2e3f4a5b9c7d8e9f0a1b2c3d",
+        "subscriptionFilters": ["tocsin"],
+        "logEvents": [
+            {"id": f"{number:08d}{position:048d}", "timestamp": at, "message": line}
+            for position, line in enumerate(lines)
+        ],
+    }
+    data = gzip.compress(json.dumps(document).encode(), compresslevel=1, mtime=0)
+    return {"awslogs": {"data": base64.b64encode(data).decode()}}
+
+
+def alarm_event(service: str, state: str, at: int) -> dict[str, Any]:
+    """The event of an alarm's change of state, by SNS."""
+    name = f"{service}-dlq-depth"
+    moment = (
+        datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+    )
+    message = {
+        "AlarmName": name,
+        "AWSAccountId": ACCOUNT,
+        "NewStateValue": state,
+        "OldStateValue": "OK" if state == "ALARM" else "ALARM",
+        "NewStateReason": "Threshold Crossed: 1 datapoint [3.0] was greater than the threshold (0.0).",
+        "StateChangeTime": moment,
+        "Region": "US East (N. Virginia)",
+        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
+        "Trigger": {
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Namespace": "AWS/SQS",
+            "Dimensions": [{"value": f"{service}-dlq", "name": "QueueName"}],
+        },
+    }
+    sns = {
+        "Type": "Notification",
+        "MessageId": hashlib.sha256(f"{name}{moment}{state}".encode()).hexdigest()[:36],
+        "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:tocsin-alarms",
+        "Message": json.dumps(message),
+        "Timestamp": moment,
+    }
+    return {"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": sns}]}
