@@ -112,7 +112,8 @@ def _line(alert: Alert, room: Room, at: int) -> str:
     what = f" {code(first, 80)}" if first else ""
     if alert.get("queue") and alert["state"] == "firing":
         what = f" {code(alert['queue']['name'], 80)}: {queue_words(alert['queue'], at)}"
-    new = " 🆕" if alert["changed"] and alert["state"] == "firing" and not room.calm else ""
+    never_told = alert["changed"] and 0 < alert["count"] == alert["count_since_last"]
+    new = " 🆕" if never_told and alert["state"] == "firing" and not room.calm else ""
     muted = " 🔕 muted" if alert.get("silenced_by") else ""
     return f"{mark} {mrkdwn(alert['title'], 120)}{what} · {times(alert['count'])}{new}{muted}"
 
