@@ -160,6 +160,21 @@ def test_a_cold_start_on_a_batch_without_a_match_imports_nothing_that_only_a_mat
     assert done.stdout == "set()\n", done.stderr
 
 
+def test_a_quiet_batch_of_a_stream_is_answered_as_a_stream_and_a_broken_record_costs_no_other():
+    done = run_detect(
+        "data = json.load(sys.stdin)['awslogs']['data']\n"
+        "def record(n, data): return {'eventSource': 'aws:kinesis', 'kinesis': {'data': data, 'sequenceNumber': str(n)}}\n"
+        "print(json.dumps(detect.handler({'Records': [record(1, data), record(2, data)]}, None)))\n"
+        # The second cannot be read, and there is no queue to keep it in: it alone is asked for again.
+        "print(json.dumps(detect.handler({'Records': [record(1, data), record(2, 'bm90IGd6aXA=')]}, None)))"
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"batch')]
+    assert answers == [
+        {"batchItemFailures": []},
+        {"batchItemFailures": [{"itemIdentifier": "2"}]},
+    ], done.stderr
+
+
 def test_a_setting_that_is_wrong_still_keeps_the_function_from_starting():
     done = run_detect("", TOCSIN_RESOLVE_AFTER="soon")
     assert done.returncode != 0
