@@ -55,6 +55,7 @@ def measure() -> dict[str, Any]:
         "detect, batch with a match (dry run)": (package, batch([FAULT])),
     }
     return {
+        "container_image": system(),
         "container_cold_start": {
             str(memory): {
                 way: statistics.median(
@@ -63,7 +64,7 @@ def measure() -> dict[str, Any]:
                 for way, (folder, event) in ways.items()
             }
             for memory in MEMORY
-        }
+        },
     }
 
 
@@ -73,6 +74,16 @@ def missing() -> str:
         return "there is no docker"
     done = subprocess.run(["docker", "image", "inspect", IMAGE], capture_output=True, check=False)
     return "" if done.returncode == 0 else f"the image {IMAGE} is not here (`sam local invoke` makes it)"
+
+
+def system() -> str:
+    """What the image is made of, in its own words: AWS's is Amazon Linux, a stand-in is not."""
+    command = ["docker", "run", "--rm", "--entrypoint", "/bin/cat", IMAGE, "/etc/os-release"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    names = [
+        line.partition("=")[2].strip('"') for line in text.splitlines() if line.startswith("PRETTY_NAME=")
+    ]
+    return f"image on {names[0]}" if names else "image of unknown make"
 
 
 def build() -> Path:

@@ -16,7 +16,7 @@ class Titled(NamedTuple):
 
 def tables(measured: Mapping[str, Any]) -> list[Titled]:
     """Every table that these results fill; what was skipped says why."""
-    makers = (decoding, whole, rule_out, identify, peers, cold_start, container, throughput, latency)
+    makers = (imports, decoding, whole, rule_out, identify, peers, cold_start, container, throughput, latency)
     return [table for maker in makers for table in maker(measured)]
 
 
@@ -36,6 +36,14 @@ def decoding(measured: Mapping[str, Any]) -> list[Titled]:
     if "skipped" in found:
         return skipped(title, found["skipped"])
     return [Titled(title, ["step", "ms"], [[name, number(ms)] for name, ms in found["decode"].items()])]
+
+
+def imports(measured: Mapping[str, Any]) -> list[Titled]:
+    found = measured["engines"].get("imports")
+    if not found:
+        return []
+    rows = [[f"`{name}`", number(max(0.0, ms))] for name, ms in found.items()]
+    return [Titled("Importing, over a bare interpreter", ["module", "ms"], rows)]
 
 
 def whole(measured: Mapping[str, Any]) -> list[Titled]:
@@ -118,7 +126,10 @@ def container(measured: Mapping[str, Any]) -> list[Titled]:
         return skipped(title, found["skipped"])
     sizes = list(found)
     rows = [[way, *(number(found[size][way]) for size in sizes)] for way in found[sizes[0]]]
-    return [Titled(title, ["handler", *(f"{size} MB" for size in sizes)], rows)]
+    image = measured.get("container_image", "")
+    return [
+        Titled(f"{title} ({image})" if image else title, ["handler", *(f"{size} MB" for size in sizes)], rows)
+    ]
 
 
 def throughput(measured: Mapping[str, Any]) -> list[Titled]:
