@@ -204,6 +204,9 @@ class EmbeddedCloud:
             "DeadLetterQueueNames": ",".join(watched.dlqs.values()),
             "SlackSecretName": "tocsin/slack",
             "MoreSlackSecretNames": ",".join(more_secrets or {}),
+            # MiniStack refuses alarms with metric maths, which the two rates of functions are.
+            "FunctionErrorPercent": "0",
+            "FunctionSuccessPercent": "0",
             **(parameters or {}),
         }
         self._create_watched(watched)

@@ -302,13 +302,13 @@ def test_the_computed_costs_add_up():
     )
     heartbeat += beats * (0.50e-6 + 3 * 0.40e-6)  # SNS, and what the queue asks for a message
     expected = {
-        "alarms": 16 * 0.10,
+        "alarms": 18 * 0.10,
         "the Slack secret": 0.40,
         "polling the queue": polling,
         "reconcile": reconcile,
         "the heartbeat's metric": 0.30,
         "the heartbeat's way": heartbeat,
-        "**sum**": 2.30 + polling + reconcile + heartbeat,
+        "**sum**": 2.50 + polling + reconcile + heartbeat,
         "detect, for each million batches of log events": detect,
     }
     assert {name.replace("`", ""): float(value.strip("*")) for name, value in rows.items()} == {

@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -102,9 +102,11 @@ def _from_sns(payload: Mapping[str, Any]) -> AlarmChange:
             "StateChangeTime: must be a time such as 2022-07-22T15:57:45.394+0000, is missing or not one"
         )
     trigger = _table(payload.get("Trigger"))
+    metrics = [trigger]
     if not trigger.get("MetricName"):  # metric maths: the first of its metrics that is a real one
         stats = (_table(entry.get("MetricStat")) for entry in _tables(trigger.get("Metrics")))
-        trigger = next((_table(stat.get("Metric")) for stat in stats if stat), trigger)
+        metrics = [_table(stat.get("Metric")) for stat in stats if stat] or [trigger]
+        trigger = metrics[0]
     dimensions = {
         str(entry.get("name", entry.get("Name"))): str(entry.get("value", entry.get("Value")))
         for entry in _tables(trigger.get("Dimensions"))
@@ -119,6 +121,7 @@ def _from_sns(payload: Mapping[str, Any]) -> AlarmChange:
         account=payload.get("AWSAccountId"),
         region=payload.get("Region"),  # of use only where it is not the long name
         metric=(trigger.get("Namespace"), trigger.get("MetricName"), dimensions),
+        others=[(other.get("Namespace"), other.get("MetricName")) for other in metrics[1:]],
         description=payload.get("AlarmDescription"),
     )
 
@@ -139,7 +142,7 @@ def _from_detail(payload: Mapping[str, Any], key: str, *, arn: object, account: 
             "and so is the event's own time"
         )
     stats = (_table(entry.get("metricStat")) for entry in _tables(configuration.get("metrics")))
-    metric = next((_table(stat.get("metric")) for stat in stats if stat), {})
+    metric, *others = [_table(stat.get("metric")) for stat in stats if stat] or [{}]
     dimensions = {str(name): str(entry) for name, entry in _table(metric.get("dimensions")).items()}
     return _change(
         name=_name(detail.get("alarmName"), f"{key}.alarmName"),
@@ -151,6 +154,7 @@ def _from_detail(payload: Mapping[str, Any], key: str, *, arn: object, account: 
         account=account,
         region=payload.get("region"),
         metric=(metric.get("namespace"), metric.get("name"), dimensions),
+        others=[(other.get("namespace"), other.get("name")) for other in others],
         description=configuration.get("description"),
     )
 
@@ -166,6 +170,7 @@ def _change(  # noqa: PLR0913  # one argument per thing that the shapes say diff
     account: object,
     region: object,
     metric: tuple[object, object, Mapping[str, str]],
+    others: Sequence[tuple[object, object]],
     description: object,
 ) -> AlarmChange:
     arn = _SPACED_COLON.sub(":", arn) if isinstance(arn, str) else ""
@@ -187,6 +192,7 @@ def _change(  # noqa: PLR0913  # one argument per thing that the shapes say diff
         namespace=_text(namespace),
         metric=_text(metric_name),
         dimensions=dimensions,
+        others=tuple((_text(space), _text(metric)) for space, metric in others),
         description=_text(description),
     )
 

@@ -154,19 +154,26 @@ class Matcher:
     def match_alarm(self, change: AlarmChange) -> list[Match]:
         """Recognise an alarm by its metric and its name, whatever state it changed to.
 
+        Metric maths has several metrics, in an order that means nothing ("errors by invocations" may name the
+        invocations first): where nothing but a catch-all knows one of them, the next is tried.
+
         Returns:
             The most specific matches; the fields are those of ``alarm, metric, namespace, queue, queue_arn,
             function, resource`` that the alarm has.
         """
         fields = _alarm_fields(change)
         names = (change.name, *change.dimensions.values())
-        found = [
-            Match(entry.id, fields)
-            for entry in self._alarms
-            if _fits((change.namespace,), entry.alarm.namespace)
-            and _fits((change.metric,), entry.alarm.metric)
-            and _fits(names, entry.alarm.name)
-        ]
+        found: list[Match] = []
+        for namespace, metric in ((change.namespace, change.metric), *change.others):
+            found = [
+                Match(entry.id, fields)
+                for entry in self._alarms
+                if _fits((namespace,), entry.alarm.namespace)
+                and _fits((metric,), entry.alarm.metric)
+                and _fits(names, entry.alarm.name)
+            ]
+            if not all(self._signatures[match.signature].catch_all for match in found):
+                break
         return [match for match in found if not self._explained(match.signature, found)]
 
     def explain(self, message: str, *, log_group: str = "", service: str = "") -> Explanation:

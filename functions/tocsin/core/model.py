@@ -99,6 +99,7 @@ class AlarmChange:
         namespace: The metric's namespace; empty for composite alarms, for metric maths the first metric's.
         metric: The metric's name; empty where ``namespace`` is.
         dimensions: The metric's dimensions by name.
+        others: For metric maths: namespace and name of its further metrics, in their order.
         description: The alarm's description, or empty.
     """
 
@@ -114,6 +115,7 @@ class AlarmChange:
     namespace: str = ""
     metric: str = ""
     dimensions: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[tuple[str, str], ...] = ()
     description: str = ""
 
 

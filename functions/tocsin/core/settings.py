@@ -93,13 +93,15 @@ class Settings:
     def service_of_alarm(self, name: str, dimensions: Mapping[str, str]) -> str:
         """Name the service an alarm belongs to, by its name and the resources its metric is about.
 
-        An alarm that no service claims is a service of its own, so that it still reaches people.
+        An alarm that no service claims is a service of its own, so that it still reaches people: that of the
+        resource its metric is about, and without one (a currency is none) the alarm itself.
         """
         candidates = (name, *dimensions.values())
         for service in self.services:
             if any(fnmatchcase(candidate, glob) for glob in service.alarms for candidate in candidates):
                 return service.name
-        return next(iter(dimensions.values()), name)
+        resources = (value for dimension, value in dimensions.items() if dimension != "Currency")
+        return next(resources, name)
 
 
 def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
