@@ -380,3 +380,10 @@ def test_what_was_seen_once_has_no_duration_when_it_is_over():
     text = words(render(notification(once, reason=Reason.RESOLVED)))
     assert "0 s" not in text
     assert "Seen once <!date" in text
+
+
+def test_what_came_back_is_as_old_as_its_return():
+    told = notification(reason=Reason.REPEAT, reopened_at=IMPORT_ERROR.last_seen - 60_000)
+    assert "still firing after 1 min" in words(render(told))
+    over = notification(reason=Reason.RESOLVED, reopened_at=IMPORT_ERROR.last_seen - 60_000)
+    assert re.search(r"This time, since <!date\S+.*?>, it lasted 1 min\.", words(render(over)))

@@ -261,7 +261,9 @@ def _how_often(notification: Notification, main: Alert, reason: Reason) -> str:
 
 
 def _status(notification: Notification, reason: Reason) -> str:
-    age = format_duration(millis_of(notification["at"]) - millis_of(notification["incident"]["first_seen"]))
+    incident = notification["incident"]
+    began = incident.get("reopened_at") or incident["first_seen"]
+    age = format_duration(millis_of(notification["at"]) - millis_of(began))
     joined = sum(alert["changed"] for alert in notification["alerts"])
     return {
         Reason.OPENED: "🆕 New incident",
