@@ -1,0 +1,191 @@
+"""What `tocsin doctor` finds: how bad, what, why it matters, and the command that mends it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Level(StrEnum):
+    """How bad a finding is; ``fail`` alone makes the command fail."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        level: How bad it is.
+        check: Which check found it, such as ``subscription``.
+        what: What is so.
+        why: Why that matters; empty where all is well.
+        mend: What to do about it, mostly a command; empty where there is nothing to do.
+    """
+
+    level: Level
+    check: str
+    what: str
+    why: str = ""
+    mend: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource of the stack, as CloudFormation knows it."""
+
+    physical: str
+    type: str
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """The stack that is looked at.
+
+    Attributes:
+        name: The stack's name.
+        where: For people.
+        region: Its Region.
+        client: Makes a boto3 client of a service, or answers with the one it has made.
+        described: The stack as CloudFormation describes it.
+        resources: By logical id.
+    """
+
+    name: str
+    where: str
+    region: str
+    client: Callable[[str], Any]
+    described: Mapping[str, Any]
+    resources: Mapping[str, Resource] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The parameters it was deployed with."""
+        return {
+            each["ParameterKey"]: each.get("ParameterValue", "")
+            for each in self.described.get("Parameters", ())
+        }
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Its outputs."""
+        return {each["OutputKey"]: each["OutputValue"] for each in self.described.get("Outputs", ())}
+
+    def names(self, parameter: str) -> list[str]:
+        """A list parameter, without the one empty name of an empty list."""
+        return [name.strip() for name in self.parameters.get(parameter, "").split(",") if name.strip()]
+
+    def of_type(self, kind: str) -> dict[str, Resource]:
+        """The resources of one type by their logical ids."""
+        return {name: each for name, each in self.resources.items() if each.type == kind}
+
+
+Check = Callable[[Examined], Iterator[Finding]]
+
+
+def ok(check: str, what: str) -> Finding:
+    """All is well."""
+    return Finding(Level.OK, check, what)
+
+
+def warn(check: str, what: str, why: str, mend: str) -> Finding:
+    """Something that works, or cannot be told from here, and deserves a look."""
+    return Finding(Level.WARN, check, what, why, mend)
+
+
+def fail(check: str, what: str, why: str, mend: str) -> Finding:
+    """Something through which alerts are lost, late or untold."""
+    return Finding(Level.FAIL, check, what, why, mend)
+
+
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "UnauthorizedOperation",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+}
+_MISSING = {
+    "ResourceNotFoundException", "NotFound", "NotFoundException", "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist", "NoSuchEntity", "ResourceNotFound",
+}  # fmt: skip
+
+
+def code_of(error: Exception) -> str:
+    """The code of what AWS refuses; empty for any other error."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
+
+
+def is_missing(error: Exception) -> bool:
+    """Whether AWS says that there is no such thing."""
+    return code_of(error) in _MISSING or "NonExistent" in code_of(error)
+
+
+def findings(checks: Mapping[str, Check], stack: Examined) -> Iterator[Finding]:
+    """What all checks find; one that is not allowed to look says so, and the others go on."""
+    for name, check in checks.items():
+        try:
+            yield from check(stack)
+        except Exception as error:
+            if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
+                raise
+            yield _could_not_look(name, error)
+
+
+def _could_not_look(name: str, error: Exception) -> Finding:
+    operation = getattr(error, "operation_name", "")
+    if code_of(error) in _DENIED:
+        return warn(
+            name, f"not looked at: these credentials may not {operation}", "what is wrong there is not seen",
+            f"ask for the action {operation}, or run the doctor with a role that has it",
+        )  # fmt: skip
+    return warn(name, f"not looked at: {operation or 'AWS'} answers {code_of(error) or error}", "what is wrong there is not seen", "run the doctor again")  # fmt: skip
+
+
+def principals(policy: Mapping[str, Any], action: str) -> Iterator[tuple[str, str]]:
+    """Who is allowed an action by a resource's policy: service principals, each with the source that it is held to.
+
+    Args:
+        policy: The policy's document.
+        action: Such as ``lambda:InvokeFunction``.
+    """
+    for statement in _many(policy.get("Statement")):
+        actions = [str(each).lower() for each in _many(statement.get("Action"))]
+        if statement.get("Effect") != "Allow" or not {
+            action.lower(),
+            action.split(":", maxsplit=1)[0].lower() + ":*",
+        } & {*actions}:
+            continue
+        principal = statement.get("Principal")
+        services = _many(principal.get("Service")) if isinstance(principal, Mapping) else [principal]
+        condition = statement.get("Condition") or {}
+        sources = [
+            str(source)
+            for test in condition.values()
+            for key, value in test.items()
+            if key.lower() == "aws:sourcearn"
+            for source in _many(value)
+        ]
+        for service in services:
+            for source in sources or [""]:
+                yield str(service), source
+
+
+def covers(pattern: str, arn: str) -> bool:
+    """Whether the source that a permission is held to takes in an ARN; an empty one takes in all."""
+    expression = "".join(
+        ".*" if part == "*" else "." if part == "?" else re.escape(part)
+        for part in re.split(r"([*?])", pattern)
+    )
+    return not pattern or re.fullmatch(expression, arn) is not None
+
+
+def _many(value: Any) -> Sequence[Any]:  # noqa: ANN401 - JSON: one or a list
+    return value if isinstance(value, list) else [] if value is None else [value]
