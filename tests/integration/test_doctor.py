@@ -126,6 +126,17 @@ def test_drift_is_asked_for_by_default(examine, patient):
     assert drift["level"] == "ok"
 
 
+def test_a_resource_changed_past_the_stack_is_drift(examine, patient):
+    # Before the others: what they take away and put back is not the stack's own any more.
+    client, url = patient.cloud.client("sqs"), patient.cloud.outputs["FailureQueueUrl"]
+    client.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": "60"})
+    one = examine("--stack", "tocsin")
+    client.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": "1209600"})
+    one = only(one)
+    assert (one["level"], one["check"]) == ("warn", "drift")
+    assert "FailureQueue (AWS::SQS::Queue) was changed past the stack" in one["what"]
+
+
 def test_an_unknown_stack_is_not_a_finding_but_an_error(examine, capsys):
     assert main(["doctor", "--stack", "nobody"]) == 2
     assert "there is no stack nobody" in capsys.readouterr().err
@@ -507,17 +518,7 @@ def test_an_ops_topic_that_nobody_hears_is_found(examine, patient):
     assert found
 
 
-# --- drift, other Tocsins, and what a check may not see ---
-
-
-def test_a_resource_changed_past_the_stack_is_drift(examine, patient):
-    client, url = patient.cloud.client("sqs"), patient.cloud.outputs["FailureQueueUrl"]
-    client.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": "60"})
-    one = examine("--stack", "tocsin")
-    client.set_queue_attributes(QueueUrl=url, Attributes={"MessageRetentionPeriod": "1209600"})
-    one = only(one)
-    assert (one["level"], one["check"]) == ("warn", "drift")
-    assert "FailureQueue (AWS::SQS::Queue) was changed past the stack" in one["what"]
+# --- an older stack, another Tocsin, and what a check may not see ---
 
 
 def test_a_deployed_stack_older_than_the_template_here_is_told(examine, patient, monkeypatch, tmp_path):
