@@ -25,6 +25,7 @@ from tocsin.core.signatures import KEYS, parse_signatures
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+SETTINGS = ROOT / "docs" / "settings.md"
 TRACKED = [
     ROOT / name
     for name in subprocess.run(
@@ -202,13 +203,13 @@ def template_parameters() -> dict[str, str]:
 
 
 def test_the_settings_table_has_every_template_parameter_with_its_default():
-    rows = table(README.read_text("utf-8"), "parameter")
+    rows = table(SETTINGS.read_text("utf-8"), "parameter")
     assert {name: "" if default == "empty" else default for name, default, _ in rows} == template_parameters()
     assert [name for name, _, meaning in rows if len(meaning) < 20] == []
 
 
 def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
-    rows = {name: default for name, default, _ in table(README.read_text("utf-8"), "key")}
+    rows = {name: default for name, default, _ in table(SETTINGS.read_text("utf-8"), "key")}
     shipped = tomllib.loads((ROOT / "functions" / "tocsin.toml").read_text("utf-8"))
     routing = {f"destinations.<name>.{name}": "" for name in DESTINATION_KEYS}
     routing |= {f"owners.<name>.{name}": "" for name in OWNER_KEYS}
