@@ -7,7 +7,7 @@ BENCH  := .venv-bench
 ARCHITECTURE ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench events docs reliability screenshot build clean
+.PHONY: help setup demo test lint check bench events docs reliability screenshot build deploy doctor clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -51,6 +51,12 @@ bench: $(READY) $(BENCH)/.ready ## Measure; prints the tables and writes benchma
 
 build: $(READY) ## Build the Lambda package and verify it (ARCHITECTURE=arm64 or x86_64 for one processor)
 	@$(BIN)/tocsin build --architecture $(ARCHITECTURE)
+
+deploy: check build ## Check, build, show the change set, deploy, examine (STACK, AWS_REGION, PARAMETERS, YES=1)
+	@$(BIN)/tocsin deploy $(if $(STACK),--stack "$(STACK)") $(if $(YES),--yes)
+
+doctor: $(READY) ## Say what is wrong with a deployed stack (STACK), and how to mend it
+	@$(BIN)/tocsin doctor $(if $(STACK),--stack "$(STACK)")
 
 events: $(READY) ## Write the files in events/ anew
 	@$(BIN)/tocsin event all

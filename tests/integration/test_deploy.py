@@ -1,0 +1,171 @@
+"""`make deploy` as it is typed, against the embedded cloud: sam's own change set and upload, the doctor, the way back."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli import cloud as cloud_module
+from cli.build import build
+from cli.cloud import EmbeddedCloud, Watched
+from cli.slack_server import LocalSlack
+
+pytestmark = pytest.mark.cloud
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMETERS = """LogGroupNames="/aws/lambda/backend,/aws/lambda/worker"
+  DeadLetterQueueNames=""
+  AlarmNamePrefixes="backend-"
+  SlackApiUrl="{api}" GroupWait="{wait}"
+"""
+"""On several lines, as in the README."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A copy of the project, built: the user's own .aws-sam and .tocsin are left alone."""
+    project = tmp_path_factory.mktemp("project")
+    for name in ("template.yaml", "samconfig.toml", "Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, project)
+    for name in ("functions", "runbooks"):
+        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
+    build(project)
+    return project
+
+
+@pytest.fixture(scope="module")
+def slack():
+    with LocalSlack() as slack:
+        yield slack
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory, slack):
+    """An account in which there are log groups and a secret, and no Tocsin."""
+    with EmbeddedCloud(ROOT, log=tmp_path_factory.mktemp("cloud") / "cloud.log") as embedded:
+        embedded._create_watched(Watched())
+        secret = {"bot_token": slack.bot_token, "channel": slack.channel_id}
+        embedded.client("secretsmanager").create_secret(Name="tocsin/slack", SecretString=json.dumps(secret))
+        yield embedded
+
+
+@pytest.fixture
+def tocsin(project, account, slack):
+    def call(*arguments, wait="1s", parameters=None):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment |= {
+            "AWS_ENDPOINT_URL": account.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_REGION": cloud_module.REGION,
+            "AWS_CONFIG_FILE": os.devnull,
+            "PARAMETERS": PARAMETERS.format(api=slack.api_url, wait=wait)
+            if parameters is None
+            else parameters,
+            "PYTHONPATH": os.pathsep.join([str(ROOT / "functions"), str(ROOT)]),
+        }
+        return subprocess.run(
+            [sys.executable, "-m", "cli.main", *arguments, "--project", str(project)],
+            cwd=project, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    return call
+
+
+def parameters(account):
+    (stack,) = account.client("cloudformation").describe_stacks(StackName="tocsin")["Stacks"]
+    return {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+
+
+def test_a_deploy_shows_its_change_set_examines_and_can_be_taken_back(tocsin, account, project):
+    first = tocsin("deploy", "--yes")
+    assert "CloudFormation stack changeset" in first.stdout, first.stderr
+    assert "Successfully created/updated stack - tocsin" in first.stdout
+    # The one thing that is wrong with a first deploy: nobody hears what Tocsin says about itself.
+    assert first.returncode == 1
+    assert "FAIL  nobody is subscribed to the ops topic" in first.stdout
+    assert "git switch --detach" in first.stderr, "nothing ran before, so there is no other way back"
+    outputs = {
+        each["OutputKey"]: each["OutputValue"]
+        for each in account.client("cloudformation").describe_stacks(StackName="tocsin")["Stacks"][0][
+            "Outputs"
+        ]
+    }
+    queue = account.client("sqs").create_queue(QueueName="pager")["QueueUrl"]
+    arn = account.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])[
+        "Attributes"
+    ]
+    account.client("sns").subscribe(TopicArn=outputs["OpsTopicArn"], Protocol="sqs", Endpoint=arn["QueueArn"])
+
+    second = tocsin("deploy", "--yes", wait="7s")
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert parameters(account)["GroupWait"] == "7s"
+    kept = json.loads((project / ".tocsin" / "before" / "tocsin" / "parameters.json").read_text())
+    assert kept["GroupWait"] == "1s"
+    assert kept["LogGroupNames"] == "/aws/lambda/backend,/aws/lambda/worker"
+    assert (kept["DeadLetterQueueNames"], kept["AlarmNamePrefixes"]) == ("", "backend-")
+
+    account.client("secretsmanager").put_secret_value(SecretId="tocsin/slack", SecretString="{}")
+    third = tocsin("deploy", "--yes", wait="9s")
+    assert third.returncode == 1
+    assert "secret 'tocsin/slack' holds neither" in third.stdout
+    assert "tocsin deploy --back --stack tocsin" in third.stderr
+
+    back = tocsin("deploy", "--back", "--yes")
+    assert parameters(account)["GroupWait"] == "7s", back.stderr
+    assert back.returncode == 1, "the secret is still wrong, and the doctor goes on saying so"
+
+
+def test_parameters_that_are_not_given_stay_as_they_were(tocsin, account):
+    before = parameters(account)
+    assert "GroupWait" in before
+    tocsin("deploy", "--yes", parameters="")
+    assert parameters(account) == before
+
+
+def test_a_question_that_nobody_answers_deploys_nothing(tocsin, account):
+    before = parameters(account)
+    asked = tocsin("deploy", wait="8s")
+    assert asked.returncode == 1
+    assert parameters(account) == before
+
+
+def test_a_parameter_that_the_template_refuses_deploys_nothing(tocsin, account):
+    before = parameters(account)
+    refused = tocsin("deploy", "--yes", parameters='HeartbeatMinutes="7"')
+    assert refused.returncode == 1
+    assert parameters(account) == before
+
+
+def test_without_a_build_there_is_nothing_to_deploy(tocsin, project):
+    (project / ".aws-sam").rename(project / "away")
+    try:
+        done = tocsin("deploy", "--yes")
+    finally:
+        (project / "away").rename(project / ".aws-sam")
+    assert (done.returncode, "nothing is built: make build" in done.stderr) == (1, True)
+
+
+def test_going_back_without_anything_kept_says_what_else_there_is(tocsin):
+    done = tocsin("deploy", "--back", "--yes", "--stack", "another")
+    assert done.returncode == 1
+    assert "git switch --detach <the last good commit>, then make deploy STACK=another" in done.stderr
+
+
+def test_make_deploy_is_check_build_and_deploy_in_this_order():
+    done = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", "deploy", "STACK=blue", "YES=1", "VENV=.venv"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    ours = [line for line in done.stdout.splitlines() if line.startswith(".venv/bin/tocsin ")]
+    assert ours == [
+        ".venv/bin/tocsin check",
+        ".venv/bin/tocsin build --architecture both",
+        '.venv/bin/tocsin deploy --stack "blue" --yes',
+    ]
