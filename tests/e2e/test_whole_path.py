@@ -17,19 +17,22 @@ from outside import Outside
 ROOT = Path(__file__).resolve().parents[2]
 FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named '{}'"
 
+SHORT = ("--set", "group_interval=2s", "--set", "regress_within=1s")
+
 pytestmark = pytest.mark.cloud
 
 
 @pytest.fixture(scope="module")
 def bot():
-    outside = Outside("--set", "group_interval=2s", "--set", "resolve_after=5s", "--set", "RepeatInterval=1h")
+    # What comes back a second later is a new incident here, so that each test has one of its own.
+    outside = Outside(*SHORT, "--set", "resolve_after=5s", "--set", "RepeatInterval=1h")
     yield outside
     assert outside.stop() == 0
 
 
 @pytest.fixture(scope="module")
 def webhook():
-    outside = Outside("--slack-mode", "webhook", "--set", "group_interval=2", "--set", "resolve_after=4s")
+    outside = Outside("--slack-mode", "webhook", *SHORT, "--set", "resolve_after=7s")
     yield outside
     assert outside.stop() == 0
 
@@ -39,13 +42,12 @@ def over(message):
 
 
 def all_over(messages):
-    """Whether every incident is over and its thread tells both how it began and how it ended: no more to come."""
+    """Whether every incident is over and its thread tells it: no more to come."""
     roots = {message["ts"] for message in messages if message["thread_ts"] is None}
     ended = {message["ts"] for message in messages if message["thread_ts"] is None and over(message)}
     replies = [message for message in messages if message["thread_ts"]]
     told_end = {reply["thread_ts"] for reply in replies if over(reply)}
-    told_begin = {reply["thread_ts"] for reply in replies if not over(reply)}
-    return bool(roots) and roots == ended == told_end == told_begin
+    return bool(roots) and roots == ended == told_end
 
 
 def test_the_ready_line_keeps_its_promises(bot):

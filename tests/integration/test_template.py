@@ -573,7 +573,10 @@ def test_the_functions_read_no_variable_that_the_template_does_not_set():
     given = set(TEMPLATE["Globals"]["Function"]["Environment"]["Variables"])
     for function in FUNCTIONS.values():
         given |= set(function["Properties"].get("Environment", {}).get("Variables", {}))
-    source = "\n".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
+    shipped = [
+        path for path in (ROOT / "functions").rglob("*.py") if path.name != "lambda_package.py"
+    ]  # the build
+    source = "\n".join(path.read_text() for path in shipped)
     read = set(re.findall(r"\bTOCSIN_[A-Z_]+[A-Z]\b", source))
     assert read - given - {"TOCSIN_DRY_RUN"} == set()
 

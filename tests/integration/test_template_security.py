@@ -113,6 +113,10 @@ def test_the_translation_is_of_the_whole_template(resources):
 # ------------------------------------------------------------------ what functions may do
 
 
+READS_MORE = {"LookAtDeadLetterQueues", "HowOldIsTheOldestMessage"}
+"""Statements that read numbers of any queue: which one is known from its alarm only (docs/security.md)."""
+
+
 def test_no_role_has_an_action_by_wildcard_or_a_resource_that_is_everything(resources):
     seen = list(role_statements(resources))
     assert len(seen) > 10
@@ -120,7 +124,8 @@ def test_no_role_has_an_action_by_wildcard_or_a_resource_that_is_everything(reso
         assert statement["Effect"] == "Allow"
         assert not [action for action in listed(statement["Action"]) if "*" in action], role
         for resource in listed(statement["Resource"]):
-            assert "*" not in json.dumps(resource), (role, statement["Sid"])
+            if statement["Sid"] not in READS_MORE:
+                assert "*" not in json.dumps(resource), (role, statement["Sid"])
 
 
 def test_notify_reads_the_named_secrets_and_no_other(with_key):
@@ -278,7 +283,7 @@ def test_with_a_key_each_role_may_use_it_in_the_name_of_the_services_it_calls_an
                 for host in statement["Condition"]["StringEquals"]["kms:ViaService"]
                 if host != {"Ref": "AWS::NoValue"}
             }
-        else:
+        elif statement["Sid"] not in READS_MORE:  # a queue's attributes are not encrypted
             services = {action.partition(":")[0] for action in listed(statement["Action"])}
             calls.setdefault(role, set()).update(services & encrypted)
     assert via == calls
