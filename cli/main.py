@@ -24,6 +24,7 @@ COMMANDS = {
     "deploy": "deploy what was built, examine it, and keep the way back",
     "doctor": "look at a deployed stack end to end, and say what is wrong and how to mend it",
     "new": "scaffold a signature, its samples and its runbook from a log line",
+    "subscription-slots": "whether log groups have room for a subscription, before a deploy finds out",
     "filter-pattern": "the subscription filter pattern that lets every matching line through",
 }
 """What each sub-command does; ``NAME`` is the module ``cli/NAME.py`` (``_`` for ``-``) with ``configure`` and ``run``."""
