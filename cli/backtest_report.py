@@ -38,6 +38,7 @@ def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str
         "last_line": _time(outcome.last),
         "occurrences": sum(outcome.occurrences.values()),
         "messages": len(outcome.notifications),
+        "digests": len(outcome.digests),
         "signatures": dict(outcome.occurrences.most_common()),
         "intervals": {
             name: getattr(intervals, name) / 1000

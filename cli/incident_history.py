@@ -15,6 +15,7 @@ from tocsin.adapters.incident_table import IncidentTable
 from tocsin.core.incident_document import load_incident
 from tocsin.core.model import Incident
 from tocsin.core.routing import DEFAULT
+from tocsin.core.settings import ON_TRIAL
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -60,13 +61,14 @@ class IncidentHistory:
         self.unreadable: list[str] = []
 
     def open_incidents(self, services: Iterable[str] = ()) -> list[Incident]:
-        """The incidents that are not over, the latest first.
+        """The incidents that are not over, the latest first; what waits for the next digest is none.
 
         Args:
             services: Services to look at, whether or not the index names them.
         """
         named = IncidentTable(self._client, self._table).open_services(FOREVER)
-        found = (self.current(service) for service in dict.fromkeys([*named, *services]))
+        wanted = (service for service in dict.fromkeys([*named, *services]) if service != ON_TRIAL)
+        found = (self.current(service) for service in wanted)
         return _latest_first(incident for incident in found if incident and incident.resolved_at is None)
 
     def current(self, service: str) -> Incident | None:
@@ -86,8 +88,9 @@ class IncidentHistory:
         return self._incidents(pages)
 
     def everything(self) -> list[Incident]:
-        """Every incident that is kept, the latest first; reads the whole table."""
-        return self._scanned("begins_with(pk, :service)", {":service": {"S": "G#"}})
+        """Every incident that is kept, the latest first; reads the whole table. Digests are none."""
+        found = self._scanned("begins_with(pk, :service)", {":service": {"S": "G#"}})
+        return [incident for incident in found if incident.service != ON_TRIAL]
 
     def by_id(self, incident: str) -> Incident | None:
         """The incident of that id; reads the whole table if it is not open."""

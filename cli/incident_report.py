@@ -115,6 +115,7 @@ def _alert(
     return {
         "fingerprint": alert.fingerprint,
         "signature": alert.signature,
+        "service": alert.tried_in or service,
         "title": _title(alert, signatures),
         "severity": _severity(alert, signatures),
         "state": str(alert.state),

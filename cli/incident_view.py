@@ -157,7 +157,9 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
     if alert["was_over_at"]:
         counted += f"; was over at {_second(alert['was_over_at'])} UTC and began again"
     if not alert["announced"]:
-        counted += "; told to nobody (on trial, or below its threshold)"
+        counted += (
+            f"; in {one_line(alert['service'])} told to nobody one by one (on trial, or below its threshold)"
+        )
     _inside(Text(counted), console)
     for name, value in alert["fields"].items():
         _inside(Text.assemble((f"{one_line(name)} = ", "dim"), one_line(value)), console)

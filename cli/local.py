@@ -31,7 +31,14 @@ ROOT = Path(__file__).resolve().parent.parent
 """The repository: where the template and the functions are."""
 
 HIGHEST_PORT = 65_535
-INTERVALS = ("GroupWait", "GroupInterval", "RepeatInterval", "ResolveAfter", "RegressWithin")
+INTERVALS = (
+    "GroupWait",
+    "GroupInterval",
+    "RepeatInterval",
+    "ResolveAfter",
+    "RegressWithin",
+    "DigestInterval",
+)
 
 RECONCILE_EVERY = 1.0
 """Seconds. A minute on AWS; shorter here, so that intervals of seconds can be seen at work."""
@@ -213,7 +220,7 @@ def parameter(text: str) -> tuple[str, str]:
     if not equals or name not in known:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE with KEY one of {', '.join(known)}")
     value = value.strip()
-    if name in INTERVALS:
+    if name in INTERVALS and (name, value) != ("DigestInterval", "off"):
         try:
             parse_duration(value)
         except ValueError as error:

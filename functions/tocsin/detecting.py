@@ -40,8 +40,9 @@ from tocsin.core.model import (
 )
 from tocsin.core.raw_search import is_whole
 from tocsin.core.sample import field_value, field_values, sample_of
-from tocsin.core.settings import Settings
+from tocsin.core.settings import ON_TRIAL, Settings
 from tocsin.core.signatures import Signature, Status
+from tocsin.core.trial import in_its_group
 from tocsin.core.watch import Mark, Watch, is_missing, is_worth_a_write, merged
 
 if TYPE_CHECKING:
@@ -290,7 +291,7 @@ class Detector:
                     if name in tallies
                     else self._tally(envelope, event, match, name, fields, service, now)
                 )
-        return list(tallies.values())
+        return [in_its_group(tally, self._signatures[tally.signature]) for tally in tallies.values()]
 
     def _tally(
         self,
@@ -325,17 +326,18 @@ class Detector:
 
     def _alarm_tally(self, change: AlarmChange, match: Match, now: Millis) -> Tally:
         service = self._settings.service_of_alarm(change.name, change.dimensions)
-        extra = self._settings.redaction
+        rule, extra = self._signatures[match.signature], self._settings.redaction
         fields = {name: field_value(value, extra) for name, value in match.fields.items()}
         firing = change.state is AlarmState.ALARM
-        return Tally(
+        tally = Tally(
             envelope=change.id,
-            fingerprint=fingerprint(self._signatures[match.signature], service, fields, alarm=change.name),
+            fingerprint=fingerprint(rule, service, fields, alarm=change.name),
             signature=match.signature, service=service, fields=fields, count=int(firing),
             first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra),
             state=AlertState.FIRING if firing else AlertState.RESOLVED, alarm=change.name,
             account=change.account, region=change.region or self._region,
         )  # fmt: skip
+        return in_its_group(tally, rule)
 
     def _count_and_tell(
         self, service: str, own: Sequence[tuple[Tally, object]], now: Millis, done: Detected
@@ -358,6 +360,8 @@ class Detector:
         except Exception as error:  # noqa: BLE001 - kept for the caller to raise; other services go on
             done.failures.append(error)
             done.unfinished += [original for _, original in own[len(counted) :]]
+        if service == ON_TRIAL:
+            return  # nobody waits for it: reconcile folds it, the digest tells it
         try:
             self._tell(service, counted, fresh, now, done)
         except Exception as error:  # noqa: BLE001 - as above

@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tocsin.core import queue_watch
+from tocsin.core import digest, queue_watch
 from tocsin.core.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
-from tocsin.core.lifecycle import Observed, advance, next_due, without
+from tocsin.core.lifecycle import Advance, Observed, advance, next_due, without
 from tocsin.core.model import AlertState, Incident, Millis, Pending, QueueReading, Reason, Tally
 from tocsin.core.notification import build_notification
 from tocsin.core.policy import Policy
+from tocsin.core.settings import ON_TRIAL
 from tocsin.watching import QueueDepths, absences
 
 GRACE: Millis = 10_000
@@ -112,15 +113,15 @@ class Settler:
                 stored = self._publish(stored, old, now, done)
                 if stored.incident and stored.incident.resolved_at is not None and stored.incident.outbox:
                     break  # its last word is still on its way and a new incident would overwrite it: later
-                signatures, queues = self.policy.signatures, self.queues
-                missing = absences(self.ledger, signatures, service, stored.incident, now, queues=queues)
+                missing = self._missing(service, stored.incident, now)
                 watched.update((key_of(tally), tally) for tally in missing)
                 # The fresh ones first: what is new must not wait behind a backlog.
                 waiting = {
                     key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))
                 } | watched
                 tallies = [tally for key, tally in waiting.items() if key not in gone]
-                self._look_at_queues(stored.incident, tallies, now, readings)
+                if service != ON_TRIAL:
+                    self._look_at_queues(stored.incident, tallies, now, readings)
                 self._fold(stored, service, tallies, now, done, gone, readings)
                 break
             except StaleVersionError:
@@ -148,9 +149,7 @@ class Settler:
         for start in range(0, max(1, len(tallies)), most):
             batch, more = tallies[start : start + most], start + most < len(tallies)
             observed = Observed(heard, more, silences, readings)
-            moved = advance(
-                stored.incident, batch, now, service=service, policy=self.policy, observed=observed
-            )
+            moved = self._advance(stored.incident, batch, now, service, observed)
             if moved.incident is None:
                 self.ledger.drop(moved.absorbed)
             if moved.incident is None or (moved.incident == stored.incident and not moved.absorbed):
@@ -169,6 +168,25 @@ class Settler:
             # Not what another writer queued and is publishing this moment. A new incident counts from 1 again.
             own = [entry for entry in _outbox(saved) if moved.closed or entry.sequence not in others]
             stored = self._publish(saved, own, now, done)
+
+    def _advance(
+        self,
+        incident: Incident | None,
+        tallies: Sequence[Tally],
+        now: Millis,
+        service: str,
+        observed: Observed,
+    ) -> Advance:
+        """Fold into the service's incident, or into the next digest."""
+        if service == ON_TRIAL:
+            return digest.advance(incident, tallies, now, policy=self.policy, more=observed.more)
+        return advance(incident, tallies, now, service=service, policy=self.policy, observed=observed)
+
+    def _missing(self, service: str, incident: Incident | None, now: Millis) -> list[Tally]:
+        """What is missing now, or is not any more; only services have lines that must appear."""
+        if service == ON_TRIAL:
+            return []
+        return absences(self.ledger, self.policy.signatures, service, incident, now, queues=self.queues)
 
     def _look_at_queues(
         self,
@@ -224,12 +242,22 @@ class Settler:
 
     def _look_at(self, incident: Incident, now: Millis) -> Millis | None:
         """When the incident wants to be looked at again; None for never."""
-        due = next_due(incident, now, self.policy)
-        return None if due is None else min(due, now + LOOK_AGAIN)
+        due = next_move(incident, now, self.policy)
+        if (
+            due is None or incident.service == ON_TRIAL
+        ):  # a digest waits for days, and must cost nothing meanwhile
+            return due
+        return min(due, now + LOOK_AGAIN)
 
     def notification(self, incident: Incident, entry: Pending) -> dict[str, Any]:
         """The contract's JSON for one entry of an incident's outbox."""
         return build_notification(incident, entry, self.policy.signatures, runbooks_url=self.runbooks_url)
+
+
+def next_move(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
+    """Say when time alone will next move an incident, or tell a digest; None for never."""
+    of = digest.next_due if incident.service == ON_TRIAL else next_due
+    return of(incident, now, policy)
 
 
 def _outbox(stored: Stored) -> tuple[Pending, ...]:

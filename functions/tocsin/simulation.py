@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from tocsin.core.ledger import MemoryLedger, key_of
 from tocsin.core.life_signs import LifeSigns
-from tocsin.core.lifecycle import next_due
 from tocsin.core.matching import Matcher
+from tocsin.core.model import Reason
 from tocsin.core.notification import Notification, millis_of
 from tocsin.core.policy import Policy
 from tocsin.core.watch import missing_at
 from tocsin.detecting import Detector
 from tocsin.reconciling import reconcile
-from tocsin.settling import Settler
+from tocsin.settling import Settler, next_move
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,8 +78,10 @@ class Outcome:
         last: When the last was logged.
         occurrences: By signature, those on trial included.
         minutes: Occurrences by service and by minute (``received_at`` rounded down).
-        notifications: The contract's JSON of each, in the order they were sent.
-        incidents: In the order they were opened, as they were when all was over.
+        notifications: The contract's JSON of each, in the order they were sent, but the digests.
+        digests: The contract's JSON of each digest of signatures on trial.
+        incidents: In the order they were opened, as they were when all was over; what each digest told, or would have
+            told next, is one too.
         ignored: Why deliveries were passed over (Tocsin's own log groups), and how often.
     """
 
@@ -89,6 +91,7 @@ class Outcome:
     occurrences: Counter[str]
     minutes: dict[str, Counter[Millis]]
     notifications: tuple[Notification, ...]
+    digests: tuple[Notification, ...]
     incidents: tuple[Incident, ...]
     ignored: Counter[str]
 
@@ -224,7 +227,8 @@ class Simulation:
             last=self._last,
             occurrences=self._occurrences + self._ledger.absences,
             minutes=self._ledger.minutes,
-            notifications=tuple(self._world.notifications),
+            notifications=tuple(told for told in self._world.notifications if not _is_digest(told)),
+            digests=tuple(filter(_is_digest, self._world.notifications)),
             incidents=tuple(sorted(incidents, key=lambda incident: (incident.opened_at, incident.service))),
             ignored=self._ignored,
         )
@@ -294,7 +298,7 @@ class Simulation:
         incidents = (
             self._ledger.load(service).incident for service in self._ledger.open_services(sys.maxsize)
         )
-        dues = (next_due(incident, self._now, self._settler.policy) for incident in incidents if incident)
+        dues = (next_move(incident, self._now, self._settler.policy) for incident in incidents if incident)
         due = min((due for due in (*dues, *self._absences_due()) if due is not None), default=None)
         return None if due is None else max(mark, -(-due // MINUTE) * MINUTE)
 
@@ -304,6 +308,10 @@ class Simulation:
             due = missing_at(watch, self._config.signatures[watch.signature].absence)
             if due is not None and not watch.fired:
                 yield due
+
+
+def _is_digest(notification: Notification) -> bool:
+    return bool(notification["reason"] == Reason.DIGEST)
 
 
 @dataclass(slots=True)
@@ -351,9 +359,8 @@ class _Ledger(MemoryLedger):
         if counted and tally.absence and tally.count:  # which no delivery held
             self.absences[tally.signature] += tally.count
         if counted and tally.count:
-            self.minutes.setdefault(tally.service, Counter())[tally.received_at // MINUTE * MINUTE] += (
-                tally.count
-            )
+            minutes = self.minutes.setdefault(tally.tried_in or tally.service, Counter())
+            minutes[tally.received_at // MINUTE * MINUTE] += tally.count
         return counted
 
     def save(

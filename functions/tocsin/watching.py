@@ -17,6 +17,7 @@ from tocsin.core.ledger import Ledger, StaleVersionError
 from tocsin.core.matching import in_scope
 from tocsin.core.model import Alert, AlertState, Incident, Millis, Tally
 from tocsin.core.signatures import Signature
+from tocsin.core.trial import in_its_group, is_on_trial
 from tocsin.core.watch import (
     Mark,
     Moment,
@@ -30,11 +31,16 @@ from tocsin.core.watch import (
     look_at,
     merged,
     missing,
+    missing_at,
     returned,
 )
 
 RACES = 8
 """How many lost races one note takes before its event is delivered again."""
+
+COUNTED_WITHIN: Millis = 86_400_000
+"""For how long an absence on trial is counted again each minute, which changes nothing but after a crash; less than a
+tally is kept."""
 
 
 class QueueDepths(Protocol):
@@ -132,7 +138,7 @@ def absences(
         queues: Asked where a signature takes waiting messages for work and no line was seen for long.
 
     Returns:
-        The tallies that were counted now.
+        The tallies that were counted now and belong to the service's incident: not those on trial.
 
     Raises:
         StaleVersionError: Somebody else saved one of the watches meanwhile.
@@ -152,7 +158,7 @@ def absences(
             if is_missing(asked, rule.absence, now)
             else _back(ledger, asked, rule, firing, now)
         )
-        if tally is not None:
+        if tally is not None and tally.service == service:
             fresh.append(tally)
     return fresh
 
@@ -164,7 +170,9 @@ def _gone(ledger: Ledger, watch: Watch, rule: Signature, firing: Alert | None, n
     if not watch.fired:
         begun = fired(watch, rule.absence)
         watch = ledger.save_watch(begun, look_at(begun, rule.absence))
-    tally = missing(watch, rule, now)
+    elif is_on_trial(rule) and now >= (missing_at(watch, rule.absence) or 0) + COUNTED_WITHIN:
+        return None  # no incident of the service shows that it is known, and a tally is not kept for ever
+    tally = _grouped(missing(watch, rule, now), rule)
     return tally if ledger.count(tally) else None
 
 
@@ -173,12 +181,22 @@ def _back(ledger: Ledger, watch: Watch, rule: Signature, firing: Alert | None, n
     if firing is None and not watch.fired:
         return None
     since = watch.fired or (firing.state_at if firing else 0)
-    tally = returned(watch, rule, now, since)
+    tally = _grouped(returned(watch, rule, now, since), rule)
     counted = ledger.count(tally)
     if watch.fired:
         over = replace(watch, fired=0)
         ledger.save_watch(over, look_at(over, rule.absence))
     return tally if counted else None
+
+
+def _grouped(tally: Tally, rule: Signature) -> Tally:
+    """The tally in its group.
+
+    What was counted on trial is counted once more if its signature is promoted meanwhile: the line is still missing,
+    and nobody was told.
+    """
+    on_trial = replace(tally, envelope=f"{tally.envelope}/trial") if is_on_trial(rule) else tally
+    return in_its_group(on_trial, rule)
 
 
 def _asked(ledger: Ledger, watch: Watch, rule: AbsenceRule, now: Millis, queues: QueueDepths | None) -> Watch:

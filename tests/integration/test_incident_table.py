@@ -13,7 +13,7 @@ from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, SilenceConflict
 from tocsin.core.lifecycle import advance
 from tocsin.core.model import Severity, Tally
 from tocsin.core.policy import Policy
-from tocsin.core.settings import Intervals
+from tocsin.core.settings import ON_TRIAL, Intervals
 from tocsin.core.signatures import Signature, Source, Status
 from tocsin.core.silences import Silence
 from tocsin.reconciling import reconcile
@@ -299,3 +299,74 @@ def test_a_silence_that_cannot_be_read_mutes_nothing_and_hides_no_other(dynamodb
     for sk, rest in (("broken", {"doc": {"S": "{"}}), ("bare", {})):
         dynamodb.put_item(TableName="incidents", Item={"pk": {"S": "SILENCE"}, "sk": {"S": sk}, **rest})
     assert ledger.silences() == (SILENCE,)
+
+
+# --- signatures on trial: the digest ---
+
+EIGHT = 1_770_019_200_000
+"""08:00 UTC of the day of ``T0``."""
+
+
+class Digests:
+    """What reconcile tells of signatures on trial."""
+
+    def __init__(self, ledger):
+        rules = {name: replace(rule, status=Status.TEST) for name, rule in POLICY.signatures.items()}
+        self.published = []
+        self.settler = Settler(ledger, self, Policy(Intervals(), rules), "https://runbooks.example/")
+
+    def publish(self, notification):
+        self.published.append(notification)
+
+    def round(self, now):
+        assert reconcile(self.settler, now).failures == {}
+
+    @property
+    def told(self):
+        return [
+            (each["reason"], [(alert["service"], alert["count"]) for alert in each["alerts"]])
+            for each in self.published
+        ]
+
+
+def on_trial(i, at, *, service="backend"):
+    return replace(tally(i, at=at, fingerprint=service), service=ON_TRIAL, tried_in=service)
+
+
+def test_two_days_of_signatures_on_trial_are_two_digests(ledger):
+    digests = Digests(ledger)
+    for i in range(130):  # more than one save takes
+        ledger.count(on_trial(i, T0 + i, service="worker"))
+    ledger.count(on_trial("other", T0 + 60 * MIN))
+    digests.round(T0 + 120 * MIN)
+    assert ledger.open_services(EIGHT - 1) == []
+    digests.round(EIGHT)
+    ledger.count(on_trial("next", EIGHT + MIN))
+    digests.round(EIGHT + 2 * MIN)
+    digests.round(EIGHT + 24 * 60 * MIN)
+    digests.round(EIGHT + 25 * 60 * MIN)
+    assert digests.told == [("digest", [("worker", 130), ("backend", 1)]), ("digest", [("backend", 1)])]
+    assert ledger.open_services(1 << 60) == []
+
+
+def test_two_rounds_that_race_for_a_digest_tell_it_once(ledger):
+    digests = Digests(ledger)
+    ledger.count(on_trial(0, T0))
+    digests.round(T0 + MIN)
+    stale = ledger.load(ON_TRIAL)
+    digests.round(EIGHT)
+
+    class Behind:
+        """A reconcile that had read before the other one wrote."""
+
+        reads = 0
+
+        def __getattr__(self, name):
+            return getattr(ledger, name)
+
+        def load(self, service):
+            self.reads += 1
+            return stale if self.reads == 1 else ledger.load(service)
+
+    replace(digests.settler, ledger=Behind()).settle(ON_TRIAL, EIGHT)
+    assert digests.told == [("digest", [("backend", 1)])]

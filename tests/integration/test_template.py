@@ -40,7 +40,14 @@ def with_topics_of_its_own(value):
 
 TEMPLATE = with_topics_of_its_own(yaml_parse(TEXT))
 PARAMETERS = TEMPLATE["Parameters"]
-DURATIONS = ("GroupWait", "GroupInterval", "RepeatInterval", "ResolveAfter", "RegressWithin")
+DURATIONS = (
+    "GroupWait",
+    "GroupInterval",
+    "RepeatInterval",
+    "ResolveAfter",
+    "RegressWithin",
+    "DigestInterval",
+)
 
 
 def unrolled():

@@ -420,7 +420,7 @@ def test_documents_survive_writing_and_reading_and_pass_over_what_a_newer_versio
 
 def test_reasons_are_those_of_the_contract():
     assert {reason.value for reason in Reason} == {
-        "opened", "new_alert", "update", "repeat", "regressed", "resolved", "silence_expired",
+        "opened", "new_alert", "update", "repeat", "regressed", "resolved", "silence_expired", "digest",
     }  # fmt: skip
 
 

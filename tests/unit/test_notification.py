@@ -59,8 +59,12 @@ def built(*alerts, about=None, reason=Reason.OPENED, signatures=SIGNATURES, **ch
 def test_every_reason_makes_a_valid_notification(reason):
     notification = built(IMPORT_ERROR, DLQ, reason=reason)
     assert notification["reason"] == reason
-    assert notification["incident"]["status"] == ("resolved" if reason is Reason.RESOLVED else "firing")
-    assert (notification["incident"]["resolved_at"] is None) == (reason is not Reason.RESOLVED)
+    assert notification["incident"]["status"] == (
+        "resolved" if reason in {Reason.RESOLVED, Reason.DIGEST} else "firing"
+    )
+    assert (notification["incident"]["resolved_at"] is None) == (
+        reason not in {Reason.RESOLVED, Reason.DIGEST}
+    )
 
 
 def test_the_title_and_severity_are_those_of_the_worst_cause():

@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from tocsin.adapters.configuration import Configuration, load_configuration
 from tocsin.core.ledger import MemoryLedger, StaleVersionError
 from tocsin.core.matching import Matcher
-from tocsin.core.model import AlertState
 from tocsin.core.notification import millis_of
 from tocsin.core.policy import Policy
-from tocsin.core.settings import Intervals, Service, Settings
+from tocsin.core.settings import ON_TRIAL, Intervals, Service, Settings
 from tocsin.core.signatures import Status, parse_signatures
 from tocsin.core.watch import Mark, Moment, Watch, is_missing, is_worth_a_write, merged, missing_at
 from tocsin.detecting import Detector
@@ -447,8 +446,19 @@ def test_on_trial_it_is_counted_and_nobody_is_told():
     world.rounds(T0 + MIN, T0 + 3 * HOUR)
     world.log(T0 + 3 * HOUR, SIGN)
     assert world.told == []
-    (alert,) = world.ledger.load("worker").incident.alerts.values()
-    assert (alert.count, alert.absence, alert.state) == (1, True, AlertState.RESOLVED)
+    assert world.ledger.load("worker").incident is None
+    (alert,) = world.ledger.load(ON_TRIAL).incident.alerts.values()
+    assert (alert.count, alert.absence, alert.tried_in, alert.begun) == (1, True, "worker", 1)
+
+
+def test_promoted_while_the_line_is_missing_people_are_told():
+    world = World({NAME: replace(SIGNATURES[NAME], status=Status.TEST)})
+    world.log(T0, START)
+    world.rounds(T0 + MIN, T0 + 3 * HOUR)
+    assert world.told == []
+    promoted = World(SIGNATURES, ledger=world.ledger)
+    promoted.rounds(T0 + 3 * HOUR, T0 + 3 * HOUR + 5 * MIN)
+    assert promoted.told == [("opened", NAME)]
 
 
 class CrashError(Exception):

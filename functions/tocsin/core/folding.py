@@ -107,8 +107,8 @@ def _added(alert: Alert, tally: Tally, policy: Policy) -> Alert:
     rule = policy.signatures.get(alert.signature)
     if alert.state is AlertState.RESOLVED and alert.announced and rule and rule.threshold:
         # Back again only when it reaches its threshold again: one straggler is not an outage.
-        recent = _slid(alert.recent, tally, rule.threshold)
-        if not _reached(recent, rule.threshold):
+        recent = slid(alert.recent, tally, rule.threshold)
+        if not reached(recent, rule.threshold):
             return replace(counted, recent=recent)
         counted = replace(counted, recent=())
     # An alarm without an OK action never says that it is over; that it fires anew says it was.
@@ -125,15 +125,16 @@ def _weighed(alert: Alert, tally: Tally, policy: Policy) -> Alert:
         return alert
     if rule is None or rule.threshold is None:  # a deploy took the threshold, or the trial, away
         return replace(alert, announced=True, recent=())
-    recent = _slid(alert.recent, tally, rule.threshold)
-    announced = _reached(recent, rule.threshold)
+    recent = slid(alert.recent, tally, rule.threshold)
+    announced = reached(recent, rule.threshold)
     return replace(alert, announced=announced, recent=() if announced else recent)
 
 
 Recent = tuple[tuple[Millis, int], ...]
+"""When occurrences were received, and how many; the latest last."""
 
 
-def _slid(recent: Recent, tally: Tally, threshold: Threshold) -> Recent:
+def slid(recent: Recent, tally: Tally, threshold: Threshold) -> Recent:
     """The window slid to a tally, its counts included; what is nearly simultaneous is one entry."""
     since = tally.received_at - threshold.within
     kept = [entry for entry in recent if entry[0] > since]
@@ -145,5 +146,6 @@ def _slid(recent: Recent, tally: Tally, threshold: Threshold) -> Recent:
     return tuple(kept)
 
 
-def _reached(recent: Recent, threshold: Threshold) -> bool:
+def reached(recent: Recent, threshold: Threshold) -> bool:
+    """Whether what a window holds makes an alert."""
     return sum(count for _, count in recent) >= threshold.count

@@ -269,7 +269,7 @@ def _reopened(incident: Incident, tally: Tally, policy: Policy) -> Incident:
 def _opened(before: Incident | None, service: str, tally: Tally, now: Millis, policy: Policy) -> Incident:
     opened_at = min(tally.received_at, now)
     return Incident(
-        id=_incident_id(service, opened_at, tally, before),
+        id=incident_id(service, opened_at, tally, before),
         service=service,
         opened_at=opened_at,
         alerts=_unfinished(before),
@@ -398,7 +398,7 @@ def _names(alerts: Iterable[Alert]) -> tuple[str, ...]:
     return tuple(alert.fingerprint for alert in alerts)
 
 
-def _incident_id(service: str, opened_at: Millis, first: Tally, before: Incident | None) -> str:
+def incident_id(service: str, opened_at: Millis, first: Tally, before: Incident | None) -> str:
     """Readable, sortable, and unique: no two incidents of a service follow the same one.
 
     ``notify`` knows notifications by it; two incidents of one id would have each other's taken for duplicates.

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     REGRESSED = "regressed"
     RESOLVED = "resolved"
     SILENCE_EXPIRED = "silence_expired"
+    DIGEST = "digest"
 
 
 class AlertState(StrEnum):
@@ -146,7 +147,7 @@ class Tally:
         envelope: The id of the envelope or alarm change; with ``fingerprint`` the key of the count.
         fingerprint: The alert it belongs to.
         signature: The signature's id.
-        service: The service it happened in.
+        service: The group it is told with: the service it happened in, unless its signature is on trial.
         fields: The captured fields, redacted and truncated.
         count: How many occurrences the envelope held.
         first_seen: The earliest occurrence's own time.
@@ -161,6 +162,7 @@ class Tally:
         absence: Whether it says that a line is missing (or, resolved, that it is back).
         account: The AWS account.
         region: The Region.
+        tried_in: For a signature on trial, the service it happened in; else empty.
     """
 
     envelope: str
@@ -180,6 +182,7 @@ class Tally:
     absence: bool = False
     account: str = ""
     region: str = ""
+    tried_in: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +237,8 @@ class Alert:
         absence: Whether it is about a line that is missing: it ends with the line's return, not by quiet.
         account: The AWS account.
         region: The Region.
+        tried_in: For a signature on trial, the service it happened in; else empty.
+        begun: For a signature on trial, how often people would have been told that it began.
     """
 
     fingerprint: str
@@ -265,6 +270,8 @@ class Alert:
     absence: bool = False
     account: str = ""
     region: str = ""
+    tried_in: str = ""
+    begun: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tocsin.core.inert_text import clipped, one_line, visible
 from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, Reason, Severity
 from tocsin.core.moments import iso_time
 from tocsin.core.signatures import Signature
+from tocsin.core.trial import trial_status
 from tocsin.core.why import why
 
 VERSION = "1"
@@ -35,6 +36,9 @@ _LONGEST_IN_SENTENCE = 120
 _LONGEST_SENTENCE = 2_000
 _MOST_FIELDS = 12
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+_OVER = frozenset({Reason.RESOLVED, Reason.DIGEST})
+"""Reasons that end an incident."""
 
 Notification = dict[str, Any]
 
@@ -56,23 +60,28 @@ def build_notification(
     alerts = [_alert(alert, incident, pending, signatures, runbooks_url) for alert in listed]
     firing = [alert for alert in listed if alert.state is AlertState.FIRING]
     severity = min((_severity(alert, signatures) for alert in firing or listed), key=lambda s: s.rank)
+    title = _title(_headline(firing or listed, incident, signatures), signatures)
+    if pending.reason is Reason.DIGEST:
+        # Never more than "low": who is woken by what is critical must not be by a rule that nobody has reviewed.
+        severity, title = Severity.LOW, _digest_title(listed)
+        alerts.sort(key=lambda alert: -alert["count"])
     notification: Notification = {
         "version": VERSION,
         "id": f"{incident.id}/{pending.sequence}",
         "sequence": pending.sequence,
         "reason": pending.reason.value,
         "at": iso_time(pending.at),
-        "title": _title(_headline(firing or listed, incident, signatures), signatures),
+        "title": title,
         "service": clipped(one_line(incident.service), 256) or "unknown",
         "severity": severity.value,
         "incident": {
             "id": incident.id,
             # Told of the moment, not of now: an entry published late says what was true when it became due.
-            "status": "resolved" if pending.reason is Reason.RESOLVED else "firing",
+            "status": "resolved" if pending.reason in _OVER else "firing",
             "opened_at": iso_time(incident.opened_at),
             "first_seen": iso_time(min(alert.first_seen for alert in listed)),
             "last_seen": iso_time(max(alert.last_seen for alert in listed)),
-            "resolved_at": iso_time(pending.at) if pending.reason is Reason.RESOLVED else None,
+            "resolved_at": iso_time(pending.at) if pending.reason in _OVER else None,
             "count": sum(alert.count for alert in listed) + incident.omitted,
             "alert_count": len(listed),
             "omitted_count": incident.omitted,
@@ -157,11 +166,13 @@ def _alert(
         if rule
         else f"Read the log; a deployment removed the signature `{alert.signature}`."
     )
+    service = alert.tried_in or incident.service
     where = (alert.region, alert.log_group)
     window = (alert.first_seen, alert.last_seen)
     return {
         "fingerprint": alert.fingerprint,
         "signature": alert.signature,
+        "service": clipped(one_line(service), 256) or "unknown",
         "title": _title(alert, signatures),
         "severity": _severity(alert, signatures).value,
         "owner": _owner(alert, signatures) or None,
@@ -171,13 +182,14 @@ def _alert(
         "silenced_by": alert.silence or None,
         "likely_cause": _cause(incident, alert, signatures),
         "queue": _queue(alert, pending),
+        "trial": {"status": trial_status(rule), "begun": alert.begun} if alert.tried_in else None,
         "count": alert.count,
         "count_since_last": max(0, alert.count - pending.told.get(alert.fingerprint, 0)),
         "first_seen": iso_time(alert.first_seen),
         "last_seen": iso_time(alert.last_seen),
         "fields": fields,
-        "summary": filled(summary, incident.service, fields, code=False),
-        "first_action": filled(action, incident.service, fields, code=True),
+        "summary": filled(summary, service, fields, code=False),
+        "first_action": filled(action, service, fields, code=True),
         "runbook_url": runbooks_url + rule.runbook if rule else runbooks_url,
         "sample": clipped(visible(alert.sample), _LONGEST_SAMPLE) or None,
         "source": {
@@ -249,6 +261,11 @@ def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool
 def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:
     rule = signatures.get(alert.signature)
     return rule.title if rule else f"{alert.signature.replace('-', ' ').capitalize()} (signature removed)"
+
+
+def _digest_title(alerts: list[Alert]) -> str:
+    rules = len({alert.signature for alert in alerts})
+    return "1 signature on trial" if rules == 1 else f"{rules} signatures on trial"
 
 
 def _severity(alert: Alert, signatures: Mapping[str, Signature]) -> Severity:

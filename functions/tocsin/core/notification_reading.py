@@ -90,7 +90,7 @@ _NOTIFICATION: dict[str, Any] = {
     },
     "labels?": _labels,
     "alerts": [{
-        "fingerprint": _text, "signature": _text, "title": _text, "severity": _one_of(Severity),
+        "fingerprint": _text, "signature": _text, "service?": _text, "title": _text, "severity": _one_of(Severity),
         "state": _one_of(AlertState), "changed": lambda value: isinstance(value, bool),
         "inhibited_by": _text_or_null, "silenced_by?": _text, "owner?": _text,
         "likely_cause?": {"title": _text, "detail?": _text, "count": _count, "first_seen": _like(_TIME)},
@@ -98,6 +98,7 @@ _NOTIFICATION: dict[str, Any] = {
             "name": _text, "depth": _count, "at": _like(_TIME), "oldest_expires_at?": _like(_TIME),
             "growing": lambda value: isinstance(value, bool),
         },
+        "trial?": {"status": _text, "begun": _count},
         "count": _count, "count_since_last": _count,
         "first_seen": _like(_TIME), "last_seen": _like(_TIME), "fields": _texts_by_name, "summary": _text,
         "first_action": _text, "runbook_url": _text, "sample": _text_or_null,

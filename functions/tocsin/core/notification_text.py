@@ -24,6 +24,7 @@ NEWS = {
     Reason.REGRESSED: "It is back",
     Reason.RESOLVED: "Resolved",
     Reason.SILENCE_EXPIRED: "A silence ended, and it is still going on",
+    Reason.DIGEST: "What signatures on trial recognised",
 }
 """What each reason means to the reader, in a few words."""
 
@@ -31,6 +32,8 @@ NEWS = {
 def email_subject(notification: Notification) -> str:
     """The subject line: how bad, where, what; at most 99 characters of printable ASCII."""
     reason = Reason(notification["reason"])
+    if reason is Reason.DIGEST:
+        return f"[DIGEST] {notification['title']}, seen {times(notification['incident']['count'])}"
     mark = "RESOLVED" if reason is Reason.RESOLVED else notification["severity"].upper()
     news = {Reason.REGRESSED: " again", Reason.REPEAT: " still", Reason.UPDATE: " still"}.get(reason, "")
     text = one_line(f"[{mark}]{news} {notification['service']}: {notification['title']}")
@@ -40,6 +43,10 @@ def email_subject(notification: Notification) -> str:
 
 def email_text(notification: Notification) -> str:
     """The body for people: what broke, what to do first, what it means, how often, the links, a sample."""
+    if Reason(notification["reason"]) is Reason.DIGEST:
+        from tocsin.core.digest_text import digest_text  # noqa: PLC0415 - it builds on this module
+
+        return clipped(digest_text(notification), _LONGEST_TEXT)
     main, others = leading_alert(notification)
     reason = Reason(notification["reason"])
     parts = [

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tocsin.core.model import Alert, Millis
 from tocsin.core.settings import Intervals
 from tocsin.core.signatures import Signature, Source
+from tocsin.core.trial import is_on_trial
 from tocsin.core.watch import is_watched
 
 
@@ -31,8 +32,13 @@ class Policy:
         return max(self.resolve_after(alert.signature), window)
 
     def ends_by_quiet(self, alert: Alert) -> bool:
-        """Whether quiet resolves an alert: not an alarm, nor an absence, unless no signature waits for its end any more."""
+        """Whether quiet resolves an alert: not an alarm, nor an absence, unless no signature waits for its end any more.
+
+        One whose signature was put on trial hears of no end: that is counted for the digest.
+        """
         rule = self.signatures.get(alert.signature)
+        if is_on_trial(rule):
+            return True
         if alert.absence:
             return not is_watched(rule)
         return not alert.alarm or rule is None or rule.source is not Source.ALARM

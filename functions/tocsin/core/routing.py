@@ -20,8 +20,8 @@ DEFAULT = "default"
 LABELS = ("severity", "service", "owner", "signature")
 """What a route can match on; an alert without an owner has the empty one."""
 
-NEWS = frozenset(set(Reason) - {Reason.UPDATE, Reason.RESOLVED})
-"""Reasons for which an owner is called; growth and the end of an incident call nobody."""
+NEWS = frozenset(set(Reason) - {Reason.UPDATE, Reason.RESOLVED, Reason.DIGEST})
+"""Reasons for which an owner is called; growth, the end of an incident and a digest call nobody."""
 
 Labels = Mapping[str, str]
 
@@ -127,6 +127,9 @@ class Routing:
         Args:
             notification: The contract; one of an earlier version, without ``labels`` and ``owner``, is read too.
         """
+        if Reason(notification["reason"]) is Reason.DIGEST:
+            # No alert: a page for whoever looks after the rules, wherever their alerts would lead.
+            return (Telling(self.destinations[DEFAULT]),)
         service = notification["service"]
         alerts = notification["alerts"]
         known = {self._of(entry, service): None for entry in [*alerts, *notification.get("labels", ())]}

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FILE = "tocsin.toml"
 LONGEST_SERVICE = 100
 
+ON_TRIAL = "signatures on trial"
+"""The group of whatever signatures on trial recognise; no service has this name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
@@ -31,6 +34,7 @@ class Intervals:
         repeat_interval: How long an unchanged, still firing incident stays quiet before it reminds.
         resolve_after: How long an alert must be quiet to count as resolved.
         regress_within: How long after it was over an alert that is seen again belongs to the same incident.
+        digest_interval: How often what signatures on trial recognised is told in one digest; 0 for never.
     """
 
     group_wait: Millis = 0
@@ -38,6 +42,7 @@ class Intervals:
     repeat_interval: Millis = 4 * 3_600_000
     resolve_after: Millis = 15 * 60_000
     regress_within: Millis = 24 * 3_600_000
+    digest_interval: Millis = 24 * 3_600_000
 
 
 class RepliesInChannel(StrEnum):
@@ -88,7 +93,7 @@ class Settings:
         for service in self.services:
             if any(fnmatchcase(log_group, glob) for glob in service.log_groups):
                 return service.name
-        return log_group.rstrip("/").rpartition("/")[2] or log_group
+        return _unreserved(log_group.rstrip("/").rpartition("/")[2] or log_group)
 
     def service_of_alarm(self, name: str, dimensions: Mapping[str, str]) -> str:
         """Name the service an alarm belongs to, by its name and the resources its metric is about.
@@ -101,7 +106,7 @@ class Settings:
             if any(fnmatchcase(candidate, glob) for glob in service.alarms for candidate in candidates):
                 return service.name
         resources = (value for dimension, value in dimensions.items() if dimension != "Currency")
-        return next(resources, name)
+        return _unreserved(next(resources, name))
 
 
 def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
@@ -111,7 +116,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         text: The file's content.
         overrides: Environment variables; those that count are ``TOCSIN_GROUP_WAIT``,
             ``TOCSIN_GROUP_INTERVAL``, ``TOCSIN_REPEAT_INTERVAL``, ``TOCSIN_RESOLVE_AFTER``,
-            ``TOCSIN_REGRESS_WITHIN`` (durations) and
+            ``TOCSIN_REGRESS_WITHIN``, ``TOCSIN_DIGEST_INTERVAL`` (durations) and
             ``TOCSIN_RUNBOOKS_URL``, ``TOCSIN_REPLIES_IN_CHANNEL``. Empty ones do not count.
 
     Raises:
@@ -184,6 +189,14 @@ def _table(data: Mapping[str, Any], key: str, problems: list[Problem]) -> Mappin
     return {}
 
 
+_NO_DIGEST = ("digest_interval", "off")
+
+
+def _unreserved(service: str) -> str:
+    """The name of a service that nobody configured, kept apart from the one that none may have."""
+    return f"{service} (service)" if service == ON_TRIAL else service
+
+
 def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems: list[Problem]) -> Intervals:
     names = [entry.name for entry in fields(Intervals)]
     problems += [
@@ -198,7 +211,7 @@ def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems:
         if value is None:
             continue
         try:
-            values[name] = parse_duration(value)
+            values[name] = 0 if (name, value) == _NO_DIGEST else parse_duration(value)
         except ValueError as error:
             problems.append(Problem(where, f"intervals.{name}", str(error)))
     intervals = Intervals(**values)
@@ -212,6 +225,8 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
     key = f"services.{name}"
     if not name.strip() or len(name) > LONGEST_SERVICE:
         problems.append(Problem(FILE, key, f"a service has a name of 1 to {LONGEST_SERVICE} characters"))
+    if name == ON_TRIAL:
+        problems.append(Problem(FILE, key, "is the group of what is on trial; a service has another name"))
     if not isinstance(table, dict):
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)

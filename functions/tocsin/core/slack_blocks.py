@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tocsin.core import slack_digest
 from tocsin.core.durations import format_duration
 from tocsin.core.model import Reason, Severity
 from tocsin.core.notification import Notification, millis_of
@@ -53,6 +54,7 @@ _NEWS = {
     Reason.REGRESSED: "Back again: ",
     Reason.RESOLVED: "Resolved: ",
     Reason.SILENCE_EXPIRED: "Silence over, still firing: ",
+    Reason.DIGEST: "",
 }
 """The headline's first words in a message of its own."""
 
@@ -92,6 +94,8 @@ def render(notification: Notification, *, late: bool = False, mentions: Sequence
         late: Whether a newer one was told before it.
         mentions: Ids of the user groups that it calls; from configuration, never from what was logged.
     """
+    if Reason(notification["reason"]) is Reason.DIGEST:
+        return _digest(notification)
     main = leading_alert(notification)[0]
     headline = _headline(notification, main, _EDITED.get(Reason(notification["reason"]), ""), late=late)
     return _fitted(
@@ -108,6 +112,8 @@ def render_standalone(
     notification: Notification, *, late: bool = False, mentions: Sequence[str] = ()
 ) -> SlackMessage:
     """The one message of this notification in webhook mode: everything there is; the rest as for `render`."""
+    if Reason(notification["reason"]) is Reason.DIGEST:
+        return _digest(notification)
     main, words = _news(notification)
     headline = _headline(notification, main, words, late=late)
     return _fitted(
@@ -131,7 +137,7 @@ def render_thread(
         mentions: As for `render`.
     """
     reason = Reason(notification["reason"])
-    if reason is Reason.OPENED or (reason is Reason.UPDATE and not growing(notification)):
+    if reason in {Reason.OPENED, Reason.DIGEST} or (reason is Reason.UPDATE and not growing(notification)):
         return None
     main, words = _news(notification)
     about = growing(notification) if reason is Reason.UPDATE else []
@@ -273,6 +279,7 @@ def _status(notification: Notification, reason: Reason) -> str:
         Reason.REGRESSED: "🔁 Was over, is back",
         Reason.RESOLVED: f"✅ Resolved {time_token(millis_of(notification['at']))}",
         Reason.SILENCE_EXPIRED: "🔔 Silence ended, still firing",
+        Reason.DIGEST: "🧪 On trial",
     }[reason]
 
 
@@ -340,6 +347,17 @@ def _fitted(
     return SlackMessage(
         mrkdwn(headline + action, _FALLBACK), blocks, f"{called}\n\n{text}" if called else text
     )
+
+
+def _digest(notification: Notification) -> SlackMessage:
+    """The digest, which is never edited, late or answered: there is one of it."""
+    blocks: list[Block] = []
+    for most, sample in slack_digest.ROOMS:
+        blocks = slack_digest.digest_blocks(notification, most, sample)
+        if json_length(blocks) <= MOST_JSON:
+            break
+    text = mrkdwn(slack_digest.headline(notification), _FALLBACK)
+    return SlackMessage(text, blocks, mrkdwn(email_text(notification), _PLAIN))
 
 
 def json_length(blocks: list[Block]) -> int:

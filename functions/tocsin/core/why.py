@@ -8,6 +8,7 @@ from typing import Any
 from tocsin.core.durations import format_duration
 from tocsin.core.model import Alert, Incident, Pending, Reason
 from tocsin.core.signatures import Signature
+from tocsin.core.trial import is_on_trial
 
 NOVELTY = {
     Reason.OPENED: "new",
@@ -30,7 +31,8 @@ def why(
     """
     rule = signatures.get(main.signature)
     threshold = rule.threshold if rule else None
-    about = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
+    digest = pending.reason is Reason.DIGEST
+    about = [alert for alert in incident.alerts.values() if (alert.announced or digest) and alert.count]
     since = sum(max(0, alert.count - pending.told.get(alert.fingerprint, 0)) for alert in about)
     first = sum(1 for alert in about if alert.fingerprint not in pending.told and alert.count)
     return {
@@ -38,7 +40,7 @@ def why(
         "signature": main.signature,
         "novelty": NOVELTY.get(pending.reason, "repeat"),
         "threshold": {"count": threshold.count, "within_seconds": threshold.within / 1000}
-        if threshold
+        if threshold and not digest
         else None,
         "total": sum(alert.count for alert in about) + incident.omitted,
         # What was counted and got no message of its own: all of them but the first of each alert that is new here.
@@ -67,7 +69,16 @@ def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | N
             after = f" {format_duration(max(0, main.last_seen - over))} after it was over" if over else ""
             return f"seen again{after}"
         case Reason.RESOLVED:
-            quiet = "the line is back" if main.absence else "quiet for long enough"
-            return "its alarm is OK again" if main.alarm else quiet
+            return _ended(main, rule)
         case Reason.SILENCE_EXPIRED:
             return pending.because or "a silence ended"
+        case Reason.DIGEST:
+            return "what signatures on trial recognised since the last digest"
+
+
+def _ended(main: Alert, rule: Signature | None) -> str:
+    """Why an incident is over, by the alert it is named after."""
+    if is_on_trial(rule) and (main.alarm or main.absence):
+        return "its signature is on trial now"
+    quiet = "the line is back" if main.absence else "quiet for long enough"
+    return "its alarm is OK again" if main.alarm else quiet

@@ -1,0 +1,65 @@
+"""Signatures on trial through the whole stack: a log line, no alert, and one digest in Slack."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from cli import local
+
+ROOT = Path(__file__).resolve().parents[2]
+ON_TRIAL = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+STABLE = "S3 bucket 'credmate-documents-dev' is not accessible (error: 404)."
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A deployment root of its own, with one signature on trial."""
+    shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "template.yaml", tmp_path)
+    monkeypatch.setattr(local, "ROOT", tmp_path)
+    rules = tmp_path / "functions" / "signatures" / "lambda.toml"
+    text = rules.read_text("utf-8").replace(
+        "[import-module-error]\n", '[import-module-error]\nstatus = "test"\n'
+    )
+    rules.write_text(text, "utf-8")
+    return tmp_path
+
+
+@pytest.mark.cloud
+@pytest.mark.parametrize("mode", ["bot", "webhook"])
+def test_a_signature_on_trial_is_told_once_in_a_digest_and_never_alone(project, mode):
+    with local.LocalTocsin(
+        slack_mode=mode, parameters={"DigestInterval": "5s", "ResolveAfter": "1h"}
+    ) as tocsin:
+        logs = tocsin.deployment.client("logs")
+
+        def put(service, *lines):
+            logs.put_log_events(
+                logGroupName=tocsin.deployment.log_groups[service], logStreamName="s",
+                logEvents=[{"timestamp": time.time_ns() // 1_000_000, "message": line} for line in lines],
+            )  # fmt: skip
+
+        for group in tocsin.deployment.log_groups.values():
+            logs.create_log_stream(logGroupName=group, logStreamName="s")
+        put("worker", ON_TRIAL, ON_TRIAL, ON_TRIAL)
+        first = tocsin.slack.wait_for(lambda found: len(found) == 1, 30)[0]
+        assert first["text"] == "🧪 1 signature on trial · seen 3 times"
+        assert (first["via"], first["edits"], first["thread_ts"]) == (mode, [], None)
+        shown = json.dumps(first["blocks"], ensure_ascii=False)
+        assert "`import-module-error` in `worker`" in shown
+        assert "No module named 'mangum'" in shown
+
+        # What is stable is told at once, and beside it the next digest counts from nothing.
+        put("backend", STABLE, ON_TRIAL)
+        both = tocsin.slack.wait_for(lambda found: sum("on trial" in each["text"] for each in found) == 2, 30)
+        digests = [each for each in both if "on trial" in each["text"]]
+        assert digests[1]["text"] == "🧪 1 signature on trial · seen once"
+        assert "`import-module-error` in `backend`" in json.dumps(digests[1]["blocks"])
+        alerts = [each for each in both if each not in digests]
+        assert alerts
+        assert not [each for each in alerts if "cannot import its handler" in each["text"]]
