@@ -136,9 +136,11 @@ def _function(
     why: str,
 ) -> Iterator[Finding]:
     state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
-    if state not in {"Active", "Inactive"} or update == "Failed":
-        reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or ""
+    reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or ""
+    if "Failed" in {state, update}:
         yield fail("function", f"{name} is {state}, its last update {update} {reason}".strip(), why, "make deploy; if a KMS key is the reason, enable it")  # fmt: skip
+    elif state == "Pending" or update == "InProgress":
+        yield warn("function", f"{name} is being updated: {reason}", "it may still run what it was before", "run the doctor again in a minute")  # fmt: skip
     if found.get("Runtime") != "python3.13":
         yield warn("function", f"{name} runs on {found.get('Runtime')}, and the package is made for python3.13", "compiled modules may not load", "make deploy")  # fmt: skip
     if client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") == 0:

@@ -67,10 +67,8 @@ def _subscribed_account_wide(logs: Any, destinations: set[str]) -> int:  # noqa:
 
 def _not_subscribed(stack: Examined, group: str, filters: Sequence[Mapping[str, str]]) -> Finding:
     if len(filters) < SLOTS:
-        gone = [
-            name for name in ("LogsSubscription",) if any(each.startswith(name) for each in stack.resources)
-        ]
-        who = "somebody deleted it" if gone else "the stack has none"
+        named = [each for each in filters if each["filterName"] == f"{stack.name}-detect"]
+        who = f"its filter leads to {named[0]['destinationArn']}" if named else "somebody deleted it"
         return fail(
             "subscription", f"{group} has no subscription to Tocsin ({who})", _LOGS, _put(stack, group)
         )

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +14,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from cli import cloud as cloud_module
-from cli import doctor
-from cli.cloud import Deployment, EmbeddedCloud
+from cli import doctor, doctor_insides
+from cli.cloud import Deployment, EmbeddedCloud, _zipped
 from cli.deployed import say_where
 from cli.doctor_findings import Examined, Resource, findings
 from cli.doctor_way_in import log_groups
@@ -330,7 +331,7 @@ def test_an_alarm_of_a_watched_queue_is_no_fault_of_tocsins(examine, patient):
     assert (one["level"], one["check"]) == ("warn", "alarm")
 
 
-def test_an_alarm_with_its_actions_off_and_one_that_is_gone_are_found(examine, patient):
+def test_an_alarm_with_its_actions_off_is_found(examine, patient):
     client = patient.cloud.client("cloudwatch")
     name = patient.cloud.dlq_alarm("worker")
     client.disable_alarm_actions(AlarmNames=[name])
@@ -338,6 +339,38 @@ def test_an_alarm_with_its_actions_off_and_one_that_is_gone_are_found(examine, p
     client.enable_alarm_actions(AlarmNames=[name])
     one = only(one)
     assert (one["level"], f"enable-alarm-actions --alarm-names {name}" in one["mend"]) == ("fail", True)
+
+
+def test_an_alarm_that_is_gone_is_found(examine, patient):
+    client, name = patient.cloud.client("cloudwatch"), patient.cloud.dlq_alarm("worker")
+    (before,) = client.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    client.delete_alarms(AlarmNames=[name])
+    one = examine()
+    kept = client.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
+    client.put_metric_alarm(**{key: value for key, value in before.items() if key in kept and value})
+    one = only(one)
+    assert (one["level"], one["check"]) == ("fail", "alarm")
+    assert name in one["what"]
+
+
+def test_a_function_updated_past_its_stack_is_told(examine, patient, monkeypatch):
+    """Incident B: eighteen hours, after somebody deployed a function directly."""
+    client, name = patient.cloud.client("lambda"), patient.cloud.functions["detect"]
+    (stack,) = patient.cloud.client("cloudformation").describe_stacks(StackName="tocsin")["Stacks"]
+
+    def changed_after(function):
+        found = client.get_function_configuration(FunctionName=function)["LastModified"]
+        return datetime.fromisoformat(found.replace("+0000", "+00:00")) - stack["CreationTime"]
+
+    deployed = max(changed_after(each) for each in patient.cloud.functions.values())
+    monkeypatch.setattr(doctor_insides, "CHANGED_PAST_THE_STACK", deployed)
+    assert wrong(examine()) == []
+    client.update_function_code(FunctionName=name, ZipFile=_zipped(ROOT / "functions"))
+    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+    one = only(examine())
+    assert (one["level"], one["check"]) == ("warn", "function")
+    assert f"{name} was changed at" in one["what"]
+    assert "somebody updated it directly" in one["why"]
 
 
 def test_a_stale_heartbeat_says_how_far_the_last_one_came(examine, patient):
@@ -558,3 +591,46 @@ def test_a_check_that_is_not_allowed_to_look_says_so_and_the_others_go_on():
     found = list(findings({"log-group": log_groups, "after": lambda _: iter(())}, stack))
     assert [(each.level, each.check) for each in found] == [("warn", "log-group")]
     assert "DescribeLogGroups" in found[0].mend
+
+
+# --- what is not put back ---
+
+
+def test_what_the_functions_failed_at_within_the_hour_is_counted(examine, patient):
+    name = patient.cloud.functions["notify"]
+    patient.cloud.client("cloudwatch").put_metric_data(
+        Namespace="AWS/Lambda",
+        MetricData=[
+            {"MetricName": "Errors", "Dimensions": [{"Name": "FunctionName", "Value": name}], "Value": 3.0}
+        ],
+    )
+    # What the alarms make of that number is theirs to say.
+    (one,) = [each for each in wrong(examine()) if each["check"] != "alarm"]
+    assert (one["level"], one["check"]) == ("warn", "errors")
+    assert one["what"] == f"{name}: 3 errors within the last hour"
+    assert "aws logs tail /tocsin/tocsin/notify" in one["mend"]
+
+
+def test_whatever_is_gone_is_named_and_nothing_keeps_the_doctor_from_going_on(examine, patient):
+    """The last one: this stack does not recover from it."""
+    cloud, outputs = patient.cloud, patient.cloud.outputs
+    for name in cloud.functions.values():
+        cloud.client("lambda").delete_function(FunctionName=name)
+    cloud.client("dynamodb").delete_table(TableName=cloud.table)
+    for topic in ("AlarmTopicArn", "AlertsTopicArn", "OpsTopicArn"):
+        cloud.client("sns").delete_topic(TopicArn=outputs[topic])
+    for queue in ("NotifyQueueUrl", "FailureQueueUrl"):
+        cloud.client("sqs").delete_queue(QueueUrl=outputs[queue])
+    for rule in rules(patient):
+        targets = cloud.client("events").list_targets_by_rule(Rule=rule)["Targets"]
+        cloud.client("events").remove_targets(Rule=rule, Ids=[each["Id"] for each in targets])
+        cloud.client("events").delete_rule(Name=rule)
+    cloud.client("secretsmanager").delete_secret(SecretId="tocsin/slack", ForceDeleteWithoutRecovery=True)
+    found = wrong(examine(), "fail")
+    assert {each["check"] for each in found} >= {
+        "function", "table", "alarm-topic", "topic", "ops-topic", "queue", "dead-letters", "schedule", "alarm-rule",
+        "secret", "permission",
+    }  # fmt: skip
+    assert [each["what"] for each in found if each["check"] == "secret"] == [
+        "there is no secret tocsin/slack"
+    ]
