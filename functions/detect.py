@@ -97,7 +97,7 @@ def report(done: Detected) -> None:
         logger().error("record not understood and kept in the failure queue", extra={"reason": error})
     for failure in done.failures:
         logger().error("not done, will be tried again", extra={"reason": repr(failure)})
-    if done.occurrences or done.duplicates or done.ignored:
+    if done.occurrences or done.duplicates or done.changes or done.ignored:
         from tocsin.adapters.metrics import (  # noqa: PLC0415 - only when there is something to count
             count_notifications,
             count_occurrences,

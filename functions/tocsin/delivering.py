@@ -34,7 +34,7 @@ from tocsin.core.model import Millis, Reason
 from tocsin.core.notification import Notification, millis_of
 from tocsin.core.routing import NEWS
 from tocsin.core.settings import RepliesInChannel
-from tocsin.core.slack_blocks import SlackMessage, growing, render, render_standalone, render_thread
+from tocsin.core.slack_blocks import SlackMessage, render, render_standalone, render_thread, says_more
 
 LOOK_AGAIN: Millis = 10_000
 """How soon a notification whose incident is being worked on is tried again."""
@@ -344,7 +344,7 @@ class _ByBot:
 
 def _only_counts(notification: Notification) -> bool:
     """Whether a newer notification says all of it, and better."""
-    return Reason(notification["reason"]) in _COUNTING and not growing(notification)
+    return Reason(notification["reason"]) in _COUNTING and not says_more(notification)
 
 
 _COUNTING = frozenset({Reason.UPDATE, Reason.REPEAT})
@@ -355,9 +355,9 @@ def _is_worth_a_message(notification: Notification) -> bool:
     """Whether a webhook, which cannot edit, posts it: every news, and updates at doubling distances.
 
     An incident of eighteen hours has two hundred updates. A bot edits its message with each; by webhook the first,
-    second, fourth, eighth and so on since the last news are posted, and those in which a dead-letter queue grows.
+    second, fourth, eighth and so on since the last news are posted, and those that say more than counts.
     """
-    if Reason(notification["reason"]) is not Reason.UPDATE or growing(notification):
+    if Reason(notification["reason"]) is not Reason.UPDATE or says_more(notification):
         return True
     number = notification["incident"].get("updates") or 1
     return number & (number - 1) == 0

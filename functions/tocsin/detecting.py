@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tocsin.core.alarms import AlarmError, parse_alarm
+from tocsin.core.changes import ChangeError, is_of_stack, parse_change
 from tocsin.core.envelopes import ControlMessage, parse_envelope
 from tocsin.core.event_shapes import (
     AlarmRecord,
     BadRecord,
+    ChangeRecord,
     IgnoredRecord,
     LogsRecord,
     Record,
@@ -31,6 +33,7 @@ from tocsin.core.model import (
     AlarmChange,
     AlarmState,
     AlertState,
+    ChangeKind,
     Envelope,
     Incident,
     LogEvent,
@@ -92,6 +95,7 @@ class Detected:
         events: Log events looked at one by one; none where the raw bytes told that nothing could match.
         occurrences: Occurrences by signature, duplicates not counted.
         duplicates: Tallies that had been counted before.
+        changes: Changes of stacks and functions that were kept.
         ignored: Why records were passed over.
         parked: What was wrong with the records that could not be read.
         sent: Reasons of the notifications published, by service.
@@ -106,6 +110,7 @@ class Detected:
     events: int = 0
     occurrences: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
+    changes: int = 0
     ignored: list[str] = field(default_factory=list)
     parked: list[str] = field(default_factory=list)
     sent: dict[str, list[str]] = field(default_factory=dict)
@@ -121,6 +126,7 @@ class Detected:
             "events": self.events,
             "occurrences": dict(self.occurrences),
             "duplicates": self.duplicates,
+            "changes": self.changes,
             "ignored": self.ignored,
             "parked": self.parked,
             "sent": self.sent,
@@ -141,9 +147,10 @@ class Detector:
             an alert must never raise one.
         region: The Region this runs in.
         heartbeats: Where heartbeats come from and go to; None where there are none.
+        own_stack: The stack this belongs to: that it was deployed explains nobody's incident.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all but three by keyword, each with a meaning of its own
         self,
         matcher: Matcher,
         signatures: Mapping[str, Signature],
@@ -154,11 +161,12 @@ class Detector:
         own_log_groups: str,
         region: str,
         heartbeats: Heartbeats | None = None,
+        own_stack: str = "",
     ) -> None:
         self._matcher, self._signatures, self._settings = matcher, signatures, settings
         self._settler, self._failure_queue = settler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
-        self._heartbeats = heartbeats
+        self._heartbeats, self._own_stack = heartbeats, own_stack
         self._known: dict[str, Millis] = {}
         self._life_signs = LifeSigns(signatures, settings.service_of_log_group)
         self._watches: dict[tuple[str, str], Watch] = {}
@@ -198,11 +206,13 @@ class Detector:
                     return self._from_logs(record, now, done)
                 case AlarmRecord():
                     return self._from_alarm(record, now, done)
+                case ChangeRecord():
+                    self._keep(record, now, done)
                 case IgnoredRecord():
                     done.ignored.append(record.why)
                 case BadRecord():
                     self._park(original, record.error, done, of=original)
-        except (EnvelopeError, AlarmError) as error:
+        except (EnvelopeError, AlarmError, ChangeError) as error:
             self._park(original, str(error), done, of=original)
         except Exception as error:  # noqa: BLE001 - our own fault: it must not hold up a stream for hours
             self._park(original, f"cannot be processed: {_place_of(error)}", done, of=original)
@@ -338,6 +348,26 @@ class Detector:
             account=change.account, region=change.region or self._region,
         )  # fmt: skip
         return in_its_group(tally, rule)
+
+    def _keep(self, record: ChangeRecord, now: Millis, done: Detected) -> None:
+        """Keep a change for the incidents that may come of it, and tell the one that has begun already."""
+        change = parse_change(record.payload, self._settings.redaction)
+        if change is None:
+            done.ignored.append("an event about a stack or a function that changes nothing")
+            return
+        if self._own_stack and is_of_stack(change, self._own_stack):
+            done.ignored.append("a change of Tocsin's own stack")
+            return
+        try:
+            self._settler().ledger.keep_change(change)
+            done.changes += 1
+            if change.kind is not ChangeKind.STACK:
+                # What CloudTrail knows comes minutes late: often after the incident that it explains.
+                service = self._settings.service_of_function(change.what)
+                self._told(service, self._settler().learn(service, change, now), done)
+        except Exception as error:  # noqa: BLE001 - kept for the caller to raise; the same change is kept only once
+            done.failures.append(error)
+            done.unfinished.append(record.original)
 
     def _count_and_tell(
         self, service: str, own: Sequence[tuple[Tally, object]], now: Millis, done: Detected

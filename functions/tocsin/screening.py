@@ -20,7 +20,7 @@ DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent
 
 NO_SETTING = frozenset({
     "TOCSIN_TABLE", "TOCSIN_ALERTS_TOPIC_ARN", "TOCSIN_OWN_LOG_GROUP_PREFIX", "TOCSIN_FAILURE_QUEUE_URL",
-    "TOCSIN_STACK", "TOCSIN_HEARTBEAT_LOG_GROUP", "TOCSIN_HEARTBEAT_TOPIC_ARN",
+    "TOCSIN_STACK", "TOCSIN_WATCH_CHANGES", "TOCSIN_HEARTBEAT_LOG_GROUP", "TOCSIN_HEARTBEAT_TOPIC_ARN",
 })  # fmt: skip
 """Variables of the environment that wire things and can make no configuration wrong; any other might."""
 
@@ -76,7 +76,7 @@ def open_screen(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Scr
 def quiet(records: int) -> dict[str, Any]:
     """What ``detect`` answers about records in which nothing was."""
     return {
-        "records": records, "events": 0, "occurrences": {}, "duplicates": 0, "ignored": [], "parked": [],
+        "records": records, "events": 0, "occurrences": {}, "duplicates": 0, "changes": 0, "ignored": [], "parked": [],
         "sent": {}, "failures": [],
     }  # fmt: skip
 

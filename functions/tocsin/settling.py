@@ -10,17 +10,19 @@ its incident and sequence and shows it once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Protocol
 
 from tocsin.core import digest, queue_watch
+from tocsin.core.changes import BEFORE_DIRECT, concerning, is_suspect
 from tocsin.core.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
 from tocsin.core.lifecycle import Advance, Observed, advance, next_due, without
-from tocsin.core.model import AlertState, Incident, Millis, Pending, QueueReading, Reason, Tally
+from tocsin.core.model import AlertState, Change, Incident, Millis, Pending, QueueReading, Reason, Tally
 from tocsin.core.notification import build_notification
 from tocsin.core.policy import Policy
-from tocsin.core.settings import ON_TRIAL
+from tocsin.core.settings import ON_TRIAL, Settings
 from tocsin.watching import QueueDepths, absences
 
 GRACE: Millis = 10_000
@@ -28,6 +30,9 @@ GRACE: Millis = 10_000
 
 RACES = 8
 """How many lost races one settling takes before it leaves the rest to ``reconcile``."""
+
+SUSPECT_FOR: Millis = BEFORE_DIRECT + 3_600_000
+"""How far back changes are looked for: as far as any is suspected, and the time that an occurrence may be late."""
 
 LOOK_AGAIN: Millis = 15 * 60_000
 """The longest an open incident goes unlooked at: a deploy may have shortened its intervals meanwhile."""
@@ -72,6 +77,7 @@ class Settler:
         policy: Intervals and signatures.
         runbooks_url: Where the runbooks are read.
         queues: Where queues can be looked at; None where they cannot.
+        services: Says which changes concern which service; None where changes are not looked at.
     """
 
     ledger: Ledger
@@ -79,6 +85,7 @@ class Settler:
     policy: Policy
     runbooks_url: str
     queues: Queues | None = None
+    services: Settings | None = None
 
     def settle(
         self,
@@ -87,6 +94,7 @@ class Settler:
         *,
         fresh: Sequence[Tally] = (),
         needed: Callable[[Incident | None], bool] = lambda _: True,
+        changes: Sequence[Change] = (),
     ) -> Settled:
         """Fold what is pending for a service, let time pass, publish what is due.
 
@@ -96,6 +104,7 @@ class Settler:
             fresh: Tallies just recorded, which the ledger's ``pending`` may not show yet.
             needed: Asked of the stored incident before anything is written: in a storm all but one of many
                 concurrent callers find that the one was faster, and leave their tallies to ``reconcile``.
+            changes: Changes that its incident should know of, whether or not it has anything else to tell.
 
         Raises:
             Exception: Whatever ledger or publisher raise; all is then as the next settling can repair it.
@@ -103,6 +112,7 @@ class Settler:
         done, gone, races = Settled(), set[TallyKey](), 0
         readings: dict[str, QueueReading] = {}
         watched: dict[TallyKey, Tally] = {}
+        suspects = cache(lambda: self._suspects(service, now))
         while races < RACES:
             stored = self.ledger.load(service)
             done.incident = stored.incident
@@ -122,7 +132,8 @@ class Settler:
                 tallies = [tally for key, tally in waiting.items() if key not in gone]
                 if service != ON_TRIAL:
                     self._look_at_queues(stored.incident, tallies, now, readings)
-                self._fold(stored, service, tallies, now, done, gone, readings)
+                observed = Observed(readings=readings, changes=changes)
+                self._fold(stored, service, tallies, now, done, gone, observed, suspects)
                 break
             except StaleVersionError:
                 races += 1
@@ -139,7 +150,8 @@ class Settler:
         now: Millis,
         done: Settled,
         gone: set[TallyKey],
-        readings: Mapping[str, QueueReading],
+        seen: Observed,
+        suspects: Callable[[], Sequence[Change]],
     ) -> None:
         """Fold all tallies, as many at a time as one save takes, publishing as notifications come due."""
         most, silences = self.ledger.most_folded, self.ledger.silences()
@@ -148,8 +160,12 @@ class Settler:
             heard[tally.fingerprint] = max(heard.get(tally.fingerprint, 0), tally.received_at)
         for start in range(0, max(1, len(tallies)), most):
             batch, more = tallies[start : start + most], start + most < len(tallies)
-            observed = Observed(heard, more, silences, readings)
+            observed = replace(seen, heard=heard, more=more, silences=silences)
             moved = self._advance(stored.incident, batch, now, service, observed)
+            if self.services is not None and _has_news(moved, stored) and (found := suspects()):
+                # Looked up only now: what merely adds to an alert that people know of must cost no read.
+                observed = replace(observed, changes=(*observed.changes, *found))
+                moved = self._advance(stored.incident, batch, now, service, observed)
             if moved.incident is None:
                 self.ledger.drop(moved.absorbed)
             if moved.incident is None or (moved.incident == stored.incident and not moved.absorbed):
@@ -187,6 +203,27 @@ class Settler:
         if service == ON_TRIAL:
             return []
         return absences(self.ledger, self.policy.signatures, service, incident, now, queues=self.queues)
+
+    def learn(self, service: str, change: Change, now: Millis) -> Settled:
+        """Tell the open incident of a service of a direct change before it that became known only now.
+
+        An incident that nobody has been told of yet looks for itself when it speaks.
+        """
+        incident = self.ledger.load(service).incident
+        if self.services is None or incident is None or incident.resolved_at is not None:
+            return Settled()
+        if incident.notified_at is None or not is_suspect(change, incident):
+            return Settled()
+        return self.settle(service, now, changes=[change])
+
+    def _suspects(self, service: str, now: Millis) -> Sequence[Change]:
+        """What changed lately and may be behind an incident of the service; nothing where it cannot be read."""
+        if self.services is None or service == ON_TRIAL:
+            return ()
+        try:
+            return concerning(self.ledger.changes(now - SUSPECT_FOR), service, self.services)
+        except Exception:  # noqa: BLE001 - whatever it is: an alert must not wait for what explains it
+            return ()
 
     def _look_at_queues(
         self,
@@ -262,6 +299,16 @@ def next_move(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
 
 def _outbox(stored: Stored) -> tuple[Pending, ...]:
     return stored.incident.outbox if stored.incident else ()
+
+
+def _has_news(moved: Advance, stored: Stored) -> bool:
+    """Whether a notification has become due that is about more than an end."""
+    if moved.incident is None:
+        return False
+    known = () if moved.closed else [entry.sequence for entry in _outbox(stored)]
+    return any(
+        entry.sequence not in known and entry.reason is not Reason.RESOLVED for entry in moved.incident.outbox
+    )
 
 
 def _overdue(incident: Incident | None, now: Millis) -> bool:

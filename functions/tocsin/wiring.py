@@ -73,6 +73,7 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
         own_log_groups=environ.get("TOCSIN_OWN_LOG_GROUP_PREFIX") or OWN_LOG_GROUPS,
         region=environ.get("AWS_REGION", ""),
         heartbeats=Heartbeats(heartbeat, cache(lambda: wire_heartbeat_relay(environ))) if heartbeat else None,
+        own_stack=environ.get("TOCSIN_STACK", ""),
     )
 
 
@@ -108,7 +109,7 @@ def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun 
     if dry is not None:
         from tocsin.core.ledger import MemoryLedger  # noqa: PLC0415 - never on AWS
 
-        return Settler(MemoryLedger(), dry, policy, config.settings.runbooks_url)
+        return Settler(MemoryLedger(), dry, policy, config.settings.runbooks_url, services=config.settings)
     from tocsin.adapters.incident_table import IncidentTable  # noqa: PLC0415 - boto3 only when something matched
     from tocsin.adapters.queues import Queues  # noqa: PLC0415 - as above
     from tocsin.adapters.sns import AlertsTopic  # noqa: PLC0415 - as above
@@ -119,6 +120,7 @@ def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun 
         policy,
         config.settings.runbooks_url,
         Queues(_client, environ.get("AWS_REGION", "")),
+        None if environ.get("TOCSIN_WATCH_CHANGES") == "no" else config.settings,
     )
 
 

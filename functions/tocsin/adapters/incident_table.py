@@ -16,6 +16,7 @@ Items (``pk``/``sk``):
 ``G#<service>``        ``CURRENT``             the service's latest incident; ``grp``/``due`` while it moves
 ``G#<service>``        ``INCIDENT#<id>``       an incident that is over
 ``G#<service>``        ``WATCH#<signature>``   a watch over a line that must appear; ``grp``/``due`` while it waits
+``CHANGE``             ``<time>#<id>``         something that was deployed or altered
 ``SILENCE``            ``<id>``                a silence; ``made``/``ends`` are what its replacement is held to
 =====================  ======================  ===========================================================
 
@@ -31,7 +32,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tocsin.core.incident_document import dump_incident, dump_tally, load_incident, load_tally
+from tocsin.core.incident_document import (
+    dump_change,
+    dump_incident,
+    dump_tally,
+    load_change,
+    load_incident,
+    load_tally,
+)
 from tocsin.core.ledger import (
     AlreadyFoldedError,
     SilenceConflictError,
@@ -48,7 +56,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
-    from tocsin.core.model import Incident, Millis, Tally
+    from tocsin.core.model import Change, Incident, Millis, Tally
 
 KEEP_TALLIES: int = 15 * 86_400
 """Seconds; an event may come again from CloudWatch Logs for 24 hours, from Lambda for 6 more, and from people who
@@ -63,7 +71,12 @@ KEEP_SILENCES: int = 30 * 86_400
 KEEP_WATCHES: int = 90 * 86_400
 """Seconds after something was last heard for it."""
 
+KEEP_CHANGES: int = 25 * 3_600
+"""Seconds after it happened: a day, and time for an incident that begins then to be told."""
+
 INDEX = "due"
+CHANGE = "CHANGE"
+"""The partition of all changes: few a day, and which service one concerns is for the settings of the day to say."""
 SILENCE = "SILENCE"
 """The partition of all silences."""
 WATCH = "WATCH#"
@@ -271,6 +284,33 @@ class IncidentTable:
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise SilenceConflictError(silence.id) from error
+
+    def keep_change(self, change: Change) -> None:
+        """See ``Ledger``: one write."""
+        self._client.put_item(
+            TableName=self._table,
+            Item={
+                "pk": {"S": CHANGE},
+                "sk": {"S": f"{change.at:014d}#{change.id}"},
+                "doc": {"S": dump_change(change)},
+                "expires_at": {"N": str(change.at // 1000 + KEEP_CHANGES)},
+            },
+        )
+
+    def changes(self, since: Millis) -> list[Change]:
+        """See ``Ledger``: one read, of the latest 1 MB, which are about three thousand."""
+        items = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :change AND sk >= :since",
+            ExpressionAttributeValues={":change": {"S": CHANGE}, ":since": {"S": f"{max(0, since):014d}"}},
+            ScanIndexForward=False,
+            ConsistentRead=True,
+        )["Items"]
+        found = []
+        for item in items:
+            with suppress(ValueError, KeyError):  # broken by hand, or by a version yet to come
+                found.append(load_change(item["doc"]["S"]))
+        return found
 
     def _mark_folded(self, key: TallyKey) -> UpdateTypeDef:
         return {

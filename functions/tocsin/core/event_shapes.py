@@ -11,6 +11,7 @@ and EventBridge nor a record that is broken.
 | alarm by SNS | ``Records[].EventSource`` = ``aws:sns``; the message itself by ``AlarmName`` |
 | alarm by EventBridge | ``detail-type`` |
 | alarm by direct Lambda action | ``alarmData`` |
+| change of a stack, or by CloudTrail of a function | ``detail-type`` |
 | any of these through an SQS queue | ``Records[].eventSource`` = ``aws:sqs`` |
 | what was parked, sent again | ``error`` and ``record`` (ours), ``requestPayload`` (Lambda's on-failure destination) |
 """
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tocsin.core.alarms import STATE_CHANGE
+from tocsin.core.changes import API_CALL, STACK_CHANGE
 from tocsin.core.json_kinds import kind_of
 from tocsin.core.sample import field_value, named
 
@@ -60,6 +62,19 @@ class AlarmRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """A change of a stack or a function.
+
+    Attributes:
+        payload: For `changes.parse_change`.
+        original: The record as it came.
+    """
+
+    payload: Mapping[str, Any]
+    original: object
+
+
+@dataclass(frozen=True, slots=True)
 class IgnoredRecord:
     """A record that is in order and asks for nothing; ``why`` is for the log."""
 
@@ -79,7 +94,7 @@ class BadRecord:
     original: object
 
 
-Record = LogsRecord | AlarmRecord | IgnoredRecord | BadRecord
+Record = LogsRecord | AlarmRecord | ChangeRecord | IgnoredRecord | BadRecord
 
 
 def split_event(event: object) -> list[Record]:
@@ -174,10 +189,13 @@ def _bus(value: Mapping[str, Any], original: object, _depth: int) -> list[Record
     kind = value["detail-type"]
     if kind == STATE_CHANGE:
         return [AlarmRecord(value, original)]
+    if kind in (STACK_CHANGE, API_CALL):
+        return [ChangeRecord(value, original)]
     if kind == "CloudWatch Alarm Configuration Change":
         return [IgnoredRecord("an alarm's configuration changed, not its state")]
     raise UnknownEventError(
-        f"detail-type must be {STATE_CHANGE!r}, is {field_value(str(kind))!r}; check the rule"
+        f"detail-type must be {STATE_CHANGE!r}, {STACK_CHANGE!r} or {API_CALL!r}, is "
+        f"{field_value(str(kind))!r}; check the rule"
     )
 
 
@@ -211,5 +229,5 @@ _SHAPES: Final[dict[str, Callable[[Mapping[str, Any], object, int], list[Record]
 
 _ACCEPTED: Final = (
     "Accepted are CloudWatch Logs subscription events (awslogs), batches of Kinesis, SNS or SQS (Records), and alarm "
-    "changes by EventBridge (detail-type) or direct action (alarmData)"
+    "changes by EventBridge (detail-type, which also brings changes of stacks and functions) or direct action (alarmData)"
 )

@@ -10,9 +10,19 @@ import json
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from tocsin.core.model import Alert, AlertState, Incident, Pending, QueueReading, Reason, Tally
+from tocsin.core.model import (
+    Alert,
+    AlertState,
+    Change,
+    ChangeKind,
+    Incident,
+    Pending,
+    QueueReading,
+    Reason,
+    Tally,
+)
 
-_T = TypeVar("_T", Alert, Incident, Pending, QueueReading, Tally)
+_T = TypeVar("_T", Alert, Change, Incident, Pending, QueueReading, Tally)
 
 
 MOST_BYTES = 380_000
@@ -45,6 +55,8 @@ def load_incident(text: str) -> Incident:
     data = json.loads(text)
     data["alerts"] = {name: _alert(entry) for name, entry in data["alerts"].items()}
     data["outbox"] = tuple(_pending(entry) for entry in data["outbox"])
+    data["changes"] = tuple(_change(entry) for entry in data.get("changes", ()))
+    data["changes_untold"] = tuple(data.get("changes_untold", ()))
     return _build(Incident, data)
 
 
@@ -61,6 +73,20 @@ def load_tally(text: str) -> Tally:
     """
     data = json.loads(text)
     return _build(Tally, {**data, "state": AlertState(data["state"])})
+
+
+def dump_change(change: Change) -> str:
+    """Write a change as compact JSON."""
+    return _dump(asdict(change))
+
+
+def load_change(text: str) -> Change:
+    """Read a change written by this or an older version.
+
+    Raises:
+        ValueError: It is not a document that ``dump_change`` wrote, or of a kind that only a newer version knows.
+    """
+    return _change(json.loads(text))
 
 
 def _without_told_samples(alert: Alert) -> Alert:
@@ -83,11 +109,16 @@ def _alert(data: dict[str, Any]) -> Alert:
     return _build(Alert, {**data, **changes})
 
 
+def _change(data: dict[str, Any]) -> Change:
+    return _build(Change, {**data, "kind": ChangeKind(data["kind"])})
+
+
 def _pending(data: dict[str, Any]) -> Pending:
     changes = {
         "reason": Reason(data["reason"]),
         "fingerprints": tuple(data["fingerprints"]),
         "growing": tuple(data.get("growing", ())),
+        "learned": tuple(data.get("learned", ())),
     }
     return _build(Pending, {**data, **changes})
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from tocsin.core.model import Incident, Millis, Tally
+from tocsin.core.model import Change, Incident, Millis, Tally
 from tocsin.core.silences import Silence
 from tocsin.core.watch import Watch
 
@@ -52,7 +52,7 @@ class SilenceConflictError(Exception):
 
 
 class Ledger(Protocol):
-    """Where tallies are counted once, and incidents, silences and watches are kept."""
+    """Where tallies are counted once, and incidents, silences, watches and, for a day, changes are kept."""
 
     def count(self, tally: Tally) -> bool:
         """Record a tally as pending; False when the same one was recorded before. Never conflicts."""
@@ -131,6 +131,15 @@ class Ledger(Protocol):
     def due_watches(self, now: Millis) -> list[tuple[str, str]]:
         """The watches that are due, each as its service and its signature's id; may lag a moment."""
 
+    def keep_change(self, change: Change) -> None:
+        """Keep a change for a day; the same one again changes nothing."""
+
+    def changes(self, since: Millis) -> list[Change]:
+        """The changes since then that are still kept, in any order, as of every ``keep_change`` that has returned.
+
+        Where there are very many, the latest thousands. One that cannot be read is left out.
+        """
+
     most_folded: int
 
 
@@ -146,6 +155,7 @@ class MemoryLedger:
         self._due: dict[str, Millis] = {}
         self._silences: dict[str, Silence] = {}
         self._watches: dict[tuple[str, str], tuple[Watch, Millis | None]] = {}
+        self._changes: dict[str, Change] = {}
         self.closed: list[Incident] = []
 
     def count(self, tally: Tally) -> bool:
@@ -231,6 +241,14 @@ class MemoryLedger:
     def due_watches(self, now: Millis) -> list[tuple[str, str]]:
         """See ``Ledger``."""
         return [key for key, (_, due) in self._watches.items() if due is not None and due <= now]
+
+    def keep_change(self, change: Change) -> None:
+        """See ``Ledger``."""
+        self._changes[change.id] = change
+
+    def changes(self, since: Millis) -> list[Change]:
+        """See ``Ledger``."""
+        return [change for change in self._changes.values() if change.at >= since]
 
 
 def _may_replace(silence: Silence, kept: Silence) -> bool:

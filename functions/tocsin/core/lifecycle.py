@@ -15,9 +15,20 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tocsin.core import queue_watch
+from tocsin.core.changes import learned
 from tocsin.core.explaining import inhibitor
 from tocsin.core.folding import MOST_ALERTS, fold
-from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, QueueReading, Reason, Tally
+from tocsin.core.model import (
+    Alert,
+    AlertState,
+    Change,
+    Incident,
+    Millis,
+    Pending,
+    QueueReading,
+    Reason,
+    Tally,
+)
 from tocsin.core.muting import mute
 from tocsin.core.policy import Policy
 from tocsin.core.silences import Silence
@@ -61,12 +72,14 @@ class Observed:
         more: Whether more tallies wait: then the incident is not over yet, whatever is quiet.
         silences: Those that may be active, and those that ended not long ago.
         readings: What looking at dead-letter queues found, by the fingerprint of the alert of their alarm.
+        changes: What was deployed or altered and concerns its service.
     """
 
     heard: Mapping[str, Millis] = field(default_factory=dict)
     more: bool = False
     silences: Sequence[Silence] = ()
     readings: Mapping[str, QueueReading] = field(default_factory=dict)
+    changes: Sequence[Change] = ()
 
 
 class Due(NamedTuple):
@@ -110,7 +123,7 @@ def advance(
         if name in current.alerts
     }
     current = _quieted(replace(current, alerts={**current.alerts, **read}), now, policy, observed)
-    current, because = mute(current, observed.silences, now)
+    current, because = mute(learned(current, observed.changes), observed.silences, now)
     return Advance(_spoken(current, now, policy, observed, because), absorbed, closed)
 
 
@@ -184,7 +197,7 @@ def _count(incident: Incident, heard: Sequence[Alert], now: Millis, policy: Poli
     if now < (incident.notified_at or incident.opened_at) + policy.intervals.group_interval:
         return None
     changed = [alert for alert in _announced(incident) if _has_changed(alert, policy)]
-    if changed or incident.omitted > incident.omitted_told:
+    if changed or incident.omitted > incident.omitted_told or (incident.changes_untold and heard):
         return Due(Reason.UPDATE, _names(changed))
     return None
 
@@ -340,7 +353,7 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
     repeats = incident.repeats + 1 if owed.reason is Reason.REPEAT else incident.repeats if counts else 0
     entry = Pending(
         sequence, owed.reason, now, owed.fingerprints, told, _names(growing), updates,
-        because if owed.reason is Reason.SILENCE_EXPIRED else "",
+        because if owed.reason is Reason.SILENCE_EXPIRED else "", incident.changes_untold,
     )  # fmt: skip
     return replace(
         incident,
@@ -355,6 +368,7 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
         burst=(1 if fresh else incident.burst + 1) if speaks else incident.burst,
         resolved_at=now if owed.reason is Reason.RESOLVED else None,
         outbox=(*incident.outbox, entry),
+        changes_untold=(),
     )
 
 

@@ -203,6 +203,43 @@ class QueueReading:
     oldest_age: Millis | None = None
 
 
+class ChangeKind(StrEnum):
+    """What was changed."""
+
+    STACK = "stack"
+    CODE = "code"
+    CONFIGURATION = "configuration"
+    ALIAS = "alias"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that was deployed or altered; everything in it is redacted and bounded in size.
+
+    Attributes:
+        id: The same for every delivery of the same event.
+        kind: What was changed.
+        what: The name of the stack, or of the function.
+        at: When.
+        status: For a stack, CloudFormation's status.
+        by: For a function, the tool that did it; empty when somebody did it directly.
+        who: For a function, the user or role, where known.
+    """
+
+    id: str
+    kind: ChangeKind
+    what: str
+    at: Millis
+    status: str = ""
+    by: str = ""
+    who: str = ""
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it was made past the stack, or whatever else deploys."""
+        return self.kind is not ChangeKind.STACK and not self.by
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """All occurrences of one fingerprint within an incident.
@@ -288,6 +325,7 @@ class Pending:
         growing: The alerts whose dead-letter queue has grown so much, or is so near to losing messages, that it is news.
         updates: For an ``update``, how many came one after the other without news between, this one included.
         because: More about why, in words; for ``silence_expired`` which silence ended.
+        learned: The ids of the changes that it is the first to tell of, because they became known late.
     """
 
     sequence: int
@@ -298,6 +336,7 @@ class Pending:
     growing: tuple[str, ...] = ()
     updates: int = 0
     because: str = ""
+    learned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +364,9 @@ class Incident:
         ended: When alerts of earlier incidents were over, by fingerprint, for as long as they count as regressed
             if they are seen again.
         outbox: Notifications due and not yet handed to SNS, oldest first.
+        changes: What changed before it began, and since: the likeliest suspect first.
+        changes_untold: The ids of direct changes that became known after people were told of the incident, and of
+            which no notification has told yet.
     """
 
     id: str
@@ -345,6 +387,8 @@ class Incident:
     reopened_at: Millis | None = None
     ended: Mapping[str, Millis] = field(default_factory=dict)
     outbox: tuple[Pending, ...] = ()
+    changes: tuple[Change, ...] = ()
+    changes_untold: tuple[str, ...] = ()
 
     @property
     def firing(self) -> tuple[Alert, ...]:

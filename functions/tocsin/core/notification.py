@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from tocsin.core import queue_watch
+from tocsin.core.changes import began_at
 from tocsin.core.console_links import alarm_link, insights_link, insights_query, log_stream_link
 from tocsin.core.explaining import depth_of_symptom, inhibitor, likely_cause
 from tocsin.core.inert_text import clipped, one_line, visible
-from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, Reason, Severity
+from tocsin.core.model import Alert, AlertState, Change, Incident, Millis, Pending, Reason, Severity
 from tocsin.core.moments import iso_time
 from tocsin.core.signatures import Signature
 from tocsin.core.trial import trial_status
@@ -89,6 +90,7 @@ def build_notification(
             "reopened_at": iso_time(incident.reopened_at) if incident.reopened_at else None,
         },
         "labels": _labels(listed, signatures),
+        "changes": [_change(change, began_at(incident), pending) for change in incident.changes],
         "why": why(incident, pending, _headline(_about(listed, pending), incident, signatures), signatures),
         "alerts": alerts,
     }
@@ -218,6 +220,20 @@ def _cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]
         "detail": clipped(one_line(next(iter(cause.fields.values()), "")), _LONGEST_IN_SENTENCE) or None,
         "count": cause.count,
         "first_seen": iso_time(cause.first_seen),
+    }
+
+
+def _change(change: Change, began: Millis, pending: Pending) -> dict[str, Any]:
+    return {
+        "kind": change.kind.value,
+        "what": clipped(one_line(change.what), _LONGEST_IN_SENTENCE),
+        "status": change.status or None,
+        "direct": change.is_direct,
+        "by": change.by or None,
+        "who": clipped(one_line(change.who), _LONGEST_IN_SENTENCE) or None,
+        "at": iso_time(change.at),
+        "seconds_before": (began - change.at) // 1000,
+        "learned_late": change.id in pending.learned,
     }
 
 

@@ -60,6 +60,18 @@ def _labels(value: object) -> bool:
     )
 
 
+def _changes(value: object) -> bool:
+    return isinstance(value, list) and not any(_wrong(entry, _CHANGE, "it") for entry in value)
+
+
+def _flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _whole_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
@@ -76,6 +88,11 @@ def _texts_by_name(value: object) -> bool:
     return isinstance(value, dict) and all(isinstance(entry, str) for entry in value.values())
 
 
+_CHANGE: dict[str, Any] = {
+    "kind": _text, "what": _text, "status?": _text, "direct": _flag, "by?": _text, "who?": _text,
+    "at": _like(_TIME), "seconds_before": _whole_number, "learned_late?": _flag,
+}  # fmt: skip
+
 _NOTIFICATION: dict[str, Any] = {
     "id": _like(_ID), "sequence": _count, "reason": _one_of(Reason), "at": _like(_TIME), "title": _text,
     "service": _text, "severity": _one_of(Severity),
@@ -88,15 +105,15 @@ _NOTIFICATION: dict[str, Any] = {
         "text": _text, "signature": _text, "novelty": _text, "total": _count, "suppressed": _count,
         "threshold?": {"count": _count},
     },
-    "labels?": _labels,
+    "labels?": _labels, "changes?": _changes,
     "alerts": [{
         "fingerprint": _text, "signature": _text, "service?": _text, "title": _text, "severity": _one_of(Severity),
-        "state": _one_of(AlertState), "changed": lambda value: isinstance(value, bool),
+        "state": _one_of(AlertState), "changed": _flag,
         "inhibited_by": _text_or_null, "silenced_by?": _text, "owner?": _text,
         "likely_cause?": {"title": _text, "detail?": _text, "count": _count, "first_seen": _like(_TIME)},
         "queue?": {
             "name": _text, "depth": _count, "at": _like(_TIME), "oldest_expires_at?": _like(_TIME),
-            "growing": lambda value: isinstance(value, bool),
+            "growing": _flag,
         },
         "trial?": {"status": _text, "begun": _count},
         "count": _count, "count_since_last": _count,

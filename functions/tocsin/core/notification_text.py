@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tocsin.core.durations import format_duration
@@ -56,6 +57,8 @@ def email_text(notification: Notification) -> str:
         f"{_tally(notification)}",
     ]
     parts += _circumstances(main, notification)
+    if changed := changes_words(notification, str):
+        parts += ["", changed]
     if reason is not Reason.RESOLVED:
         parts += ["", f"DO FIRST: {main['first_action']}"]
     parts += ["", f"What it means: {main['summary']}", "", f"Runbook: {main['runbook_url']}"]
@@ -123,6 +126,56 @@ def queue_words(queue: dict[str, Any], at: Millis) -> str:
         if left > 0
         else f"{words}, the oldest are being lost"
     )
+
+
+MOST_CHANGES = 3
+"""Changes that a message names."""
+
+
+def changes_words(notification: Notification, quoted: Callable[[str], str]) -> str:
+    """What changed just before, in one line; empty where nothing is known.
+
+    ``Changed before: code of api was updated directly, not by its stack, 6 min before · stack prod UPDATE_COMPLETE,
+    1 min before``
+
+    Args:
+        notification: The contract.
+        quoted: Sets a name off from the words around it, and makes it safe to show.
+    """
+    changes = notification.get("changes") or []
+    if not changes:
+        return ""
+    before = [change for change in changes if change["seconds_before"] >= 0]
+    named = "; ".join(_change_words(change, quoted) for change in changes[:MOST_CHANGES])
+    more = f"; and {len(changes) - MOST_CHANGES} more" if len(changes) > MOST_CHANGES else ""
+    return f"{'Changed before' if before else 'Changed since'}: {named}{more}"
+
+
+def is_suspect(notification: Notification) -> bool:
+    """Whether something was changed directly before it began: the first thing to look at."""
+    return any(
+        change["direct"] and change["seconds_before"] >= 0 for change in notification.get("changes") or []
+    )
+
+
+def learned_late(notification: Notification) -> bool:
+    """Whether this notification is the first to tell of a change before it began."""
+    return any(change.get("learned_late") for change in notification.get("changes") or [])
+
+
+def _change_words(change: dict[str, Any], quoted: Callable[[str], str]) -> str:
+    seconds = change["seconds_before"]
+    when = (
+        f"{format_duration(seconds * 1000)} before"
+        if seconds >= 0
+        else f"{format_duration(-seconds * 1000)} after it began"
+    )
+    name = quoted(change["what"])
+    if change["kind"] == "stack":
+        return f"stack {name} {change.get('status') or ''}, {when}"
+    how = "updated directly, not by its stack" if change["direct"] else f"updated by {change.get('by')}"
+    who = f" (by {quoted(change['who'])})" if change.get("who") else ""
+    return f"{change['kind']} of {name} was {how}, {when}{who}"
 
 
 def why_words(notification: Notification) -> str:

@@ -61,11 +61,13 @@ class Service:
         name: As it is shown.
         log_groups: Globs (``*``, ``?``) of the log groups that belong to it.
         alarms: Globs of alarm names, queue names and function names that belong to it.
+        stacks: Globs of the CloudFormation stacks that deploy it; a stack may deploy several services.
     """
 
     name: str
     log_groups: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
+    stacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,20 @@ class Settings:
                 return service.name
         resources = (value for dimension, value in dimensions.items() if dimension != "Currency")
         return _unreserved(next(resources, name))
+
+    def service_of_function(self, function: str) -> str:
+        """Name the service of a Lambda function: that of the log group Lambda gives it, else as for an alarm."""
+        named = self.service_of_log_group(f"/aws/lambda/{function}")
+        return named if named != function else self.service_of_alarm(function, {})
+
+    def services_of_stack(self, stack: str) -> tuple[str, ...]:
+        """Name the services that claim a stack: by ``stacks``, or where none does by ``alarms``; empty for none."""
+        by_stacks = [entry.name for entry in self.services if _fits(stack, entry.stacks)]
+        return tuple(by_stacks or [entry.name for entry in self.services if _fits(stack, entry.alarms)])
+
+
+def _fits(name: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
 
 
 def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
@@ -230,7 +246,7 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
     if not isinstance(table, dict):
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)
-    known = ("log_groups", "alarms")
+    known = ("log_groups", "alarms", "stacks")
     globs: dict[str, tuple[str, ...]] = {}
     for entry, value in table.items():
         if entry not in known:
@@ -239,4 +255,4 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
             problems.append(Problem(FILE, f"{key}.{entry}", f"must be a list of globs, is {value!r}"))
         else:
             globs[entry] = tuple(value)
-    return Service(name, globs.get("log_groups", ()), globs.get("alarms", ()))
+    return Service(name, **globs)

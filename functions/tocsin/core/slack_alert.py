@@ -8,7 +8,7 @@ from typing import Any
 
 from tocsin.core.model import Severity
 from tocsin.core.notification import Notification, millis_of
-from tocsin.core.notification_text import queue_words, shown_fields, times
+from tocsin.core.notification_text import changes_words, is_suspect, queue_words, shown_fields, times
 from tocsin.core.slack_elements import (
     MOST_FIELDS,
     Block,
@@ -69,6 +69,15 @@ def circumstances(alert: Alert, at: int) -> list[Block]:
     if alert.get("silenced_by"):
         lines.append(f"🔕 Muted by silence {code(alert['silenced_by'], 70)}")
     return [section("\n".join(lines))] if lines else []
+
+
+def changed_before(notification: Notification, room: Room) -> list[Block]:
+    """What changed just before, in one line; louder where something was changed directly."""
+    words = changes_words(notification, lambda name: code(name, 100))
+    if not words:
+        return []
+    loud = is_suspect(notification) and not room.calm
+    return [section(f"⚠️ *{words}*" if loud else f"🚢 {words}")]
 
 
 def found(alert: Alert) -> list[Block]:

@@ -22,13 +22,21 @@ from tocsin.core import slack_digest
 from tocsin.core.durations import format_duration
 from tocsin.core.model import Reason, Severity
 from tocsin.core.notification import Notification, millis_of
-from tocsin.core.notification_text import email_text, lasted, leading_alert, times, why_words
+from tocsin.core.notification_text import (
+    email_text,
+    lasted,
+    leading_alert,
+    learned_late,
+    times,
+    why_words,
+)
 from tocsin.core.slack_alert import (
     SIGNS,
     Alert,
     Room,
     advice,
     buttons,
+    changed_before,
     circumstances,
     details,
     found,
@@ -137,7 +145,9 @@ def render_thread(
         mentions: As for `render`.
     """
     reason = Reason(notification["reason"])
-    if reason in {Reason.OPENED, Reason.DIGEST} or (reason is Reason.UPDATE and not growing(notification)):
+    if reason in {Reason.OPENED, Reason.DIGEST}:
+        return None
+    if reason is Reason.UPDATE and not says_more(notification):
         return None
     main, words = _news(notification)
     about = growing(notification) if reason is Reason.UPDATE else []
@@ -157,6 +167,11 @@ def render_thread(
 def growing(notification: Notification) -> list[Alert]:
     """The alerts whose dead-letter queue is news in this notification."""
     return [alert for alert in notification["alerts"] if (alert.get("queue") or {}).get("growing")]
+
+
+def says_more(notification: Notification) -> bool:
+    """Whether an update says more than counts: a queue grows, or it became known what changed before."""
+    return bool(growing(notification)) or learned_late(notification)
 
 
 def _news(notification: Notification) -> tuple[Alert, str]:
@@ -205,6 +220,7 @@ def _whole(notification: Notification, main: Alert, headline: str, room: Room, s
     if over and not room.calm:
         blocks.append(section(_over(notification)))
     if not over:
+        blocks += changed_before(notification, room)
         blocks += [*circumstances(main, millis_of(notification["at"])), *advice(main, room)]
     blocks += _fields(notification, main, reason, room)
     if main["sample"] and sample and not over:
@@ -289,6 +305,10 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], room:
         title = f"✅ *Resolved* {time_token(millis_of(notification['at']))}."
         title += "" if late else f" {_over(notification)}"
         return [*late, section(title), *_context(notification, leading_alert(notification)[0])]
+    if reason is Reason.UPDATE and not growing(notification):
+        title = "🔎 *It is known now what changed before it began.*"
+        changes = changed_before(notification, room)
+        return [*late, section(title), *changes, *_context(notification, leading_alert(notification)[0])]
     title = {
         Reason.NEW_ALERT: "\N{HEAVY PLUS SIGN} *New in this incident*",
         Reason.UPDATE: "📥 *The dead-letter queue grows*, and what is in it is lost in time.",
@@ -296,7 +316,7 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], room:
         Reason.REGRESSED: "🔁 *Back again*: it was over and has started once more.",
         Reason.SILENCE_EXPIRED: f"🔔 *A silence ended, and this is still firing.*{_kept_quiet(notification)}",
     }[reason]
-    blocks = [*late, section(title)]
+    blocks = [*late, section(title), *changed_before(notification, room)]
     shown = about[: 3 if room.others else 1]
     for alert in shown:
         blocks += details(alert, room, of=len(shown), at=millis_of(notification["at"]))
