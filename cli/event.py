@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from cli.configuration_root import add_root, load_or_exit
-from cli.events import BACKEND, DLQ, SHAPES, event_text, new_event, write_events
+from cli.events import BACKEND, DLQ, FUNCTION, SHAPES, STACK, event_text, new_event, write_events
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--state", default="ALARM", choices=["ALARM", "OK", "INSUFFICIENT_DATA"], help="for alarms"
+    )
+    parser.add_argument(
+        "--function",
+        default=FUNCTION,
+        help="for change-function: whose code is updated (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--stack", default=STACK, help="for change-stack: the stack that is updated (default: %(default)s)"
     )
     parser.add_argument(
         "--events", type=Path, default=Path("events"), help="for all: the folder (default: %(default)s)"
@@ -52,6 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         at=now,
         queue=arguments.queue,
         state=arguments.state,
+        function=arguments.function,
+        stack=arguments.stack,
     )
     sys.stdout.write(event_text(event))
     return 0

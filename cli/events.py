@@ -15,15 +15,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from cli.change_events import function_change, stack_change
+from cli.event_ids import ACCOUNT, REGION, digest, number_of, uuid_of
 from tocsin.adapters.configuration import Configuration
 from tocsin.core.model import Millis
 from tocsin.core.moments import iso_time
 from tocsin.wiring import DryRun, wire_detector
 
-ACCOUNT: Final = "123456789012"
-REGION: Final = "us-east-1"
 AT: Final[Millis] = 1_770_056_100_000
 """2026-02-02T18:15:00Z, when a person found incident B."""
+
+INCIDENT_B: Final[Millis] = 1_769_990_580_000
+"""2026-02-02T00:03:00Z, when incident B began."""
 
 BACKEND: Final = "/aws/lambda/credmate-prod-BackendApiFunction-Zk3Jx8Qw"
 WORKER: Final = "/aws/lambda/credmate-prod-DocumentWorkerFunction-Pq7Lm2Ts"
@@ -86,7 +89,12 @@ STARTING_SIGNATURES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 }
 """By signature: the log group and what it says, lines that match nothing among them."""
 
-SHAPES: Final = ("logs", "kinesis", "alarm-sns", "alarm-eventbridge", "alarm-direct")
+FUNCTION: Final = BACKEND.rpartition("/")[2]
+STACK: Final = "credmate-lambda-prod"
+
+SHAPES: Final = (
+    "logs", "kinesis", "alarm-sns", "alarm-eventbridge", "alarm-direct", "change-stack", "change-function",
+)  # fmt: skip
 """Event shapes that ``new_event`` makes."""
 
 
@@ -98,6 +106,8 @@ def new_event(
     at: Millis = AT,
     queue: str = DLQ,
     state: str = "ALARM",
+    function: str = FUNCTION,
+    stack: str = STACK,
 ) -> dict[str, Any]:
     """Make one event for ``detect``.
 
@@ -105,9 +115,11 @@ def new_event(
         shape: One of `SHAPES`.
         lines: For ``logs`` and ``kinesis``: the log events, one text each.
         log_group: Where they come from.
-        at: When the first of them, or the alarm's change, happened; milliseconds.
+        at: When the first of them, or the change, happened; milliseconds.
         queue: For alarms: the dead-letter queue whose depth the alarm is about.
         state: For alarms: ``ALARM``, ``OK`` or ``INSUFFICIENT_DATA``.
+        function: For ``change-function``: the function whose code somebody updated directly.
+        stack: For ``change-stack``: the stack that was updated.
 
     Raises:
         ValueError: The shape is not known.
@@ -118,6 +130,8 @@ def new_event(
         "alarm-sns": lambda: _alarm_by_sns(queue, state, at),
         "alarm-eventbridge": lambda: _alarm_by_eventbridge(queue, state, at),
         "alarm-direct": lambda: _alarm_direct(queue, state, at),
+        "change-stack": lambda: stack_change(stack, at),
+        "change-function": lambda: function_change(function, at),
     }
     if shape not in makers:
         raise ValueError(f"shape must be one of {', '.join(makers)}, is {shape!r}")
@@ -161,6 +175,9 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
             "Records": [broken[0], _kinesis_record(envelope(lines, BACKEND, AT), AT), broken[1]]
         },
         "kinesis-empty.json": {"Records": []},
+        # Incident B: the function's code past its stack, and five minutes later the stack.
+        "change-function-code-directly.json": new_event("change-function", at=INCIDENT_B),
+        "change-stack-update-complete.json": new_event("change-stack", at=INCIDENT_B + 5 * 60_000),
         "reconcile-schedule.json": _schedule(),
     }
 
@@ -193,7 +210,7 @@ def write_events(target: Path, configuration: Configuration) -> list[Path]:
 
 def envelope(lines: Sequence[str], log_group: str, at: Millis) -> str:
     """What CloudWatch Logs sends for log events of one stream: base64 of gzip of JSON. One line a millisecond."""
-    stream = f"{iso_time(at)[:10].replace('-', '/')}/[$LATEST]{_hex(log_group)[:32]}"
+    stream = f"{iso_time(at)[:10].replace('-', '/')}/[$LATEST]{digest(log_group)[:32]}"
     document = {
         "messageType": "DATA_MESSAGE",
         "owner": ACCOUNT,
@@ -201,7 +218,7 @@ def envelope(lines: Sequence[str], log_group: str, at: Millis) -> str:
         "logStream": stream,
         "subscriptionFilters": ["tocsin"],
         "logEvents": [
-            {"id": _event_id(log_group, at + number, line), "timestamp": at + number, "message": line}
+            {"id": number_of(log_group, at + number, line), "timestamp": at + number, "message": line}
             for number, line in enumerate(lines)
         ],
     }
@@ -237,8 +254,8 @@ def _kinesis_record(data: str, at: Millis) -> dict[str, Any]:
     return {
         "kinesis": {
             "kinesisSchemaVersion": "1.0",
-            "partitionKey": _hex(data)[:32],
-            "sequenceNumber": _event_id("kinesis", at, data),
+            "partitionKey": digest(data)[:32],
+            "sequenceNumber": number_of("kinesis", at, data),
             "data": data,
             "approximateArrivalTimestamp": at / 1000,
         },
@@ -307,7 +324,7 @@ def _alarm_detail(queue: str, state: str, at: Millis) -> dict[str, Any]:
 def _alarm_by_eventbridge(queue: str, state: str, at: Millis) -> dict[str, Any]:
     return {
         "version": "0",
-        "id": _uuid(queue, state, at),
+        "id": uuid_of(queue, state, at),
         "detail-type": "CloudWatch Alarm State Change",
         "source": "aws.cloudwatch",
         "account": ACCOUNT,
@@ -364,7 +381,7 @@ def _alarm_by_sns(queue: str, state: str, at: Millis) -> dict[str, Any]:
     }
     sns = {
         "Type": "Notification",
-        "MessageId": _uuid(queue, state, at),
+        "MessageId": uuid_of(queue, state, at),
         "TopicArn": topic,
         "Subject": f'{state}: "{_alarm_name(queue)}" in US East (N. Virginia)',
         "Message": json.dumps(message),
@@ -375,7 +392,7 @@ def _alarm_by_sns(queue: str, state: str, at: Millis) -> dict[str, Any]:
         "UnsubscribeUrl": "EXAMPLE",
         "MessageAttributes": {},
     }
-    subscription = f"{topic}:{_uuid(topic)}"
+    subscription = f"{topic}:{uuid_of(topic)}"
     return {
         "Records": [
             {
@@ -396,7 +413,7 @@ def _notify_event(event: dict[str, Any], configuration: Configuration) -> dict[s
     return {
         "Records": [
             {
-                "messageId": _uuid(body),
+                "messageId": uuid_of(body),
                 "receiptHandle": "EXAMPLE",
                 "body": body,
                 "attributes": {
@@ -418,7 +435,7 @@ def _notify_event(event: dict[str, Any], configuration: Configuration) -> dict[s
 def _schedule() -> dict[str, Any]:
     return {
         "version": "0",
-        "id": _uuid("schedule"),
+        "id": uuid_of("schedule"),
         "detail-type": "Scheduled Event",
         "source": "aws.events",
         "account": ACCOUNT,
@@ -427,17 +444,3 @@ def _schedule() -> dict[str, Any]:
         "resources": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/tocsin-reconcile"],
         "detail": {},
     }
-
-
-def _hex(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _uuid(*parts: object) -> str:
-    digest = _hex(*parts)
-    return "-".join((digest[:8], digest[8:12], "4" + digest[13:16], "8" + digest[17:20], digest[20:32]))
-
-
-def _event_id(*parts: object) -> str:
-    """56 decimal digits, as CloudWatch Logs and Kinesis number their events."""
-    return "3" + str(int(_hex(*parts), 16))[-55:].rjust(55, "0")

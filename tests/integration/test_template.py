@@ -278,19 +278,18 @@ def test_a_role_allows_what_its_function_calls_and_nothing_else(role):
 
 
 @pytest.mark.parametrize("role", ["DetectRole", "ReconcileRole"])
-def test_of_the_table_itself_only_the_silences_may_be_listed(role):
+def test_of_the_table_itself_only_silences_and_changes_may_be_listed(role):
     listing = [
         each
         for name, each in statements()
         if name == role and {"dynamodb:Query", "dynamodb:Scan"} & set(listed(each["Action"]))
     ]
-    index, silences = listing
+    index, *partitions = listing
     assert index["Resource"] == {"Fn::Sub": "${IncidentTable.Arn}/index/due"}
-    assert silences["Action"] == "dynamodb:Query"
-    assert silences["Resource"] == {"Fn::GetAtt": ["IncidentTable", "Arn"]}
-    assert silences["Condition"] == {
-        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [incident_table.SILENCE]}
-    }
+    for each, partition in zip(partitions, (incident_table.SILENCE, incident_table.CHANGE), strict=True):
+        assert each["Action"] == "dynamodb:Query"
+        assert each["Resource"] == {"Fn::GetAtt": ["IncidentTable", "Arn"]}
+        assert each["Condition"] == {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": [partition]}}
 
 
 def test_no_managed_policy_is_attached():

@@ -19,7 +19,7 @@ from cli.events import (
 )
 from cli.main import main
 from tocsin.core.envelopes import ParsedEnvelope, decode_envelope
-from tocsin.core.event_shapes import AlarmRecord, LogsRecord, split_event
+from tocsin.core.event_shapes import AlarmRecord, ChangeRecord, LogsRecord, split_event
 from tocsin.core.notification_reading import parse_notification
 from tocsin.wiring import DryRun, configuration, wire_detector
 
@@ -90,7 +90,8 @@ def test_notify_gets_the_notification_that_detect_would_send(name):
 def test_a_new_event_of_any_shape_is_one_our_decoders_read(shape):
     lines = ["first \u00a0 line", "second\nwith a traceback", "x" * 200_000]
     (record,) = split_event(json.loads(event_text(new_event(shape, lines, log_group="/aws/lambda/any"))))
-    assert isinstance(record, AlarmRecord if shape.startswith("alarm") else LogsRecord)
+    kinds = {"alarm": AlarmRecord, "change": ChangeRecord}
+    assert isinstance(record, kinds.get(shape.partition("-")[0], LogsRecord))
     if isinstance(record, LogsRecord):
         parsed = decode_envelope(record.data)
         assert isinstance(parsed, ParsedEnvelope)

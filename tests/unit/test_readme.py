@@ -20,7 +20,7 @@ from tocsin.core.proof import prove
 from tocsin.core.redaction_settings import PROOF
 from tocsin.core.routing import DEFAULT, Route
 from tocsin.core.routing_settings import DESTINATION_KEYS, OWNER_KEYS, ROUTE_KEYS
-from tocsin.core.settings import Intervals, parse_settings
+from tocsin.core.settings import Intervals, Service, parse_settings
 from tocsin.core.signatures import KEYS, parse_signatures
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -219,7 +219,7 @@ def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
     redaction |= {f"redaction.expressions.<name>.{name}": "" for name in ("expression", *PROOF)}
     assert {name: rows.pop(name) for name in routing | redaction} == routing | redaction
     assert set(shipped) == {name.partition(".")[0] for name in rows}
-    services = {name for service in shipped["services"].values() for name in service}
+    services = {each.name for each in fields(Service)} - {"name"}
     expected = {f"intervals.{name}": value for name, value in shipped["intervals"].items()}
     expected |= {f"services.<name>.{name}": "" for name in services}
     expected |= {f"slack.{name}": value for name, value in shipped["slack"].items()}

@@ -42,11 +42,12 @@ BEFORE_DIRECT: Final[Millis] = 24 * HOUR
 MOST: Final = 10
 """Changes that an incident remembers."""
 
-_CALLS: Final = {
+CALLS: Final = {
     "UpdateFunctionCode": ChangeKind.CODE,
     "UpdateFunctionConfiguration": ChangeKind.CONFIGURATION,
     "UpdateAlias": ChangeKind.ALIAS,
 }
+"""Lambda's calls that are changes, by how their names in CloudTrail begin."""
 _VERSIONED: Final = re.compile(r"([A-Za-z]+?)(?:20\d{6}(?:v\d+)?)?")
 _STATUS: Final = re.compile(r"[A-Z_]{1,60}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,140}")
@@ -171,7 +172,7 @@ def _stack(event: Mapping[str, Any], detail: Mapping[str, Any], extra: Sequence[
 
 def _call(event: Mapping[str, Any], detail: Mapping[str, Any], extra: Sequence[Rule]) -> Change | None:
     named = _VERSIONED.fullmatch(str(detail.get("eventName", "")))
-    kind = _CALLS.get(named[1]) if named else None
+    kind = CALLS.get(named[1]) if named else None
     if kind is None or detail.get("eventSource") != "lambda.amazonaws.com" or detail.get("errorCode"):
         return None
     asked = _table(detail.get("requestParameters"))

@@ -59,9 +59,8 @@ def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | N
             what = "alarm" if main.alarm else "absence" if main.absence else "occurrence"
             return f"new: the first {what} of {main.signature}{joined}"
         case Reason.UPDATE:
-            if pending.growing:
-                return "a dead-letter queue grew"
-            return "it became known what changed before" if pending.learned else "what is known changed"
+            learned = "it became known what changed before" if pending.learned else "what is known changed"
+            return "a dead-letter queue grew" if pending.growing else learned
         case Reason.REPEAT:
             return (
                 f"reminder {incident.repeats:,}: it still fires" if incident.repeats > 1 else "it still fires"
