@@ -216,7 +216,12 @@ def put_lines(local: LocalTocsin, service: str, stream: str, lines: Sequence[str
 
 
 def set_depth(local: LocalTocsin, service: str, depth: int) -> None:
-    """Do what CloudWatch does when a dead-letter queue's depth changes: the embedded cloud makes no SQS metrics."""
+    """Fill a dead-letter queue, and do what CloudWatch then does: the embedded cloud makes no SQS metrics."""
+    sqs = local.deployment.client("sqs")
+    url = sqs.get_queue_url(QueueName=local.deployment.dlqs[service])["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    for number in range(depth):
+        sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"document": number}))
     state, words = (
         ("ALARM", "was greater than or equal to") if depth else ("OK", "was not greater than or equal to")
     )
@@ -237,6 +242,6 @@ def _arrived(messages: Sequence[Message], reason: str, service: str) -> int:
         return sum(
             "Resolved" in message["text"] and f"· {service}" in message["text"] for message in messages
         )
-    # An edit in bot mode, a message of its own by webhook. Replies do not count: the first one follows the
-    # incident's message a moment later, and is no news of the next step.
+    if reason == "new_alert":  # a reply in bot mode, a message of its own by webhook
+        return len(messages)
     return tops + sum(len(message["edits"]) for message in messages)

@@ -27,7 +27,7 @@ LARGEST = 400_000
 PATIENCE = 40.0
 """Seconds."""
 
-END_OF_MESSAGE = "Math.ceil(document.querySelector('article .thread').getBoundingClientRect().top)"
+END_OF_MESSAGE = "Math.ceil(document.querySelector('article').getBoundingClientRect().bottom) + 24"
 
 
 def main() -> int:

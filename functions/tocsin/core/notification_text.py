@@ -117,6 +117,8 @@ def queue_words(queue: dict[str, Any], at: Millis) -> str:
         queue: The contract's ``queue`` of an alert.
         at: When this is said.
     """
+    if not queue["depth"]:
+        return "empty when it was looked at"
     words: str = "1 message" if queue["depth"] == 1 else f"{queue['depth']:,} messages"
     if not queue.get("oldest_expires_at"):
         return words

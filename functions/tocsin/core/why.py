@@ -59,7 +59,7 @@ def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | N
             what = "alarm" if main.alarm else "absence" if main.absence else "occurrence"
             return f"new: the first {what} of {main.signature}{joined}"
         case Reason.UPDATE:
-            learned = "it became known what changed before" if pending.learned else "what is known changed"
+            learned = "it became known what changed before" if pending.learned else "counts or states changed"
             return "a dead-letter queue grew" if pending.growing else learned
         case Reason.REPEAT:
             return (
