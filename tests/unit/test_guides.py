@@ -7,7 +7,7 @@ import importlib
 import re
 import subprocess
 import tomllib
-import xml.etree.ElementTree as ET  # noqa: S405 - reads a picture of this repository
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -53,7 +53,12 @@ def spans(page: Path) -> list[str]:
 
 def parameters() -> set[str]:
     """The parameters of the template."""
-    body = (ROOT / "template.yaml").read_text("utf-8").split("\nParameters:\n", 1)[1].split("\nConditions:\n", 1)[0]
+    body = (
+        (ROOT / "template.yaml")
+        .read_text("utf-8")
+        .split("\nParameters:\n", 1)[1]
+        .split("\nConditions:\n", 1)[0]
+    )
     return set(re.findall(r"(?m)^  (\w+):$", body))
 
 
@@ -125,8 +130,9 @@ def test_each_make_target_exists(page: Path):
 
 @each_page
 def test_no_command_is_one_that_nobody_checks(page: Path):
-    known = {"make", "aws", "sam", "tocsin", ".venv/bin/tocsin", "git", "export", "cat", "rm", ".", "for", "output"}
-    assert {command[0] for command in commands(page)} - known == set()
+    checked = {"make", "aws", "sam", "tocsin", ".venv/bin/tocsin"}
+    plain = {"git", "export", "cat", "rm", ".", "for", "date", "head"}
+    assert {command[0] for command in commands(page)} - checked - plain == set()
 
 
 @each_guide
@@ -156,7 +162,9 @@ def test_placeholders_are_quoted_so_that_a_forgotten_one_redirects_nothing(page:
 @each_page
 def test_parameters_given_to_a_deploy_exist(page: Path):
     text = "\n".join(blocks(page.read_text("utf-8"), "sh"))
-    given = re.findall(r"PARAMETERS='([^']*)'", text) + re.findall(r"--parameter-overrides ([^|;]+?)\n\n", text + "\n\n")
+    given = re.findall(r"PARAMETERS='([^']*)'", text) + re.findall(
+        r"--parameter-overrides ([^|;]+?)\n\n", text + "\n\n"
+    )
     named = {name for one in given for name in re.findall(r"(?:^|[\s'\"])([A-Z]\w+)=", one)}
     named |= {match[1] for span in spans(page) if (match := re.match(r"([A-Z][a-z]\w+)=", span))}
     assert named - parameters() == set()
@@ -188,7 +196,7 @@ def test_the_line_that_shows_that_it_works_is_one_alert_that_resolves_by_itself_
     signatures, _ = parse_signatures(files)
     matcher = Matcher(signatures)
     for page in PAGES:
-        for line in re.findall(r"000,message=([^\"]+)\"", page.read_text("utf-8")):
+        for line in re.findall(r"(?m)^LINE='(.+)'$", page.read_text("utf-8")):
             (match,) = matcher.match(line)
             assert signatures[match.signature].resolve_after is None, "the page says: after 15 quiet minutes"
             assert not set("'\"") & set(line), "the CLI's shorthand takes no quotes"
@@ -280,9 +288,19 @@ def test_the_app_is_invited_by_the_name_it_has():
 
 
 def test_the_drawing_names_what_the_template_has():
-    tree = ET.parse(DIAGRAM)  # noqa: S314 - as above
+    tree = ET.parse(DIAGRAM)
     words = " ".join("".join(text.itertext()) for text in tree.iter("{http://www.w3.org/2000/svg}text"))
-    for part in ("detect", "reconcile", "notify", "incident table", "failure queue", "dead-letter queue", "Slack", "alerts", "ops"):
+    for part in (
+        "detect",
+        "reconcile",
+        "notify",
+        "incident table",
+        "failure queue",
+        "dead-letter queue",
+        "Slack",
+        "alerts",
+        "ops",
+    ):
         assert part in words, part
 
 
@@ -290,15 +308,22 @@ def test_the_drawing_needs_nothing_but_itself_and_has_a_dark_side():
     text = DIAGRAM.read_text("utf-8")
     assert re.findall(r"(?:href|src)=|url\(http|<script|@import", text) == []
     assert "prefers-color-scheme: dark" in text
-    root = ET.fromstring(text)  # noqa: S314 - as above
+    root = ET.fromstring(text)
     assert root.get("role") == "img"
-    assert len(root.findtext("{http://www.w3.org/2000/svg}desc") or "") > 100, "people who cannot see it read this"
+    assert len(root.findtext("{http://www.w3.org/2000/svg}desc") or "") > 100, (
+        "people who cannot see it read this"
+    )
     assert len(text) < 40_000
 
 
 @pytest.mark.parametrize(
     "words",
-    [["silence", "add", "--service", "x"], ["doctr"], ["doctor", "--stck", "x"], ["route", "--lables", "a=b"]],
+    [
+        ["silence", "add", "--service", "x"],
+        ["doctr"],
+        ["doctor", "--stck", "x"],
+        ["route", "--lables", "a=b"],
+    ],
 )
 def test_a_wrong_tocsin_command_is_found(words: list[str], capsys: pytest.CaptureFixture[str]):
     with pytest.raises((SystemExit, AssertionError)):
