@@ -9,6 +9,7 @@ from cli.incident_history import Delivery
 from tocsin.core import queue_watch
 from tocsin.core.model import Alert, AlertState, Incident, Millis
 from tocsin.core.moments import iso_time
+from tocsin.core.settings import ON_TRIAL
 from tocsin.core.signatures import Signature
 from tocsin.core.silences import Silence
 
@@ -45,7 +46,8 @@ def incident_report(
 ) -> Report:
     """An incident in one row of a list."""
     alerts = list(incident.alerts.values())
-    worst = _worst(incident.firing or alerts, signatures)
+    counts = incident.service == ON_TRIAL  # towards the next digest; nothing of it fires
+    worst = None if counts else _worst(incident.firing or alerts, signatures)
     firing = {alert.fingerprint for alert in incident.firing}
     silenced = {
         alert.fingerprint
@@ -56,15 +58,15 @@ def incident_report(
     return {
         "id": incident.id,
         "service": incident.service,
-        "state": "firing" if incident.resolved_at is None else "resolved",
+        "state": "resolved" if incident.resolved_at is not None else "counting" if counts else "firing",
         "severity": _severity(worst, signatures),
-        "title": _title(worst, signatures),
+        "title": "for the next digest" if counts else _title(worst, signatures),
         "opened_at": iso_time(incident.opened_at),
         "resolved_at": None if incident.resolved_at is None else iso_time(incident.resolved_at),
         "last_seen": iso_time(max((alert.last_seen for alert in alerts), default=incident.opened_at)),
         "occurrences": incident.count,
         "alerts_firing": len(firing),
-        "alerts_resolved": len(alerts) - len(firing),
+        "alerts_resolved": 0 if counts else len(alerts) - len(firing),
         "alerts_silenced": len(firing & silenced),
         "notifications": incident.sequence,
     }
@@ -118,7 +120,7 @@ def _alert(
         "service": alert.tried_in or service,
         "title": _title(alert, signatures),
         "severity": _severity(alert, signatures),
-        "state": str(alert.state),
+        "state": "counted" if alert.tried_in else str(alert.state),
         "announced": alert.announced,
         "silenced_by": muting,
         "occurrences": alert.count,

@@ -23,7 +23,15 @@ from tocsin.core.notification import millis_of
 Report = Mapping[str, Any]
 
 MOST_SAMPLE_LINES, MOST_LETTERS = 12, 2000
-_STATES = {"firing": "bold red", "resolved": "green", "active": "bold", "expired": "dim", "pending": "dim"}
+_STATES = {
+    "firing": "bold red",
+    "resolved": "green",
+    "active": "bold",
+    "expired": "dim",
+    "pending": "dim",
+    "counting": "bold",
+    "counted": "dim",
+}
 
 
 def show_silences(reports: Sequence[Report], now: Millis, console: Console) -> None:

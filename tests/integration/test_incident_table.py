@@ -7,7 +7,11 @@ from dataclasses import replace
 import boto3
 import pytest
 from moto import mock_aws
+from rich.console import Console
 
+from cli.incident_history import IncidentHistory
+from cli.incident_report import incident_details
+from cli.incident_view import show_incident
 from tocsin.adapters.incident_table import IncidentTable
 from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, SilenceConflictError, StaleVersionError
 from tocsin.core.lifecycle import advance
@@ -347,6 +351,21 @@ def test_two_days_of_signatures_on_trial_are_two_digests(ledger):
     digests.round(EIGHT + 25 * 60 * MIN)
     assert digests.told == [("digest", [("worker", 130), ("backend", 1)]), ("digest", [("backend", 1)])]
     assert ledger.open_services(1 << 60) == []
+
+
+def test_what_waits_for_a_digest_is_no_incident_and_can_be_looked_at(dynamodb):
+    table = IncidentTable(dynamodb, "incidents")
+    table.count(on_trial(0, T0, service="worker"))
+    Digests(table).round(T0 + MIN)
+    history = IncidentHistory(dynamodb, "incidents")
+    assert (history.open_incidents(["worker"]), history.everything()) == ([], [])
+    counting = history.current(ON_TRIAL)
+    report = incident_details(counting, T0 + MIN, (), POLICY.signatures, ())
+    assert (report["state"], report["severity"], report["occurrences"]) == ("counting", None, 1)
+    assert [(alert["service"], alert["state"]) for alert in report["alerts"]] == [("worker", "counted")]
+    console = Console(record=True, width=100)
+    show_incident(report, {}, T0 + MIN, console)
+    assert "in worker told to nobody one by one" in " ".join(console.export_text().split())
 
 
 def test_two_rounds_that_race_for_a_digest_tell_it_once(ledger):

@@ -49,7 +49,7 @@ def verdict(alert: dict[str, Any]) -> str:
         "off": "; switched off since",
         "removed": "; removed since",
     }.get(trial["status"], "")
-    return f"as a {alert['severity']} alert it {told}{became}"
+    return f"As a {alert['severity']} alert it {told}{became}."
 
 
 def reason_words(notification: Notification) -> str:

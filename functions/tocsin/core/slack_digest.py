@@ -32,7 +32,8 @@ def digest_blocks(notification: Notification, most: int, sample: int) -> list[Bl
     since = time_token(millis_of(notification["incident"]["opened_at"]))
     blocks = [header(headline(notification)), section(f"{QUIET} Since {since}:")]
     shown = notification["alerts"][:most]
-    blocks += [section(_entry(alert, sample)) for alert in shown]
+    for alert in shown:
+        blocks += [{"type": "divider"}, section(_entry(alert, sample))]
     if more := more_words(notification, len(shown)):
         blocks.append(section(f"_{escape(more)}_"))
     return [*blocks, context(how_it_ends(notification)), context(reason_words(notification))]
@@ -44,7 +45,7 @@ def _entry(alert: dict[str, Any], sample: int) -> str:
     lines = [
         f"*{mrkdwn(alert['title'], 200)}* · {code(alert['signature'], 80)} in {code(where(alert), 110)}",
         f"*{times(alert['count'])}* · {seen}",
-        escape(verdict(alert)),
+        f"_{escape(verdict(alert))}_",
     ]
     if alert["sample"] and sample >= _SHORTEST_FENCE:
         lines.append(fence(alert["sample"], sample))
