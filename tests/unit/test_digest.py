@@ -519,3 +519,22 @@ def test_no_service_has_the_name_of_the_group():
 
 def test_the_reason_is_one_of_the_contract():
     assert Reason.DIGEST.value in SCHEMA["properties"]["reason"]["enum"]
+
+
+# --- what is on trial takes nothing away from what is told ---
+
+
+@pytest.mark.parametrize("catch_all", [False, True])
+def test_a_trial_changes_nothing_of_what_people_are_told(catch_all):
+    old = rule("old", any=(r"Broken",), status=Status.STABLE, catch_all=catch_all)
+    new = rule("new", any=(r"Broken pipe",), inhibits=("old",))
+    world = World({each.id: each for each in (old, new)})
+    world.log(T0, "Broken pipe")
+    assert [(each["reason"], lines_of(each)) for each in world.published] == [
+        ("opened", [("old", "backend", 1)])
+    ]
+    world.round(EIGHT)
+    (told,) = [each for each in world.published if each["reason"] == "digest"]
+    assert lines_of(told) == [("new", "backend", 1)]
+    after = {"old": old, "new": replace(new, status=Status.STABLE)}
+    assert [match.signature for match in Matcher(after).match("Broken pipe")] == ["new"]

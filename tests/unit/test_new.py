@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from cli.signature_scaffold import Scaffold, ScaffoldError, scaffold, toml, toml
 from tocsin.adapters.configuration import load_configuration
 from tocsin.core.matching import Matcher
 from tocsin.core.model import Severity
+from tocsin.core.signatures import Status
 
 ROOT = Path(__file__).parents[2]
 GATEWAY = (
@@ -190,7 +192,13 @@ def test_what_is_recognised_already_is_explained_by_the_new_one(project, capsys)
     assert run(project, "our-bucket", "--from-line", line) == 0
     assert "s3-access-denied recognised the line too" in capsys.readouterr().out
     signatures = load_configuration(project / "functions", {}).signatures
-    assert [match.signature for match in Matcher(signatures).match(line)] == ["our-bucket"]
+    # On trial it takes nothing away from what people are told; promoted, it speaks alone.
+    assert [match.signature for match in Matcher(signatures).match(line)] == [
+        "s3-access-denied",
+        "our-bucket",
+    ]
+    promoted = signatures | {"our-bucket": replace(signatures["our-bucket"], status=Status.STABLE)}
+    assert [match.signature for match in Matcher(promoted).match(line)] == ["our-bucket"]
 
 
 def test_what_a_signature_describes_in_full_needs_no_other(project, capsys):

@@ -272,8 +272,18 @@ class Matcher:
         return compiled
 
     def _explained(self, name: str, found: Iterable[Match | None]) -> str:
-        """The matching signature that explains another one away, or the empty string."""
-        others = [match.signature for match in found if match is not None and match.signature != name]
+        """The matching signature that explains another one away, or the empty string.
+
+        One on trial explains only others on trial: what people are told must not change by a rule that is not told.
+        """
+        told = (Status.STABLE, self._signatures[name].status)
+        others = [
+            match.signature
+            for match in found
+            if match is not None
+            and match.signature != name
+            and self._signatures[match.signature].status in told
+        ]
         if self._signatures[name].catch_all:
             return next((other for other in others if not self._signatures[other].catch_all), "")
         return next((other for other in others if name in self._explains[other]), "")
