@@ -224,6 +224,14 @@ def test_after_days_without_reconcile_there_is_one_digest_for_all_of_them():
     assert [each["incident"]["count"] for each in world.published] == [4]
 
 
+def test_more_than_one_save_takes_is_one_digest_all_the_same():
+    world = World()
+    for i in range(250):
+        world.ledger.count(tally(i, T0 + i))
+    world.round(EIGHT)
+    assert [each["incident"]["count"] for each in world.published] == [250]
+
+
 def test_switched_off_it_is_counted_and_never_told():
     world = World(digest_interval=0)
     world.log(T0, "Maybe one")
