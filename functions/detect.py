@@ -101,11 +101,14 @@ def report(done: Detected) -> None:
         from tocsin.adapters.metrics import (  # noqa: PLC0415 - only when there is something to count
             count_notifications,
             count_occurrences,
+            count_redactions,
         )
 
         logger().info("detected", extra=done.summary())
-        count_occurrences(done.occurrences)
-        count_notifications(done.sent)
+        stack = environ.get("TOCSIN_STACK", "")
+        count_occurrences(done.occurrences, stack)
+        count_notifications(done.sent, stack)
+        count_redactions(done.redactions, stack)
 
 
 def dry_run(event: dict[str, Any], now: int) -> dict[str, Any]:

@@ -48,6 +48,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
         for took in notifier.heartbeats:
             count_heartbeat(took, environ.get("TOCSIN_STACK", ""))
+    if notifier.latencies:
+        from tocsin.adapters.metrics import count_latencies  # noqa: PLC0415 - as above
+
+        count_latencies(notifier.latencies, environ.get("TOCSIN_STACK", ""))
     for line in notifier.log:
         say = {"INFO": logger.info, "WARNING": logger.warning}.get(line.level, logger.error)
         say(line.text, extra=dict(line.details))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from tocsin.adapters.metrics import count_notifications
+from tocsin.adapters.metrics import count_notifications, count_quiet, gauge_open_incidents
 from tocsin.environment import environment, is_dry_run
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler
@@ -56,8 +56,11 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     done = reconcile(settler(), now, may_go_on=lambda: context.get_remaining_time_in_millis() > LEAVE_BY_MS)
     if done.services:
         logger.info("reconciled", extra=done.summary())
-    if done.sent:
-        count_notifications(done.sent)
+    stack = environ.get("TOCSIN_STACK", "")
+    count_notifications(done.sent, stack)
+    count_quiet(done.quiet, stack)
+    if done.open or (done.open == 0 and done.sent):  # of none only once, when the last one is over
+        gauge_open_incidents(done.open, stack)
     beat(now)
     if done.failures:
         raise ReconciliationFailedError(

@@ -42,7 +42,7 @@ from tocsin.core.model import (
     Tally,
 )
 from tocsin.core.raw_search import is_whole
-from tocsin.core.sample import field_value, field_values, sample_of
+from tocsin.core.sample import MARKER, WITHHELD, field_value, field_values, sample_of
 from tocsin.core.settings import ON_TRIAL, Settings
 from tocsin.core.signatures import Signature, Status
 from tocsin.core.trial import in_its_group
@@ -94,6 +94,7 @@ class Detected:
         records: Records in the event.
         events: Log events looked at one by one; none where the raw bytes told that nothing could match.
         occurrences: Occurrences by signature, duplicates not counted.
+        redactions: What was hidden in the samples and fields of these; of known alerts none is kept.
         duplicates: Tallies that had been counted before.
         changes: Changes of stacks and functions that were kept.
         ignored: Why records were passed over.
@@ -109,6 +110,7 @@ class Detected:
     records: int = 0
     events: int = 0
     occurrences: Counter[str] = field(default_factory=Counter)
+    redactions: int = 0
     duplicates: int = 0
     changes: int = 0
     ignored: list[str] = field(default_factory=list)
@@ -384,6 +386,7 @@ class Detector:
                 if self._settler().ledger.count(tally):
                     fresh.append(tally)
                     done.occurrences[tally.signature] += tally.count
+                    done.redactions += _hidden(tally)
                 else:
                     done.duplicates += 1
                 counted.append(tally)
@@ -475,3 +478,9 @@ def _plus(tally: Tally, event: LogEvent) -> Tally:
         first_seen=min(tally.first_seen, event.timestamp),
         last_seen=max(tally.last_seen, event.timestamp),
     )
+
+
+def _hidden(tally: Tally) -> int:
+    """How much of what a tally shows was hidden; a sample or field that was withheld as a whole counts as one."""
+    shown = (tally.sample, *tally.fields.values())
+    return sum(text.count(MARKER) + (text == WITHHELD) for text in shown)

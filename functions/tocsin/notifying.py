@@ -27,12 +27,12 @@ from tocsin.adapters.slack_failures import (
 from tocsin.adapters.slack_secret import Credential, WebhookCredential
 from tocsin.adapters.slack_webhook import SlackWebhook
 from tocsin.core.heartbeat import TOO_LATE, Heartbeat, read_heartbeat
-from tocsin.core.model import Millis
-from tocsin.core.notification import Notification
+from tocsin.core.model import Millis, Reason
+from tocsin.core.notification import Notification, millis_of
 from tocsin.core.notification_reading import NotANotificationError, parse_notification
 from tocsin.core.routing import DEFAULT, Destination, Routing, Telling
 from tocsin.core.settings import RepliesInChannel
-from tocsin.delivering import Delivery, Store, deliver
+from tocsin.delivering import Delivery, Outcome, Store, deliver
 
 PATIENCE: Millis = 5 * 60_000
 """How long a notification waits for a refused credential to be corrected before it is parked."""
@@ -132,6 +132,7 @@ class Notifier:
         log: What is to be said of the batch.
         heartbeats: How long each heartbeat of the batch took that arrived as it should.
         replies: Which replies in a thread the channel also shows.
+        latencies: How long each piece of news of the batch took from its newest log line to Slack's answer.
     """
 
     routing: Routing
@@ -146,6 +147,7 @@ class Notifier:
     replies: RepliesInChannel = RepliesInChannel.IMPORTANT
     log: list[Line] = field(default_factory=list)
     heartbeats: list[Millis] = field(default_factory=list)
+    latencies: list[Millis] = field(default_factory=list)
     _slack: dict[str, tuple[Credential, SlackBot | SlackWebhook]] = field(default_factory=dict)
     _pauses: dict[str, Millis] = field(default_factory=dict)
     _begun: bool = False
@@ -196,6 +198,9 @@ class Notifier:
         for note in delivery.notes:
             self._say("WARNING", note, about)
         self._say("INFO", delivery.outcome.value, about)
+        newest = _newest(notification)
+        if delivery.outcome is Outcome.DELIVERED and newest is not None:
+            self.latencies.append(max(0, self.clock() - newest))
         return None
 
     def _count(self, heartbeat: Heartbeat, about: Mapping[str, Any]) -> None:
@@ -364,3 +369,12 @@ def _place(error: BaseException) -> str:
     while trace and trace.tb_next:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"
+
+
+def _newest(notification: Notification) -> Millis | None:
+    """When what a notification brings as news was last seen; None for one that brings none, such as a reminder."""
+    if notification["reason"] not in (Reason.OPENED, Reason.NEW_ALERT, Reason.REGRESSED):
+        return None
+    return max(
+        (millis_of(alert["last_seen"]) for alert in notification["alerts"] if alert["changed"]), default=None
+    )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from tocsin.core.model import Millis
+from tocsin.core.quiet_alerts import quiet_alerts
 from tocsin.settling import Settler
 from tocsin.watching import begin_watches, let_go
 
@@ -19,12 +22,16 @@ class Reconciled:
         services: How many services had something unfinished.
         folded: Tallies folded into incidents.
         sent: Reasons of the notifications published, by service.
+        open: Incidents that are open afterwards; None where nothing was due, or it could not be counted.
+        quiet: Alerts of the services looked at that fire and are not told of by themselves, by why.
         failures: What went wrong, by service; the others were settled all the same.
     """
 
     services: int = 0
     folded: int = 0
     sent: dict[str, list[str]] = field(default_factory=dict)
+    open: int | None = None
+    quiet: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Exception] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
@@ -66,6 +73,13 @@ def reconcile(settler: Settler, now: Millis, *, may_go_on: Callable[[], bool] = 
             done.failures[service] = error
             continue
         done.folded += settled.folded
+        if settled.incident is not None:
+            done.quiet.update(quiet_alerts(settled.incident, signatures))
         if settled.sent:
             done.sent[service] = [reason.value for reason in settled.sent]
+    if done.services:
+        with suppress(
+            Exception
+        ):  # a figure on a dashboard: what could not be counted is counted within 15 minutes
+            done.open = ledger.open_incidents()
     return done

@@ -117,6 +117,18 @@ def test_a_save_replaces_the_incident_and_folds_its_tallies_together(ledger):
     assert ledger.open_services(T0 + 90 * MIN) == ["backend"]
 
 
+def test_open_incidents_are_counted_without_their_tallies(ledger):
+    assert ledger.open_incidents() == 0
+    ledger.count(tally(0))
+    ledger.count(tally(1, service="worker"))
+    assert ledger.open_incidents() == 0
+    incident, version = folded(ledger, [tally(0)])
+    version = ledger.save(incident, version, folded=[tally(0)], due=T0)
+    assert ledger.open_incidents() == 1
+    ledger.save(incident, version, due=None)
+    assert ledger.open_incidents() == 0
+
+
 def test_an_incident_that_wants_no_further_look_leaves_the_index(ledger):
     ledger.count(tally(0))
     incident, version = folded(ledger, [tally(0)])

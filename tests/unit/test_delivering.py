@@ -318,6 +318,21 @@ def test_a_notification_is_told_in_every_destination_its_alerts_lead_to_and_each
     assert [line.text for line in places.notifier.log] == ["duplicate", "duplicate"]
 
 
+def test_news_is_measured_from_its_newest_line_to_slacks_answer_and_once():
+    places = Places()
+    newest = max(millis_of(each["last_seen"]) for each in NOTIFICATION["alerts"] if each["changed"])
+    places.work(record())
+    assert places.notifier.latencies == [max(0, T0 - newest)] * 2  # each destination its own
+    places.work(record(tries=2))
+    assert places.notifier.latencies == []  # told before
+
+
+def test_a_reminder_says_nothing_about_how_fast_news_is():
+    places = Places()
+    assert places.work(record(json.dumps({**NOTIFICATION, "reason": "repeat"}))) == []
+    assert places.notifier.latencies == []
+
+
 @pytest.mark.parametrize("failing", ["oncall", "default"])
 def test_a_destination_that_fails_for_a_while_keeps_nobody_and_is_told_later_alone(failing):
     places = Places(**{failing: [RetryableDeliveryError("HTTP 500")]})

@@ -393,3 +393,10 @@ def test_a_duplicate_does_not_make_a_process_believe_the_alert_was_renewed(world
     done = second.detect(logs([BOOM], first_id=50), T0 + 20 * MIN)
     assert done.sent == {"backend": ["regressed"]}
     assert world.published[-1]["alerts"][0]["sample"]
+
+
+def test_what_was_hidden_in_what_is_stored_is_counted_and_of_a_duplicate_nothing(world):
+    leaking = logs(["Leaking: password=hunter2-hunter2"])
+    assert world.detect(leaking).redactions == 2  # the sample and the field
+    assert world.detect(leaking).redactions == 0
+    assert world.detect(logs([BOOM], first_id=9)).redactions == 0

@@ -206,6 +206,25 @@ def test_one_service_that_fails_does_not_keep_the_others():
     assert [n["service"] for n in topic.published] == ["fine"]
 
 
+def test_a_round_says_how_many_incidents_are_open_if_it_had_anything_to_do():
+    ledger, topic = MemoryLedger(), Topic()
+    assert reconcile(settler(ledger, topic), T0).open is None
+    for service in ("backend", "worker"):
+        ledger.count(tally(service, service=service))
+    assert reconcile(settler(ledger, topic), T0).open == 2
+
+
+def test_a_count_that_fails_fails_nothing_else():
+    class Uncountable(MemoryLedger):
+        def open_incidents(self):
+            raise CrashError("throttled")
+
+    ledger, topic = Uncountable(), Topic()
+    ledger.count(tally(0))
+    done = reconcile(settler(ledger, topic), T0)
+    assert (done.open, done.failures, len(topic.published)) == (None, {}, 1)
+
+
 class LockedLedger(MemoryLedger):
     """A memory ledger whose operations are atomic, as DynamoDB's are."""
 

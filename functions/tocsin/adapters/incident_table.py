@@ -48,6 +48,7 @@ from tocsin.core.ledger import (
     TallyKey,
     key_of,
 )
+from tocsin.core.settings import ON_TRIAL
 from tocsin.core.silences import Silence, dump_silence, load_silence
 from tocsin.core.watch import Watch
 from tocsin.core.watch_document import dump_watch, load_watch
@@ -149,6 +150,17 @@ class IncidentTable:
                 service, at = item["grp"]["S"], int(item["due"]["N"])
                 due[service] = min(due.get(service, at), at)
         return sorted(due, key=lambda service: due[service])
+
+    def open_incidents(self) -> int:
+        """See ``Ledger``."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table,
+            IndexName=INDEX,
+            Select="COUNT",
+            FilterExpression="sk = :current AND grp <> :trial",  # not tallies, not watches
+            ExpressionAttributeValues={":current": {"S": "CURRENT"}, ":trial": {"S": ON_TRIAL}},
+        )
+        return sum(page["Count"] for page in pages)
 
     def drop(self, tallies: Sequence[Tally]) -> None:
         """See ``Ledger``."""

@@ -1,36 +1,53 @@
 """Tocsin's own metrics, in CloudWatch's embedded metric format: printed to the log, no API call.
 
 Imported only when there is something to count. The dimensions are few on purpose: CloudWatch bills each
-combination as a metric of its own, in the months in which it is emitted.
+combination as a metric of its own, in the hours in which it is emitted. Besides the stack, which keeps two of them in
+one account apart, there are the signatures that ship, the reasons of notifications and the ways to be quiet: none of
+them grows with what is watched, or with what a log line says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 NAMESPACE = "Tocsin"
 
 
-def count_occurrences(occurrences: Mapping[str, int]) -> None:
+def count_occurrences(occurrences: Mapping[str, int], stack: str) -> None:
     """Count occurrences by signature."""
     for signature, count in occurrences.items():
-        if count:
-            with single_metric(
-                name="Occurrences", unit=MetricUnit.Count, value=count, namespace=NAMESPACE
-            ) as metric:
-                metric.add_dimension(name="signature", value=signature)
+        _print("Occurrences", count, stack, signature=signature)
 
 
-def count_notifications(sent: Mapping[str, list[str]]) -> None:
+def count_notifications(sent: Mapping[str, list[str]], stack: str) -> None:
     """Count notifications handed to SNS, by reason."""
     for reasons in sent.values():
         for reason in reasons:
-            with single_metric(
-                name="Notifications", unit=MetricUnit.Count, value=1, namespace=NAMESPACE
-            ) as metric:
-                metric.add_dimension(name="reason", value=reason)
+            _print("Notifications", 1, stack, reason=reason)
+
+
+def count_redactions(redactions: int, stack: str) -> None:
+    """Count what was hidden in samples and fields before they were stored."""
+    _print("Redactions", redactions, stack)
+
+
+def count_quiet(quiet: Mapping[str, int], stack: str) -> None:
+    """Count alerts that fire and are not told of by themselves, by why."""
+    for why, count in quiet.items():
+        _print("Quiet", count, stack, why=why)
+
+
+def gauge_open_incidents(incidents: int, stack: str) -> None:
+    """Say how many incidents are open. Of none, too: it is said when the last one is over."""
+    _print("IncidentsOpen", incidents, stack, also_none=True)
+
+
+def count_latencies(latencies: Iterable[int], stack: str) -> None:
+    """Count how long each piece of news took, in milliseconds from its newest log line to Slack's answer."""
+    for took in latencies:
+        _print("Latency", took, stack, unit=MetricUnit.Milliseconds, also_none=True)
 
 
 def count_heartbeat(took: int, stack: str) -> None:
@@ -43,7 +60,21 @@ def count_heartbeat(took: int, stack: str) -> None:
         took: Milliseconds from the line written to its arrival.
         stack: The stack's name; two of them in one account must not hear each other's.
     """
-    with single_metric(
-        name="Heartbeat", unit=MetricUnit.Milliseconds, value=took, namespace=NAMESPACE
-    ) as metric:
-        metric.add_dimension(name="stack", value=stack)
+    _print("Heartbeat", took, stack, unit=MetricUnit.Milliseconds, also_none=True)
+
+
+def _print(
+    name: str,
+    value: int,
+    stack: str,
+    *,
+    unit: MetricUnit = MetricUnit.Count,
+    also_none: bool = False,
+    **dimensions: str,
+) -> None:
+    """Print one metric; a count of nothing only where nothing is news."""
+    if not value and not also_none:
+        return
+    with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
+        for key, each in {"stack": stack, **dimensions}.items():
+            metric.add_dimension(name=key, value=each)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tocsin.core.model import Change, Incident, Millis, Tally
+from tocsin.core.settings import ON_TRIAL
 from tocsin.core.silences import Silence
 from tocsin.core.watch import Watch
 
@@ -65,6 +66,9 @@ class Ledger(Protocol):
 
     def open_services(self, now: Millis) -> list[str]:
         """Services with pending tallies, or with an incident or a watch that is due, longest due first."""
+
+    def open_incidents(self) -> int:
+        """How many incidents are open now: those that time will move, what is on trial left out."""
 
     def drop(self, tallies: Sequence[Tally]) -> None:
         """Mark tallies as folded into no incident; those that are folded already are passed over."""
@@ -182,6 +186,10 @@ class MemoryLedger:
             if at is not None:
                 due[watch.service] = min(due.get(watch.service, at), at)
         return sorted((service for service, at in due.items() if at <= now), key=lambda service: due[service])
+
+    def open_incidents(self) -> int:
+        """See ``Ledger``."""
+        return len(self._due.keys() - {ON_TRIAL})
 
     def drop(self, tallies: Iterable[Tally]) -> None:
         """See ``Ledger``."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 WITHHELD: Final = "[withheld: redaction failed]"
 """Shown in place of text that could not be redacted."""
 
+MARKER: Final = "[REDACTED:"
+"""How what stands for something hidden begins; see ``redact``."""
+
 LONGEST_SAMPLE: Final = 1_500
 """Characters; leaves room for everything else within Slack's 3,000 per section, escapes included."""
 
