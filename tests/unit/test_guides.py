@@ -249,6 +249,18 @@ def test_retention_said_is_retention_kept():
     assert set(re.findall(r"MessageRetentionPeriod: (\d+)", template)) == {str(14 * 86_400)}
 
 
+def test_what_the_doctor_is_quoted_with_is_what_the_doctor_says():
+    said = "".join(path.read_text("utf-8") for path in (ROOT / "cli").glob("doctor*.py"))
+    rows = re.findall(
+        r"(?:`tocsin doctor`|\bdoctor): ([^;|]*)",
+        (FOLDER / "troubleshooting.md").read_text("utf-8"),
+    )
+    quoted = [span for row in rows for span in re.findall(r"`([^`]+)`", row)]
+    assert len(quoted) >= 5
+    for words in quoted:
+        assert re.search(re.sub(r"\d+", r"\\{[^}]+\\}", re.escape(words)), said), words
+
+
 # --- the Slack app ---
 
 
