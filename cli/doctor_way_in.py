@@ -175,6 +175,45 @@ def alarm_rules(stack: Examined) -> Iterator[Finding]:
         yield ok("alarm-rule", f"{right} rules pick up existing alarms")
 
 
+def changes(stack: Examined) -> Iterator[Finding]:
+    """Changes are picked up; and what of them cannot be seen here is said."""
+    events, names = stack.client("events"), ("StackChangesRule", "FunctionChangesRule")
+    rules = {name: stack.resources[name] for name in names if name in stack.resources}
+    if not rules:
+        yield ok("changes", "switched off (WatchChanges=no): no incident says what changed before")
+        return
+    why, right = "incidents do not say what changed before", 0
+    for name, rule in rules.items():
+        short = rule.physical.rpartition("/")[2]
+        try:
+            state = events.describe_rule(Name=short)["State"]
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            yield warn("changes", f"the rule {name} is gone", why, "make deploy, after aws cloudformation detect-stack-drift")  # fmt: skip
+            continue
+        if state == "DISABLED":
+            yield warn("changes", f"the rule {name} is disabled", why, f"aws events enable-rule --name {short}")  # fmt: skip
+        else:
+            right += 1
+    if right == len(names):
+        logging = _trails(stack)
+        seen = f"changes of functions by the trail {logging[0]}, if it logs write management events" if logging else (
+            "direct changes of functions cannot be seen: no trail of CloudTrail logs here"
+        )  # fmt: skip
+        yield ok("changes", f"changes of stacks are seen; {seen}")
+
+
+def _trails(stack: Examined) -> list[str]:
+    """The names of the trails that log in this Region."""
+    client = stack.client("cloudtrail")
+    return [
+        each["Name"]
+        for each in client.describe_trails()["trailList"]
+        if client.get_trail_status(Name=each.get("TrailARN", each["Name"]))["IsLogging"]
+    ]
+
+
 def stream(stack: Examined) -> Iterator[Finding]:
     """The Kinesis stream, where there is one, is read."""
     if "DetectKinesisSource" not in stack.resources:

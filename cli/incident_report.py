@@ -7,6 +7,7 @@ from typing import Any
 
 from cli.incident_history import Delivery
 from tocsin.core import queue_watch
+from tocsin.core.changes import began_at
 from tocsin.core.model import Alert, AlertState, Incident, Millis
 from tocsin.core.moments import iso_time
 from tocsin.core.settings import ON_TRIAL
@@ -87,6 +88,19 @@ def incident_details(
             for due in incident.outbox
         ],
         "occurrences_of_unlisted_alerts": incident.omitted,
+        "changes": [
+            {
+                "kind": str(change.kind),
+                "what": change.what,
+                "status": change.status or None,
+                "direct": change.is_direct,
+                "by": change.by or None,
+                "who": change.who or None,
+                "at": iso_time(change.at),
+                "seconds_before": (began_at(incident) - change.at) // 1000,
+            }
+            for change in incident.changes
+        ],
         "alerts": [
             _alert(alert, incident.service, now, silences, signatures) for alert in incident.alerts.values()
         ],

@@ -19,6 +19,7 @@ from tocsin.core.durations import format_duration
 from tocsin.core.inert_text import clipped, one_line, visible
 from tocsin.core.model import Millis
 from tocsin.core.notification import millis_of
+from tocsin.core.notification_text import change_words
 
 Report = Mapping[str, Any]
 
@@ -137,6 +138,13 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
     if report["waiting"]:
         told += f"; waiting to be told: {', '.join(due['reason'] for due in report['waiting'])}"
     yield "Told", told
+    for change in report["changes"]:
+        yield "Changed", one_line(change_words(change, str))
+    if not report["changes"]:
+        yield (
+            "Changed",
+            "nothing known; without a trail of CloudTrail direct changes of functions are not seen",
+        )
     for delivery in report["slack"]:
         yield "Slack", _delivery(delivery)
     if report["notifications"] and not report["slack"]:

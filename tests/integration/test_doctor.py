@@ -260,6 +260,29 @@ def test_a_disabled_alarm_rule_is_found(examine, patient):
     assert (one["check"], rule in one["mend"]) == ("alarm-rule", True)
 
 
+def test_a_disabled_rule_for_changes_is_found(examine, patient):
+    rule = next(name for name in rules(patient) if "FunctionChangesRule" in name)
+    patient.cloud.client("events").disable_rule(Name=rule)
+    one = examine()
+    patient.cloud.client("events").enable_rule(Name=rule)
+    one = only(one)
+    assert (one["level"], one["check"], rule in one["mend"]) == ("warn", "changes", True)
+
+
+def test_what_cannot_be_seen_without_a_trail_is_said(examine, patient):
+    def said():
+        return next(each["what"] for each in examine() if each["check"] == "changes")
+
+    assert "direct changes of functions cannot be seen" in said()
+    trails = patient.cloud.client("cloudtrail")
+    patient.cloud.client("s3").create_bucket(Bucket="trail-of-the-doctor")
+    trails.create_trail(Name="everything", S3BucketName="trail-of-the-doctor")
+    assert "direct changes of functions cannot be seen" in said()  # it does not log yet
+    trails.start_logging(Name="everything")
+    assert "by the trail everything" in said()
+    trails.delete_trail(Name="everything")
+
+
 def test_an_alarm_topic_that_leads_nowhere_is_found(examine, patient):
     sns, topic = patient.cloud.client("sns"), patient.cloud.alarm_topic
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]

@@ -16,7 +16,7 @@ from sample_incidents import BUCKET, DLQ, IMPORT_ERROR, SIGNATURES, T0, incident
 from cli.incident_history import Delivery
 from cli.incident_report import incident_details, incident_report, silence_report
 from cli.incident_view import show_incident, show_incidents, show_silences
-from tocsin.core.model import AlertState, QueueReading, Reason
+from tocsin.core.model import AlertState, Change, ChangeKind, QueueReading, Reason
 from tocsin.core.silences import Silence
 
 HOUR = 3_600_000
@@ -49,7 +49,8 @@ def test_no_text_acts_on_the_terminal(text):
         IMPORT_ERROR, sample=text, fields={"module": text, text: "x"}, log_group=text, log_stream=text, alarm=text,
         signature=text,
     )  # fmt: skip
-    made = incident(nasty, service=text, id=text)
+    changed = Change("c", ChangeKind.CODE, text, T0, who=text)
+    made = incident(nasty, service=text, id=text, changes=(changed,))
     stored = text.encode("utf-8", "replace").decode()[:150]  # what a silence and the table can hold
     silence = replace(
         SILENCE, id=f"s{stored}"[:60], reason=f"r{stored}", author=f"a{stored}", signature="", service="*",
@@ -105,6 +106,16 @@ def test_an_incident_that_is_over_shows_how_long_it_was():
     assert "resolved" in out
     assert "(1 h)" in out
     assert json.loads(json.dumps(incident_report(made, NOW, [], SIGNATURES)))["state"] == "resolved"
+
+
+def test_what_changed_before_is_shown_and_what_cannot_be_known_is_said():
+    known = Change("c", ChangeKind.STACK, "prod", T0 - HOUR // 10, status="UPDATE_COMPLETE")
+    out = everything(incident(IMPORT_ERROR, changes=(known,)), [], 120)
+    assert "stack prod UPDATE_COMPLETE, 6 min before" in out
+    assert "CloudTrail" not in out
+    assert "without a trail of CloudTrail direct changes of functions are not seen" in " ".join(
+        everything(incident(IMPORT_ERROR), [], 120).split()
+    )
 
 
 def test_a_queue_that_is_watched_and_an_alert_that_came_back_say_so():

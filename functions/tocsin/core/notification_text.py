@@ -148,7 +148,7 @@ def changes_words(notification: Notification, quoted: Callable[[str], str]) -> s
     if not changes:
         return ""
     before = [change for change in changes if change["seconds_before"] >= 0]
-    named = "; ".join(_change_words(change, quoted) for change in changes[:MOST_CHANGES])
+    named = "; ".join(change_words(change, quoted) for change in changes[:MOST_CHANGES])
     more = f"; and {len(changes) - MOST_CHANGES} more" if len(changes) > MOST_CHANGES else ""
     return f"{'Changed before' if before else 'Changed since'}: {named}{more}"
 
@@ -165,7 +165,8 @@ def learned_late(notification: Notification) -> bool:
     return any(change.get("learned_late") for change in notification.get("changes") or [])
 
 
-def _change_words(change: dict[str, Any], quoted: Callable[[str], str]) -> str:
+def change_words(change: dict[str, Any], quoted: Callable[[str], str]) -> str:
+    """One change of the contract in words; ``quoted`` as for `changes_words`."""
     seconds = change["seconds_before"]
     when = (
         f"{format_duration(seconds * 1000)} before"
