@@ -12,7 +12,7 @@ import pytest
 from cli import local
 
 ROOT = Path(__file__).resolve().parents[2]
-ON_TRIAL = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+ON_TRIAL = "2026-02-02T00:00:00Z 8f50 Task timed out after 30.00 seconds"
 STABLE = "S3 bucket 'credmate-documents-dev' is not accessible (error: 404)."
 
 
@@ -23,9 +23,7 @@ def project(tmp_path, monkeypatch):
     shutil.copy(ROOT / "template.yaml", tmp_path)
     monkeypatch.setattr(local, "ROOT", tmp_path)
     rules = tmp_path / "functions" / "signatures" / "lambda.toml"
-    text = rules.read_text("utf-8").replace(
-        "[import-module-error]\n", '[import-module-error]\nstatus = "test"\n'
-    )
+    text = rules.read_text("utf-8").replace("[lambda-timeout]\n", '[lambda-timeout]\nstatus = "test"\n')
     rules.write_text(text, "utf-8")
     return tmp_path
 
@@ -51,15 +49,15 @@ def test_a_signature_on_trial_is_told_once_in_a_digest_and_never_alone(project, 
         assert first["text"] == "🧪 1 signature on trial · seen 3 times"
         assert (first["via"], first["edits"], first["thread_ts"]) == (mode, [], None)
         shown = json.dumps(first["blocks"], ensure_ascii=False)
-        assert "`import-module-error` in `worker`" in shown
-        assert "No module named 'mangum'" in shown
+        assert "`lambda-timeout` in `worker`" in shown
+        assert "timed out after 30.00" in shown
 
         # What is stable is told at once, and beside it the next digest counts from nothing.
         put("backend", STABLE, ON_TRIAL)
         both = tocsin.slack.wait_for(lambda found: sum("on trial" in each["text"] for each in found) == 2, 30)
         digests = [each for each in both if "on trial" in each["text"]]
         assert digests[1]["text"] == "🧪 1 signature on trial · seen once"
-        assert "`import-module-error` in `backend`" in json.dumps(digests[1]["blocks"])
+        assert "`lambda-timeout` in `backend`" in json.dumps(digests[1]["blocks"])
         alerts = [each for each in both if each not in digests]
         assert alerts
-        assert not [each for each in alerts if "cannot import its handler" in each["text"]]
+        assert not [each for each in alerts if "timed out after 30.00" in json.dumps(each["blocks"])]
