@@ -64,6 +64,7 @@ events: $(READY) ## Write the files in events/ anew
 docs: $(READY) ## Write anew what documents take from the code
 	@$(BIN)/python docs/module_map.py
 	@$(BIN)/python docs/redaction_page.py
+	@$(BIN)/python docs/incidents_page.py
 	@$(BIN)/tocsin evidence
 	@$(BIN)/python -m benchmarks.documents
 

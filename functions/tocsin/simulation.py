@@ -22,7 +22,7 @@ from tocsin.core.matching import Matcher
 from tocsin.core.model import Reason
 from tocsin.core.notification import Notification, millis_of
 from tocsin.core.policy import Policy
-from tocsin.core.watch import missing_at
+from tocsin.core.watch import is_watched, missing_at
 from tocsin.detecting import Detector
 from tocsin.reconciling import reconcile
 from tocsin.settling import Settler, next_move
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tocsin.core.model import Incident, Millis, Tally
     from tocsin.core.watch import Watch
     from tocsin.detecting import Detected
+    from tocsin.settling import Queues
 
 MINUTE: Millis = 60_000
 """How often ``reconcile`` runs (the schedule in the template)."""
@@ -108,6 +109,7 @@ class Simulation:
         region: The Region that links into the console are made for; empty for none.
         own_log_groups: Log groups whose names begin with this are Tocsin's own and refused.
         account: The account that the log groups are in.
+        queues: Where dead-letter queues can be looked at; None where they cannot.
     """
 
     def __init__(
@@ -117,12 +119,17 @@ class Simulation:
         region: str = "",
         own_log_groups: str = "/tocsin/",
         account: str = ACCOUNT,
+        queues: Queues | None = None,
     ) -> None:
         self._config, self._account = config, account
         self._ledger = _Ledger()
         self._world = _World()
         policy = Policy(config.settings.intervals, config.signatures)
-        self._settler = Settler(self._ledger, self._world, policy, config.settings.runbooks_url)
+        self._settler = Settler(self._ledger, self._world, policy, config.settings.runbooks_url, queues)
+        # What waits in a queue may change at any time, so that nothing says when a look at it would find something.
+        self._asks_queues = queues is not None and any(
+            is_watched(rule) and rule.absence.queues for rule in config.signatures.values()
+        )
         self._matcher = Matcher(config.signatures)
         self._life_signs = LifeSigns(config.signatures, config.settings.service_of_log_group)
         self._detector = Detector(
@@ -284,6 +291,7 @@ class Simulation:
         return done
 
     def _reconcile_until(self, until: Millis) -> None:
+        self._now = self._now or until  # before the first thing that happens nothing is due
         while (mark := self._next_round()) is not None and mark <= until:
             self._now = mark
             done = reconcile(self._settler, mark)
@@ -293,7 +301,7 @@ class Simulation:
     def _next_round(self) -> Millis | None:
         """The next full minute at which ``reconcile`` would find something; None while nothing is open."""
         mark = (self._now // MINUTE + 1) * MINUTE
-        if self._ledger.has_pending:
+        if self._ledger.has_pending or self._asks_queues:
             return mark
         incidents = (
             self._ledger.load(service).incident for service in self._ledger.open_services(sys.maxsize)

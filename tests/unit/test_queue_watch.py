@@ -108,6 +108,12 @@ def test_the_alarm_joins_the_incident_of_its_service_before_and_after_its_cause(
         assert likely_cause(life.incident, cause, WATCHED) is None
 
 
+def test_a_line_that_is_missing_is_no_cause_of_an_alarm():
+    life = Life(POLICY).at(T0, replace(tally(T0), absence=True)).at(T0 + MIN, dlq(T0 + MIN))
+    assert life.reasons == ["opened", "new_alert"]
+    assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED) is None
+
+
 def test_a_cause_that_is_over_explains_an_alarm_no_more_while_it_fires():
     life = Life(POLICY).at(T0, tally(T0), dlq(T0)).at(T0 + 20 * MIN)
     assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED) is None

@@ -15,9 +15,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tocsin.adapters.configuration import Configuration, load_configuration
+from tocsin.core.absence import AbsenceRule
 from tocsin.core.ledger import MemoryLedger
 from tocsin.core.matching import Matcher
-from tocsin.core.model import Severity
+from tocsin.core.model import QueueReading, Severity
 from tocsin.core.notification import millis_of
 from tocsin.core.policy import Policy
 from tocsin.core.settings import Intervals, Service, Settings
@@ -264,3 +265,34 @@ def test_symptoms_of_a_broken_start_are_shown_under_their_cause():
     assert {n["alerts"][0]["signature"] for n in outcome.notifications if n["reason"] == "opened"} == {
         "import-module-error"
     }
+
+
+class Jobs:
+    """A queue in which messages begin to wait, and which says so only when it is asked."""
+
+    def __init__(self):
+        self.waiting = 0
+
+    def depth(self, queue):
+        return self.waiting if queue == "jobs" else None
+
+    def read(self, name, account, region, now):
+        del account, region
+        return QueueReading(now, self.waiting, 4 * DAY) if name == "jobs" else None
+
+
+def test_a_queue_that_fills_while_nothing_is_logged_is_found_as_soon_as_live():
+    rule = signature(
+        "idle", source=Source.ABSENCE, any=("Classified as",), services=("worker",),
+        absence=AbsenceRule(within=HOUR, queues=("jobs",)),
+    )  # fmt: skip
+    jobs = Jobs()
+    simulation = Simulation(CONFIG._replace(signatures={"idle": rule}), queues=jobs)
+    simulation.let_pass(T0)
+    simulation.let_pass(T0 + 5 * HOUR)
+    assert not simulation.notifications
+    jobs.waiting = 3
+    simulation.let_pass(T0 + 7 * HOUR)
+    at = [millis_of(notification["at"]) for notification in simulation.notifications]
+    assert [notification["reason"] for notification in simulation.notifications] == ["opened"]
+    assert 0 <= at[0] - (T0 + 6 * HOUR) <= 2 * MINUTE

@@ -354,6 +354,20 @@ def test_a_queue_that_grows_is_a_reply_and_one_that_does_not_is_an_edit():
     assert not render_thread(news).broadcast
 
 
+def test_by_webhook_a_queue_that_grows_heads_its_message_with_its_depth_and_its_likely_cause():
+    alone = replace(DLQ, fingerprint="d2", signature="plain-dlq")
+    rules = {**SIGNATURES, "plain-dlq": replace(SIGNATURES["dlq-depth"], id="plain-dlq")}
+    news = notification(
+        TIMEOUT, alone, about=[alone], reason=Reason.UPDATE, growing=[alone], signatures=rules
+    )
+    message = render_standalone(news)
+    title = next(alert["title"] for alert in news["alerts"] if alert["signature"] == "plain-dlq")
+    assert f"Growing: {title} · " in message.text
+    assert words(message).index("`documents-dlq`: 7 messages") < words(message).index("Likely cause: ")
+    assert news["title"] != title
+    assert "Growing" not in render(news).text  # the incident stays what it is
+
+
 def test_every_message_says_why_it_was_sent():
     for reason in Reason:
         told = {} if reason is Reason.OPENED else {IMPORT_ERROR.fingerprint: 1200}

@@ -29,7 +29,8 @@ def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Sign
     """For an alarm, the alert of a log line in the same incident that is most likely behind it, or None.
 
     An alarm says that a number is high (messages in a dead-letter queue, errors, 5xx answers); the line that a
-    function logged says why. What fires goes before what is over, then the worst, then the first.
+    function logged says why. A line that is missing says no more than the alarm does. What fires goes before what is
+    over, then the worst, then the first.
     """
     if not alert.alarm:
         return None
@@ -37,6 +38,7 @@ def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Sign
         other
         for other in incident.alerts.values()
         if not other.alarm
+        and not other.absence
         and other.announced
         and other.count
         and inhibitor(incident, other, signatures) is None

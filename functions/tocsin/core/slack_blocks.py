@@ -122,7 +122,7 @@ def render_standalone(
     """The one message of this notification in webhook mode: everything there is; the rest as for `render`."""
     if Reason(notification["reason"]) is Reason.DIGEST:
         return _digest(notification)
-    main, words = _news(notification)
+    main, words = headed_by(notification)
     headline = _headline(notification, main, words, late=late)
     return _fitted(
         notification,
@@ -149,7 +149,7 @@ def render_thread(
         return None
     if reason is Reason.UPDATE and not says_more(notification):
         return None
-    main, words = _news(notification)
+    main, words = headed_by(notification)
     about = growing(notification) if reason is Reason.UPDATE else []
     about = about or [alert for alert in notification["alerts"] if alert["changed"]] or [main]
     headline = _headline(notification, main, words, late=late)
@@ -174,9 +174,11 @@ def says_more(notification: Notification) -> bool:
     return bool(growing(notification)) or learned_late(notification)
 
 
-def _news(notification: Notification) -> tuple[Alert, str]:
+def headed_by(notification: Notification) -> tuple[Alert, str]:
     """The alert that a message about this notification alone is headed by, and the words before its title."""
     reason = Reason(notification["reason"])
+    if reason is Reason.UPDATE and (queues := growing(notification)):
+        return queues[0], "Growing: "
     first: Alert = notification["alerts"][0]
     named = reason in {Reason.NEW_ALERT, Reason.REGRESSED} and first["changed"]
     return (first if named else leading_alert(notification)[0]), _NEWS[reason]
