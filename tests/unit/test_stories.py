@@ -16,6 +16,7 @@ from tocsin.core.alarms import parse_alarm
 from tocsin.core.moments import iso_time
 from tocsin.core.notification import millis_of
 from tocsin.core.notification_text import email_subject, email_text
+from tocsin.core.signatures import Source
 from tocsin.simulation import MINUTE
 
 ROOT = Path(__file__).parents[2]
@@ -60,15 +61,15 @@ EXPECTED = {
     # The two alarms come on and go off under their cause, and are news of nothing.
     "B": [
         told("02-02 00:03", "opened", IMPORT),
-        told("02-02 00:09", "update", f"{IMPORT} lambda-errors-alarm {INIT}", IMPORT),
+        told("02-02 00:09", "update", f"{IMPORT} lambda-error-rate-alarm {INIT}", IMPORT),
         told("02-02 00:14", "update", f"api-5xx-alarm {IMPORT} {INIT}", IMPORT),
         *each(5, "02-02 00:19", "02-02 03:59", "update", f"{IMPORT} {INIT}", IMPORT),
         told("02-02 04:04", "repeat", IMPORT),
         *each(5, "02-02 04:09", "02-02 11:59", "update", f"{IMPORT} {INIT}", IMPORT),
         told("02-02 12:04", "repeat", IMPORT),
         *each(5, "02-02 12:09", "02-02 18:19", "update", f"{IMPORT} {INIT}", IMPORT),
-        told("02-02 18:24", "update", "api-5xx-alarm lambda-errors-alarm", IMPORT),
-        told("02-02 18:30", "resolved", f"api-5xx-alarm {IMPORT} lambda-errors-alarm {INIT}", IMPORT),
+        told("02-02 18:24", "update", "api-5xx-alarm lambda-error-rate-alarm", IMPORT),
+        told("02-02 18:30", "resolved", f"api-5xx-alarm {IMPORT} lambda-error-rate-alarm {INIT}", IMPORT),
     ],
     "C": [
         told("01-08 10:10", "opened", SIX),
@@ -214,11 +215,18 @@ def test_alarms_are_shown_under_the_line_that_explains_them_and_head_no_message(
         for alert in entry.notification["alerts"]
         if alert["signature"].endswith("-alarm")
     ]
-    assert {alert["signature"] for _, alert in alarms} == {"api-5xx-alarm", "lambda-errors-alarm"}
+    assert {alert["signature"] for _, alert in alarms} == {"api-5xx-alarm", "lambda-error-rate-alarm"}
     assert {alert["inhibited_by"] for _, alert in alarms} == {IMPORT}
     assert {entry.headline.rpartition(": ")[2] for entry in replayed("B").told} == {
         "Lambda cannot import its handler"
     }
+
+
+def test_what_explains_an_alarm_on_errors_explains_those_on_their_rate_too():
+    rates = {"lambda-error-rate-alarm", "lambda-success-rate-alarm"}
+    for rule in CONFIG.signatures.values():
+        if rule.source is Source.LOG and "lambda-errors-alarm" in rule.inhibits:
+            assert rates <= set(rule.inhibits), rule.id
 
 
 def test_the_dead_letter_queue_is_told_with_its_depth_its_time_left_its_likely_cause_and_how_to_redrive():
