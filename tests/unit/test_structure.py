@@ -89,3 +89,9 @@ def test_no_drawer_for_everything(path):
 )
 def test_a_module_can_be_read_in_one_sitting(path):
     assert len(path.read_text("utf-8").splitlines()) <= 500, "split it by what it is about"
+
+
+def test_no_two_test_files_have_one_name():
+    """They could not be collected in one run: pytest imports them by their bare names."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
