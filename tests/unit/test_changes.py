@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from dataclasses import replace
@@ -11,7 +13,7 @@ from change_events import by_cloudformation, call_event, stack_event
 from hypothesis import given
 from hypothesis import strategies as st
 from sample_incidents import IMPORT_ERROR, RUNBOOKS, SIGNATURES, incident, pending
-from test_detecting import BOOM, SETTINGS, logs
+from test_detecting import BOOM, SETTINGS, logs, packed
 from test_detecting import SIGNATURES as KABOOM
 from test_detecting import World as PlainWorld
 
@@ -437,6 +439,42 @@ def test_what_becomes_known_after_the_incident_is_told_once_with_the_next_update
     world.detect(call_event(FUNCTION, T0 - MIN), T0 + 11 * MIN)
     reconcile(world.settler, T0 + 11 * MIN + 30 * S)
     assert len(world.published) == 2
+
+
+def test_an_incident_open_for_long_does_not_hide_what_broke_something_else(world):
+    world.detect(stack_event("old", "UPDATE_COMPLETE", T0 - MIN), T0)
+    world.detect(logs([BOOM]), T0)
+    later = T0 + 10 * MIN
+    world.detect(call_event(FUNCTION, later - MIN), later - MIN)
+    world.detect(moved(logs(["Leaking: memory"], first_id=900), later), later)
+    joined = world.published[-1]
+    assert joined["reason"] == "new_alert"
+    assert [(each["what"], each["seconds_before"]) for each in joined["changes"]] == [
+        (FUNCTION, 60),
+        ("old", 660),
+    ]
+    assert "⚠️" in words(render_thread(joined))
+
+
+def moved(event, at):
+    """The same log events at another time."""
+    document = json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
+    for each in document["logEvents"]:
+        each["timestamp"] = at
+    return {"awslogs": {"data": packed(json.dumps(document).encode())}}
+
+
+def test_what_came_back_is_measured_from_its_return(world):
+    world.detect(logs([BOOM]), T0)
+    for minute in range(1, 20):
+        reconcile(world.settler, T0 + minute * MIN)
+    again = T0 + HOUR
+    world.detect(stack_event("second-try", "UPDATE_COMPLETE", again - 5 * MIN), again)
+    world.detect(moved(logs([BOOM], first_id=900), again), again)
+    assert world.published[-1]["reason"] == "regressed"
+    assert [(each["what"], each["seconds_before"]) for each in world.published[-1]["changes"]] == [
+        ("second-try", 300)
+    ]
 
 
 def test_a_change_since_is_no_news_of_its_own(world):

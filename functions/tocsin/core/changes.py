@@ -105,11 +105,21 @@ def concerning(changes: Iterable[Change], service: str, settings: Settings) -> l
 
 
 def began_at(incident: Incident) -> Millis:
-    """When what an incident tells of began: with its first occurrence, or when it began again."""
-    if incident.reopened_at is not None:
-        return incident.reopened_at
+    """When the latest news of an incident began: with its first occurrence, that of an alert that joined, or its return.
+
+    Not always with the incident: one that has been open for days must not hide that a deployment broke something else.
+    """
     told = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
-    return min((alert.first_seen for alert in told or incident.alerts.values()), default=incident.opened_at)
+    fresh = [alert for alert in told if not alert.silence and (not alert.notified_count or alert.regressed)]
+    if not fresh and incident.news_at is not None:
+        return incident.news_at
+    return min(
+        (
+            alert.active_at if alert.regressed else alert.first_seen
+            for alert in fresh or told or incident.alerts.values()
+        ),
+        default=incident.opened_at,
+    )
 
 
 def remembered(incident: Incident, found: Iterable[Change]) -> tuple[Change, ...]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tocsin.core import queue_watch
-from tocsin.core.changes import learned
+from tocsin.core.changes import began_at, learned
 from tocsin.core.explaining import inhibitor
 from tocsin.core.folding import MOST_ALERTS, fold
 from tocsin.core.model import (
@@ -369,6 +369,7 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
         resolved_at=now if owed.reason is Reason.RESOLVED else None,
         outbox=(*incident.outbox, entry),
         changes_untold=(),
+        news_at=began_at(incident),
     )
 
 

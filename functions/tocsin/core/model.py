@@ -364,7 +364,8 @@ class Incident:
         ended: When alerts of earlier incidents were over, by fingerprint, for as long as they count as regressed
             if they are seen again.
         outbox: Notifications due and not yet handed to SNS, oldest first.
-        changes: What changed before it began, and since: the likeliest suspect first.
+        news_at: When the latest news that people were told of began; None before any.
+        changes: What changed before its latest news, and since: the likeliest suspect first.
         changes_untold: The ids of direct changes that became known after people were told of the incident, and of
             which no notification has told yet.
     """
@@ -387,6 +388,7 @@ class Incident:
     reopened_at: Millis | None = None
     ended: Mapping[str, Millis] = field(default_factory=dict)
     outbox: tuple[Pending, ...] = ()
+    news_at: Millis | None = None
     changes: tuple[Change, ...] = ()
     changes_untold: tuple[str, ...] = ()
 

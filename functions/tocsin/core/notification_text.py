@@ -137,8 +137,8 @@ MOST_CHANGES = 3
 def changes_words(notification: Notification, quoted: Callable[[str], str]) -> str:
     """What changed just before, in one line; empty where nothing is known.
 
-    ``Changed before: code of api was updated directly, not by its stack, 6 min before · stack prod UPDATE_COMPLETE,
-    1 min before``
+    ``Changed before: code of api was updated directly, not by its stack, 6 min before (00:03 UTC); stack prod
+    UPDATE_COMPLETE, 1 min before (00:08 UTC)``
 
     Args:
         notification: The contract.
@@ -173,12 +173,13 @@ def change_words(change: dict[str, Any], quoted: Callable[[str], str]) -> str:
         if seconds >= 0
         else f"{format_duration(-seconds * 1000)} after it began"
     )
+    who = f", by {quoted(change['who'])}" if change.get("who") else ""
+    when += f" ({change['at'][11:16]} UTC{who})"
     name = quoted(change["what"])
     if change["kind"] == "stack":
         return f"stack {name} {change.get('status') or ''}, {when}"
     how = "updated directly, not by its stack" if change["direct"] else f"updated by {change.get('by')}"
-    who = f" (by {quoted(change['who'])})" if change.get("who") else ""
-    return f"{change['kind']} of {name} was {how}, {when}{who}"
+    return f"{change['kind']} of {name} was {how}, {when}"
 
 
 def why_words(notification: Notification) -> str:
