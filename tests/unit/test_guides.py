@@ -128,7 +128,7 @@ def test_each_make_target_exists(page: Path):
     assert named - targets == set()
 
 
-@each_page
+@each_guide
 def test_no_command_is_one_that_nobody_checks(page: Path):
     checked = {"make", "aws", "sam", "tocsin", ".venv/bin/tocsin"}
     plain = {"git", "export", "cat", "rm", ".", "for", "date", "head"}
@@ -170,7 +170,7 @@ def test_parameters_given_to_a_deploy_exist(page: Path):
     assert named - parameters() == set()
 
 
-@each_page
+@each_guide
 def test_names_that_look_like_a_parameter_are_something_in_the_template(page: Path):
     """A name of two capitalised words or more in back-ticks is a parameter, a resource or an output; or AWS's word."""
     template = (ROOT / "template.yaml").read_text("utf-8")
