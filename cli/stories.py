@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cli.change_events import function_change, stack_change
 from cli.slack_offline import OfflineSlack
 from tocsin.adapters.configuration import Configuration
 from tocsin.core.durations import parse_duration
@@ -50,6 +51,8 @@ class Step:
         queue: The dead-letter queue of which something is known.
         depth: How many messages are in it.
         oldest: Since when the oldest has been in it; None where it is empty.
+        function: The function whose code was updated, of which CloudTrail tells at this time.
+        stack: The stack that was updated.
     """
 
     at: Millis
@@ -65,6 +68,8 @@ class Step:
     queue: str = ""
     depth: int = 0
     oldest: Millis | None = None
+    function: str = ""
+    stack: str = ""
 
     @property
     def times(self) -> Sequence[Millis]:
@@ -220,6 +225,10 @@ def replay(story: Story, config: Configuration) -> Replayed:
         elif step.alarm:
             alarm = story.alarms[step.alarm]
             simulation.detect(alarm_event(alarm, step.state, step.datapoint, at), at)
+        elif step.function:
+            simulation.detect(function_change(step.function, at), at)
+        elif step.stack:
+            simulation.detect(stack_change(step.stack, at), at)
         elif step.queue:
             simulation.let_pass(at)
             queues.known[step.queue] = step

@@ -171,8 +171,14 @@ def sending(run: list[Told]) -> str:
         if cause and "dlq-depth" in first.about and first.reason != "resolved"
         else ""
     )
+    changes = first.notification.get("changes", ()) if first.reason == "opened" else ()
+    before = "".join(
+        f", {change['seconds_before']} s after the code of `{change['what']}` was updated directly"
+        for change in changes
+        if change["direct"]
+    )
     return (
-        f"**{first.reason}**{times}: {first.headline}{depth}{likely} · [{first.runbook}](../runbooks/{first.runbook}) · "
+        f"**{first.reason}**{times}: {first.headline}{depth}{likely}{before} · [{first.runbook}](../runbooks/{first.runbook}) · "
         f"bot: {in_slack(bot)}; webhook: {in_slack(webhook)}"
     )
 

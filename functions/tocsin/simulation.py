@@ -125,7 +125,9 @@ class Simulation:
         self._ledger = _Ledger()
         self._world = _World()
         policy = Policy(config.settings.intervals, config.signatures)
-        self._settler = Settler(self._ledger, self._world, policy, config.settings.runbooks_url, queues)
+        self._settler = Settler(
+            self._ledger, self._world, policy, config.settings.runbooks_url, queues, config.settings
+        )
         # What waits in a queue may change at any time, so that nothing says when a look at it would find something.
         self._asks_queues = queues is not None and any(
             is_watched(rule) and rule.absence.queues for rule in config.signatures.values()

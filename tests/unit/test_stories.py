@@ -222,6 +222,15 @@ def test_alarms_are_shown_under_the_line_that_explains_them_and_head_no_message(
     }
 
 
+def test_the_first_message_says_that_the_function_was_updated_directly_just_before():
+    (change,) = replayed("B").told[0].notification["changes"]
+    assert (change["what"], change["direct"], change["seconds_before"]) == (
+        "prod-BackendApiFunction-8kQxT2", True, 12,
+    )  # fmt: skip
+    later = replayed("B").told[1].notification["changes"]
+    assert [(entry["kind"], entry["direct"]) for entry in later] == [("code", True), ("stack", False)]
+
+
 def test_what_explains_an_alarm_on_errors_explains_those_on_their_rate_too():
     rates = {"lambda-error-rate-alarm", "lambda-success-rate-alarm"}
     for rule in CONFIG.signatures.values():
