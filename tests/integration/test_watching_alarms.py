@@ -401,6 +401,21 @@ def test_each_alarm_goes_from_cloudwatch_into_slack_and_back(tmp_path):
         while unresolved := [service for service in incidents if not is_told_as_over(slack, service)]:
             assert time.monotonic() < deadline, (unresolved, [each["text"] for each in slack.messages()])
             time.sleep(0.3)
+        # And what the dashboard shows of it was printed on the way.
+        printed = {
+            name: "".join(each["message"] for each in logged(embedded, f"/tocsin/tocsin/{name}"))
+            for name in ("detect", "reconcile", "notify")
+        }
+        assert '"Occurrences"' in printed["detect"]
+        assert '"Notifications"' in printed["detect"]
+        assert '"IncidentsOpen"' in printed["reconcile"]
+        assert '"Quiet"' in printed["reconcile"]
+        assert '"Latency"' in printed["notify"]
+
+
+def logged(embedded: EmbeddedCloud, log_group: str) -> list[dict[str, str]]:
+    pages = embedded.client("logs").get_paginator("filter_log_events").paginate(logGroupName=log_group)
+    return [event for page in pages for event in page["events"]]
 
 
 def is_told_as_over(slack: LocalSlack, service: str) -> bool:
