@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -20,6 +21,7 @@ from typing import Any
 from cli import doctor
 from cli.build import ROOT, BuildError, sam_command
 from cli.deployed import STACK, region_or_environment
+from cli.subscription_slots import problems_of_deploy
 
 KEPT = Path(".tocsin") / "before"
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
@@ -57,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
             _go_back(project, name, region, ask=not arguments.yes)
             return _doctor(name, region)
         kept = keep_what_runs(project, name, region)
+        refuse_without_room(project, name, region, kept=kept)
         sam_deploy(project, arguments.stack, region, ask=not arguments.yes)
     except (DeployError, BuildError) as error:
         print(f"tocsin deploy: {error}", file=sys.stderr)
@@ -115,6 +118,47 @@ def keep_what_runs(project: Path, name: str, region: str | None) -> bool:
     }
     (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n", "utf-8")
     return True
+
+
+def refuse_without_room(project: Path, name: str, region: str | None, *, kept: bool) -> None:
+    """Refuse what CloudFormation would find out half-way: log groups that are missing or have no room for a subscription.
+
+    Args:
+        project: Where ``samconfig.toml`` and the kept parameters are.
+        name: The stack's name.
+        region: Its Region; None for that of the environment.
+        kept: Whether there are kept parameters of it, which stay where no others are given.
+
+    Raises:
+        DeployError: Naming each log group.
+    """
+    from botocore.exceptions import ClientError
+
+    parameters: dict[str, str] = {}
+    if kept:
+        parameters |= json.loads((project / KEPT / name / "parameters.json").read_text("utf-8"))
+    parameters |= _given_parameters(project / "samconfig.toml")
+    try:
+        problems = problems_of_deploy(_client("logs", region), parameters, name)
+    except ClientError as error:
+        print(f"not known whether there is room for subscriptions: {error}", file=sys.stderr)
+        return
+    if problems:
+        raise DeployError("nothing was deployed:\n" + "\n".join(problems))
+
+
+def _given_parameters(samconfig: Path) -> dict[str, str]:
+    """Parameters as ``sam deploy`` will take them: PARAMETERS, or else those of samconfig.toml."""
+    given: object = os.environ.get("PARAMETERS", "").strip()
+    if not given and samconfig.is_file():
+        settings = tomllib.loads(samconfig.read_text("utf-8")).get("default", {})
+        given = settings.get("deploy", {}).get("parameters", {}).get("parameter_overrides", "")
+    text = " ".join(map(str, given)) if isinstance(given, list) else str(given)
+    try:
+        pairs = [word.partition("=") for word in shlex.split(text)]
+    except ValueError:
+        return {}  # sam says what is wrong with it
+    return {key: value for key, _, value in pairs}
 
 
 def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from tocsin.core.inert_text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from mypy_boto3_logs import CloudWatchLogsClient
 
@@ -91,6 +91,20 @@ def slot_of_account(logs: CloudWatchLogsClient, stack: str) -> Slots:
     names = [each.get("policyName", "") for each in policies]
     own = f"{stack}-detect"
     return Slots("", taken=tuple(name for name in names if name != own), own=own in names)
+
+
+def problems_of_deploy(logs: CloudWatchLogsClient, parameters: Mapping[str, str], stack: str) -> list[str]:
+    """What keeps a deploy with these parameters from subscribing; reads only.
+
+    Args:
+        logs: A client of CloudWatch Logs in the Region of the stack.
+        parameters: The template's parameters as they will be; of those that are missing nothing is asked.
+        stack: The stack's name.
+    """
+    if parameters.get("AccountSubscription") == "yes":
+        return [problem for problem in [slot_of_account(logs, stack).problem] if problem]
+    names = [name.strip() for name in parameters.get("LogGroupNames", "").split(",")]
+    return [each.problem for each in slots_of_log_groups(logs, filter(None, names), stack) if each.problem]
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -143,6 +143,24 @@ def test_a_parameter_that_the_template_refuses_deploys_nothing(tocsin, account):
     assert parameters(account) == before
 
 
+def test_a_log_group_without_room_deploys_nothing_and_is_named(tocsin, account):
+    logs, before = account.client("logs"), parameters(account)
+    logs.create_log_group(logGroupName="/aws/lambda/full")
+    account.client("kinesis").create_stream(StreamName="theirs", ShardCount=1)
+    for name in ("datadog", "splunk"):
+        logs.put_subscription_filter(
+            logGroupName="/aws/lambda/full", filterName=name, filterPattern="",
+            destinationArn=f"arn:aws:kinesis:{cloud_module.REGION}:000000000000:stream/theirs",
+            roleArn="arn:aws:iam::000000000000:role/theirs",
+        )  # fmt: skip
+    refused = tocsin("deploy", "--yes", parameters='LogGroupNames="/aws/lambda/full,/aws/lambda/gone"')
+    assert refused.returncode == 1
+    assert "/aws/lambda/full: both subscription filters are taken (datadog, splunk)" in refused.stderr
+    assert "/aws/lambda/gone: there is no such log group" in refused.stderr
+    assert "changeset" not in refused.stdout
+    assert parameters(account) == before
+
+
 def test_without_a_build_there_is_nothing_to_deploy(tocsin, project):
     (project / ".aws-sam").rename(project / "away")
     try:
