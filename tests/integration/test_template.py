@@ -749,6 +749,7 @@ def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_
             Watched({}, {}),
             {
                 "AlarmNamePrefixes": "",
+                "WatchChanges": "no",
                 "KinesisStreamArn": stream,
                 "OperatorEmail": "a@example.com",
                 "ReservedConcurrency": "5",
@@ -768,9 +769,9 @@ def test_it_deploys_with_nothing_to_watch_but_a_stream_and_with_an_operator(tmp_
             (source["MaximumRetryAttempts"], source["MaximumRecordAgeInSeconds"]) for source in sources
         ] == [(-1, 21600)]
         resources = embedded.client("cloudformation").describe_stack_resources(StackName=deployed.stack)
-        assert {"ReadSlackSecretteamslackoncall", "ReadSlackSecretslackdata"} <= {
-            each["LogicalResourceId"] for each in resources["StackResources"]
-        }
+        made = {each["LogicalResourceId"] for each in resources["StackResources"]}
+        assert {"ReadSlackSecretteamslackoncall", "ReadSlackSecretslackdata"} <= made
+        assert not {"StackChangesRule", "FunctionChangesRule"} & made
         for topic in (deployed.alerts_topic, deployed.outputs["OpsTopicArn"]):
             told = embedded.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
             assert ("email", "a@example.com") in {(each["Protocol"], each["Endpoint"]) for each in told}
