@@ -110,7 +110,7 @@ def began_at(incident: Incident) -> Millis:
     Not always with the incident: one that has been open for days must not hide that a deployment broke something else.
     """
     told = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
-    fresh = [alert for alert in told if not alert.silence and (not alert.notified_count or alert.regressed)]
+    fresh = [alert for alert in told if not alert.silence and (not alert.heard or alert.regressed)]
     if not fresh and incident.news_at is not None:
         return incident.news_at
     return min(

@@ -11,26 +11,36 @@ from tocsin.core.signatures import Signature
 def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:
     """The signature of an alert of the same incident that explains this one, or None.
 
-    A cause explains while it fires; once everything is over, what explained still does.
+    A cause explains while it fires, and after that the lines that came before its end: two that stopped together are
+    not found quiet in the same second. Once everything is over, what explained still does.
     """
+    everything_over = not incident.firing
     return next(
         (
             other.signature
-            for other in incident.firing or incident.alerts.values()
+            for other in incident.alerts.values()
             if other.announced
             and other.signature in signatures
             and alert.signature in signatures[other.signature].inhibits
+            and (everything_over or _explains(other, alert))
         ),
         None,
     )
+
+
+def _explains(cause: Alert, symptom: Alert) -> bool:
+    """Whether a cause accounts for a symptom that may outlive it."""
+    if cause.state is AlertState.FIRING:
+        return True
+    return not symptom.alarm and cause.over_at is not None and symptom.active_at <= cause.over_at
 
 
 def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> Alert | None:
     """For an alarm, the alert of a log line in the same incident that is most likely behind it, or None.
 
     An alarm says that a number is high (messages in a dead-letter queue, errors, 5xx answers); the line that a
-    function logged says why. A line that is missing says no more than the alarm does. What fires goes before what is
-    over, then the worst, then the first.
+    function logged says why, also when it has been quiet since: messages lie in a dead-letter queue long after. A line
+    that is missing says no more than the alarm does. What fires goes before what is over, then the worst, then the first.
     """
     if not alert.alarm:
         return None
@@ -42,9 +52,8 @@ def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Sign
         and other.announced
         and other.count
         and inhibitor(incident, other, signatures) is None
-        and (other.state is AlertState.FIRING or alert.state is not AlertState.FIRING)
     ]
-    return min(causes, key=lambda other: (_rank(other, signatures), other.first_seen), default=None)
+    return min(causes, key=lambda other: (_over(other), _rank(other, signatures), other.first_seen), default=None)
 
 
 def depth_of_symptom(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> int:
@@ -52,6 +61,10 @@ def depth_of_symptom(incident: Incident, alert: Alert, signatures: Mapping[str, 
     if inhibitor(incident, alert, signatures) is not None:
         return 2
     return int(likely_cause(incident, alert, signatures) is not None)
+
+
+def _over(alert: Alert) -> bool:
+    return alert.state is not AlertState.FIRING
 
 
 def _rank(alert: Alert, signatures: Mapping[str, Signature]) -> int:

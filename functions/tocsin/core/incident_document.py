@@ -104,6 +104,7 @@ def _alert(data: dict[str, Any]) -> Alert:
         "state": AlertState(data["state"]),
         "recent": tuple((at, count) for at, count in data.get("recent", ())),
         "notified_state": AlertState(told) if told else None,
+        "heard": data.get("heard", bool(data.get("notified_count"))),
         "queue": _build(QueueReading, queue) if queue else None,
     }
     return _build(Alert, {**data, **changes})

@@ -160,14 +160,14 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
     if incident.resolved_at is not None:
         return None
     heard = audible(incident, policy)
-    unheard = [alert for alert in heard if not alert.notified_count]
+    unheard = [alert for alert in heard if not alert.heard]
     if unmuted := [alert for alert in heard if alert.unmuted]:
         return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in unheard if not a.unmuted)]))
     if incident.notified_at is None:
         waited = now >= incident.opened_at + policy.intervals.group_wait or not _is_firing(incident)
         return Due(Reason.OPENED, _names(unheard)) if unheard and waited else None
     news = _news(incident, heard, now, policy)
-    if news or any(not alert.notified_count or alert.regressed for alert in heard):
+    if news or any(not alert.heard or alert.regressed for alert in heard):
         return news  # news that still waits: a mere count must not tell of it in passing
     return _count(incident, heard, now, policy)
 
@@ -177,7 +177,7 @@ def _news(incident: Incident, heard: Sequence[Alert], now: Millis, policy: Polic
     fresh = now >= incident.burst_since + policy.intervals.group_interval
     over = not _is_firing(incident)
     regressed = [alert for alert in heard if alert.regressed]
-    unheard = [alert for alert in heard if not alert.notified_count and not alert.regressed]
+    unheard = [alert for alert in heard if not alert.heard and not alert.regressed]
     if regressed and (fresh or not incident.burst):
         return Due(Reason.REGRESSED, _names([*regressed, *unheard]))
     waited = any(now >= alert.joined_at + policy.intervals.group_wait for alert in unheard)
@@ -229,7 +229,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
         times += [
             alert.joined_at + intervals.group_wait
             for alert in _announced(incident)
-            if not alert.notified_count
+            if not alert.heard
         ]
     if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
         times.append(now + min(MINUTE, intervals.group_interval))
@@ -276,7 +276,7 @@ def _reopened(incident: Incident, tally: Tally, policy: Policy) -> Incident:
         and incident.resolved_at is not None
         and tally.received_at < incident.resolved_at + policy.intervals.group_interval
     )
-    return replace(incident, resolved_at=None, reopened=flaps, reopened_at=tally.received_at)
+    return replace(incident, resolved_at=None, reopened=flaps, reopened_at=min(tally.first_seen, tally.received_at))
 
 
 def _opened(before: Incident | None, service: str, tally: Tally, now: Millis, policy: Policy) -> Incident:
@@ -346,6 +346,7 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
     # Only what is told of is told: an alert that joins is news of its own, and the queue's growth waits for its turn.
     growing = queue_watch.growing(incident, policy) if owed.reason is Reason.UPDATE else ()
     queues = {*owed.fingerprints, *_names(growing)}
+    by_themselves = set(_names(audible(incident, policy)))
     fresh = now >= incident.burst_since + policy.intervals.group_interval
     speaks = owed.reason in (Reason.NEW_ALERT, Reason.REGRESSED)
     counts = owed.reason is Reason.UPDATE
@@ -357,7 +358,10 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
     )  # fmt: skip
     return replace(
         incident,
-        alerts={name: _as_told(alert, name in queues) for name, alert in incident.alerts.items()},
+        alerts={
+            name: _as_told(alert, with_queue=name in queues, by_itself=name in by_themselves)
+            for name, alert in incident.alerts.items()
+        },
         sequence=sequence,
         notified_at=now,
         spoke_at=incident.spoke_at if counts else now,
@@ -373,20 +377,28 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
     )
 
 
-def _as_told(alert: Alert, with_queue: bool) -> Alert:  # noqa: FBT001 - private, and called once
+def _as_told(alert: Alert, *, with_queue: bool, by_itself: bool) -> Alert:
     """The alert once a notification has told of it; what is muted is counted and not told."""
-    if not alert.announced or alert.silence:
+    if not alert.announced:
         return alert
+    if alert.silence:
+        return replace(alert, notified_silence=alert.silence)
     told = replace(
-        alert, notified_count=alert.count, notified_state=alert.state, regressed=False, unmuted=False
+        alert,
+        notified_count=alert.count,
+        notified_state=alert.state,
+        notified_silence="",
+        heard=alert.heard or by_itself,
+        regressed=False,
+        unmuted=False,
     )
     return queue_watch.told(told, as_news=with_queue)
 
 
 def _has_changed(alert: Alert, policy: Policy) -> bool:
     """Whether the incident's message does not show the alert any more as it is."""
-    if alert.silence:
-        return False
+    if alert.silence:  # that it is muted is shown once; what it counts meanwhile waits for the silence's end
+        return bool(alert.notified_count) and alert.silence != alert.notified_silence
     return (
         alert.count > alert.notified_count
         or alert.notified_state not in (None, alert.state)

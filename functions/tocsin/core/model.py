@@ -258,6 +258,8 @@ class Alert:
         joined_at: When Tocsin received its first occurrence in this incident.
         notified_count: ``count`` as of the last notification that told of it; 0 when none has.
         notified_state: ``state`` as of that notification; None when none has.
+        notified_silence: ``silence`` as of that notification.
+        heard: Whether a notification told of it by itself, not only listed it under its cause.
         announced: Whether it reached its signature's threshold, so that people are told of it.
         regressed: Whether it began again after it was resolved, and nobody has been told yet.
         over_at: When it was last over before it began again; None if it never was.
@@ -291,6 +293,8 @@ class Alert:
     joined_at: Millis = 0
     notified_count: int = 0
     notified_state: AlertState | None = None
+    notified_silence: str = ""
+    heard: bool = False
     announced: bool = True
     regressed: bool = False
     over_at: Millis | None = None

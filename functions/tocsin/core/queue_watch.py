@@ -70,7 +70,7 @@ def growing(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
     return tuple(
         alert
         for alert in incident.alerts.values()
-        if alert.notified_count and not alert.silence and is_watched(alert, policy) and is_growing(alert)
+        if alert.heard and not alert.silence and is_watched(alert, policy) and is_growing(alert)
     )
 
 
