@@ -171,7 +171,8 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
     span = dict.fromkeys(_second(alert[key]) for key in ("first_seen", "last_seen"))
     counted = f"{many(alert['occurrences'], 'occurrence')}, {' – '.join(span)} UTC"
     if alert["was_over_at"]:
-        counted += f"; was over at {_second(alert['was_over_at'])} UTC and began again"
+        again = " and began again" if alert["state"] == "firing" else ""
+        counted += f"; was over at {_second(alert['was_over_at'])} UTC{again}"
     if not alert["announced"]:
         counted += (
             f"; in {one_line(alert['service'])} told to nobody one by one (on trial, or below its threshold)"

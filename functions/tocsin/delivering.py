@@ -223,6 +223,7 @@ class _ByBot:
         self.record = replace(record, channel="", ts="", shown=0) if moved else record
         self._newest = _newest(record)
         self.notes: list[str] = []
+        self._posted = False
 
     @property
     def late(self) -> bool:
@@ -271,6 +272,7 @@ class _ByBot:
             self.notes,
         )
         self.record = replace(self.record, channel=self.slack.channel, ts=ts, shown=self.sequence)
+        self._posted = True
 
     def _calls(self, *, reply: bool) -> tuple[str, ...]:
         """Whom a new message calls, so that each is called once.
@@ -332,7 +334,7 @@ class _ByBot:
     def _in_channel(self, reply: SlackMessage) -> bool:
         """Whether the channel shows the reply too; never what is told late."""
         if self.replies is RepliesInChannel.IMPORTANT:
-            return reply.broadcast
+            return reply.broadcast and not self._posted  # a new message is in the channel already
         return self.replies is RepliesInChannel.ALWAYS and not self.late
 
     def _cannot_look(self, error: CredentialRefusedError) -> None:

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from tocsin.core import digest, queue_watch
 from tocsin.core.changes import BEFORE_DIRECT, concerning, is_suspect
 from tocsin.core.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
-from tocsin.core.lifecycle import Advance, Observed, advance, next_due, without
+from tocsin.core.lifecycle import Advance, Observed, advance, belongs_to, next_due, remembering, without
 from tocsin.core.model import AlertState, Change, Incident, Millis, Pending, QueueReading, Reason, Tally
 from tocsin.core.notification import build_notification
 from tocsin.core.policy import Policy
@@ -60,11 +60,13 @@ class Settled:
         incident: The incident afterwards; None when there is none.
         folded: How many tallies were folded into it.
         sent: The reasons of the notifications that were published.
+        made_way: The incident that was the latest until an earlier one was brought back, as long as it is not kept.
     """
 
     incident: Incident | None = None
     folded: int = 0
     sent: list[Reason] = field(default_factory=list)
+    made_way: Incident | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class Settler:
                     key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))
                 } | watched
                 tallies = [tally for key, tally in waiting.items() if key not in gone]
+                stored = self._brought_back(stored, tallies, now, done)
                 if service != ON_TRIAL:
                     self._look_at_queues(stored.incident, tallies, now, readings)
                 observed = Observed(readings=readings, changes=changes)
@@ -176,8 +179,9 @@ class Settler:
                 stored.version,
                 folded=moved.absorbed,
                 due=self._look_at(moved.incident, now),
-                closed=moved.closed,
+                closed=moved.closed or done.made_way,
             )
+            done.made_way = None
             gone.update(key_of(tally) for tally in moved.absorbed)
             done.incident, done.folded = moved.incident, done.folded + len(moved.absorbed)
             saved = Stored(moved.incident, version)
@@ -224,6 +228,18 @@ class Settler:
             return concerning(self.ledger.changes(now - SUSPECT_FOR), service, self.services)
         except Exception:  # noqa: BLE001 - whatever it is: an alert must not wait for what explains it
             return ()
+
+    def _brought_back(self, stored: Stored, tallies: Sequence[Tally], now: Millis, done: Settled) -> Stored:
+        """The incident that goes on: the latest, or an earlier one whose alert is back, for which the latest makes way."""
+        done.made_way, latest = None, stored.incident
+        earlier = None if latest is None else belongs_to(latest, tallies, self.policy)
+        if latest is None or earlier is None:
+            return stored
+        kept = self.ledger.closed_incident(latest.service, earlier)
+        if kept is None or kept.resolved_at is None:
+            return stored
+        done.made_way = latest
+        return Stored(remembering(kept, latest, now, self.policy), stored.version)
 
     def _look_at_queues(
         self,

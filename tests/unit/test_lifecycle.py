@@ -275,8 +275,23 @@ def test_a_symptom_that_outlives_its_cause_is_announced():
     life.at(T0, tally(T0, name="cause")).at(T0 + S, tally(T0 + S, name="symptom"))
     for minute in range(1, 20):
         life.at(T0 + minute * MIN, tally(T0 + minute * MIN, name="symptom"))
-    # The updates told of the symptom under its cause, so it is no news when the cause is gone.
-    assert life.reasons == ["opened", "update", "update", "update"]
+    # The updates listed it under its cause, which is not the same as telling of it.
+    assert life.reasons == ["opened", "update", "update", "update", "new_alert"]
+    assert life.said[-1][2].fingerprints == ("symptom",)
+
+
+def test_a_symptom_that_stopped_with_its_cause_is_not_told_of_for_being_a_second_later():
+    life = Life().at(T0, tally(T0, name="cause")).at(T0 + S, tally(T0 + S, name="symptom"))
+    for second in range(895, 905):
+        life.at(T0 + second * S)
+    assert life.reasons == ["opened", "resolved"] or set(life.reasons) == {"opened", "update", "resolved"}
+    assert "new_alert" not in life.reasons
+
+
+def test_a_symptom_that_was_only_listed_is_still_audible_after_its_cause():
+    life = Life().at(T0, tally(T0, name="cause"), tally(T0, name="symptom"))
+    for minute in range(1, 20):
+        life.at(T0 + minute * MIN, tally(T0 + minute * MIN, name="symptom"))
     assert [a.signature for a in audible(life.incident, POLICY)] == ["cause", "symptom"]
 
 

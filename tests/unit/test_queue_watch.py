@@ -114,9 +114,13 @@ def test_a_line_that_is_missing_is_no_cause_of_an_alarm():
     assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED) is None
 
 
-def test_a_cause_that_is_over_explains_an_alarm_no_more_while_it_fires():
+def test_a_cause_that_is_quiet_by_now_is_still_the_likely_one_of_what_lies_in_the_queue():
     life = Life(POLICY).at(T0, tally(T0), dlq(T0)).at(T0 + 20 * MIN)
-    assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED) is None
+    cause = likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED)
+    assert cause is not None
+    assert cause.state is AlertState.RESOLVED
+    life.at(T0 + 21 * MIN, tally(T0 + 21 * MIN, name="mild"))
+    assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED).signature == "mild"
 
 
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 15)), min_size=1, max_size=80))

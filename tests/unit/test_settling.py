@@ -19,7 +19,7 @@ from tocsin.reconciling import reconcile
 from tocsin.settling import GRACE, Settler
 
 T0 = 1_770_000_000_000
-S, MIN = 1000, 60_000
+S, MIN, H = 1000, 60_000, 3_600_000
 SIGNATURES = {
     "boom": Signature(
         id="boom", file="signatures/t.toml", title="Boom", severity=Severity.HIGH, status=Status.STABLE,
@@ -454,3 +454,43 @@ def test_an_incident_that_follows_another_of_the_same_envelope_has_an_id_of_its_
     assert [n["reason"] for n in topic.published] == ["opened", "resolved"] * 3
     assert len(set(topic.ids)) == 6
     assert len(ledger.closed) == 2
+
+
+@pytest.mark.parametrize("between", [0, 1])
+def test_what_comes_back_goes_on_in_its_own_incident_although_another_was_in_between(between):
+    ledger, topic = MemoryLedger(), Topic()
+    box = settler(ledger, topic)
+
+    def log(i, at, fingerprint):
+        ledger.count(tally(i, at=at, fingerprint=fingerprint, n=10))
+        box.settle("backend", at, fresh=[])
+        box.settle("backend", at + 15 * MIN)
+
+    log(1, T0, "first")
+    log(2, T0 + H, "second")
+    if between:
+        log(3, T0 + 2 * H, "third")
+    log(4, T0 + 3 * H, "first")
+    told = [(n["reason"], n["incident"]["id"], n["sequence"]) for n in topic.published]
+    opened = [name for reason, name, _ in told if reason == "opened"]
+    assert len(set(opened)) == 2 + between
+    assert told[-2:] == [("regressed", opened[0], 3), ("resolved", opened[0], 4)]
+    last = topic.published[-1]
+    assert last["incident"]["count"] == 20
+    kept = [incident.id for incident in ledger.closed]
+    assert sorted(kept) == sorted(set(opened[1:]))
+    log(5, T0 + 4 * H, "second")
+    assert [(n["reason"], n["incident"]["id"]) for n in topic.published[-2:]] == [
+        ("regressed", opened[1]), ("resolved", opened[1]),
+    ]  # fmt: skip
+
+
+def test_an_incident_that_is_open_makes_way_for_none():
+    ledger, topic = MemoryLedger(), Topic()
+    box = settler(ledger, topic)
+    for i, (at, name) in enumerate([(T0, "first"), (T0 + 20 * MIN, "second"), (T0 + 21 * MIN, "first")]):
+        box.settle("backend", at)
+        ledger.count(tally(i, at=at, fingerprint=name))
+        box.settle("backend", at)
+    assert [n["reason"] for n in topic.published] == ["opened", "resolved", "opened", "regressed"]
+    assert len({n["incident"]["id"] for n in topic.published}) == 2

@@ -254,7 +254,7 @@ def test_the_dead_letter_queue_is_told_with_its_depth_its_time_left_its_likely_c
         ("02-03 11:33", 7, IMPORT),
         ("02-03 12:08", 12, NONE),
         ("02-03 12:53", 21, NONE),
-        ("02-03 15:12", 0, None),
+        ("02-03 15:12", 0, NONE),
     ]
     growth = next(entry for entry in replayed("E").told if minute(entry.at) == "02-03 12:53")
     queue = next(alert for alert in growth.notification["alerts"] if alert["signature"] == DLQ)

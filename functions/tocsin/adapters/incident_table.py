@@ -123,6 +123,13 @@ class IncidentTable:
             return Stored(None, 0)
         return Stored(load_incident(item["doc"]["S"]), int(item["version"]["N"]))
 
+    def closed_incident(self, service: str, incident: str) -> Incident | None:
+        """See ``Ledger``."""
+        item = self._client.get_item(
+            TableName=self._table, Key=_closed_key(service, incident), ConsistentRead=True
+        ).get("Item")
+        return load_incident(item["doc"]["S"]) if item else None
+
     def pending(self, service: str) -> list[Tally]:
         """See ``Ledger``."""
         pages = self._client.get_paginator("query").paginate(
@@ -370,10 +377,13 @@ def _watch_key(service: str, signature: str) -> dict[str, Any]:
     return {"pk": {"S": f"G#{service}"}, "sk": {"S": WATCH + signature}}
 
 
+def _closed_key(service: str, incident: str) -> dict[str, Any]:
+    return {"pk": {"S": f"G#{service}"}, "sk": {"S": f"INCIDENT#{incident}"}}
+
+
 def _closed_item(closed: Incident) -> dict[str, Any]:
     return {
-        "pk": {"S": f"G#{closed.service}"},
-        "sk": {"S": f"INCIDENT#{closed.id}"},
+        **_closed_key(closed.service, closed.id),
         "doc": {"S": dump_incident(closed)},
         "expires_at": {"N": str((closed.resolved_at or closed.opened_at) // 1000 + KEEP_INCIDENTS)},
     }

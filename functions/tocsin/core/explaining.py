@@ -40,7 +40,8 @@ def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Sign
 
     An alarm says that a number is high (messages in a dead-letter queue, errors, 5xx answers); the line that a
     function logged says why, also when it has been quiet since: messages lie in a dead-letter queue long after. A line
-    that is missing says no more than the alarm does. What fires goes before what is over, then the worst, then the first.
+    that is missing says no more than the alarm does. Of what fires
+    it is the worst, then the first; of what is over the latest.
     """
     if not alert.alarm:
         return None
@@ -53,7 +54,10 @@ def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Sign
         and other.count
         and inhibitor(incident, other, signatures) is None
     ]
-    return min(causes, key=lambda other: (_over(other), _rank(other, signatures), other.first_seen), default=None)
+    firing = [cause for cause in causes if cause.state is AlertState.FIRING]
+    if firing:
+        return min(firing, key=lambda cause: (_rank(cause, signatures), cause.first_seen))
+    return max(causes, key=lambda cause: cause.last_seen, default=None)
 
 
 def depth_of_symptom(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> int:
@@ -61,10 +65,6 @@ def depth_of_symptom(incident: Incident, alert: Alert, signatures: Mapping[str, 
     if inhibitor(incident, alert, signatures) is not None:
         return 2
     return int(likely_cause(incident, alert, signatures) is not None)
-
-
-def _over(alert: Alert) -> bool:
-    return alert.state is not AlertState.FIRING
 
 
 def _rank(alert: Alert, signatures: Mapping[str, Signature]) -> int:

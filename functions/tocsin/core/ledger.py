@@ -99,6 +99,9 @@ class Ledger(Protocol):
             AlreadyFoldedError: A tally is not pending any more.
         """
 
+    def closed_incident(self, service: str, incident: str) -> Incident | None:
+        """An incident of the service that another replaced, as ``save`` was given it; None once it is forgotten."""
+
     def silences(self) -> tuple[Silence, ...]:
         """The silences that are active, and those that expired lately, in the order they expire.
 
@@ -213,6 +216,7 @@ class MemoryLedger:
             raise AlreadyFoldedError(gone)
         for key in keys:
             del self._pending[key]
+        self.closed = [kept for kept in self.closed if kept.id != incident.id]  # it goes on
         if closed is not None:
             self.closed.append(closed)
         self._incidents[incident.service] = Stored(incident, version + 1)
@@ -220,6 +224,10 @@ class MemoryLedger:
         if due is not None:
             self._due[incident.service] = due
         return version + 1
+
+    def closed_incident(self, service: str, incident: str) -> Incident | None:
+        """See ``Ledger``."""
+        return next((kept for kept in self.closed if (kept.service, kept.id) == (service, incident)), None)
 
     def silences(self) -> tuple[Silence, ...]:
         """See ``Ledger``."""

@@ -226,11 +226,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
             incident.burst_since + intervals.group_interval,
             _reminds_at(incident, policy),
         ]
-        times += [
-            alert.joined_at + intervals.group_wait
-            for alert in _announced(incident)
-            if not alert.heard
-        ]
+        times += [alert.joined_at + intervals.group_wait for alert in _announced(incident) if not alert.heard]
     if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
         times.append(now + min(MINUTE, intervals.group_interval))
     return min((time for time in times if time > now), default=None)
@@ -276,28 +272,54 @@ def _reopened(incident: Incident, tally: Tally, policy: Policy) -> Incident:
         and incident.resolved_at is not None
         and tally.received_at < incident.resolved_at + policy.intervals.group_interval
     )
-    return replace(incident, resolved_at=None, reopened=flaps, reopened_at=min(tally.first_seen, tally.received_at))
+    return replace(
+        incident, resolved_at=None, reopened=flaps, reopened_at=min(tally.first_seen, tally.received_at)
+    )
 
 
 def _opened(before: Incident | None, service: str, tally: Tally, now: Millis, policy: Policy) -> Incident:
     opened_at = min(tally.received_at, now)
-    return Incident(
+    made = Incident(
         id=incident_id(service, opened_at, tally, before),
         service=service,
         opened_at=opened_at,
         alerts=_unfinished(before),
-        ended=_ended(before, now, policy),
     )
+    return made if before is None else remembering(made, before, now, policy)
 
 
-def _ended(before: Incident | None, now: Millis, policy: Policy) -> dict[str, Millis]:
-    """When alerts of earlier incidents were over, the latest fifty, for as long as they may regress."""
-    if before is None or before.resolved_at is None:
-        return {}
+def remembering(incident: Incident, before: Incident, now: Millis, policy: Policy) -> Incident:
+    """An incident that knows what an earlier one of its service knew: when which alert was over, and in which incident.
+
+    The latest fifty, for as long as they may regress.
+    """
+    if before.resolved_at is None:
+        return incident
     over = {alert.fingerprint: before.resolved_at for alert in before.alerts.values() if alert.announced}
     since = now - policy.intervals.regress_within
-    latest = sorted({**before.ended, **over}.items(), key=lambda item: -item[1])[:MOST_ALERTS]
-    return {name: at for name, at in latest if at > since}
+    ended = {**incident.ended, **before.ended, **over}
+    latest = sorted(ended.items(), key=lambda item: -item[1])[:MOST_ALERTS]
+    kept = {name: at for name, at in latest if at > since and name not in incident.alerts}
+    ids = {**incident.ended_in, **before.ended_in, **dict.fromkeys(over, before.id)}
+    return replace(incident, ended=kept, ended_in={name: ids[name] for name in kept if name in ids})
+
+
+def belongs_to(incident: Incident, tallies: Iterable[Tally], policy: Policy) -> str | None:
+    """The id of the earlier incident that is to go on, or None.
+
+    Args:
+        incident: The service's latest incident; only one that is over makes way.
+        tallies: What was counted: one of an alert that only an earlier incident knows brings that one back, unless
+            another is of an alert that the latest one knows.
+        policy: Within what time.
+    """
+    if incident.resolved_at is None:
+        return None
+    back = [tally for tally in tallies if _is_remembered(incident, tally, policy)]
+    if not back or any(tally.fingerprint in incident.alerts for tally in back):
+        return None
+    first = min(back, key=lambda tally: (tally.last_seen, tally.envelope, tally.fingerprint))
+    return incident.ended_in.get(first.fingerprint)
 
 
 def _unfinished(incident: Incident | None) -> dict[str, Alert]:

@@ -367,6 +367,7 @@ class Incident:
         reopened_at: When it last began again after it was over; None if it never did.
         ended: When alerts of earlier incidents were over, by fingerprint, for as long as they count as regressed
             if they are seen again.
+        ended_in: In which incident each of these was.
         outbox: Notifications due and not yet handed to SNS, oldest first.
         news_at: When the latest news that people were told of began; None before any.
         changes: What changed before its latest news, and since: the likeliest suspect first.
@@ -391,6 +392,7 @@ class Incident:
     reopened: bool = False
     reopened_at: Millis | None = None
     ended: Mapping[str, Millis] = field(default_factory=dict)
+    ended_in: Mapping[str, str] = field(default_factory=dict)
     outbox: tuple[Pending, ...] = ()
     news_at: Millis | None = None
     changes: tuple[Change, ...] = ()

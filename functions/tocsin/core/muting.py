@@ -50,7 +50,12 @@ def _unmuted(alert: Alert) -> Alert:
     """An alert whose silence ended: news if something was kept quiet that goes on; what is over stays in the counts."""
     if alert.state is not AlertState.FIRING:
         return replace(
-            alert, silence="", notified_count=alert.count, notified_state=alert.state, heard=True, regressed=False
+            alert,
+            silence="",
+            notified_count=alert.count,
+            notified_state=alert.state,
+            heard=True,
+            regressed=False,
         )
     goes_on = bool(alert.alarm) or alert.absence or alert.count > alert.notified_count
     return replace(alert, silence="", unmuted=alert.announced and goes_on)

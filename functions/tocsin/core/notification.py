@@ -61,7 +61,8 @@ def build_notification(
     alerts = [_alert(alert, incident, pending, signatures, runbooks_url) for alert in listed]
     firing = [alert for alert in listed if alert.state is AlertState.FIRING]
     severity = min((_severity(alert, signatures) for alert in firing or listed), key=lambda s: s.rank)
-    title = _title(_headline(firing or listed, incident, signatures), signatures)
+    main = _headline(firing or _latest_round(listed, incident), incident, signatures)
+    title = _title(main, signatures)
     if pending.reason is Reason.DIGEST:
         # Never more than "low": who is woken by what is critical must not be by a rule that nobody has reviewed.
         severity, title = Severity.LOW, _digest_title(listed)
@@ -81,7 +82,7 @@ def build_notification(
             "status": "resolved" if pending.reason in _OVER else "firing",
             "opened_at": iso_time(incident.opened_at),
             "first_seen": iso_time(min(alert.first_seen for alert in listed)),
-            "last_seen": iso_time(max(alert.last_seen for alert in listed)),
+            "last_seen": iso_time(max(_until(alert, pending) for alert in listed)),
             "resolved_at": iso_time(pending.at) if pending.reason in _OVER else None,
             "count": sum(alert.count for alert in listed) + incident.omitted,
             "alert_count": len(listed),
@@ -91,7 +92,7 @@ def build_notification(
         },
         "labels": _labels(listed, signatures),
         "changes": [_change(change, began_at(incident), pending) for change in incident.changes],
-        "why": why(incident, pending, _headline(_about(listed, pending), incident, signatures), signatures),
+        "why": why(incident, pending, _subject(listed, main, incident, pending, signatures), signatures),
         "alerts": alerts,
     }
     return _fitted(notification)
@@ -140,11 +141,34 @@ def _headline(alerts: list[Alert], incident: Incident, signatures: Mapping[str, 
     return min(
         alerts,
         key=lambda alert: (
+            bool(alert.silence),
             depth_of_symptom(incident, alert, signatures),
             _severity(alert, signatures).rank,
             alert.first_seen,
         ),
     )
+
+
+def _latest_round(listed: list[Alert], incident: Incident) -> list[Alert]:
+    """What was active since the incident last began: what was over long before does not give its name to this end."""
+    began = incident.reopened_at or 0
+    return [alert for alert in listed if max(alert.last_seen, alert.active_at) >= began] or listed
+
+
+def _subject(
+    listed: list[Alert],
+    main: Alert,
+    incident: Incident,
+    pending: Pending,
+    signatures: Mapping[str, Signature],
+) -> Alert:
+    """The alert that a notification is sent for: the queue that grows, what is new or back, else the incident's own."""
+    growing = [alert for alert in listed if alert.fingerprint in pending.growing]
+    if growing:
+        return growing[0]
+    if pending.reason in {Reason.NEW_ALERT, Reason.REGRESSED, Reason.SILENCE_EXPIRED}:
+        return _headline(_about(listed, pending), incident, signatures)
+    return main
 
 
 def _about(listed: list[Alert], pending: Pending) -> list[Alert]:
@@ -188,7 +212,7 @@ def _alert(
         "count": alert.count,
         "count_since_last": max(0, alert.count - pending.told.get(alert.fingerprint, 0)),
         "first_seen": iso_time(alert.first_seen),
-        "last_seen": iso_time(alert.last_seen),
+        "last_seen": iso_time(_until(alert, pending)),
         "fields": fields,
         "summary": filled(summary, service, fields, code=False),
         "first_action": filled(action, service, fields, code=True),
@@ -209,6 +233,14 @@ def _alert(
     }
 
 
+def _until(alert: Alert, pending: Pending) -> Millis:
+    """Until when it was seen: a line until its last occurrence, an alarm (or an absence) for as long as it is in that state."""
+    if not (alert.alarm or alert.absence):
+        return alert.last_seen
+    until = pending.at if alert.state is AlertState.FIRING else (alert.over_at or alert.last_seen)
+    return max(alert.last_seen, until)
+
+
 def _cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> dict[str, Any] | None:
     cause = likely_cause(incident, alert, signatures)
     if cause is None:
@@ -218,6 +250,7 @@ def _cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]
         "signature": cause.signature,
         "title": _title(cause, signatures),
         "detail": clipped(one_line(next(iter(cause.fields.values()), "")), _LONGEST_IN_SENTENCE) or None,
+        "state": cause.state.value,
         "count": cause.count,
         "first_seen": iso_time(cause.first_seen),
     }

@@ -110,7 +110,9 @@ _NOTIFICATION: dict[str, Any] = {
         "fingerprint": _text, "signature": _text, "service?": _text, "title": _text, "severity": _one_of(Severity),
         "state": _one_of(AlertState), "changed": _flag,
         "inhibited_by": _text_or_null, "silenced_by?": _text, "owner?": _text,
-        "likely_cause?": {"title": _text, "detail?": _text, "count": _count, "first_seen": _like(_TIME)},
+        "likely_cause?": {
+            "title": _text, "detail?": _text, "state": _one_of(AlertState), "count": _count, "first_seen": _like(_TIME),
+        },
         "queue?": {
             "name": _text, "depth": _count, "at": _like(_TIME), "oldest_expires_at?": _like(_TIME),
             "growing": _flag,

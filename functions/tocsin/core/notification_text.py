@@ -196,7 +196,7 @@ def why_words(notification: Notification) -> str:
         )
     parts.append(f"{why['total']:,} in all")
     if why["suppressed"]:
-        parts.append(f"{why['suppressed']:,} without a message since the last")
+        parts.append(f"{why['suppressed']:,} without a message of their own")
     return " · ".join(parts)
 
 
@@ -221,7 +221,10 @@ def _circumstances(alert: dict[str, Any], notification: Notification) -> list[st
     if cause:
         detail = f" ({cause['detail']})" if cause.get("detail") else ""
         since = cause["first_seen"][:19].replace("T", " ")
-        parts.append(f"Likely cause: {cause['title']}{detail}, {times(cause['count'])} since {since} UTC.")
+        over = " (quiet by now)" if cause.get("state") == "resolved" else ""
+        parts.append(
+            f"Likely cause{over}: {cause['title']}{detail}, {times(cause['count'])} since {since} UTC."
+        )
     return ["", *parts] if parts else []
 
 

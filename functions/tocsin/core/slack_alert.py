@@ -65,7 +65,8 @@ def circumstances(alert: Alert, at: int) -> list[Block]:
     if cause:
         detail = f" {code(cause['detail'], 130)}" if cause.get("detail") else ""
         since = f", {times(cause['count'])} since {time_token(millis_of(cause['first_seen']))}"
-        lines.append(f"↳ Likely cause: *{mrkdwn(cause['title'], 200)}*{detail}{since}")
+        over = " (quiet by now)" if cause.get("state") == "resolved" else ""
+        lines.append(f"↳ Likely cause{over}: *{mrkdwn(cause['title'], 200)}*{detail}{since}")
     if alert.get("silenced_by"):
         lines.append(f"🔕 Muted by silence {code(alert['silenced_by'], 70)}")
     return [section("\n".join(lines))] if lines else []

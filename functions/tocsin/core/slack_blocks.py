@@ -27,6 +27,7 @@ from tocsin.core.notification_text import (
     lasted,
     leading_alert,
     learned_late,
+    queue_words,
     times,
     why_words,
 )
@@ -179,9 +180,12 @@ def headed_by(notification: Notification) -> tuple[Alert, str]:
     reason = Reason(notification["reason"])
     if reason is Reason.UPDATE and (queues := growing(notification)):
         return queues[0], "Growing: "
-    first: Alert = notification["alerts"][0]
-    named = reason in {Reason.NEW_ALERT, Reason.REGRESSED} and first["changed"]
-    return (first if named else leading_alert(notification)[0]), _NEWS[reason]
+    main: Alert = leading_alert(notification)[0]
+    if reason in {Reason.NEW_ALERT, Reason.REGRESSED}:
+        subject = (notification.get("why") or {}).get("signature")
+        changed = [alert for alert in notification["alerts"] if alert["changed"]]
+        main = next((alert for alert in changed if alert["signature"] == subject), (*changed, main)[0])
+    return main, _NEWS[reason]
 
 
 def preview(notification: Notification) -> dict[str, Any]:
@@ -236,7 +240,10 @@ def _whole(notification: Notification, main: Alert, headline: str, room: Room, s
 def _headline(notification: Notification, main: Alert, words: str, *, late: bool) -> str:
     over = Reason(notification["reason"]) is Reason.RESOLVED
     sign = "✅" if over else SIGNS[Severity(main["severity"])]
-    return f"{_LATE if late else sign} {words}{main['title']} · {notification['service']}"
+    title, queue = main["title"], main.get("queue")
+    if queue and queue["growing"] and Reason(notification["reason"]) is Reason.UPDATE:
+        title = f"{queue['name']}: {queue_words(queue, millis_of(notification['at']))}"
+    return f"{_LATE if late else sign} {words}{title} · {notification['service']}"
 
 
 def _overtaken(notification: Notification) -> str:
@@ -306,7 +313,9 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], room:
     if reason is Reason.RESOLVED:
         title = f"✅ *Resolved* {time_token(millis_of(notification['at']))}."
         title += "" if late else f" {_over(notification)}"
-        return [*late, section(title), *_context(notification, leading_alert(notification)[0])]
+        alerts = notification["alerts"]
+        listed = others(notification, alerts, room) if len(alerts) > 1 else []
+        return [*late, section(title), *listed, *_context(notification, leading_alert(notification)[0])]
     if reason is Reason.UPDATE and not growing(notification):
         title = "🔎 *It is known now what changed before it began.*"
         changes = changed_before(notification, room)

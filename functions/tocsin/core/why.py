@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tocsin.core.durations import format_duration
-from tocsin.core.model import Alert, Incident, Pending, Reason
+from tocsin.core.model import Alert, AlertState, Incident, Pending, Reason
 from tocsin.core.signatures import Signature
 from tocsin.core.trial import is_on_trial
 
@@ -57,10 +57,11 @@ def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | N
                 return f"new: reached {rule.threshold.count:,} within {within}"
             joined = "" if pending.reason is Reason.OPENED else ", in an open incident"
             what = "alarm" if main.alarm else "absence" if main.absence else "occurrence"
-            return f"new: the first {what} of {main.signature}{joined}"
+            more = len(pending.fingerprints) - 1
+            others = f" and {more} more alert{'s' if more > 1 else ''}" if more > 0 else ""
+            return f"new: the first {what} of {main.signature}{others}{joined}"
         case Reason.UPDATE:
-            learned = "it became known what changed before" if pending.learned else "counts or states changed"
-            return "a dead-letter queue grew" if pending.growing else learned
+            return _went_on(incident, pending)
         case Reason.REPEAT:
             return (
                 f"reminder {incident.repeats:,}: it still fires" if incident.repeats > 1 else "it still fires"
@@ -70,16 +71,36 @@ def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | N
             after = f" {format_duration(max(0, main.last_seen - over))} after it was over" if over else ""
             return f"seen again{after}"
         case Reason.RESOLVED:
-            return _ended(main, rule)
+            return _ended(incident, main, rule)
         case Reason.SILENCE_EXPIRED:
             return pending.because or "a silence ended"
         case Reason.DIGEST:
             return "what signatures on trial recognised since the last digest"
 
 
-def _ended(main: Alert, rule: Signature | None) -> str:
-    """Why an incident is over, by the alert it is named after."""
+def _went_on(incident: Incident, pending: Pending) -> str:
+    """What an update tells: the weightiest of what changed."""
+    if pending.growing:
+        return "a dead-letter queue grew"
+    if pending.learned:
+        return "it became known what changed before"
+    about = [alert for alert in incident.alerts.values() if alert.fingerprint in pending.fingerprints]
+    more = sum(max(0, alert.count - pending.told.get(alert.fingerprint, 0)) for alert in about)
+    over = [alert.signature for alert in about if alert.state is AlertState.RESOLVED]
+    parts = [f"{more:,} more" if more else "", f"{', '.join(dict.fromkeys(over))} is over" if over else ""]
+    muted = any(alert.silence for alert in about)
+    return "; ".join(filter(None, parts)) or ("muted by a silence" if muted else "counts or states changed")
+
+
+def _ended(incident: Incident, main: Alert, rule: Signature | None) -> str:
+    """Why an incident is over: each kind of alert in it ends in a way of its own."""
     if is_on_trial(rule) and (main.alarm or main.absence):
         return "its signature is on trial now"
-    quiet = "the line is back" if main.absence else "quiet for long enough"
-    return "its alarm is OK again" if main.alarm else quiet
+    began = incident.reopened_at or 0
+    told = [alert for alert in incident.alerts.values() if alert.announced and alert.active_at >= began]
+    ways = (
+        ("quiet for long enough", any(not (alert.alarm or alert.absence) for alert in told)),
+        ("the line is back", any(alert.absence for alert in told)),
+        ("its alarm is OK again", any(alert.alarm for alert in told)),
+    )
+    return ", ".join(words for words, so in ways if so) or "quiet for long enough"
