@@ -210,6 +210,19 @@ def test_an_incident_that_is_over_is_kept_for_the_record_with_a_time_to_live(dyn
     assert int(kept["expires_at"]["N"]) > T0 // 1000
 
 
+def test_what_was_closed_is_found_again_and_may_go_on(ledger):
+    incident, version = folded(ledger, [tally(0)])
+    over = replace(incident, id="20260101-000000-aaaaaaaaaaaa", resolved_at=T0)
+    assert ledger.closed_incident("backend", over.id) is None
+    version = ledger.save(incident, version, due=None, closed=over)
+    assert ledger.closed_incident("backend", over.id) == over
+    assert ledger.closed_incident("worker", over.id) is None
+    goes_on = replace(over, resolved_at=None)
+    ledger.save(goes_on, version, due=None, closed=replace(incident, resolved_at=T0))
+    assert ledger.load("backend").incident == goes_on
+    assert ledger.closed_incident("backend", incident.id).resolved_at == T0
+
+
 def test_dropped_tallies_leave_the_index_and_stay_known(ledger):
     ledger.count(tally(0))
     ledger.drop([tally(0), tally("never counted")])

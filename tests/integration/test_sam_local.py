@@ -258,6 +258,7 @@ DECISIONS = {
     "logs": ("DetectFunction", "occurrences"),
     "kinesis": ("DetectFunction", "occurrences"),
     "alarm": ("DetectFunction", "occurrences"),
+    "change": ("DetectFunction", "changes"),
     "notify": ("NotifyFunction", "would_post"),
     "reconcile": ("ReconcileFunction", "services"),
 }
@@ -277,6 +278,8 @@ def test_every_event_file_runs_in_the_container_and_says_what_it_decided(built, 
         assert answer["notifications"][0]["reason"] == "opened"
     if event.stem.endswith("dlq-depth-alarm"):
         assert answer["occurrences"] == {"dlq-depth": 1}
+    if kind == "change":
+        assert answer["changes"] == 1
     if kind == "notify":
         (shown,) = answer["would_post"]
         assert shown["bot"]["message"]["blocks"]
