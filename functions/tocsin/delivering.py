@@ -359,6 +359,13 @@ def _is_worth_a_message(notification: Notification) -> bool:
     An incident of eighteen hours has two hundred updates. A bot edits its message with each; by webhook the first,
     second, fourth, eighth and so on since the last news are posted, and those that say more than counts.
     """
+    changed = [alert for alert in notification["alerts"] if alert["changed"]]
+    if (
+        changed
+        and Reason(notification["reason"]) is Reason.UPDATE
+        and all(a.get("silenced_by") for a in changed)
+    ):
+        return False  # that it is muted now: to be seen, not to be heard
     if Reason(notification["reason"]) is not Reason.UPDATE or says_more(notification):
         return True
     number = notification["incident"].get("updates") or 1

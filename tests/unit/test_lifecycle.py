@@ -583,3 +583,14 @@ def test_an_ok_that_was_held_does_not_end_a_newer_alarm():
     life.at(T0 + 2 * MIN)
     assert life.reasons == ["opened"]
     assert life.incident.alerts["alarm"].state is AlertState.FIRING
+
+
+def test_a_straggler_that_a_full_incident_does_not_list_reopens_nothing_and_breaks_nothing():
+    first = Life().at(T0, tally(T0, name="rare", fingerprint="r", n=3)).at(T0 + 16 * MIN)
+    for n in range(MOST_ALERTS):
+        first.at(T0 + 20 * MIN, tally(T0 + 20 * MIN, name="worst", fingerprint=f"w{n}"))
+    first.at(T0 + 40 * MIN)
+    assert first.incident.resolved_at is not None
+    first.at(T0 + 41 * MIN, tally(T0 + 41 * MIN, name="rare", fingerprint="r"))
+    assert first.incident.resolved_at is not None
+    assert not first.pending

@@ -177,3 +177,18 @@ def test_a_signature_whose_silence_ended_and_that_a_deploy_removed_is_told():
     life.at(T0, tally(T0, name="gone"))
     life.policy = POLICY
     assert life.at(T0 + 5 * MIN).reasons == ["silence_expired"]
+
+
+def test_a_return_that_is_muted_to_its_end_says_neither_that_it_began_nor_that_it_is_over():
+    life = Life().at(T0, tally(T0)).at(T0 + 20 * MIN)
+    life.silences = (silence(T0 + 10 * H, since=T0 + 30 * MIN),)
+    for hour in (1, 2, 3):
+        life.at(T0 + hour * H, tally(T0 + hour * H)).at(T0 + hour * H + 6 * MIN).at(T0 + hour * H + 20 * MIN)
+    assert set(life.reasons[2:]) <= {"update"}  # the message shows that it is muted
+    assert life.incident.resolved_at is not None
+    assert life.incident.count == 4
+    life.silences = ()
+    life.at(T0 + 11 * H, tally(T0 + 11 * H))
+    assert life.reasons[-1] == "silence_expired"  # with what was kept quiet
+    assert life.said[-1][2].told["other"] == 1
+    assert life.at(T0 + 12 * H).reasons[-1] == "resolved"

@@ -145,7 +145,8 @@ def _folded(
             current = fold(current, tally, policy)
         elif incident is not None and _is_remembered(incident, tally, policy):
             incident = fold(incident, tally, policy)
-            if incident.alerts[tally.fingerprint].regressed:  # else it is below its threshold: over it stays
+            alert = incident.alerts.get(tally.fingerprint)
+            if alert is not None and alert.regressed:  # else it is below its threshold: over it stays
                 current = _reopened(incident, tally, policy)
         elif tally.state is AlertState.FIRING:
             current = fold(_opened(incident, service, tally, now, policy), tally, policy)
@@ -183,7 +184,7 @@ def _news(incident: Incident, heard: Sequence[Alert], now: Millis, policy: Polic
     waited = any(now >= alert.joined_at + policy.intervals.group_wait for alert in unheard)
     if unheard and ((waited and (fresh or incident.burst < MOST_BURSTS)) or over):
         return Due(Reason.NEW_ALERT, _names(unheard))
-    if over and now >= _settled_at(incident, policy):
+    if over and incident.return_told and now >= _settled_at(incident, policy):
         return Due(Reason.RESOLVED, _names(grown(incident)))
     return None
 
@@ -272,9 +273,8 @@ def _reopened(incident: Incident, tally: Tally, policy: Policy) -> Incident:
         and incident.resolved_at is not None
         and tally.received_at < incident.resolved_at + policy.intervals.group_interval
     )
-    return replace(
-        incident, resolved_at=None, reopened=flaps, reopened_at=min(tally.first_seen, tally.received_at)
-    )
+    began = min(tally.first_seen, tally.received_at)
+    return replace(incident, resolved_at=None, reopened=flaps, reopened_at=began, return_told=False)
 
 
 def _opened(before: Incident | None, service: str, tally: Tally, now: Millis, policy: Policy) -> Incident:
@@ -354,7 +354,8 @@ def _spoken(incident: Incident, now: Millis, policy: Policy, observed: Observed,
         incident = _told(incident, owed, now, policy, because)
         if owed.reason is Reason.RESOLVED:
             return incident
-    if incident.notified_at is None and not incident.firing and not observed.more:
+    untold = incident.notified_at is None or not incident.return_told
+    if untold and not incident.firing and not observed.more:
         # Nothing ever reached its threshold, or it was muted: over, and nobody needs to hear of it.
         return replace(incident, resolved_at=now)
     return incident
@@ -394,6 +395,7 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
         burst=(1 if fresh else incident.burst + 1) if speaks else incident.burst,
         resolved_at=now if owed.reason is Reason.RESOLVED else None,
         outbox=(*incident.outbox, entry),
+        return_told=incident.return_told or not counts,
         changes_untold=(),
         news_at=began_at(incident),
     )

@@ -365,6 +365,7 @@ class Incident:
         reopened: Whether an alarm of it came back right after it was over; then it is over only after a quiet
             ``group_interval``, so that an alarm that flaps is one incident.
         reopened_at: When it last began again after it was over; None if it never did.
+        return_told: Whether people heard that it began again; a return that was muted to its end ends in silence too.
         ended: When alerts of earlier incidents were over, by fingerprint, for as long as they count as regressed
             if they are seen again.
         ended_in: In which incident each of these was.
@@ -391,6 +392,7 @@ class Incident:
     burst: int = 0
     reopened: bool = False
     reopened_at: Millis | None = None
+    return_told: bool = True
     ended: Mapping[str, Millis] = field(default_factory=dict)
     ended_in: Mapping[str, str] = field(default_factory=dict)
     outbox: tuple[Pending, ...] = ()
