@@ -26,7 +26,11 @@ demo: $(READY) ## Replay real outages through the deployed template into a local
 	@$(BIN)/tocsin demo
 
 test: $(READY) lint ## Run the whole suite
-	$(BIN)/python -m pytest
+	@# Two processes: what computes beside what waits. The unit tests' output comes when the others' is complete.
+	@mkdir -p .tocsin
+	@$(BIN)/python -m pytest -q tests/unit > .tocsin/unit-tests.txt 2>&1 & unit=$$!; \
+	  $(BIN)/python -m pytest tests/integration tests/e2e; outside=$$?; \
+	  wait $$unit; inside=$$?; cat .tocsin/unit-tests.txt; exit $$((outside | inside))
 
 lint: $(READY) ## ruff, mypy, tocsin check, sam validate
 	$(BIN)/ruff check .
