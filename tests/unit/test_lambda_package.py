@@ -18,7 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def functions(tmp_path):
     """A copy of the real folder, in a git repository of its own."""
     root = tmp_path / "functions"
-    shutil.copytree(ROOT / "functions", root, ignore=shutil.ignore_patterns("__pycache__", ".*", "*.egg-info"))
+    shutil.copytree(
+        ROOT / "functions", root, ignore=shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
+    )
     for command in (["init", "-q"], ["add", "functions"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     return root
