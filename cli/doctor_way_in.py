@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
-from cli.doctor_findings import Examined, Finding, fail, is_missing, ok, principals, warn
+from cli.doctor_findings import Examined, Finding, Resource, fail, is_missing, ok, principals, warn
 from tocsin.core.filter_pattern import Style, filter_pattern
 from tocsin.core.signatures import Signature
 
@@ -151,38 +151,23 @@ def subscriptions_of(stack: Examined, topic: str) -> list[dict[str, str]]:
 
 def alarm_rules(stack: Examined) -> Iterator[Finding]:
     """The rules that pick up existing alarms are there and enabled."""
-    events = stack.client("events")
     rules = {
         name: each
         for name, each in stack.of_type("AWS::Events::Rule").items()
         if name.startswith("AlarmRule")
     }
-    right = 0
-    for name, rule in rules.items():
-        short = rule.physical.rpartition("/")[2]
-        try:
-            state = events.describe_rule(Name=short)["State"]
-        except Exception as error:
-            if not is_missing(error):
-                raise
-            yield fail("alarm-rule", f"the rule {name} is gone", "state changes of existing alarms do not arrive", "make deploy, after aws cloudformation detect-stack-drift")  # fmt: skip
-            continue
-        if state == "DISABLED":
-            yield fail("alarm-rule", f"the rule {name} is disabled", "state changes of existing alarms do not arrive", f"aws events enable-rule --name {short}")  # fmt: skip
-        else:
-            right += 1
+    right = yield from _rules(
+        stack, rules, fail, "alarm-rule", "state changes of existing alarms do not arrive"
+    )
     if right:
         yield ok("alarm-rule", f"{right} rules pick up existing alarms")
 
 
-def changes(stack: Examined) -> Iterator[Finding]:
-    """Changes are picked up; and what of them cannot be seen here is said."""
-    events, names = stack.client("events"), ("StackChangesRule", "FunctionChangesRule")
-    rules = {name: stack.resources[name] for name in names if name in stack.resources}
-    if not rules:
-        yield ok("changes", "switched off (WatchChanges=no): no incident says what changed before")
-        return
-    why, right = "incidents do not say what changed before", 0
+def _rules(
+    stack: Examined, rules: Mapping[str, Resource], level: Callable[..., Finding], check: str, why: str
+) -> Generator[Finding, None, int]:
+    """A finding for each rule that is gone or disabled; returns how many are neither."""
+    events, right = stack.client("events"), 0
     for name, rule in rules.items():
         short = rule.physical.rpartition("/")[2]
         try:
@@ -190,12 +175,28 @@ def changes(stack: Examined) -> Iterator[Finding]:
         except Exception as error:
             if not is_missing(error):
                 raise
-            yield warn("changes", f"the rule {name} is gone", why, "make deploy, after aws cloudformation detect-stack-drift")  # fmt: skip
+            yield level(
+                check,
+                f"the rule {name} is gone",
+                why,
+                "make deploy, after aws cloudformation detect-stack-drift",
+            )
             continue
         if state == "DISABLED":
-            yield warn("changes", f"the rule {name} is disabled", why, f"aws events enable-rule --name {short}")  # fmt: skip
+            yield level(check, f"the rule {name} is disabled", why, f"aws events enable-rule --name {short}")
         else:
             right += 1
+    return right
+
+
+def changes(stack: Examined) -> Iterator[Finding]:
+    """Changes are picked up; and what of them cannot be seen here is said."""
+    names = ("StackChangesRule", "FunctionChangesRule")
+    rules = {name: stack.resources[name] for name in names if name in stack.resources}
+    if not rules:
+        yield ok("changes", "switched off (WatchChanges=no): no incident says what changed before")
+        return
+    right = yield from _rules(stack, rules, warn, "changes", "incidents do not say what changed before")
     if right == len(names):
         logging = _trails(stack)
         seen = f"changes of functions by the trail {logging[0]}, if it logs write management events" if logging else (

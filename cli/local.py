@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +24,7 @@ from tocsin.adapters.settings_file import load_settings
 from tocsin.core.durations import parse_duration
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.routing import DEFAULT
+from tocsin.core.settings import Intervals
 
 if TYPE_CHECKING:
     from cli.slack_channel import Message
@@ -31,14 +33,14 @@ ROOT = Path(__file__).resolve().parent.parent
 """The repository: where the template and the functions are."""
 
 HIGHEST_PORT = 65_535
-INTERVALS = (
-    "GroupWait",
-    "GroupInterval",
-    "RepeatInterval",
-    "ResolveAfter",
-    "RegressWithin",
-    "DigestInterval",
-)
+
+
+def parameter_name(key: str) -> str:
+    """The template's name of a key of ``tocsin.toml``: ``GroupWait`` for ``group_wait``; its own stays as it is."""
+    return "".join(word[:1].upper() + word[1:] for word in key.split("_"))
+
+
+INTERVALS = frozenset(parameter_name(each.name) for each in fields(Intervals))
 
 RECONCILE_EVERY = 1.0
 """Seconds. A minute on AWS; shorter here, so that intervals of seconds can be seen at work."""
@@ -211,7 +213,7 @@ def parameter(text: str) -> tuple[str, str]:
         argparse.ArgumentTypeError: There is no such parameter; the message names those there are.
     """
     key, equals, value = text.partition("=")
-    name = "".join(word[:1].upper() + word[1:] for word in key.strip().split("_"))
+    name = parameter_name(key.strip())
     known = re.findall(
         r"^  (\w+):\n    Type:",
         (ROOT / "template.yaml").read_text("utf-8").partition("\nConditions:")[0],

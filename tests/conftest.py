@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-pytest_plugins = ["cloud_fixture"]
+pytest_plugins = ["cloud_fixture", "ledgers"]
 
 UNIT = Path(__file__).parent / "unit"
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-from samcli.lib.translate.sam_template_validator import SamTemplateValidator
-from samcli.yamlhelper import yaml_parse
+from translated_template import translated_with
 
 ROOT = Path(__file__).resolve().parents[1]
 SNAPSHOT = ROOT / "tests" / "fixtures" / "template_snapshot.json"
@@ -38,25 +37,10 @@ EVERYTHING = {
 DEPLOYMENTS: dict[str, dict[str, str]] = {"by default": {}, "with everything": EVERYTHING}
 
 
-class NoManagedPolicies:
-    """Stands where the SAM CLI would ask IAM for managed policies; the template uses none."""
-
-    def load(self) -> None:
-        raise AssertionError("a managed policy is asked for")
-
-
 @cache
 def translated(which: str) -> dict[str, Any]:
-    """What CloudFormation gets, by the name of a deployment; SAM calls the stack `local`."""
-    validator = SamTemplateValidator(
-        yaml_parse((ROOT / "template.yaml").read_text()),
-        NoManagedPolicies(),
-        region="us-east-1",
-        parameter_overrides=DEPLOYMENTS[which],
-        language_extensions_enabled=True,
-    )
-    template: dict[str, Any] = yaml_parse(validator.get_translated_template_if_valid())
-    return template
+    """What CloudFormation gets, by the name of a deployment."""
+    return translated_with(DEPLOYMENTS[which])
 
 
 @cache

@@ -359,14 +359,12 @@ def _is_worth_a_message(notification: Notification) -> bool:
     An incident of eighteen hours has two hundred updates. A bot edits its message with each; by webhook the first,
     second, fourth, eighth and so on since the last news are posted, and those that say more than counts.
     """
+    if Reason(notification["reason"]) is not Reason.UPDATE:
+        return True
     changed = [alert for alert in notification["alerts"] if alert["changed"]]
-    if (
-        changed
-        and Reason(notification["reason"]) is Reason.UPDATE
-        and all(a.get("silenced_by") for a in changed)
-    ):
+    if changed and all(alert.get("silenced_by") for alert in changed):
         return False  # that it is muted now: to be seen, not to be heard
-    if Reason(notification["reason"]) is not Reason.UPDATE or says_more(notification):
+    if says_more(notification):
         return True
     number = notification["incident"].get("updates") or 1
     return number & (number - 1) == 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tocsin.core.alarms import AlarmError, parse_alarm
 from tocsin.core.changes import ChangeError, is_of_stack, parse_change
 from tocsin.core.envelopes import ControlMessage, parse_envelope
+from tocsin.core.error_place import place_of
 from tocsin.core.event_shapes import (
     AlarmRecord,
     BadRecord,
@@ -464,11 +465,8 @@ class Detector:
 
 def _place_of(error: BaseException) -> str:
     """What was raised and where in our code, without its text, which may quote a log line."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = f" in {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-    return f"{type(error).__name__}{where}"
+    place = place_of(error)
+    return type(error).__name__ + (f" in {place.file}:{place.line}" if place else "")
 
 
 def _plus(tally: Tally, event: LogEvent) -> Tally:

@@ -26,6 +26,7 @@ from tocsin.adapters.slack_failures import (
 )
 from tocsin.adapters.slack_secret import Credential, WebhookCredential
 from tocsin.adapters.slack_webhook import SlackWebhook
+from tocsin.core.error_place import place_of
 from tocsin.core.heartbeat import TOO_LATE, Heartbeat, read_heartbeat
 from tocsin.core.model import Millis, Reason
 from tocsin.core.notification import Notification, millis_of
@@ -365,10 +366,8 @@ def _number(record: Mapping[str, Any], attribute: str) -> int:
 
 def _place(error: BaseException) -> str:
     """Where an unexpected error arose; not its text, which may quote what it was about."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"
+    place = place_of(error)
+    return f"{place.file.rpartition('/')[2]}:{place.line}" if place else "?"
 
 
 def _newest(notification: Notification) -> Millis | None:

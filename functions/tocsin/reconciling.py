@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from tocsin.core.model import Millis
@@ -63,12 +64,13 @@ def reconcile(settler: Settler, now: Millis, *, may_go_on: Callable[[], bool] = 
             let_go(ledger, signatures, now)
         except Exception as error:  # noqa: BLE001 - only tidiness; the services are settled all the same
             done.failures["watches"] = error
+    silences = cache(ledger.silences)  # the same for all services of a round: read once, if at all
     for service in services:
         if not may_go_on():
             break
         done.services += 1
         try:
-            settled = settler.settle(service, now)
+            settled = settler.settle(service, now, silences=silences)
         except Exception as error:  # noqa: BLE001 - said by the handler, tried again in a minute
             done.failures[service] = error
             continue

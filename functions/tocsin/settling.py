@@ -19,10 +19,11 @@ from tocsin.core import digest, queue_watch
 from tocsin.core.changes import BEFORE_DIRECT, concerning, is_suspect
 from tocsin.core.ledger import AlreadyFoldedError, Ledger, StaleVersionError, Stored, TallyKey, key_of
 from tocsin.core.lifecycle import Advance, Observed, advance, belongs_to, next_due, remembering, without
-from tocsin.core.model import AlertState, Change, Incident, Millis, Pending, QueueReading, Reason, Tally
+from tocsin.core.model import Alert, Change, Incident, Millis, Pending, QueueReading, Reason, Tally
 from tocsin.core.notification import build_notification
 from tocsin.core.policy import Policy
 from tocsin.core.settings import ON_TRIAL, Settings
+from tocsin.core.silences import Silence
 from tocsin.watching import QueueDepths, absences
 
 GRACE: Millis = 10_000
@@ -97,6 +98,7 @@ class Settler:
         fresh: Sequence[Tally] = (),
         needed: Callable[[Incident | None], bool] = lambda _: True,
         changes: Sequence[Change] = (),
+        silences: Callable[[], Sequence[Silence]] | None = None,
     ) -> Settled:
         """Fold what is pending for a service, let time pass, publish what is due.
 
@@ -107,6 +109,7 @@ class Settler:
             needed: Asked of the stored incident before anything is written: in a storm all but one of many
                 concurrent callers find that the one was faster, and leave their tallies to ``reconcile``.
             changes: Changes that its incident should know of, whether or not it has anything else to tell.
+            silences: Gives the silences, for whoever settles many services at one time; the ledger's if not given.
 
         Raises:
             Exception: Whatever ledger or publisher raise; all is then as the next settling can repair it.
@@ -135,7 +138,8 @@ class Settler:
                 stored = self._brought_back(stored, tallies, now, done)
                 if service != ON_TRIAL:
                     self._look_at_queues(stored.incident, tallies, now, readings)
-                observed = Observed(readings=readings, changes=changes)
+                muted = (silences or self.ledger.silences)()
+                observed = Observed(silences=muted, readings=readings, changes=changes)
                 self._fold(stored, service, tallies, now, done, gone, observed, suspects)
                 break
             except StaleVersionError:
@@ -157,13 +161,13 @@ class Settler:
         suspects: Callable[[], Sequence[Change]],
     ) -> None:
         """Fold all tallies, as many at a time as one save takes, publishing as notifications come due."""
-        most, silences = self.ledger.most_folded, self.ledger.silences()
+        most = self.ledger.most_folded
         heard: dict[str, Millis] = {}
         for tally in tallies:
             heard[tally.fingerprint] = max(heard.get(tally.fingerprint, 0), tally.received_at)
         for start in range(0, max(1, len(tallies)), most):
             batch, more = tallies[start : start + most], start + most < len(tallies)
-            observed = replace(seen, heard=heard, more=more, silences=silences)
+            observed = replace(seen, heard=heard, more=more)
             moved = self._advance(stored.incident, batch, now, service, observed)
             if self.services is not None and _has_news(moved, stored) and (found := suspects()):
                 # Looked up only now: what merely adds to an alert that people know of must cost no read.
@@ -251,15 +255,12 @@ class Settler:
         """Look once at each dead-letter queue whose alarm fires, or began to with one of these tallies."""
         if self.queues is None:
             return
+        looked_at: list[Alert | Tally] = [*(incident.firing if incident else ()), *tallies]
         watched = {
-            alert.fingerprint: (alert.fields["queue"], alert.account, alert.region)
-            for alert in (incident.firing if incident else ())
-            if queue_watch.is_watched(alert, self.policy)
+            each.fingerprint: (each.fields["queue"], each.account, each.region)
+            for each in looked_at
+            if queue_watch.is_watched(each, self.policy)
         }
-        for tally in tallies:
-            rule = self.policy.signatures.get(tally.signature)
-            if rule and rule.watch_queue and tally.fields.get("queue") and tally.state is AlertState.FIRING:
-                watched[tally.fingerprint] = (tally.fields["queue"], tally.account, tally.region)
         for fingerprint in watched.keys() - readings.keys():
             reading = self.queues.read(*watched[fingerprint], now)
             if reading is not None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from test_incident_table import dynamodb, ledger  # noqa: F401 - fixtures
-
 from tocsin.adapters.incident_table import IncidentTable
 from tocsin.core.model import Change, ChangeKind
 
@@ -15,27 +13,27 @@ def change(i, at=T0):
     return Change(f"id{i}", ChangeKind.CODE, "böckend", at, by="", who="Admin")
 
 
-def test_what_was_kept_is_read_again_as_it_was(ledger):  # noqa: F811 - the fixture
+def test_what_was_kept_is_read_again_as_it_was(ledger):
     stack = Change("s", ChangeKind.STACK, "prod", T0, status="UPDATE_COMPLETE")
     for each in (change(1), stack, change(1)):  # one of them twice
         ledger.keep_change(each)
     assert sorted(ledger.changes(T0), key=lambda found: found.id) == [change(1), stack]
 
 
-def test_only_what_happened_since_is_read(ledger):  # noqa: F811 - the fixture
+def test_only_what_happened_since_is_read(ledger):
     for minute in range(5):
         ledger.keep_change(change(minute, T0 + minute * MIN))
     assert {found.id for found in ledger.changes(T0 + 3 * MIN)} == {"id3", "id4"}
     assert len(ledger.changes(-1)) == 5
 
 
-def test_no_incident_and_nothing_due_comes_of_it(ledger):  # noqa: F811 - the fixture
+def test_no_incident_and_nothing_due_comes_of_it(ledger):
     ledger.keep_change(change(1))
     assert ledger.open_services(T0 + MIN) == []
     assert ledger.silences() == ()
 
 
-def test_an_item_expires_after_a_day_and_one_that_cannot_be_read_is_left_out(dynamodb):  # noqa: F811 - the fixture
+def test_an_item_expires_after_a_day_and_one_that_cannot_be_read_is_left_out(dynamodb):
     table = IncidentTable(dynamodb, "incidents")
     table.keep_change(change(1))
     (item,) = dynamodb.scan(TableName="incidents")["Items"]

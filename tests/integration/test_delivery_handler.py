@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import boto3
 import pytest
+from ledgers import create_incident_table
 from moto import mock_aws
 from sample_incidents import IMPORT_ERROR, RUNBOOKS, SIGNATURES, incident, pending
 
@@ -59,11 +60,7 @@ class Cloud:
     def __init__(self, slack):
         self.slack = slack
         self.sns, self.sqs = (boto3.client(name, region_name=REGION) for name in ("sns", "sqs"))
-        boto3.client("dynamodb", region_name=REGION).create_table(
-            TableName="incidents", BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": n, "KeyType": k} for n, k in (("pk", "HASH"), ("sk", "RANGE"))],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
-        )  # fmt: skip
+        create_incident_table(boto3.client("dynamodb", region_name=REGION))
         self.topic = self.sns.create_topic(Name="alerts")["TopicArn"]
         self.queue, self.dead = (
             self.sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("notify", "notify-dead")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from ledgers import create_incident_table
 from moto import mock_aws
 from samcli.yamlhelper import yaml_parse
 
@@ -54,11 +55,7 @@ def test_without_its_log_group_a_line_is_refused_aloud(aws):
 
 def test_the_record_shows_how_far_the_last_one_came_and_is_forgotten_when_no_more_come(aws):
     dynamodb = aws("dynamodb")
-    dynamodb.create_table(
-        TableName="incidents", BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": n, "KeyType": k} for n, k in (("pk", "HASH"), ("sk", "RANGE"))],
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "sk")],
-    )  # fmt: skip
+    create_incident_table(dynamodb)
     record = HeartbeatRecord(dynamodb, "incidents")
     record.detected(Heartbeat(1_000_000, 1_000_200))
     record.arrived(1_000_300)

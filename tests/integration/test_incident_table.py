@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import boto3
 import pytest
-from moto import mock_aws
 from rich.console import Console
 
 from cli.incident_history import IncidentHistory
 from cli.incident_report import incident_details
 from cli.incident_view import show_incident
 from tocsin.adapters.incident_table import IncidentTable
-from tocsin.core.ledger import AlreadyFoldedError, MemoryLedger, SilenceConflictError, StaleVersionError
+from tocsin.core.ledger import AlreadyFoldedError, SilenceConflictError, StaleVersionError
 from tocsin.core.lifecycle import advance
 from tocsin.core.model import Severity, Tally
 from tocsin.core.policy import Policy
@@ -41,47 +39,6 @@ def tally(i, *, n=1, at=T0, service="backend", fingerprint="f0"):
         envelope=f"e{i}", fingerprint=fingerprint, signature="boom", service=service, fields={"module": "ä<&>"},
         count=n, first_seen=at, last_seen=at, received_at=at, sample="a line\nwith ünïcode",
     )  # fmt: skip
-
-
-def create_table(client):
-    client.create_table(
-        TableName="incidents",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": "pk", "AttributeType": "S"},
-            {"AttributeName": "sk", "AttributeType": "S"},
-            {"AttributeName": "grp", "AttributeType": "S"},
-            {"AttributeName": "due", "AttributeType": "N"},
-        ],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "due",
-                "KeySchema": [
-                    {"AttributeName": "grp", "KeyType": "HASH"},
-                    {"AttributeName": "due", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tally"]},
-            }
-        ],
-    )
-
-
-@pytest.fixture
-def dynamodb(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        create_table(client)
-        yield client
-
-
-@pytest.fixture(params=["memory", "dynamodb"])
-def ledger(request):
-    if request.param == "memory":
-        return MemoryLedger()
-    return IncidentTable(request.getfixturevalue("dynamodb"), "incidents")
 
 
 def folded(ledger, tallies, now=T0, service="backend"):

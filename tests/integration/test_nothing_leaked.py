@@ -21,8 +21,10 @@ import pytest
 from botocore.client import BaseClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from ledgers import create_incident_table
 from moto import mock_aws
 from planted_secrets import planted, surviving
+from test_delivery_handler import Context
 
 from cli.slack_server import LocalSlack
 from tocsin import wiring
@@ -34,16 +36,6 @@ ACCOUNT = "123456789012"  # moto's; the beginning of some secrets too
 PLANTS = [plant for plant in planted() if not plant.missed]
 
 
-class Context:
-    function_name = "notify"
-    memory_limit_in_mb = 512
-    invoked_function_arn = "arn:aws:lambda:eu-west-1:123456789012:function:notify"
-    aws_request_id = "6f0c4cfc-a501-4707-a079-092ef0aa1122"
-
-    def get_remaining_time_in_millis(self):
-        return 60_000
-
-
 class Stack:
     """Both functions, and a record of all that left them."""
 
@@ -51,17 +43,7 @@ class Stack:
         self.slack, self.left, self.services = slack, [], 0
         self.sqs = boto3.client("sqs", region_name=REGION)
         sns = boto3.client("sns", region_name=REGION)
-        keys = [{"AttributeName": n, "KeyType": k} for n, k in (("pk", "HASH"), ("sk", "RANGE"))]
-        due = [{"AttributeName": n, "KeyType": k} for n, k in (("grp", "HASH"), ("due", "RANGE"))]
-        boto3.client("dynamodb", region_name=REGION).create_table(
-            TableName="incidents", BillingMode="PAY_PER_REQUEST", KeySchema=keys,
-            AttributeDefinitions=[
-                {"AttributeName": n, "AttributeType": t} for n, t in (("pk", "S"), ("sk", "S"), ("grp", "S"), ("due", "N"))
-            ],
-            GlobalSecondaryIndexes=[
-                {"IndexName": "due", "KeySchema": due, "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tally"]}}
-            ],
-        )  # fmt: skip
+        create_incident_table(boto3.client("dynamodb", region_name=REGION))
         self.topic = sns.create_topic(Name="alerts")["TopicArn"]
         self.queue, self.dead = (
             self.sqs.create_queue(QueueName=n)["QueueUrl"] for n in ("notify", "failures")

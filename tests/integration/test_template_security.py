@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from samcli.lib.translate.sam_template_validator import SamTemplateValidator
 from samcli.yamlhelper import yaml_parse
+from translated_template import translated_with
 
 from tocsin.core.redact import redact
 
@@ -32,24 +32,10 @@ DEPLOYMENTS = {
 CLOUDWATCH = "cloudwatch.amazonaws.com"
 
 
-class NoManagedPolicies:
-    """Stands where the SAM CLI would ask IAM for managed policies; the template uses none."""
-
-    def load(self):
-        raise AssertionError("a managed policy is asked for")
-
-
 @cache
 def translated(which):
-    """What CloudFormation gets, by the name of a deployment; the account is 123456789012."""
-    validator = SamTemplateValidator(
-        yaml_parse((ROOT / "template.yaml").read_text()),
-        NoManagedPolicies(),
-        region="us-east-1",
-        parameter_overrides=DEPLOYMENTS[which],
-        language_extensions_enabled=True,
-    )
-    return yaml_parse(validator.get_translated_template_if_valid())
+    """What CloudFormation gets, by the name of a deployment."""
+    return translated_with(DEPLOYMENTS[which])
 
 
 @pytest.fixture(params=list(DEPLOYMENTS))

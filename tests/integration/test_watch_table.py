@@ -7,13 +7,11 @@ import json
 from dataclasses import replace
 from typing import ClassVar
 
-import boto3
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from moto import mock_aws
-from test_incident_table import create_table, tally
+from test_incident_table import tally
 
 from tocsin.adapters.incident_table import IncidentTable
 from tocsin.core.absence import AbsenceRule
@@ -34,23 +32,6 @@ WATCH = Watch(
     "worker", "idle", sign=Moment(T0, T0 + 1, "/aws/lambda/wörker", "s"), work=Moment(T0 + HOUR, T0 + HOUR, queue="jobs"),
     latest=Moment(T0 + HOUR, T0 + HOUR, queue="jobs"), fired=T0 + HOUR, account="1", region="us-east-1",
 )  # fmt: skip
-
-
-@pytest.fixture
-def dynamodb(monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
-        create_table(client)
-        yield client
-
-
-@pytest.fixture(params=["memory", "dynamodb"])
-def ledger(request):
-    if request.param == "memory":
-        return MemoryLedger()
-    return IncidentTable(request.getfixturevalue("dynamodb"), "incidents")
 
 
 def test_a_watch_comes_back_as_it_was_with_its_new_version(ledger):

@@ -28,6 +28,7 @@ import botocore.endpoint
 import moto.dynamodb.models
 import moto.sqs.models
 import requests
+from ledgers import create_incident_table
 from moto import mock_aws
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models import dynamodb_backends
@@ -312,20 +313,7 @@ class Deployment:
         for backend in (dynamodb_backends, sqs_backends, sns_backends, secretsmanager_backends):
             backend[ACCOUNT][REGION].reset()
         self.table = f"incidents-{number}"
-        names = (("pk", "S"), ("sk", "S"), ("grp", "S"), ("due", "N"))
-        self._platform("dynamodb").create_table(
-            TableName=self.table,
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in names],
-            KeySchema=_keys("pk", "sk"),
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "due",
-                    "KeySchema": _keys("grp", "due"),
-                    "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tally"]},
-                }
-            ],
-        )
+        create_incident_table(self._platform("dynamodb"), self.table)
         sns, sqs = self._platform("sns"), self._platform("sqs")
         topic = sns.create_topic(Name=f"alerts-{number}")["TopicArn"]
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:"
@@ -436,10 +424,6 @@ def _platform_client(service: str) -> Any:
 
 _MEMORY = {"detect": ("detector",), "reconcile": ("settler",), "notify": ("_adapters",)}
 """What a warm process of each function remembers."""
-
-
-def _keys(hashed: str, ranged: str) -> list[dict[str, str]]:
-    return [{"AttributeName": hashed, "KeyType": "HASH"}, {"AttributeName": ranged, "KeyType": "RANGE"}]
 
 
 def _forget(handler: Any) -> None:

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from test_lifecycle import signature
 
-from tocsin.core.model import Alert, AlertState, Incident, Severity
+from tocsin.core.model import Alert, AlertState, Incident
 from tocsin.core.quiet_alerts import Quiet, quiet_alerts
-from tocsin.core.signatures import Signature, Source, Status
+from tocsin.core.signatures import Status
 
 T0 = 1_770_000_000_000
-
-
-def signature(name, **changes):
-    given = {
-        "id": name, "file": "signatures/t.toml", "title": name, "severity": Severity.HIGH, "status": Status.STABLE,
-        "source": Source.LOG, "summary": "s", "first_action": "f", "runbook": f"{name}.md",
-    }  # fmt: skip
-    return Signature(**{**given, **changes})
 
 
 SIGNATURES = {

@@ -494,3 +494,21 @@ def test_an_incident_that_is_open_makes_way_for_none():
         box.settle("backend", at)
     assert [n["reason"] for n in topic.published] == ["opened", "resolved", "opened", "regressed"]
     assert len({n["incident"]["id"] for n in topic.published}) == 2
+
+
+def test_a_round_reads_the_silences_once_however_many_services_it_settles():
+    class Asked(MemoryLedger):
+        times = 0
+
+        def silences(self):
+            self.times += 1
+            return super().silences()
+
+    ledger, topic = Asked(), Topic()
+    for service in ("backend", "worker", "scheduler"):
+        ledger.count(tally(service, service=service))
+    reconcile(settler(ledger, topic), T0)
+    assert len(topic.published) == 3
+    assert ledger.times == 1
+    reconcile(settler(ledger, topic), T0 + 9 * H)  # the next round reads them anew
+    assert ledger.times == 2

@@ -38,16 +38,7 @@ class HeartbeatRecord:
             botocore.exceptions.ClientError: DynamoDB refused it.
             botocore.exceptions.BotoCoreError: DynamoDB could not be asked.
         """
-        self._client.update_item(
-            TableName=self._table,
-            Key=KEY,
-            UpdateExpression="SET written_at = :written, detected_at = :detected, expires_at = :expiry",
-            ExpressionAttributeValues={
-                ":written": {"N": str(heartbeat.written_at)},
-                ":detected": {"N": str(heartbeat.detected_at)},
-                ":expiry": {"N": str(heartbeat.detected_at // 1000 + KEEP_SECONDS)},
-            },
-        )
+        self._set(heartbeat.detected_at, written_at=heartbeat.written_at, detected_at=heartbeat.detected_at)
 
     def arrived(self, now: Millis) -> None:
         """Store that a heartbeat came to its end.
@@ -56,12 +47,13 @@ class HeartbeatRecord:
             botocore.exceptions.ClientError: DynamoDB refused it.
             botocore.exceptions.BotoCoreError: DynamoDB could not be asked.
         """
+        self._set(now, arrived_at=now)
+
+    def _set(self, now: Millis, **moments: Millis) -> None:
+        values = {**moments, "expires_at": now // 1000 + KEEP_SECONDS}
         self._client.update_item(
             TableName=self._table,
             Key=KEY,
-            UpdateExpression="SET arrived_at = :arrived, expires_at = :expiry",
-            ExpressionAttributeValues={
-                ":arrived": {"N": str(now)},
-                ":expiry": {"N": str(now // 1000 + KEEP_SECONDS)},
-            },
+            UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
+            ExpressionAttributeValues={f":{name}": {"N": str(value)} for name, value in values.items()},
         )

@@ -116,18 +116,14 @@ class IncidentTable:
 
     def load(self, service: str) -> Stored:
         """See ``Ledger``."""
-        item = self._client.get_item(
-            TableName=self._table, Key=_incident_key(service), ConsistentRead=True
-        ).get("Item")
+        item = self._item(_incident_key(service))
         if not item:
             return Stored(None, 0)
         return Stored(load_incident(item["doc"]["S"]), int(item["version"]["N"]))
 
     def closed_incident(self, service: str, incident: str) -> Incident | None:
         """See ``Ledger``."""
-        item = self._client.get_item(
-            TableName=self._table, Key=_closed_key(service, incident), ConsistentRead=True
-        ).get("Item")
+        item = self._item(_closed_key(service, incident))
         return load_incident(item["doc"]["S"]) if item else None
 
     def pending(self, service: str) -> list[Tally]:
@@ -218,9 +214,7 @@ class IncidentTable:
 
     def watch(self, service: str, signature: str) -> Watch | None:
         """See ``Ledger``."""
-        item = self._client.get_item(
-            TableName=self._table, Key=_watch_key(service, signature), ConsistentRead=True
-        ).get("Item")
+        item = self._item(_watch_key(service, signature))
         if not item:
             return None
         version = int(item["version"]["N"])
@@ -330,6 +324,11 @@ class IncidentTable:
             with suppress(ValueError, KeyError):  # broken by hand, or by a version yet to come
                 found.append(load_change(item["doc"]["S"]))
         return found
+
+    def _item(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        """An item as of every write that has returned; None when there is none."""
+        answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return answer.get("Item")
 
     def _mark_folded(self, key: TallyKey) -> UpdateTypeDef:
         return {

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tocsin.core.folding import MOST_ALERTS, reached, slid
+from tocsin.core.folding import MOST_ALERTS, alert_of, counted, reached, slid
 from tocsin.core.lifecycle import Advance, incident_id
 from tocsin.core.model import Alert, AlertState, Incident, Millis, Pending, Reason, Tally
 from tocsin.core.policy import Policy
@@ -103,34 +103,19 @@ def _counted(incident: Incident, tally: Tally, policy: Policy) -> Incident:
         return incident
     if known is None and len(incident.alerts) >= MOST_ALERTS:
         return replace(incident, omitted=incident.omitted + tally.count)
-    alert = _joined(name, tally) if known is None else _added(known, tally)
+    if known is None:
+        alert = _joined(name, tally)
+    elif tally.count:
+        alert = counted(known, tally)
+    else:
+        alert = known  # that an alarm is OK again changes nothing
     alert = _weighed(alert, known, tally, policy)
     return replace(incident, alerts={**incident.alerts, name: alert})
 
 
 def _joined(name: str, tally: Tally) -> Alert:
-    return Alert(
-        fingerprint=name, signature=tally.signature, fields=dict(tally.fields), count=tally.count,
-        first_seen=tally.first_seen, last_seen=tally.last_seen, active_at=tally.received_at,
-        joined_at=tally.received_at,
-        state=AlertState.RESOLVED,  # whatever goes on: nobody is to be told, and nothing to be muted
-        sample=tally.sample, announced=False,
-        log_group=tally.log_group, log_stream=tally.log_stream, alarm=tally.alarm, absence=tally.absence,
-        account=tally.account, region=tally.region, tried_in=tally.tried_in,
-    )  # fmt: skip
-
-
-def _added(alert: Alert, tally: Tally) -> Alert:
-    if not tally.count:
-        return alert
-    return replace(
-        alert,
-        count=alert.count + tally.count,
-        first_seen=min(alert.first_seen, tally.first_seen),
-        last_seen=max(alert.last_seen, tally.last_seen),
-        active_at=max(alert.active_at, tally.received_at),
-        sample=alert.sample or tally.sample,
-    )
+    # Over, whatever goes on: nobody is to be told, and nothing to be muted.
+    return replace(alert_of(tally), fingerprint=name, state=AlertState.RESOLVED, announced=False)
 
 
 def _weighed(alert: Alert, before: Alert | None, tally: Tally, policy: Policy) -> Alert:

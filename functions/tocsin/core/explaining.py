@@ -56,7 +56,7 @@ def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Sign
     ]
     firing = [cause for cause in causes if cause.state is AlertState.FIRING]
     if firing:
-        return min(firing, key=lambda cause: (_rank(cause, signatures), cause.first_seen))
+        return min(firing, key=lambda cause: (severity_of(cause, signatures).rank, cause.first_seen))
     return max(causes, key=lambda cause: cause.last_seen, default=None)
 
 
@@ -67,6 +67,7 @@ def depth_of_symptom(incident: Incident, alert: Alert, signatures: Mapping[str, 
     return int(likely_cause(incident, alert, signatures) is not None)
 
 
-def _rank(alert: Alert, signatures: Mapping[str, Signature]) -> int:
+def severity_of(alert: Alert, signatures: Mapping[str, Signature]) -> Severity:
+    """How bad an alert is; high where no signature says so any more."""
     rule = signatures.get(alert.signature)
-    return (rule.severity if rule else Severity.HIGH).rank
+    return rule.severity if rule else Severity.HIGH

@@ -69,17 +69,36 @@ def _worth(alert: Alert, incident: Incident, policy: Policy) -> tuple[bool, bool
     )
 
 
-def _joined(tally: Tally, policy: Policy) -> Alert:
-    rule = policy.signatures.get(tally.signature)
+def alert_of(tally: Tally) -> Alert:
+    """The alert that a first tally makes, as it stands in the tally."""
     return Alert(
         fingerprint=tally.fingerprint, signature=tally.signature, fields=dict(tally.fields),
         count=tally.count, first_seen=tally.first_seen, last_seen=tally.last_seen,
-        active_at=tally.received_at, joined_at=tally.received_at,
-        state=tally.state, state_at=tally.last_seen if tally.alarm or tally.absence else 0,
-        sample=tally.sample, announced=rule is None or (rule.threshold is None and rule.status is Status.STABLE),
+        active_at=tally.received_at, joined_at=tally.received_at, state=tally.state, sample=tally.sample,
         log_group=tally.log_group, log_stream=tally.log_stream, alarm=tally.alarm,
-        absence=tally.absence, account=tally.account, region=tally.region,
+        absence=tally.absence, account=tally.account, region=tally.region, tried_in=tally.tried_in,
     )  # fmt: skip
+
+
+def counted(alert: Alert, tally: Tally) -> Alert:
+    """The alert with another tally's occurrences counted, whatever that says of its state."""
+    return replace(
+        alert,
+        count=alert.count + tally.count,
+        first_seen=min(alert.first_seen, tally.first_seen) if tally.count else alert.first_seen,
+        last_seen=max(alert.last_seen, tally.last_seen) if tally.count else alert.last_seen,
+        active_at=max(alert.active_at, tally.received_at),
+        sample=alert.sample or tally.sample,
+    )
+
+
+def _joined(tally: Tally, policy: Policy) -> Alert:
+    rule = policy.signatures.get(tally.signature)
+    return replace(
+        alert_of(tally),
+        state_at=tally.last_seen if tally.alarm or tally.absence else 0,
+        announced=rule is None or (rule.threshold is None and rule.status is Status.STABLE),
+    )
 
 
 def _newcomer(incident: Incident, tally: Tally, policy: Policy) -> Alert:
@@ -89,33 +108,26 @@ def _newcomer(incident: Incident, tally: Tally, policy: Policy) -> Alert:
 
 
 def _added(alert: Alert, tally: Tally, policy: Policy) -> Alert:
-    counted = replace(
-        alert,
-        count=alert.count + tally.count,
-        first_seen=min(alert.first_seen, tally.first_seen) if tally.count else alert.first_seen,
-        last_seen=max(alert.last_seen, tally.last_seen) if tally.count else alert.last_seen,
-        active_at=max(alert.active_at, tally.received_at),
-        sample=alert.sample or tally.sample,
-    )
+    more = counted(alert, tally)
     if tally.alarm or tally.absence:
         if tally.last_seen < alert.state_at:
-            return counted  # an older transition that was delivered late says nothing about now
-        counted = replace(counted, state_at=tally.last_seen)
+            return more  # an older transition that was delivered late says nothing about now
+        more = replace(more, state_at=tally.last_seen)
     if tally.state is AlertState.RESOLVED:
         over_at = alert.over_at if alert.state is AlertState.RESOLVED else tally.last_seen
-        return replace(counted, state=tally.state, over_at=over_at)
+        return replace(more, state=tally.state, over_at=over_at)
     rule = policy.signatures.get(alert.signature)
     if alert.state is AlertState.RESOLVED and alert.announced and rule and rule.threshold:
         # Back again only when it reaches its threshold again: one straggler is not an outage.
         recent = slid(alert.recent, tally, rule.threshold)
         if not reached(recent, rule.threshold):
-            return replace(counted, recent=recent)
-        counted = replace(counted, recent=())
+            return replace(more, recent=recent)
+        more = replace(more, recent=())
     # An alarm without an OK action never says that it is over; that it fires anew says it was.
     began_again = alert.state is AlertState.RESOLVED or (
         bool(tally.alarm) and tally.last_seen > alert.state_at
     )
-    return replace(counted, state=tally.state, regressed=alert.regressed or began_again)
+    return replace(more, state=tally.state, regressed=alert.regressed or began_again)
 
 
 def _weighed(alert: Alert, tally: Tally, policy: Policy) -> Alert:

@@ -7,9 +7,10 @@ version condition, so its parts can never disagree.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields, replace
-from typing import Any, TypeVar
+from dataclasses import asdict, replace
+from typing import Any
 
+from tocsin.core.json_document import build, dump
 from tocsin.core.model import (
     Alert,
     AlertState,
@@ -21,9 +22,6 @@ from tocsin.core.model import (
     Reason,
     Tally,
 )
-
-_T = TypeVar("_T", Alert, Change, Incident, Pending, QueueReading, Tally)
-
 
 MOST_BYTES = 380_000
 """A DynamoDB item ends at 400 KB, its keys and attribute names included."""
@@ -37,12 +35,12 @@ def dump_incident(incident: Incident) -> str:
     One that does not fit loses the samples of alerts that people have been told of, then all samples and the ends
     of long fields: a document that could not be stored would stop the service's incident from moving at all.
     """
-    text = _dump(asdict(incident))
+    text = dump(asdict(incident))
     for lighter in (_without_told_samples, _bare):
         if len(text.encode()) <= MOST_BYTES:
             break
         alerts = {name: lighter(alert) for name, alert in incident.alerts.items()}
-        text = _dump(asdict(replace(incident, alerts=alerts)))
+        text = dump(asdict(replace(incident, alerts=alerts)))
     return text
 
 
@@ -57,12 +55,12 @@ def load_incident(text: str) -> Incident:
     data["outbox"] = tuple(_pending(entry) for entry in data["outbox"])
     data["changes"] = tuple(_change(entry) for entry in data.get("changes", ()))
     data["changes_untold"] = tuple(data.get("changes_untold", ()))
-    return _build(Incident, data)
+    return build(Incident, data)
 
 
 def dump_tally(tally: Tally) -> str:
     """Write a tally as compact JSON."""
-    return _dump(asdict(tally))
+    return dump(asdict(tally))
 
 
 def load_tally(text: str) -> Tally:
@@ -72,12 +70,12 @@ def load_tally(text: str) -> Tally:
         ValueError: It is not a document that ``dump_tally`` wrote.
     """
     data = json.loads(text)
-    return _build(Tally, {**data, "state": AlertState(data["state"])})
+    return build(Tally, {**data, "state": AlertState(data["state"])})
 
 
 def dump_change(change: Change) -> str:
     """Write a change as compact JSON."""
-    return _dump(asdict(change))
+    return dump(asdict(change))
 
 
 def load_change(text: str) -> Change:
@@ -105,13 +103,13 @@ def _alert(data: dict[str, Any]) -> Alert:
         "recent": tuple((at, count) for at, count in data.get("recent", ())),
         "notified_state": AlertState(told) if told else None,
         "heard": data.get("heard", bool(data.get("notified_count"))),
-        "queue": _build(QueueReading, queue) if queue else None,
+        "queue": build(QueueReading, queue) if queue else None,
     }
-    return _build(Alert, {**data, **changes})
+    return build(Alert, {**data, **changes})
 
 
 def _change(data: dict[str, Any]) -> Change:
-    return _build(Change, {**data, "kind": ChangeKind(data["kind"])})
+    return build(Change, {**data, "kind": ChangeKind(data["kind"])})
 
 
 def _pending(data: dict[str, Any]) -> Pending:
@@ -121,16 +119,4 @@ def _pending(data: dict[str, Any]) -> Pending:
         "growing": tuple(data.get("growing", ())),
         "learned": tuple(data.get("learned", ())),
     }
-    return _build(Pending, {**data, **changes})
-
-
-def _dump(data: dict[str, Any]) -> str:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-
-
-def _build(kind: type[_T], data: dict[str, Any]) -> _T:
-    known = {field.name for field in fields(kind)}
-    try:
-        return kind(**{key: value for key, value in data.items() if key in known})
-    except TypeError as error:
-        raise ValueError(f"not a {kind.__name__.lower()} document: {error}") from error
+    return build(Pending, {**data, **changes})

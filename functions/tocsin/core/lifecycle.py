@@ -140,7 +140,7 @@ def _folded(
 ) -> _Folded:
     current = incident if incident is not None and incident.resolved_at is None else None
     absorbed: list[Tally] = []
-    for tally in sorted(tallies, key=lambda tally: (tally.last_seen, tally.envelope, tally.fingerprint)):
+    for tally in sorted(tallies, key=_in_time):
         if current is not None:
             current = fold(current, tally, policy)
         elif incident is not None and _is_remembered(incident, tally, policy):
@@ -154,6 +154,11 @@ def _folded(
             continue
         absorbed.append(tally)
     return _Folded(incident, current, tuple(absorbed))
+
+
+def _in_time(tally: Tally) -> tuple[Millis, str, str]:
+    """What tallies are folded in the order of: the same, whatever order they come in."""
+    return tally.last_seen, tally.envelope, tally.fingerprint
 
 
 def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
@@ -318,7 +323,7 @@ def belongs_to(incident: Incident, tallies: Iterable[Tally], policy: Policy) -> 
     back = [tally for tally in tallies if _is_remembered(incident, tally, policy)]
     if not back or any(tally.fingerprint in incident.alerts for tally in back):
         return None
-    first = min(back, key=lambda tally: (tally.last_seen, tally.envelope, tally.fingerprint))
+    first = min(back, key=_in_time)
     return incident.ended_in.get(first.fingerprint)
 
 

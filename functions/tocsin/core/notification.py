@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from tocsin.core import queue_watch
 from tocsin.core.changes import began_at
 from tocsin.core.console_links import alarm_link, insights_link, insights_query, log_stream_link
-from tocsin.core.explaining import depth_of_symptom, inhibitor, likely_cause
+from tocsin.core.explaining import depth_of_symptom, inhibitor, likely_cause, severity_of
 from tocsin.core.inert_text import clipped, one_line, visible
 from tocsin.core.model import Alert, AlertState, Change, Incident, Millis, Pending, Reason, Severity
 from tocsin.core.moments import iso_time
 from tocsin.core.signatures import Signature
 from tocsin.core.trial import trial_status
-from tocsin.core.why import why
+from tocsin.core.why import latest_round, why
 
 VERSION = "1"
 LARGEST = 60_000
@@ -60,13 +60,15 @@ def build_notification(
     listed = _ordered(told or list(incident.alerts.values()), incident, pending, signatures)
     alerts = [_alert(alert, incident, pending, signatures, runbooks_url) for alert in listed]
     firing = [alert for alert in listed if alert.state is AlertState.FIRING]
-    severity = min((_severity(alert, signatures) for alert in firing or listed), key=lambda s: s.rank)
-    main = _headline(firing or _latest_round(listed, incident), incident, signatures)
+    severity = min((severity_of(alert, signatures) for alert in firing or listed), key=lambda s: s.rank)
+    main = _headline(firing or latest_round(listed, incident), incident, signatures)
     title = _title(main, signatures)
     if pending.reason is Reason.DIGEST:
         # Never more than "low": who is woken by what is critical must not be by a rule that nobody has reviewed.
         severity, title = Severity.LOW, _digest_title(listed)
         alerts.sort(key=lambda alert: -alert["count"])
+    subject = _subject(listed, main, incident, pending, signatures)
+    because = why(incident, pending, subject, listed, signatures)
     notification: Notification = {
         "version": VERSION,
         "id": f"{incident.id}/{pending.sequence}",
@@ -84,7 +86,7 @@ def build_notification(
             "first_seen": iso_time(min(alert.first_seen for alert in listed)),
             "last_seen": iso_time(max(_until(alert, pending) for alert in listed)),
             "resolved_at": iso_time(pending.at) if pending.reason in _OVER else None,
-            "count": sum(alert.count for alert in listed) + incident.omitted,
+            "count": because["total"],
             "alert_count": len(listed),
             "omitted_count": incident.omitted,
             "updates": pending.updates,
@@ -92,7 +94,7 @@ def build_notification(
         },
         "labels": _labels(listed, signatures),
         "changes": [_change(change, began_at(incident), pending) for change in incident.changes],
-        "why": why(incident, pending, _subject(listed, main, incident, pending, signatures), signatures),
+        "why": because,
         "alerts": alerts,
     }
     return _fitted(notification)
@@ -130,29 +132,23 @@ def _ordered(
         key=lambda alert: (
             alert.fingerprint not in pending.fingerprints,
             depth_of_symptom(incident, alert, signatures),
-            _severity(alert, signatures).rank,
+            severity_of(alert, signatures).rank,
             -alert.first_seen,
         ),
     )
 
 
-def _headline(alerts: list[Alert], incident: Incident, signatures: Mapping[str, Signature]) -> Alert:
+def _headline(alerts: Sequence[Alert], incident: Incident, signatures: Mapping[str, Signature]) -> Alert:
     """The alert that the incident is named after: a cause, the worst, the first of equals."""
     return min(
         alerts,
         key=lambda alert: (
             bool(alert.silence),
             depth_of_symptom(incident, alert, signatures),
-            _severity(alert, signatures).rank,
+            severity_of(alert, signatures).rank,
             alert.first_seen,
         ),
     )
-
-
-def _latest_round(listed: list[Alert], incident: Incident) -> list[Alert]:
-    """What was active since the incident last began: what was over long before does not give its name to this end."""
-    began = incident.reopened_at or 0
-    return [alert for alert in listed if max(alert.last_seen, alert.active_at) >= began] or listed
 
 
 def _subject(
@@ -200,7 +196,7 @@ def _alert(
         "signature": alert.signature,
         "service": clipped(one_line(service), 256) or "unknown",
         "title": _title(alert, signatures),
-        "severity": _severity(alert, signatures).value,
+        "severity": severity_of(alert, signatures).value,
         "owner": _owner(alert, signatures) or None,
         "state": alert.state.value,
         "changed": alert.fingerprint in pending.fingerprints,
@@ -317,11 +313,6 @@ def _digest_title(alerts: list[Alert]) -> str:
     return "1 signature on trial" if rules == 1 else f"{rules} signatures on trial"
 
 
-def _severity(alert: Alert, signatures: Mapping[str, Signature]) -> Severity:
-    rule = signatures.get(alert.signature)
-    return rule.severity if rule else Severity.HIGH
-
-
 def _owner(alert: Alert, signatures: Mapping[str, Signature]) -> str:
     rule = signatures.get(alert.signature)
     return rule.owner if rule else ""
@@ -330,7 +321,7 @@ def _owner(alert: Alert, signatures: Mapping[str, Signature]) -> str:
 def _labels(alerts: list[Alert], signatures: Mapping[str, Signature]) -> list[dict[str, str | None]]:
     """What the incident is routed by: complete even where alerts are left out for size."""
     rows = {
-        (alert.signature, _severity(alert, signatures).value, _owner(alert, signatures) or None)
+        (alert.signature, severity_of(alert, signatures).value, _owner(alert, signatures) or None)
         for alert in alerts
     }
     return [

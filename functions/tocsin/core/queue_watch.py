@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tocsin.core.model import Alert, AlertState, Incident, Millis, QueueReading
+from tocsin.core.model import Alert, AlertState, Incident, Millis, QueueReading, Tally
 from tocsin.core.policy import Policy
 
 HOUR: Millis = 3_600_000
@@ -17,12 +17,12 @@ WARN_BEFORE = (24 * HOUR, 6 * HOUR, HOUR)
 """How long before its oldest message is lost a queue is news again; each once."""
 
 
-def is_watched(alert: Alert, policy: Policy) -> bool:
-    """Whether the alert's queue is looked at: its alarm fires, and its signature says so."""
-    rule = policy.signatures.get(alert.signature)
+def is_watched(of: Alert | Tally, policy: Policy) -> bool:
+    """Whether the queue of an alert, or of what is about to be one, is looked at: it fires, and its signature says so."""
+    rule = policy.signatures.get(of.signature)
     return (
-        alert.state is AlertState.FIRING
-        and bool(alert.fields.get("queue"))
+        of.state is AlertState.FIRING
+        and bool(of.fields.get("queue"))
         and rule is not None
         and rule.watch_queue
     )

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from tocsin.core.explaining import inhibitor
 from tocsin.core.model import AlertState, Incident
-from tocsin.core.signatures import Signature, Status
+from tocsin.core.signatures import Signature
+from tocsin.core.trial import is_on_trial
 
 
 class Quiet(StrEnum):
@@ -26,12 +27,11 @@ def quiet_alerts(incident: Incident, signatures: Mapping[str, Signature]) -> Cou
     for alert in incident.alerts.values():
         if alert.state is not AlertState.FIRING:
             continue
-        rule = signatures.get(alert.signature)
         if alert.silence:
             counted[Quiet.SILENCED] += 1
         elif inhibitor(incident, alert, signatures) is not None:
             counted[Quiet.EXPLAINED] += 1
-        elif rule is not None and rule.status is Status.TEST:
+        elif is_on_trial(signatures.get(alert.signature)):
             counted[Quiet.ON_TRIAL] += 1
         elif not alert.announced:
             counted[Quiet.BELOW_THRESHOLD] += 1

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from tocsin.core.durations import format_duration
+from tocsin.core.json_document import build, dump
 from tocsin.core.model import Millis
 from tocsin.core.moments import LATEST, is_believable
 
@@ -91,7 +92,7 @@ class Silence:
 
 def dump_silence(silence: Silence) -> str:
     """Write a silence as compact JSON."""
-    return json.dumps(asdict(silence), ensure_ascii=False, separators=(",", ":"))
+    return dump(asdict(silence))
 
 
 def load_silence(text: str) -> Silence:
@@ -103,11 +104,10 @@ def load_silence(text: str) -> Silence:
     data: Any = json.loads(text)
     if not isinstance(data, dict):
         raise ValueError("silence: not an object")  # noqa: TRY004 -- a fault in data, not in a call
-    known = {each.name for each in fields(Silence)}
     for name in ("id", "expires_at", "reason", "author", "created_at"):
         if name not in data:
             raise ValueError(f"{name}: required")
-    return Silence(**{name: value for name, value in data.items() if name in known})
+    return build(Silence, data)
 
 
 def _check_text(name: str, value: object, most: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.core.durations import format_duration
@@ -19,7 +19,11 @@ NOVELTY = {
 
 
 def why(
-    incident: Incident, pending: Pending, main: Alert, signatures: Mapping[str, Signature]
+    incident: Incident,
+    pending: Pending,
+    main: Alert,
+    listed: Sequence[Alert],
+    signatures: Mapping[str, Signature],
 ) -> dict[str, Any]:
     """The part ``why`` of the contract.
 
@@ -27,28 +31,30 @@ def why(
         incident: The incident.
         pending: The notification.
         main: The alert that it is about, the most important one.
+        listed: All alerts that it tells of.
         signatures: By id.
     """
     rule = signatures.get(main.signature)
     threshold = rule.threshold if rule else None
     digest = pending.reason is Reason.DIGEST
-    about = [alert for alert in incident.alerts.values() if (alert.announced or digest) and alert.count]
-    since = sum(max(0, alert.count - pending.told.get(alert.fingerprint, 0)) for alert in about)
-    first = sum(1 for alert in about if alert.fingerprint not in pending.told and alert.count)
+    since = sum(max(0, alert.count - pending.told.get(alert.fingerprint, 0)) for alert in listed)
+    first = sum(1 for alert in listed if alert.fingerprint not in pending.told and alert.count)
     return {
-        "text": _text(incident, pending, main, rule),
+        "text": _text(incident, pending, main, listed, rule),
         "signature": main.signature,
         "novelty": NOVELTY.get(pending.reason, "repeat"),
         "threshold": {"count": threshold.count, "within_seconds": threshold.within / 1000}
         if threshold and not digest
         else None,
-        "total": sum(alert.count for alert in about) + incident.omitted,
+        "total": sum(alert.count for alert in listed) + incident.omitted,
         # What was counted and got no message of its own: all of them but the first of each alert that is new here.
         "suppressed": max(0, since - first),
     }
 
 
-def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | None) -> str:
+def _text(
+    incident: Incident, pending: Pending, main: Alert, listed: Sequence[Alert], rule: Signature | None
+) -> str:
     """One clause without log text."""
     match pending.reason:
         case Reason.OPENED | Reason.NEW_ALERT:
@@ -71,7 +77,7 @@ def _text(incident: Incident, pending: Pending, main: Alert, rule: Signature | N
             after = f" {format_duration(max(0, main.last_seen - over))} after it was over" if over else ""
             return f"seen again{after}"
         case Reason.RESOLVED:
-            return _ended(incident, main, rule)
+            return _ended(main, latest_round(listed, incident), rule)
         case Reason.SILENCE_EXPIRED:
             return pending.because or "a silence ended"
         case Reason.DIGEST:
@@ -92,15 +98,19 @@ def _went_on(incident: Incident, pending: Pending) -> str:
     return "; ".join(filter(None, parts)) or ("muted by a silence" if muted else "counts or states changed")
 
 
-def _ended(incident: Incident, main: Alert, rule: Signature | None) -> str:
+def _ended(main: Alert, ended: Sequence[Alert], rule: Signature | None) -> str:
     """Why an incident is over: each kind of alert in it ends in a way of its own."""
     if is_on_trial(rule) and (main.alarm or main.absence):
         return "its signature is on trial now"
-    began = incident.reopened_at or 0
-    told = [alert for alert in incident.alerts.values() if alert.announced and alert.active_at >= began]
     ways = (
-        ("quiet for long enough", any(not (alert.alarm or alert.absence) for alert in told)),
-        ("the line is back", any(alert.absence for alert in told)),
-        ("its alarm is OK again", any(alert.alarm for alert in told)),
+        ("quiet for long enough", any(not (alert.alarm or alert.absence) for alert in ended)),
+        ("the line is back", any(alert.absence for alert in ended)),
+        ("its alarm is OK again", any(alert.alarm for alert in ended)),
     )
-    return ", ".join(words for words, so in ways if so) or "quiet for long enough"
+    return ", ".join(words for words, so in ways if so)
+
+
+def latest_round(listed: Sequence[Alert], incident: Incident) -> Sequence[Alert]:
+    """What was active since the incident last began: what was over long before does not give its name to this end."""
+    began = incident.reopened_at or 0
+    return [alert for alert in listed if max(alert.last_seen, alert.active_at) >= began] or listed
