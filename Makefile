@@ -66,17 +66,16 @@ events: $(READY) ## Write the files in events/ anew
 	@$(BIN)/tocsin event all
 
 docs: $(READY) ## Write anew what documents take from the code
-	@$(BIN)/python docs/module_map.py
-	@$(BIN)/python docs/redaction_page.py
-	@$(BIN)/python docs/incidents_page.py
-	@$(BIN)/tocsin evidence
-	@$(BIN)/python -m benchmarks.documents
+	@PYTHONPATH=tests/support $(BIN)/python -m tools.redaction_page
+	@$(BIN)/python -m tools.incidents_page
+	@$(BIN)/python -m tools.evidence_page
+	@$(BIN)/python -m tools.performance_page
 
 reliability: $(READY) ## Make every call fail in every way, and write what came of it (minutes)
-	@PYTHONPATH=functions:.:tests $(BIN)/python -m reliability
+	@PYTHONPATH=functions:.:tests:tests/support $(BIN)/python -m reliability
 
 screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)
-	@PYTHONPATH=functions:.:tests $(BIN)/python docs/images/channel.py
+	@PYTHONPATH=functions:.:tests:tests/support $(BIN)/python -m tools.screenshot
 
 clean: ## Remove everything that make made
 	rm -rf $(VENV) $(BENCH) .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis

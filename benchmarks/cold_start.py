@@ -15,8 +15,8 @@ import re2
 from benchmarks.batches import ordinary_batch
 from benchmarks.signature_sets import made
 from benchmarks.stopwatch import once
-from tocsin.core.matching import Matcher
-from tocsin.core.raw_search import RawSearch
+from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.prefilter import RawSearch
 
 ROOT = Path(__file__).resolve().parent.parent
 RUNS = 9

@@ -1,6 +1,6 @@
 """What Tocsin costs in a month, and what would be paid for the same with other means: prices, assumptions, arithmetic.
 
-Pure: amounts in, US dollars out. ``python -m benchmarks.documents`` writes ``docs/cost.md`` with it. Not in it: taxes,
+Pure: amounts in, US dollars out. ``python -m tools.performance_page`` writes ``docs/cost.md`` with it. Not in it: taxes,
 the free tier, discounts, and what CloudWatch Logs takes for the logs themselves, which is paid with and without Tocsin.
 """
 

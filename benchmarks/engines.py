@@ -28,12 +28,12 @@ from benchmarks.batches import ordinary_lines
 from benchmarks.matching import ordinary_envelope
 from benchmarks.signature_sets import SIZES, made
 from benchmarks.stopwatch import best_of, once
-from tocsin.core.inflation import inflate
-from tocsin.core.literals import COMMON, Literal
-from tocsin.core.logline import TRANSLATED
-from tocsin.core.matching import ESCAPED_WORD, Matcher
-from tocsin.core.raw_search import RawSearch, byte_options
-from tocsin.core.signatures import Signature
+from tocsin.core.ingest.inflation import inflate
+from tocsin.core.matching.logline import TRANSLATED
+from tocsin.core.matching.matcher import ESCAPED_WORD, Matcher
+from tocsin.core.matching.prefilter import RawSearch, byte_options
+from tocsin.core.signatures.literals import COMMON, Literal
+from tocsin.core.signatures.signature import Signature
 
 LINES = 2_000
 ONE_IN = 10

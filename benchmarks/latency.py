@@ -8,8 +8,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from cli.cloud import Watched
-from cli.local import LocalTocsin
+from tocsin_cli.local_aws.cloud import Watched
+from tocsin_cli.local_aws.local_tocsin import LocalTocsin
 
 SAMPLES = 100
 WARM_UP = 10

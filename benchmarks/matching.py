@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 from benchmarks.signature_sets import made, shipped
 from benchmarks.stopwatch import best_of
-from tocsin.core.inflation import inflate
-from tocsin.core.literals import required_literals
-from tocsin.core.matching import Matcher
+from tocsin.core.ingest.inflation import inflate
+from tocsin.core.matching.matcher import Matcher
+from tocsin.core.signatures.literals import required_literals
 
 EVENTS = 12_000
 

@@ -23,7 +23,7 @@ from benchmarks.batches import ordinary_lines
 from benchmarks.engines import HYPERSCAN, Found, hyperscan_database, hyperscan_hits, hyperscan_takes, optional
 from benchmarks.signature_sets import shipped
 from benchmarks.stopwatch import best_of
-from tocsin.core.matching import Matcher
+from tocsin.core.matching.matcher import Matcher
 
 QUIET, DENSE, ONE_IN = 3_000, 1_000, 10
 REPEATED = 20

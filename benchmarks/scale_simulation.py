@@ -1,7 +1,7 @@
 """How the stream and the table behave under more than one function can bear: simulated, with its assumptions stated.
 
 Nothing here was tried on AWS. The limits are DynamoDB's and Kinesis's published ones; the model is a bucket per limit and
-a queue before it, in steps of one second. ``python -m benchmarks.documents`` writes the tables into ``docs/scale.md``.
+a queue before it, in steps of one second. ``python -m tools.performance_page`` writes the tables into ``docs/scale.md``.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from tocsin.adapters.configuration import load_configuration
-from tocsin.core.signatures import Signature, Source
+from tocsin.adapters.files.configuration import load_configuration
+from tocsin.core.signatures.signature import Signature, Source
 
 FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
 SIZES = (30, 300, 1000)

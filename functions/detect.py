@@ -6,16 +6,16 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tocsin.core.stream_batch import is_stream_batch, unfinished_answer
+from tocsin.core.ingest.kinesis import is_stream_batch, unfinished_answer
 from tocsin.environment import environment, is_dry_run
-from tocsin.screening import open_screen, quiet
+from tocsin.services.screening import open_screen, quiet
 
 if TYPE_CHECKING:
     # Not at run time: a batch without a match is answered before any of this is needed.
     from aws_lambda_powertools import Logger
 
-    from tocsin.adapters.configuration import Configuration
-    from tocsin.detecting import Detected, Detector
+    from tocsin.adapters.files.configuration import Configuration
+    from tocsin.services.detection import Detected, Detector
 
 
 @cache
@@ -25,7 +25,7 @@ def config() -> Configuration:
     Raises:
         ConfigurationError: What `tocsin check` refuses, in the same words.
     """
-    from tocsin.wiring import configuration  # noqa: PLC0415 - see above
+    from tocsin.bootstrap import configuration  # noqa: PLC0415 - see above
 
     return configuration(environ)
 
@@ -33,7 +33,7 @@ def config() -> Configuration:
 @cache
 def detector() -> Detector:
     """Everything that a match needs."""
-    from tocsin.wiring import wire_detector  # noqa: PLC0415 - see above
+    from tocsin.bootstrap import wire_detector  # noqa: PLC0415 - see above
 
     return wire_detector(environ, config())
 
@@ -74,7 +74,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def detect(event: dict[str, Any], now: int) -> dict[str, Any]:
     """What `handler` does with an event that must be looked at properly."""
-    from tocsin.core.event_shapes import UnknownEventError  # noqa: PLC0415 - see above
+    from tocsin.core.ingest.event_shapes import UnknownEventError  # noqa: PLC0415 - see above
 
     if is_dry_run(environ):
         return dry_run(event, now)
@@ -98,11 +98,7 @@ def report(done: Detected) -> None:
     for failure in done.failures:
         logger().error("not done, will be tried again", extra={"reason": repr(failure)})
     if done.occurrences or done.duplicates or done.changes or done.ignored:
-        from tocsin.adapters.metrics import (  # noqa: PLC0415 - only when there is something to count
-            count_notifications,
-            count_occurrences,
-            count_redactions,
-        )
+        from tocsin.adapters.aws.metrics import count_notifications, count_occurrences, count_redactions  # noqa: PLC0415 - only when there is something to count
 
         logger().info("detected", extra=done.summary())
         stack = environ.get("TOCSIN_STACK", "")
@@ -113,7 +109,7 @@ def report(done: Detected) -> None:
 
 def dry_run(event: dict[str, Any], now: int) -> dict[str, Any]:
     """Say what would be done with this event by a Tocsin that knows of no incident yet."""
-    from tocsin.wiring import DryRun, wire_detector  # noqa: PLC0415 - see above
+    from tocsin.bootstrap import DryRun, wire_detector  # noqa: PLC0415 - see above
 
     dry = DryRun()
     done = wire_detector(environ, config(), dry).detect(event, now)

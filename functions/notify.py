@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from tocsin.adapters.settings_file import load_settings
-from tocsin.core.slack_blocks import preview
+from tocsin.adapters.files.settings_file import load_settings
+from tocsin.core.slack.messages import preview
 from tocsin.environment import environment, is_dry_run
-from tocsin.notifying import Notifier, connect, read_body
+from tocsin.services.notifier import Notifier, connect, read_body
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from tocsin.adapters.delivery_store import DeliveryStore
-    from tocsin.adapters.slack_secret import SlackSecret
-    from tocsin.core.routing import Destination
+    from tocsin.adapters.aws.delivery_table import DeliveryStore
+    from tocsin.adapters.slack.credentials import SlackSecret
+    from tocsin.core.config.routing import Destination
 
 logger = Logger(service="tocsin-notify")
 environ = environment()
@@ -44,12 +44,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     failed = notifier.work(records)
     if notifier.heartbeats:
-        from tocsin.adapters.metrics import count_heartbeat  # noqa: PLC0415 - only when there is something to count
+        from tocsin.adapters.aws.metrics import count_heartbeat  # noqa: PLC0415 - only when there is something to count
 
         for took in notifier.heartbeats:
             count_heartbeat(took, environ.get("TOCSIN_STACK", ""))
     if notifier.latencies:
-        from tocsin.adapters.metrics import count_latencies  # noqa: PLC0415 - as above
+        from tocsin.adapters.aws.metrics import count_latencies  # noqa: PLC0415 - as above
 
         count_latencies(notifier.latencies, environ.get("TOCSIN_STACK", ""))
     for line in notifier.log:
@@ -76,10 +76,10 @@ def _adapters() -> dict[str, Any]:
     import boto3  # noqa: PLC0415 - from the Lambda runtime, and not in a dry run
     from botocore.config import Config  # noqa: PLC0415 - likewise
 
-    from tocsin.adapters.delivery_store import DeliveryStore  # noqa: PLC0415 - likewise
-    from tocsin.adapters.heartbeat_record import HeartbeatRecord  # noqa: PLC0415 - likewise
-    from tocsin.adapters.notify_queue import NotifyQueue  # noqa: PLC0415 - likewise
-    from tocsin.adapters.slack_secret import SlackSecret  # noqa: PLC0415 - likewise
+    from tocsin.adapters.aws.delivery_table import DeliveryStore  # noqa: PLC0415 - likewise
+    from tocsin.adapters.aws.heartbeat_record import HeartbeatRecord  # noqa: PLC0415 - likewise
+    from tocsin.adapters.aws.notify_queue import NotifyQueue  # noqa: PLC0415 - likewise
+    from tocsin.adapters.slack.credentials import SlackSecret  # noqa: PLC0415 - likewise
 
     # Within the function's time, whatever hangs: a lease must outlive its holder.
     config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from tocsin.adapters.metrics import count_notifications, count_quiet, gauge_open_incidents
+from tocsin.adapters.aws.metrics import count_notifications, count_quiet, gauge_open_incidents
+from tocsin.bootstrap import DryRun, configuration, wire_heart, wire_settler
 from tocsin.environment import environment, is_dry_run
-from tocsin.reconciling import reconcile
-from tocsin.settling import Settler
-from tocsin.wiring import DryRun, configuration, wire_heart, wire_settler
+from tocsin.services.reconcile_all import reconcile
+from tocsin.services.reconciliation import Settler
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from tocsin.beating import Heart
+    from tocsin.services.heartbeat import Heart
 
 logger = Logger(service="tocsin-reconcile")
 environ = environment()

@@ -9,9 +9,9 @@ import pytest
 from chromium import Chromium, find_chromium
 from slack_samples import HOSTILE_LINE, Poster, fill
 
-from cli.slack_channel import Fault
-from cli.slack_page import Chapter, render_channel_page
-from cli.slack_server import LocalSlack
+from tocsin_cli.fake_slack.channel import Fault
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.slack_view.page import Chapter, render_channel_page
 
 pytestmark = [
     pytest.mark.browser,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import local
+from tocsin_cli.commands import local
 
 ROOT = Path(__file__).resolve().parents[2]
 ON_TRIAL = "2026-02-02T00:00:00Z 8f50 Task timed out after 30.00 seconds"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.demo import load_chapters
+from tocsin_cli.commands.demo import load_chapters
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_demo_tells_every_outage_and_leaves_a_page(tmp_path):
     page = tmp_path / "demo.html"
     done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "demo", "--page", str(page)],
+        [sys.executable, "-m", "tocsin_cli.main", "demo", "--page", str(page)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"},
         capture_output=True,

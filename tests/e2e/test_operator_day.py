@@ -24,7 +24,7 @@ class Operator:
 
     def run(self, *arguments, **environment):
         return subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments],
+            [sys.executable, "-m", "tocsin_cli.main", *arguments],
             cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
             env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}", **environment},
         )  # fmt: skip

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli import local
 from tocsin.core.problems import ConfigurationError
+from tocsin_cli.commands import local
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUTES = """

@@ -177,7 +177,7 @@ def test_an_envelope_that_cannot_be_read_is_kept_and_said(bot):
 
 def test_a_bad_flag_is_refused_by_name():
     answer = subprocess.run(
-        [sys.executable, "-m", "cli.main", "local", "--set", "grup_interval=5"], cwd=ROOT, capture_output=True, text=True,
+        [sys.executable, "-m", "tocsin_cli.main", "local", "--set", "grup_interval=5"], cwd=ROOT, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"}, check=False,
     )  # fmt: skip
     assert answer.returncode == 2

@@ -15,11 +15,11 @@ from botocore.validate import ParamValidator
 from moto import mock_aws
 from template_snapshot import DEPLOYMENTS, ROOT, SNAPSHOT, current, translated
 
-from cli.cloud import Deployment, EmbeddedCloud, Watched
-from cli.main import main
-from cli.slack_server import LocalSlack
-from cli.subscription_slots import slot_of_account, slots_of_log_groups
-from tocsin.core.incident_document import load_incident
+from tocsin.core.incidents.serialization import load_incident
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, Watched
+from tocsin_cli.main import main
+from tocsin_cli.stack.subscription_slots import slot_of_account, slots_of_log_groups
 
 # ------------------------------------------------------- compared with the last release
 

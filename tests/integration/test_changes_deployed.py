@@ -8,10 +8,10 @@ import time
 import pytest
 from test_template import RESOURCES
 
-from cli.cloud import Deployment
-from cli.events import FUNCTION, new_event
-from cli.slack_server import LocalSlack
-from tocsin.core.changes import CALLS, parse_change
+from tocsin.core.ingest.change_events import CALLS, parse_change
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws.cloud import Deployment
+from tocsin_cli.sample_events.events import FUNCTION, new_event
 
 STACKS, FUNCTIONS = (
     RESOURCES[rule]["Properties"]["EventPattern"] for rule in ("StackChangesRule", "FunctionChangesRule")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.adapters.incident_table import IncidentTable
+from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.core.model import Change, ChangeKind
 
 T0 = 1_770_000_000_000

@@ -10,8 +10,8 @@ import pytest
 from samcli.yamlhelper import yaml_parse
 from template_snapshot import DEPLOYMENTS, ROOT, translated
 
-from cli.cloud import Deployment
-from tocsin.adapters import metrics
+from tocsin.adapters.aws import metrics
+from tocsin_cli.local_aws.cloud import Deployment
 
 WATCHING = {
     "FunctionNames": "backend,worker",

@@ -27,23 +27,23 @@ from sample_incidents import (
     pending,
 )
 
-from cli.slack_channel import Fault
-from cli.slack_server import LocalSlack
-from tocsin.adapters.delivery_store import DeliveryStore
-from tocsin.adapters.slack_api import SlackBot
-from tocsin.adapters.slack_failures import (
+from tocsin.adapters.aws.delivery_table import DeliveryStore
+from tocsin.adapters.slack.errors import (
     CredentialRefusedError,
     DeliveryError,
     PermanentDeliveryError,
     RetryableDeliveryError,
 )
-from tocsin.adapters.slack_webhook import SlackWebhook
+from tocsin.adapters.slack.web_api import SlackBot
+from tocsin.adapters.slack.webhook import SlackWebhook
+from tocsin.core.config.settings import RepliesInChannel
 from tocsin.core.model import AlertState, Reason
-from tocsin.core.notification import build_notification, millis_of
-from tocsin.core.settings import RepliesInChannel
-from tocsin.core.slack_blocks import render_standalone
-from tocsin.core.slack_text import time_token
-from tocsin.delivering import Outcome, deliver
+from tocsin.core.notifications.contract import build_notification, millis_of
+from tocsin.core.slack.messages import render_standalone
+from tocsin.core.slack.mrkdwn import time_token
+from tocsin.services.delivery import Outcome, deliver
+from tocsin_cli.fake_slack.channel import Fault
+from tocsin_cli.fake_slack.server import LocalSlack
 
 LEASE = MINUTE
 INCIDENT = incident().id

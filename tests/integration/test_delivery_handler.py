@@ -12,12 +12,12 @@ from ledgers import create_incident_table
 from moto import mock_aws
 from sample_incidents import IMPORT_ERROR, RUNBOOKS, SIGNATURES, incident, pending
 
-from cli.slack_channel import Fault
-from cli.slack_server import LocalSlack
-from tocsin.adapters.sns import AlertsTopic
+from tocsin.adapters.aws.sns import AlertsTopic
+from tocsin.core.config.settings import parse_settings
 from tocsin.core.model import Reason
-from tocsin.core.notification import build_notification
-from tocsin.core.settings import parse_settings
+from tocsin.core.notifications.contract import build_notification
+from tocsin_cli.fake_slack.channel import Fault
+from tocsin_cli.fake_slack.server import LocalSlack
 
 REGION = "eu-west-1"
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from cli import cloud as cloud_module
-from cli.build import build
-from cli.cloud import EmbeddedCloud, Watched
-from cli.slack_server import LocalSlack
+from tocsin_cli.commands.build import build
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws import cloud as cloud_module
+from tocsin_cli.local_aws.cloud import EmbeddedCloud, Watched
 
 pytestmark = pytest.mark.cloud
 
@@ -71,7 +71,7 @@ def tocsin(project, account, slack):
             "PYTHONPATH": os.pathsep.join([str(ROOT / "functions"), str(ROOT)]),
         }
         return subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments, "--project", str(project)],
+            [sys.executable, "-m", "tocsin_cli.main", *arguments, "--project", str(project)],
             cwd=project, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
 

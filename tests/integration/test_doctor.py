@@ -13,16 +13,17 @@ from typing import NamedTuple
 import pytest
 from botocore.exceptions import ClientError
 
-from cli import cloud as cloud_module
-from cli import doctor, doctor_insides
-from cli.cloud import Deployment, EmbeddedCloud, _zipped
-from cli.deployed import say_where
-from cli.doctor_findings import Examined, Resource, findings
-from cli.doctor_way_in import log_groups
-from cli.doctor_way_out import other_road
-from cli.main import main
-from cli.slack_server import LocalSlack
-from tocsin.adapters.heartbeat_record import KEY
+from tocsin.adapters.aws.heartbeat_record import KEY
+from tocsin_cli.commands import doctor
+from tocsin_cli.doctor import stack as doctor_insides
+from tocsin_cli.doctor.egress import other_road
+from tocsin_cli.doctor.findings import Examined, Resource, findings
+from tocsin_cli.doctor.ingress import log_groups
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws import cloud as cloud_module
+from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, _zipped
+from tocsin_cli.main import main
+from tocsin_cli.stack.target import say_where
 
 pytestmark = pytest.mark.cloud
 
@@ -593,7 +594,7 @@ def test_tocsin_local_is_examined_with_local(examine, patient, monkeypatch, tmp_
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     file = tmp_path / "local.json"
     say_where({"aws_endpoint": patient.cloud.endpoint, "table": patient.cloud.table, "stack": "tocsin"}, file)
-    monkeypatch.setattr("cli.deployed.LOCAL_FILE", file)
+    monkeypatch.setattr("tocsin_cli.stack.target.LOCAL_FILE", file)
     assert wrong(examine("--local", "--no-drift")) == []
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.cloud import CloudError, EmbeddedCloud
+from tocsin_cli.local_aws.cloud import CloudError, EmbeddedCloud
 
 pytestmark = pytest.mark.cloud
 
@@ -111,7 +111,7 @@ def test_a_function_that_raises_is_an_error_with_its_words(functions, tmp_path_f
 
 
 def test_a_cloud_that_does_not_start_says_why(tmp_path, monkeypatch):
-    monkeypatch.setattr("cli.cloud._PROCESS", "raise SystemExit('no port for me')")
+    monkeypatch.setattr("tocsin_cli.local_aws.cloud._PROCESS", "raise SystemExit('no port for me')")
     log = tmp_path / "cloud.log"
     with pytest.raises(CloudError, match="no port for me"), EmbeddedCloud(ROOT, log=log):
         pass

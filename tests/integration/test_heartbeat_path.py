@@ -13,13 +13,13 @@ from ledgers import create_incident_table
 from moto import mock_aws
 from samcli.yamlhelper import yaml_parse
 
-from cli.cloud import Deployment, EmbeddedCloud
-from cli.slack_server import LocalSlack
-from tocsin.adapters.heartbeat_log import HeartbeatLog
-from tocsin.adapters.heartbeat_record import KEY, HeartbeatRecord
-from tocsin.adapters.metrics import count_heartbeat
-from tocsin.adapters.sns import HeartbeatTopic
-from tocsin.core.heartbeat import Heartbeat, heartbeat_line
+from tocsin.adapters.aws.heartbeat_log import HeartbeatLog
+from tocsin.adapters.aws.heartbeat_record import KEY, HeartbeatRecord
+from tocsin.adapters.aws.metrics import count_heartbeat
+from tocsin.adapters.aws.sns import HeartbeatTopic
+from tocsin.core.signatures.heartbeat import Heartbeat, heartbeat_line
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-west-1"

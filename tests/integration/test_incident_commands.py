@@ -16,16 +16,16 @@ import pytest
 from botocore.exceptions import ClientError
 from sample_incidents import BUCKET, DLQ, IMPORT_ERROR, incident, pending
 
-from cli import cloud as cloud_module
-from cli import deployed as deployed_module
-from cli.cloud import EmbeddedCloud
-from cli.deployed import DeployedError, deployed, running_local, say_where, take_back
-from cli.main import main
-from tocsin.adapters.delivery_store import DeliveryStore
-from tocsin.adapters.incident_table import IncidentTable
-from tocsin.core.delivery_record import DeliveryRecord
+from tocsin.adapters.aws.delivery_table import DeliveryStore
+from tocsin.adapters.aws.incident_table import IncidentTable
+from tocsin.core.incidents.silences import Silence
 from tocsin.core.model import AlertState, Reason
-from tocsin.core.silences import Silence
+from tocsin.core.slack.delivery_record import DeliveryRecord
+from tocsin_cli.local_aws import cloud as cloud_module
+from tocsin_cli.local_aws.cloud import EmbeddedCloud
+from tocsin_cli.main import main
+from tocsin_cli.stack import target as deployed_module
+from tocsin_cli.stack.target import DeployedError, deployed, running_local, say_where, take_back
 
 pytestmark = pytest.mark.cloud
 

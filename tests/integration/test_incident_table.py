@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from cli.incident_history import IncidentHistory
-from cli.incident_report import incident_details
-from cli.incident_view import show_incident
-from tocsin.adapters.incident_table import IncidentTable
-from tocsin.core.ledger import AlreadyFoldedError, SilenceConflictError, StaleVersionError
-from tocsin.core.lifecycle import advance
-from tocsin.core.model import Severity, Tally
-from tocsin.core.policy import Policy
-from tocsin.core.settings import ON_TRIAL, Intervals
-from tocsin.core.signatures import Signature, Source, Status
-from tocsin.core.silences import Silence
-from tocsin.reconciling import reconcile
-from tocsin.settling import Settler
+from tocsin.adapters.aws.incident_table import IncidentTable
+from tocsin.core.config.settings import Intervals
+from tocsin.core.incidents.lifecycle import advance
+from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.silences import Silence
+from tocsin.core.incidents.store import AlreadyFoldedError, SilenceConflictError, StaleVersionError
+from tocsin.core.model import ON_TRIAL, Severity, Tally
+from tocsin.core.signatures.signature import Signature, Source, Status
+from tocsin.services.reconcile_all import reconcile
+from tocsin.services.reconciliation import Settler
+from tocsin_cli.stack.incident_history import IncidentHistory
+from tocsin_cli.stack.incident_json import incident_details
+from tocsin_cli.stack.incident_tables import show_incident
 
 T0 = 1_770_000_000_000
 MIN = 60_000

@@ -26,10 +26,10 @@ from moto import mock_aws
 from planted_secrets import planted, surviving
 from test_delivery_handler import Context
 
-from cli.slack_server import LocalSlack
-from tocsin import wiring
-from tocsin.core.event_shapes import UnknownEventError
-from tocsin.core.sample import normalise
+from tocsin import bootstrap as wiring
+from tocsin.core.ingest.event_shapes import UnknownEventError
+from tocsin.core.redaction.sample import normalise
+from tocsin_cli.fake_slack.server import LocalSlack
 
 REGION = "eu-west-1"
 ACCOUNT = "123456789012"  # moto's; the beginning of some secrets too

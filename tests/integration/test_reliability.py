@@ -23,7 +23,7 @@ from reliability.scenario import LINES, SHORT, Story
 from reliability.storm import storm
 from reliability.verdict import judge
 
-from cli.slack_channel import Fault as SlackFault
+from tocsin_cli.fake_slack.channel import Fault as SlackFault
 
 ALWAYS = 1_000_000
 

@@ -18,15 +18,15 @@ from typing import TYPE_CHECKING
 import pytest
 from conftest import LAMBDA_IMAGE
 
-from cli.build import build
-from cli.cloud import EmbeddedCloud
-from cli.sam_local_door import SamLocalDoor
-from cli.slack_server import LocalSlack
 from lambda_package import own_files
 from tocsin.adapters.sam_local import DOOR_PORT, Forwarding, join_local_cloud
+from tocsin_cli.commands.build import build
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws.cloud import EmbeddedCloud
+from tocsin_cli.local_aws.sam_bridge import SamLocalDoor
 
 if TYPE_CHECKING:
-    from cli.cloud import Deployment
+    from tocsin_cli.local_aws.cloud import Deployment
 
 ROOT = Path(__file__).resolve().parents[2]
 SAM = Path(sys.executable).with_name("sam")

@@ -13,8 +13,8 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.slack_channel import Fault
-from cli.slack_server import LocalSlack
+from tocsin_cli.fake_slack.channel import Fault
+from tocsin_cli.fake_slack.server import LocalSlack
 
 
 @pytest.fixture

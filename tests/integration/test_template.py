@@ -19,10 +19,10 @@ from packaging.requirements import Requirement
 from samtranslator.yaml_helper import yaml_parse
 
 from benchmarks.batches import batch
-from cli.cloud import CloudError, Deployment, EmbeddedCloud, Watched, packaged
-from cli.slack_server import LocalSlack
-from tocsin.adapters import incident_table
-from tocsin.core.durations import parse_duration
+from tocsin.adapters.aws import incident_table
+from tocsin.core.times import parse_duration
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws.cloud import CloudError, Deployment, EmbeddedCloud, Watched, packaged
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "template.yaml").read_text()

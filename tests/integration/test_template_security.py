@@ -12,7 +12,7 @@ import pytest
 from samcli.yamlhelper import yaml_parse
 from translated_template import translated_with
 
-from tocsin.core.redact import redact
+from tocsin.core.redaction.redact import redact
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"

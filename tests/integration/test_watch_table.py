@@ -13,17 +13,18 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from test_incident_table import tally
 
-from tocsin.adapters.incident_table import IncidentTable
-from tocsin.core.absence import AbsenceRule
-from tocsin.core.ledger import MemoryLedger, StaleVersionError
-from tocsin.core.policy import Policy
-from tocsin.core.settings import Intervals
-from tocsin.core.signatures import parse_signatures
-from tocsin.core.watch import Mark, Moment, Watch, look_at, merged
-from tocsin.core.watch_document import dump_watch, load_watch
-from tocsin.reconciling import reconcile
-from tocsin.settling import Settler
-from tocsin.watching import note
+from tocsin.adapters.aws.incident_table import IncidentTable
+from tocsin.core.absence.watch import Mark, Moment, Watch, look_at, merged
+from tocsin.core.absence.watch_json import dump_watch, load_watch
+from tocsin.core.config.settings import Intervals
+from tocsin.core.incidents.memory_store import MemoryLedger
+from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.store import StaleVersionError
+from tocsin.core.signatures.absence_rule import AbsenceRule
+from tocsin.core.signatures.reader import parse_signatures
+from tocsin.services.absence import note
+from tocsin.services.reconcile_all import reconcile
+from tocsin.services.reconciliation import Settler
 
 T0 = 1_770_000_000_000
 MIN, HOUR = 60_000, 3_600_000

@@ -15,16 +15,16 @@ from moto import mock_aws
 from samcli.lib.translate.sam_template_validator import SamTemplateValidator
 from samcli.yamlhelper import yaml_parse
 
-from cli.cloud import Deployment, EmbeddedCloud, Watched
-from cli.slack_server import LocalSlack
-from tocsin.adapters.configuration import load_configuration
-from tocsin.core.incident_document import load_incident
-from tocsin.core.ledger import MemoryLedger
-from tocsin.core.matching import Matcher
+from tocsin.adapters.files.configuration import load_configuration
+from tocsin.core.incidents.memory_store import MemoryLedger
+from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.serialization import load_incident
+from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
-from tocsin.core.policy import Policy
-from tocsin.detecting import Detector
-from tocsin.settling import Settler
+from tocsin.services.detection import Detector
+from tocsin.services.reconciliation import Settler
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, Watched
 
 ROOT = Path(__file__).resolve().parents[2]
 TOPIC = "arn:aws:sns:us-east-1:123456789012:alarms"

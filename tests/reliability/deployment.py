@@ -36,10 +36,10 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from cli.slack_server import LocalSlack
 from reliability import wire as wires
 from reliability.faults import Fault, KilledError, Plan
 from reliability.wire import Wire
+from tocsin_cli.fake_slack.server import LocalSlack
 
 T0 = 1_795_340_000_000  # 2026-11-22, a minute and some seconds past a full one
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
@@ -92,7 +92,7 @@ def simulated_aws() -> Iterator[None]:
     }
     with patch.dict(os.environ, environment, clear=True), mock_aws():
         # A client of this run is moto's, also where an earlier test left another in the process.
-        wiring = importlib.import_module("tocsin.wiring")
+        wiring = importlib.import_module("tocsin.bootstrap")
         wires._clients.clear()
         with (
             patch.object(boto3, "client", wires.client),
@@ -457,4 +457,4 @@ class _Kept:
 @functools.cache
 def _configuration(environment: tuple[tuple[str, str], ...]) -> Any:
     """The configuration that ships, with these values of the deployment laid over it."""
-    return importlib.import_module("tocsin.wiring").configuration(dict(environment))
+    return importlib.import_module("tocsin.bootstrap").configuration(dict(environment))

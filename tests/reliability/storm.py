@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from cli.slack_block_rules import MAX_BLOCKS_JSON, json_size
 from reliability.deployment import MINUTE, T0, Deployment, Mode, simulated_aws
 from reliability.scenario import LINES, ORDINARY, Story, envelope
 from reliability.verdict import stored_incidents
+from tocsin_cli.fake_slack.block_kit import MAX_BLOCKS_JSON, json_size
 
 SERVICES = ("backend", "worker", "api", "billing")
 PER_ENVELOPE = 10_000

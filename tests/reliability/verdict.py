@@ -13,9 +13,9 @@ from typing import Any
 
 from reliability.deployment import Deployment
 from reliability.scenario import Story, is_stray_ok
-from tocsin.core.incident_document import load_incident
+from tocsin.core.incidents.serialization import load_incident
 from tocsin.core.model import Incident
-from tocsin.core.slack_blocks import render_standalone, render_thread
+from tocsin.core.slack.messages import render_standalone, render_thread
 
 TWICE = 2
 MAY_BE_LEFT_OUT = {"update", "repeat"}

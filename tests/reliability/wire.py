@@ -21,10 +21,10 @@ from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 from moto.dynamodb.models.table import Table
 
-from cli.slack_answers import Answer, fault_answer
-from cli.slack_calls import WebApiCall, webhook_answer
-from cli.slack_server import LocalSlack
 from reliability.faults import Call, Fault, KilledError, Plan
+from tocsin_cli.fake_slack.responses import Answer, fault_answer
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.fake_slack.web_api import WebApiCall, webhook_answer
 
 SERVICES = {
     "dynamodb": "DynamoDB",

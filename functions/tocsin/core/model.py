@@ -409,3 +409,23 @@ class Incident:
     def count(self) -> int:
         """All occurrences of all its alerts."""
         return sum(alert.count for alert in self.alerts.values()) + self.omitted
+
+
+class Level(StrEnum):
+    """The level of a log line, lowest first."""
+
+    TRACE = "trace"
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """Position from lowest (0) to highest."""
+        return list(Level).index(self)
+
+
+ON_TRIAL = "signatures on trial"
+"""The group of whatever signatures on trial recognise; no service has this name."""

@@ -1,0 +1,1 @@
+"""AWS services: DynamoDB, SNS, SQS, CloudWatch."""

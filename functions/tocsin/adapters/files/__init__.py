@@ -1,0 +1,1 @@
+"""The configuration as files of the deployment package."""

@@ -1,0 +1,1 @@
+"""Slack over HTTP: the bot, the webhook, and their credentials."""

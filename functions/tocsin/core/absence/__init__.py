@@ -1,0 +1,1 @@
+"""Lines that must appear: seeing them, and noticing that they do not."""

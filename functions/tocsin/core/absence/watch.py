@@ -1,0 +1,223 @@
+"""The watch over a line that must appear: when it was last seen, since when there is work for it, whether it is missing.
+
+What a watch knows comes from marks, in any order and any number of times. ``merged`` makes of them the same last sign
+and the same last work whatever the order; times only move forward, and work that is not newer than the last sign does
+not count. Since when there is work is exact where signs come before the work that follows them. Where a sign comes late
+it may be as much later than the truth as the sign was late: told a little later, and never too early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from tocsin.core.matching.fingerprint import fingerprint
+from tocsin.core.model import AlertState, Millis, Tally
+from tocsin.core.redaction.sample import sample_of
+from tocsin.core.signatures.absence_rule import AbsenceRule
+from tocsin.core.signatures.signature import Signature, Source, Status
+from tocsin.core.times import format_duration, iso_time
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One sign of life or of work.
+
+    Attributes:
+        at: Its own time, which orders signs and work.
+        heard: When Tocsin received it. Waiting is measured on this: a delayed delivery does not look like a long
+            absence, because what it waits for is delayed, too.
+        log_group: Where it was logged; empty for a queue.
+        log_stream: Likewise.
+        queue: The queue that had messages; empty for a line.
+    """
+
+    at: Millis
+    heard: Millis
+    log_group: str = ""
+    log_stream: str = ""
+    queue: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What one envelope, or one look at a queue, adds to a watch; any number of moments, in any order."""
+
+    service: str
+    signature: str
+    signs: tuple[Moment, ...] = ()
+    work: tuple[Moment, ...] = ()
+    account: str = ""
+    region: str = ""
+
+    def plus(self, other: Mark) -> Mark:
+        """Both together."""
+        return replace(self, signs=(*self.signs, *other.signs), work=(*self.work, *other.work))
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is known of one line in one service.
+
+    Attributes:
+        service: The service.
+        signature: The id of the signature that waits for the line.
+        sign: The last sign of life; None when none was ever seen.
+        work: The earliest work that is newer than the sign; None when there is none.
+        latest: The latest work that is newer than the sign.
+        fired: The time that the alert of the present absence is known by; 0 while nothing is missing.
+        account: The AWS account.
+        region: The Region.
+        version: The version it was loaded with; 0 when it is not stored.
+    """
+
+    service: str
+    signature: str
+    sign: Moment | None = None
+    work: Moment | None = None
+    latest: Moment | None = None
+    fired: Millis = 0
+    account: str = ""
+    region: str = ""
+    version: int = 0
+
+    @property
+    def heard(self) -> Millis:
+        """When something was last heard for it."""
+        return max((moment.heard for moment in (self.sign, self.work, self.latest) if moment), default=0)
+
+
+def is_watched(rule: Signature | None) -> bool:
+    """Whether a signature waits for a line at all."""
+    return rule is not None and rule.source is Source.ABSENCE and rule.status is not Status.OFF
+
+
+def merged(watch: Watch, mark: Mark, rule: AbsenceRule) -> Watch:
+    """The watch with what a mark adds."""
+    sign = max((*mark.signs, *_known(watch.sign)), key=_latest, default=None)
+    since = sign.at + rule.slack if sign else -1
+    work = [
+        moment for moment in (*mark.work, *_known(watch.work), *_known(watch.latest)) if moment.at > since
+    ]
+    return replace(
+        watch,
+        sign=sign,
+        work=min(work, key=_earliest, default=None),
+        latest=max(work, key=_latest, default=None),
+        account=watch.account or mark.account,
+        region=watch.region or mark.region,
+    )
+
+
+def is_worth_a_write(known: Watch, then: Watch, rule: AbsenceRule) -> bool:
+    """Whether a watch says so much more than it did that it should be stored.
+
+    Every invocation of a busy worker is a sign of work and every document it is done with one of life; one write a
+    minute says as much. A sign within ``slack`` of the stored one needs none, because work within it does not count.
+    """
+    return (
+        not known.version
+        or known.work != then.work
+        or _is_later(then.sign, known.sign, rule.slack)
+        or _is_later(then.latest, known.latest, rule.slack)
+    )
+
+
+def missing_at(watch: Watch, rule: AbsenceRule) -> Millis | None:
+    """From when on the line counts as missing, unless it appears before; None while nobody waits for it."""
+    since = watch.work if rule.needs_work else watch.sign
+    return None if since is None else since.heard + rule.within
+
+
+def is_missing(watch: Watch, rule: AbsenceRule, now: Millis) -> bool:
+    """Whether the line is missing."""
+    at = missing_at(watch, rule)
+    return at is not None and at <= now
+
+
+def look_at(watch: Watch, rule: AbsenceRule) -> Millis | None:
+    """When the watch wants to be looked at; it may lie in the past, then it is due every minute. None for never."""
+    if watch.fired:
+        return watch.fired
+    at = missing_at(watch, rule)
+    if at is None and rule.queues:
+        return ask_at(watch, rule)
+    return at
+
+
+def ask_at(watch: Watch, rule: AbsenceRule) -> Millis:
+    """From when on its queues are asked whether there is work that no line tells of."""
+    return watch.sign.heard + rule.within if watch.sign else 0
+
+
+def fired(watch: Watch, rule: AbsenceRule) -> Watch:
+    """The watch of a line that is missing, with what the alert is known by, whoever finds it out and however often."""
+    since = watch.work if rule.needs_work else watch.sign
+    return replace(watch, fired=watch.fired or max(1, since.at if since else 0))
+
+
+def missing(watch: Watch, rule: Signature, now: Millis) -> Tally:
+    """The tally that says that the line of a watch that ``fired`` is missing."""
+    since = (watch.work if rule.absence.needs_work else watch.sign) or Moment(watch.fired, watch.fired)
+    return replace(
+        _tally(watch, rule, now),
+        envelope=f"absence/{watch.signature}/{watch.service}/{watch.fired}",
+        count=1,
+        first_seen=since.at,
+        last_seen=max(now, since.at),
+        sample=sample_of(_in_words(watch, rule, now)),
+        log_group=since.log_group,
+        log_stream=since.log_stream,
+    )
+
+
+def returned(watch: Watch, rule: Signature, now: Millis, since: Millis) -> Tally:
+    """The tally that says that the line is not missing any more, after the alert that is known by ``since``."""
+    return replace(
+        _tally(watch, rule, now),
+        envelope=f"absence/{watch.signature}/{watch.service}/{since}/over",
+        state=AlertState.RESOLVED,
+    )
+
+
+def fingerprint_of(watch: Watch, rule: Signature) -> str:
+    """The alert that a watch makes."""
+    return fingerprint(rule, watch.service, {})
+
+
+def _tally(watch: Watch, rule: Signature, now: Millis) -> Tally:
+    return Tally(
+        envelope="", fingerprint=fingerprint_of(watch, rule), signature=watch.signature,
+        service=watch.service, fields={}, count=0, first_seen=now, last_seen=now, received_at=now, sample="",
+        absence=True, account=watch.account, region=watch.region,
+    )  # fmt: skip
+
+
+def _in_words(watch: Watch, rule: Signature, now: Millis) -> str:
+    """What is missing since when, for people. Nothing of it is log text but names of log groups and queues."""
+    line = f"No line like “{rule.matches[0]}”" if rule.matches else f"No line for {rule.id}"
+    sign, work = watch.sign, watch.work
+    text = f"{line} for {format_duration(now - sign.at)}" if sign else f"{line} was ever seen here"
+    if rule.absence.needs_work and work is not None:
+        shown = f"queue {work.queue} had messages" if work.queue else f"there was work in {work.log_group}"
+        text += f", although {shown} at {iso_time(work.at)}, {format_duration(now - work.at)} ago"
+    last = f"It was last seen at {iso_time(sign.at)}. " if sign else ""
+    return f"{text}. {last}It must appear within {format_duration(rule.absence.within)}."
+
+
+def _known(moment: Moment | None) -> Iterable[Moment]:
+    return () if moment is None else (moment,)
+
+
+def _earliest(moment: Moment) -> tuple[object, ...]:
+    """By time; of equals the one first heard is the least, so that a duplicate changes nothing."""
+    return (moment.at, moment.heard, moment.log_group, moment.log_stream, moment.queue)
+
+
+def _latest(moment: Moment) -> tuple[object, ...]:
+    """By time; of equals the one first heard is the greatest, likewise."""
+    return (moment.at, -moment.heard, moment.log_group, moment.log_stream, moment.queue)
+
+
+def _is_later(then: Moment | None, known: Moment | None, by: Millis) -> bool:
+    return then is not None and (known is None or then.at > known.at + by)

@@ -1,0 +1,1 @@
+"""The settings of `tocsin.toml`: services, intervals, routes."""

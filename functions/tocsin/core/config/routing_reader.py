@@ -1,0 +1,226 @@
+"""Destinations, owners and routes as ``tocsin.toml`` writes them: read, and refused where they cannot be meant so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from tocsin.core.config.routing import DEFAULT, LABELS, Destination, Route, Routing
+from tocsin.core.model import Severity
+from tocsin.core.problems import Problem
+
+DESTINATION_KEYS, OWNER_KEYS = ("secret", "mention"), ("mention",)
+ROUTE_KEYS = ("match", "destination", "continue", "routes")
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_SECRET = re.compile(r"(?!xox)[A-Za-z0-9/_+=.@-]{1,512}")
+_NUMBER = re.compile(r"\[\d+\]")
+_USER_GROUP = re.compile(r"S[A-Z0-9]{7,20}")
+_NO_SECRET = "must be the name of a secret in Secrets Manager, never the credential itself"  # noqa: S105 - a sentence
+_NO_GROUP = (
+    "must be the id of a Slack user group, as S0614TZR7 (in Slack: People, User groups, Copy group ID)"
+)
+
+
+def read_routing(data: Mapping[str, Any], file: str, problems: list[Problem]) -> Routing:
+    """Read the routing out of ``tocsin.toml``; what is wrong with it is added to ``problems``.
+
+    Args:
+        data: The whole file; the tables ``destinations``, ``owners`` and ``routes`` count.
+        file: The file's name, for the problems.
+        problems: Where to add them.
+    """
+    return _Reader(file, problems).routing(data)
+
+
+def routing_problems(
+    routing: Routing, file: str, signatures: Collection[str], owners: Collection[str]
+) -> Iterator[Problem]:
+    """What is wrong with routes that were read, in themselves and against the signatures.
+
+    Args:
+        routing: The routing.
+        file: The file's name, for the problems.
+        signatures: The ids of all signatures.
+        owners: The owners that signatures name.
+    """
+    known: dict[str, tuple[Collection[str], str]] = {
+        "severity": (set(Severity), f"no such severity; there are {', '.join(Severity)}"),
+        "signature": (signatures, "there is no such signature"),
+        "owner": (
+            {*owners, *routing.owners, ""},
+            "no signature has this owner, and none is declared under owners",
+        ),
+    }
+    for route in _all(routing.routes):
+        for label, globs in route.match.items():
+            there, reason = known.get(label, (globs, ""))
+            for glob in globs:
+                if not _is_glob(glob) and glob not in there:
+                    yield Problem(file, f"{route.key}.match.{label}", f"{glob!r}: {reason}")
+    yield from _unreachable(routing.routes, (), file)
+
+
+class _Reader:
+    def __init__(self, file: str, problems: list[Problem]) -> None:
+        self._file, self._problems = file, problems
+
+    def routing(self, data: Mapping[str, Any]) -> Routing:
+        destinations = {DEFAULT: Destination(DEFAULT)}
+        for name, table in self._tables(data, "destinations"):
+            destinations[name] = self._destination(name, table)
+        by_secret: dict[str, str] = {}
+        for destination in destinations.values():
+            first = by_secret.setdefault(destination.secret or f" {destination.name}", destination.name)
+            if first != destination.name:
+                key = f"destinations.{destination.name}.secret"
+                self._wrong(key, f"is also the secret of {first}; it would be told everything twice")
+        owners = {name: self._owner(name, table) for name, table in self._tables(data, "owners")}
+        routes = self._routes(data.get("routes", []), "routes", DEFAULT, destinations)
+        return Routing(destinations, {name: group for name, group in owners.items() if group}, routes)
+
+    def _wrong(self, key: str, reason: str) -> None:
+        self._problems.append(Problem(self._file, key, reason))
+
+    def _tables(self, data: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        tables = data.get(key, {})
+        if not isinstance(tables, dict):
+            self._wrong(key, "must be a table of tables")
+            return
+        for name, table in tables.items():
+            if isinstance(table, dict):
+                yield name, table
+            else:
+                self._wrong(f"{key}.{name}", f"must be a table, write [{key}.{name}]")
+
+    def _only(self, table: Mapping[str, Any], key: str, known: Iterable[str]) -> None:
+        known = tuple(known)
+        for entry in table:
+            if entry not in known:
+                self._wrong(f"{key}.{entry}", f"unknown key; known are {', '.join(known)}")
+
+    def _destination(self, name: str, table: Mapping[str, Any]) -> Destination:
+        key = f"destinations.{name}"
+        if not _NAME.fullmatch(name):
+            self._wrong(key, "a destination's name is 1 to 64 letters, digits, hyphens and underscores")
+        self._only(table, key, DESTINATION_KEYS)
+        secret = table.get("secret")
+        if name == DEFAULT and secret is not None:
+            self._wrong(
+                f"{key}.secret", "the parameter SlackSecretName names the secret of the destination default"
+            )
+        elif name != DEFAULT and not (isinstance(secret, str) and _SECRET.fullmatch(secret)):
+            # The value is not quoted: it may be a credential, in the wrong place.
+            self._wrong(f"{key}.secret", _NO_SECRET)
+        return Destination(name, secret if isinstance(secret, str) else "", self._mention(table, key))
+
+    def _owner(self, name: str, table: Mapping[str, Any]) -> str:
+        key = f"owners.{name}"
+        self._only(table, key, OWNER_KEYS)
+        if not name.strip():
+            self._wrong(key, "an owner has a name: what signatures say as owner")
+        if "mention" not in table:
+            self._wrong(f"{key}.mention", f"is missing; it {_NO_GROUP}")
+        return self._mention(table, key)
+
+    def _mention(self, table: Mapping[str, Any], key: str) -> str:
+        group = table.get("mention", "")
+        if isinstance(group, str) and (_USER_GROUP.fullmatch(group) or "mention" not in table):
+            return group
+        self._wrong(f"{key}.mention", _NO_GROUP)
+        return ""
+
+    def _routes(
+        self, tables: object, key: str, inherited: str, destinations: Collection[str]
+    ) -> tuple[Route, ...]:
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            self._wrong(key, f"must be a list of tables, write [[{_NUMBER.sub('', key)}]]")
+            return ()
+        return tuple(
+            self._route(table, f"{key}[{n}]", inherited, destinations) for n, table in enumerate(tables)
+        )
+
+    def _route(
+        self, table: Mapping[str, Any], key: str, inherited: str, destinations: Collection[str]
+    ) -> Route:
+        self._only(table, key, ROUTE_KEYS)
+        destination = table.get("destination", inherited)
+        if not isinstance(destination, str) or destination not in destinations:
+            known = ", ".join(destinations)
+            self._wrong(f"{key}.destination", f"no such destination: {destination!r}; there are {known}")
+            destination = inherited
+        goes_on = table.get("continue", False)
+        if not isinstance(goes_on, bool):
+            self._wrong(f"{key}.continue", f"must be true or false, is {goes_on!r}")
+            goes_on = False
+        children = self._routes(table.get("routes", []), f"{key}.routes", destination, destinations)
+        return Route(key, self._match(table.get("match", {}), f"{key}.match"), destination, goes_on, children)
+
+    def _match(self, table: object, key: str) -> dict[str, tuple[str, ...]]:
+        if not isinstance(table, dict):
+            self._wrong(key, 'must be a table, as { severity = ["critical"] }')
+            return {}
+        self._only(table, key, LABELS)
+        match: dict[str, tuple[str, ...]] = {}
+        for label, globs in table.items():
+            if not isinstance(globs, list) or not globs or not all(isinstance(glob, str) for glob in globs):
+                self._wrong(f"{key}.{label}", f"must be a list of at least one text, is {globs!r}")
+            elif label == "severity" and any(map(_is_glob, globs)):
+                self._wrong(f"{key}.{label}", f"takes no patterns; list them: {', '.join(Severity)}")
+            else:
+                match[label] = tuple(globs)
+        return match
+
+
+def _all(routes: Iterable[Route]) -> Iterator[Route]:
+    for route in routes:
+        yield route
+        yield from _all(route.routes)
+
+
+def _unreachable(routes: Sequence[Route], parents: tuple[Route, ...], file: str) -> Iterator[Problem]:
+    """Routes that no alert can come to, because of a sibling before them or of what their parents let through."""
+    for number, route in enumerate(routes):
+        before = next((r for r in routes[:number] if not r.goes_on and _covers(r.match, route.match)), None)
+        parent = next((p for p in parents if _excludes(p.match, route.match)), None)
+        if before is not None:
+            reason = f"no alert comes here: {before.key} takes them all and does not continue"
+            yield Problem(file, route.key, reason)
+        elif parent is not None:
+            yield Problem(file, route.key, f"no alert comes here: {parent.key} lets none of these through")
+        else:
+            yield from _unreachable(route.routes, (*parents, route), file)
+
+
+def _covers(wider: Mapping[str, tuple[str, ...]], narrower: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether whatever fits ``narrower`` surely fits ``wider``; where in doubt, False."""
+    return all(
+        set(Severity) <= set(globs)
+        if label == "severity" and label not in narrower
+        else "*" in globs
+        or (label in narrower and all(any(_contains(w, n) for w in globs) for n in narrower[label]))
+        for label, globs in wider.items()
+    )
+
+
+def _contains(wider: str, narrower: str) -> bool:
+    if wider == narrower or not _is_glob(narrower):
+        return wider == narrower or fnmatchcase(narrower, wider)
+    # As texts: where the wider one's only wild card is *, its letters stand in all that the narrower one fits.
+    return not set("?[") & set(wider) and "[" not in narrower and fnmatchcase(narrower, wider)
+
+
+def _excludes(parent: Mapping[str, tuple[str, ...]], child: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether nothing that fits the parent can fit the child, as far as exact values tell."""
+    return any(
+        label in parent
+        and not any(map(_is_glob, globs))
+        and not any(fnmatchcase(value, glob) for value in globs for glob in parent[label])
+        for label, globs in child.items()
+    )
+
+
+def _is_glob(text: str) -> bool:
+    return any(character in text for character in "*?[")

@@ -1,0 +1,255 @@
+"""Services, routes and intervals: ``tocsin.toml``, with the deployment's own values laid over it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from tocsin.core.config.routing import Routing
+from tocsin.core.model import ON_TRIAL, Millis
+from tocsin.core.problems import ConfigurationError, Problem
+from tocsin.core.times import parse_duration
+
+if TYPE_CHECKING:
+    from tocsin.core.redaction.rule import Rule
+
+FILE = "tocsin.toml"
+LONGEST_SERVICE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """When an incident speaks; the meanings are Alertmanager's.
+
+    Attributes:
+        group_wait: How long a new incident waits for company before its first notification.
+        group_interval: The least time between two count roll-ups of one incident.
+        repeat_interval: How long an unchanged, still firing incident stays quiet before it reminds.
+        resolve_after: How long an alert must be quiet to count as resolved.
+        regress_within: How long after it was over an alert that is seen again belongs to the same incident.
+        digest_interval: How often what signatures on trial recognised is told in one digest; 0 for never.
+    """
+
+    group_wait: Millis = 0
+    group_interval: Millis = 5 * 60_000
+    repeat_interval: Millis = 4 * 3_600_000
+    resolve_after: Millis = 15 * 60_000
+    regress_within: Millis = 24 * 3_600_000
+    digest_interval: Millis = 24 * 3_600_000
+
+
+class RepliesInChannel(StrEnum):
+    """Which replies in an incident's thread are shown in the channel too."""
+
+    NEVER = "never"
+    IMPORTANT = "important"
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: the group its alerts are gathered in.
+
+    Attributes:
+        name: As it is shown.
+        log_groups: Globs (``*``, ``?``) of the log groups that belong to it.
+        alarms: Globs of alarm names, queue names and function names that belong to it.
+        stacks: Globs of the CloudFormation stacks that deploy it; a stack may deploy several services.
+    """
+
+    name: str
+    log_groups: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
+    stacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is configuration and not a signature.
+
+    Attributes:
+        intervals: When an incident speaks.
+        services: In the order they are tried; the first that fits wins.
+        runbooks_url: Where the runbooks are read: a signature's ``runbook`` is appended to it.
+        routing: Which destinations are told of which alerts.
+        redaction: Rules of redaction besides those that are built in.
+        replies_in_channel: Which replies in an incident's thread are shown in the channel too.
+    """
+
+    intervals: Intervals = field(default_factory=Intervals)
+    services: tuple[Service, ...] = ()
+    runbooks_url: str = "https://github.com/tocsin-alerts/tocsin/blob/main/runbooks/"
+    routing: Routing = field(default_factory=Routing)
+    redaction: tuple[Rule, ...] = ()
+    replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
+
+    def service_of_log_group(self, log_group: str) -> str:
+        """Name the service a log group belongs to: the configured one, else the log group's last segment."""
+        for service in self.services:
+            if any(fnmatchcase(log_group, glob) for glob in service.log_groups):
+                return service.name
+        return _unreserved(log_group.rstrip("/").rpartition("/")[2] or log_group)
+
+    def service_of_alarm(self, name: str, dimensions: Mapping[str, str]) -> str:
+        """Name the service an alarm belongs to, by its name and the resources its metric is about.
+
+        An alarm that no service claims is a service of its own, so that it still reaches people: that of the
+        resource its metric is about, and without one (a currency is none) the alarm itself.
+        """
+        candidates = (name, *dimensions.values())
+        for service in self.services:
+            if any(fnmatchcase(candidate, glob) for glob in service.alarms for candidate in candidates):
+                return service.name
+        resources = (value for dimension, value in dimensions.items() if dimension != "Currency")
+        return _unreserved(next(resources, name))
+
+    def service_of_function(self, function: str) -> str:
+        """Name the service of a Lambda function: that of the log group Lambda gives it, else as for an alarm."""
+        named = self.service_of_log_group(f"/aws/lambda/{function}")
+        return named if named != function else self.service_of_alarm(function, {})
+
+    def services_of_stack(self, stack: str) -> tuple[str, ...]:
+        """Name the services that claim a stack: by ``stacks``, or where none does by ``alarms``; empty for none."""
+        by_stacks = [entry.name for entry in self.services if _fits(stack, entry.stacks)]
+        return tuple(by_stacks or [entry.name for entry in self.services if _fits(stack, entry.alarms)])
+
+
+def _fits(name: str, globs: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs)
+
+
+def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
+    """Read ``tocsin.toml`` and lay the deployment's values over it.
+
+    Args:
+        text: The file's content.
+        overrides: Environment variables; those that count are ``TOCSIN_GROUP_WAIT``,
+            ``TOCSIN_GROUP_INTERVAL``, ``TOCSIN_REPEAT_INTERVAL``, ``TOCSIN_RESOLVE_AFTER``,
+            ``TOCSIN_REGRESS_WITHIN``, ``TOCSIN_DIGEST_INTERVAL`` (durations) and
+            ``TOCSIN_RUNBOOKS_URL``, ``TOCSIN_REPLIES_IN_CHANNEL``. Empty ones do not count.
+
+    Raises:
+        ConfigurationError: With every problem found.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
+    problems: list[Problem] = []
+    routing = {"destinations", "owners", "routes"}
+    known = {"intervals", "services", "links", "redaction", "slack"} | routing
+    problems += [
+        Problem(FILE, key, f"unknown key; known are {', '.join(sorted(known))}")
+        for key in data
+        if key not in known
+    ]
+    settings = Settings(
+        intervals=_intervals(_table(data, "intervals", problems), overrides, problems),
+        services=tuple(
+            _service(name, table, problems) for name, table in _table(data, "services", problems).items()
+        ),
+    )
+    if routing & data.keys():
+        # A file without routes, which is what ships, need not pay for reading them at a cold start.
+        from tocsin.core.config.routing_reader import read_routing  # noqa: PLC0415 - as said
+
+        settings = replace(settings, routing=read_routing(data, FILE, problems))
+    redaction = _table(data, "redaction", problems)
+    if redaction:
+        # Not at the top: it brings all of redaction with it, which a cold start without such rules need not wait for.
+        from tocsin.core.redaction.custom_rules import read_redaction  # noqa: PLC0415
+
+        rules, found = read_redaction(redaction, FILE)
+        problems += found
+        settings = replace(settings, redaction=rules)
+    links = _table(data, "links", problems)
+    problems += [
+        Problem(FILE, f"links.{key}", "unknown key; known is runbooks") for key in links if key != "runbooks"
+    ]
+    url = overrides.get("TOCSIN_RUNBOOKS_URL") or links.get("runbooks", settings.runbooks_url)
+    if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+        problems.append(Problem(FILE, "links.runbooks", f"must be an http(s) address, is {url!r}"))
+    else:
+        settings = replace(settings, runbooks_url=url if url.endswith("/") else url + "/")
+    slack = _table(data, "slack", problems)
+    problems += [
+        Problem(FILE, f"slack.{key}", "unknown key; known is replies_in_channel")
+        for key in slack
+        if key != "replies_in_channel"
+    ]
+    replies = overrides.get("TOCSIN_REPLIES_IN_CHANNEL") or slack.get(
+        "replies_in_channel", settings.replies_in_channel
+    )
+    if replies in set(RepliesInChannel):
+        settings = replace(settings, replies_in_channel=RepliesInChannel(replies))
+    else:
+        one_of = ", ".join(RepliesInChannel)
+        problems.append(Problem(FILE, "slack.replies_in_channel", f"must be one of {one_of}, is {replies!r}"))
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    return settings
+
+
+def _table(data: Mapping[str, Any], key: str, problems: list[Problem]) -> Mapping[str, Any]:
+    table = data.get(key, {})
+    if isinstance(table, dict):
+        return table
+    problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
+    return {}
+
+
+_NO_DIGEST = ("digest_interval", "off")
+
+
+def _unreserved(service: str) -> str:
+    """The name of a service that nobody configured, kept apart from the one that none may have."""
+    return f"{service} (service)" if service == ON_TRIAL else service
+
+
+def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems: list[Problem]) -> Intervals:
+    names = [entry.name for entry in fields(Intervals)]
+    problems += [
+        Problem(FILE, f"intervals.{key}", f"unknown key; known are {', '.join(names)}")
+        for key in table
+        if key not in names
+    ]
+    values: dict[str, Millis] = {}
+    for name in names:
+        variable = f"TOCSIN_{name.upper()}"
+        where, value = (variable, overrides[variable]) if overrides.get(variable) else (FILE, table.get(name))
+        if value is None:
+            continue
+        try:
+            values[name] = 0 if (name, value) == _NO_DIGEST else parse_duration(value)
+        except ValueError as error:
+            problems.append(Problem(where, f"intervals.{name}", str(error)))
+    intervals = Intervals(**values)
+    for name in ("group_interval", "repeat_interval", "resolve_after", "regress_within"):
+        if getattr(intervals, name) <= 0:
+            problems.append(Problem(FILE, f"intervals.{name}", "must be longer than nothing"))
+    return intervals
+
+
+def _service(name: str, table: object, problems: list[Problem]) -> Service:
+    key = f"services.{name}"
+    if not name.strip() or len(name) > LONGEST_SERVICE:
+        problems.append(Problem(FILE, key, f"a service has a name of 1 to {LONGEST_SERVICE} characters"))
+    if name == ON_TRIAL:
+        problems.append(Problem(FILE, key, "is the group of what is on trial; a service has another name"))
+    if not isinstance(table, dict):
+        problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
+        return Service(name)
+    known = ("log_groups", "alarms", "stacks")
+    globs: dict[str, tuple[str, ...]] = {}
+    for entry, value in table.items():
+        if entry not in known:
+            problems.append(Problem(FILE, f"{key}.{entry}", f"unknown key; known are {', '.join(known)}"))
+        elif not isinstance(value, list) or not all(isinstance(glob, str) and glob for glob in value):
+            problems.append(Problem(FILE, f"{key}.{entry}", f"must be a list of globs, is {value!r}"))
+        else:
+            globs[entry] = tuple(value)
+    return Service(name, **globs)

@@ -1,0 +1,1 @@
+"""The life of an incident: counting, opening, muting, reminding, ending."""

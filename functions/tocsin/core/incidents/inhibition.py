@@ -1,0 +1,73 @@
+"""Cause and symptom: which alert of an incident explains another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tocsin.core.model import Alert, AlertState, Incident, Severity
+from tocsin.core.signatures.signature import Signature
+
+
+def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:
+    """The signature of an alert of the same incident that explains this one, or None.
+
+    A cause explains while it fires, and after that the lines that came before its end: two that stopped together are
+    not found quiet in the same second. Once everything is over, what explained still does.
+    """
+    everything_over = not incident.firing
+    return next(
+        (
+            other.signature
+            for other in incident.alerts.values()
+            if other.announced
+            and other.signature in signatures
+            and alert.signature in signatures[other.signature].inhibits
+            and (everything_over or _explains(other, alert))
+        ),
+        None,
+    )
+
+
+def _explains(cause: Alert, symptom: Alert) -> bool:
+    """Whether a cause accounts for a symptom that may outlive it."""
+    if cause.state is AlertState.FIRING:
+        return True
+    return not symptom.alarm and cause.over_at is not None and symptom.active_at <= cause.over_at
+
+
+def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> Alert | None:
+    """For an alarm, the alert of a log line in the same incident that is most likely behind it, or None.
+
+    An alarm says that a number is high (messages in a dead-letter queue, errors, 5xx answers); the line that a
+    function logged says why, also when it has been quiet since: messages lie in a dead-letter queue long after. A line
+    that is missing says no more than the alarm does. Of what fires
+    it is the worst, then the first; of what is over the latest.
+    """
+    if not alert.alarm:
+        return None
+    causes = [
+        other
+        for other in incident.alerts.values()
+        if not other.alarm
+        and not other.absence
+        and other.announced
+        and other.count
+        and inhibitor(incident, other, signatures) is None
+    ]
+    firing = [cause for cause in causes if cause.state is AlertState.FIRING]
+    if firing:
+        return min(firing, key=lambda cause: (severity_of(cause, signatures).rank, cause.first_seen))
+    return max(causes, key=lambda cause: cause.last_seen, default=None)
+
+
+def depth_of_symptom(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> int:
+    """How far an alert is from the cause, for putting causes first: 0 a cause, 1 an alarm with one, 2 inhibited."""
+    if inhibitor(incident, alert, signatures) is not None:
+        return 2
+    return int(likely_cause(incident, alert, signatures) is not None)
+
+
+def severity_of(alert: Alert, signatures: Mapping[str, Signature]) -> Severity:
+    """How bad an alert is; high where no signature says so any more."""
+    rule = signatures.get(alert.signature)
+    return rule.severity if rule else Severity.HIGH

@@ -1,0 +1,464 @@
+"""The life of an incident, as a pure state machine.
+
+``advance`` folds what was counted into the incident, lets time pass up to ``now``, and puts every
+notification that is then due into the incident's outbox. Detection calls it with fresh tallies, ``reconcile``
+with whatever is left and the clock; both store the answer and then publish the outbox. Nothing here reads a
+clock, so the tests and ``tocsin backtest`` run days in milliseconds through the very code of the Lambdas.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from tocsin.core.incidents import dlq_growth as queue_watch
+from tocsin.core.incidents.changes import began_at, learned
+from tocsin.core.incidents.folding import MOST_ALERTS, fold
+from tocsin.core.incidents.inhibition import inhibitor
+from tocsin.core.incidents.muting import mute
+from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.silences import Silence
+from tocsin.core.model import (
+    Alert,
+    AlertState,
+    Change,
+    Incident,
+    Millis,
+    Pending,
+    QueueReading,
+    Reason,
+    Tally,
+)
+
+MOST_BURSTS = 5
+"""Notifications of new alerts per ``group_interval``; more wait for its end and come as one. Of alerts that
+regressed it is one: what flaps has been told of."""
+
+MINUTE: Millis = 60_000
+"""How often what lies outside the incident (a silence taken back, a queue's depth) is looked at."""
+
+DAY: Millis = 86_400_000
+"""The longest time between two reminders, unless ``repeat_interval`` is longer."""
+
+HOLD_STRAY_OK: Millis = 390 * 60_000
+"""How long an alarm's OK that has no alert yet is kept, in case its ALARM is only delivered later: Lambda keeps
+an asynchronous event for up to six hours."""
+
+
+class Advance(NamedTuple):
+    """What ``advance`` answers.
+
+    Attributes:
+        incident: The incident as it is now; None when there is none and nothing calls for one.
+        absorbed: The tallies that are in it now; the others stay pending.
+        closed: The incident that was over and that ``incident`` replaced, for the record.
+    """
+
+    incident: Incident | None
+    absorbed: tuple[Tally, ...]
+    closed: Incident | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an incident cannot know by itself.
+
+    Attributes:
+        heard: When each alert (by fingerprint) was last received, where more tallies wait than are given: what
+            is still to be folded must not look quiet.
+        more: Whether more tallies wait: then the incident is not over yet, whatever is quiet.
+        silences: Those that may be active, and those that ended not long ago.
+        readings: What looking at dead-letter queues found, by the fingerprint of the alert of their alarm.
+        changes: What was deployed or altered and concerns its service.
+    """
+
+    heard: Mapping[str, Millis] = field(default_factory=dict)
+    more: bool = False
+    silences: Sequence[Silence] = ()
+    readings: Mapping[str, QueueReading] = field(default_factory=dict)
+    changes: Sequence[Change] = ()
+
+
+class Due(NamedTuple):
+    """A notification that is due, and the alerts it is about."""
+
+    reason: Reason
+    fingerprints: tuple[str, ...]
+
+
+def advance(
+    incident: Incident | None,
+    tallies: Iterable[Tally],
+    now: Millis,
+    *,
+    service: str,
+    policy: Policy,
+    observed: Observed | None = None,
+) -> Advance:
+    """Fold tallies into the service's incident and queue every notification that is due at ``now``.
+
+    Args:
+        incident: The service's latest incident, open or resolved, or None.
+        tallies: What was counted and not yet folded, in any order, each at most once.
+        now: The time.
+        service: The group.
+        policy: Intervals and signatures.
+        observed: What the incident cannot know by itself; None for nothing.
+    """
+    observed = observed or Observed()
+    before, current, absorbed = _folded(incident, tallies, now, service, policy)
+    if current is None:
+        return Advance(before, absorbed)
+    closed = None
+    if before is not None and before.id != current.id:
+        carried = _unfinished(before)
+        told = {name: alert for name, alert in before.alerts.items() if name not in carried}
+        closed = replace(before, alerts=told)
+    read = {
+        name: queue_watch.read(current.alerts[name], reading)
+        for name, reading in observed.readings.items()
+        if name in current.alerts
+    }
+    current = _quieted(replace(current, alerts={**current.alerts, **read}), now, policy, observed)
+    current, because = mute(learned(current, observed.changes), observed.silences, now)
+    return Advance(_spoken(current, now, policy, observed, because), absorbed, closed)
+
+
+class _Folded(NamedTuple):
+    """The incident that was over before, the one that is open now (it may be the same), and what is in them."""
+
+    before: Incident | None
+    current: Incident | None
+    absorbed: tuple[Tally, ...]
+
+
+def _folded(
+    incident: Incident | None, tallies: Iterable[Tally], now: Millis, service: str, policy: Policy
+) -> _Folded:
+    current = incident if incident is not None and incident.resolved_at is None else None
+    absorbed: list[Tally] = []
+    for tally in sorted(tallies, key=_in_time):
+        if current is not None:
+            current = fold(current, tally, policy)
+        elif incident is not None and _is_remembered(incident, tally, policy):
+            incident = fold(incident, tally, policy)
+            alert = incident.alerts.get(tally.fingerprint)
+            if alert is not None and alert.regressed:  # else it is below its threshold: over it stays
+                current = _reopened(incident, tally, policy)
+        elif tally.state is AlertState.FIRING:
+            current = fold(_opened(incident, service, tally, now, policy), tally, policy)
+        elif now - tally.received_at < HOLD_STRAY_OK:
+            continue
+        absorbed.append(tally)
+    return _Folded(incident, current, tuple(absorbed))
+
+
+def _in_time(tally: Tally) -> tuple[Millis, str, str]:
+    """What tallies are folded in the order of: the same, whatever order they come in."""
+    return tally.last_seen, tally.envelope, tally.fingerprint
+
+
+def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
+    """Say which notification, if any, the incident owes people at ``now``, and why."""
+    if incident.resolved_at is not None:
+        return None
+    heard = audible(incident, policy)
+    unheard = [alert for alert in heard if not alert.heard]
+    if unmuted := [alert for alert in heard if alert.unmuted]:
+        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in unheard if not a.unmuted)]))
+    if incident.notified_at is None:
+        waited = now >= incident.opened_at + policy.intervals.group_wait or not _is_firing(incident)
+        return Due(Reason.OPENED, _names(unheard)) if unheard and waited else None
+    news = _news(incident, heard, now, policy)
+    if news or any(not alert.heard or alert.regressed for alert in heard):
+        return news  # news that still waits: a mere count must not tell of it in passing
+    return _count(incident, heard, now, policy)
+
+
+def _news(incident: Incident, heard: Sequence[Alert], now: Millis, policy: Policy) -> Due | None:
+    """What is new in an incident that people know of: back again, joined, over."""
+    fresh = now >= incident.burst_since + policy.intervals.group_interval
+    over = not _is_firing(incident)
+    regressed = [alert for alert in heard if alert.regressed]
+    unheard = [alert for alert in heard if not alert.heard and not alert.regressed]
+    if regressed and (fresh or not incident.burst):
+        return Due(Reason.REGRESSED, _names([*regressed, *unheard]))
+    waited = any(now >= alert.joined_at + policy.intervals.group_wait for alert in unheard)
+    if unheard and ((waited and (fresh or incident.burst < MOST_BURSTS)) or over):
+        return Due(Reason.NEW_ALERT, _names(unheard))
+    if over and incident.return_told and now >= _settled_at(incident, policy):
+        return Due(Reason.RESOLVED, _names(grown(incident)))
+    return None
+
+
+def _count(incident: Incident, heard: Sequence[Alert], now: Millis, policy: Policy) -> Due | None:
+    """What only goes on: a reminder, or counts and states that the incident's message does not show yet."""
+    if now >= _reminds_at(incident, policy) and (
+        firing := [alert for alert in heard if alert.state is AlertState.FIRING]
+    ):
+        return Due(Reason.REPEAT, _names(firing))
+    if now < (incident.notified_at or incident.opened_at) + policy.intervals.group_interval:
+        return None
+    changed = [alert for alert in _announced(incident) if _has_changed(alert, policy)]
+    if changed or incident.omitted > incident.omitted_told or (incident.changes_untold and heard):
+        return Due(Reason.UPDATE, _names(changed))
+    return None
+
+
+def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
+    """Say when time alone will next make something due: ``now`` if something is, None if never."""
+    if incident.outbox or due(incident, now, policy):
+        return now
+    if incident.resolved_at is not None:
+        return None
+    intervals = policy.intervals
+    times = [
+        alert.active_at + policy.quiet_period(alert)
+        for alert in incident.firing
+        if policy.ends_by_quiet(alert)
+    ]
+    if any(time <= now for time in times):
+        return now
+    if not _is_firing(incident):
+        times.append(_settled_at(incident, policy))
+    if incident.notified_at is None:
+        times.append(incident.opened_at + intervals.group_wait)
+    else:
+        times += [
+            incident.notified_at + intervals.group_interval,
+            incident.burst_since + intervals.group_interval,
+            _reminds_at(incident, policy),
+        ]
+        times += [alert.joined_at + intervals.group_wait for alert in _announced(incident) if not alert.heard]
+    if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
+        times.append(now + min(MINUTE, intervals.group_interval))
+    return min((time for time in times if time > now), default=None)
+
+
+def audible(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
+    """The alerts people are told of by themselves: past their threshold, not explained by another, not muted."""
+    return tuple(
+        alert
+        for alert in _announced(incident)
+        if not alert.silence and inhibitor(incident, alert, policy.signatures) is None
+    )
+
+
+def grown(incident: Incident) -> tuple[Alert, ...]:
+    """The alerts with occurrences that no notification has told of."""
+    return tuple(alert for alert in _announced(incident) if alert.count > alert.notified_count)
+
+
+def without(incident: Incident, sequences: Sequence[int]) -> Incident:
+    """The incident with these notifications taken out of its outbox, because SNS has them."""
+    return replace(
+        incident, outbox=tuple(entry for entry in incident.outbox if entry.sequence not in sequences)
+    )
+
+
+def _is_remembered(incident: Incident, tally: Tally, policy: Policy) -> bool:
+    """Whether a tally belongs to an incident that is over: it knows the alert, and was over less than a day ago."""
+    if tally.state is not AlertState.FIRING or incident.resolved_at is None:
+        return False
+    known = incident.alerts.get(tally.fingerprint)
+    if known is not None:
+        over_at = incident.resolved_at if known.announced else None
+    else:
+        over_at = incident.ended.get(tally.fingerprint)
+    return over_at is not None and tally.received_at < over_at + policy.intervals.regress_within
+
+
+def _reopened(incident: Incident, tally: Tally, policy: Policy) -> Incident:
+    """An incident that was over, and is not: the same thread goes on."""
+    flaps = (
+        bool(tally.alarm)
+        and incident.resolved_at is not None
+        and tally.received_at < incident.resolved_at + policy.intervals.group_interval
+    )
+    began = min(tally.first_seen, tally.received_at)
+    return replace(incident, resolved_at=None, reopened=flaps, reopened_at=began, return_told=False)
+
+
+def _opened(before: Incident | None, service: str, tally: Tally, now: Millis, policy: Policy) -> Incident:
+    opened_at = min(tally.received_at, now)
+    made = Incident(
+        id=incident_id(service, opened_at, tally, before),
+        service=service,
+        opened_at=opened_at,
+        alerts=_unfinished(before),
+    )
+    return made if before is None else remembering(made, before, now, policy)
+
+
+def remembering(incident: Incident, before: Incident, now: Millis, policy: Policy) -> Incident:
+    """An incident that knows what an earlier one of its service knew: when which alert was over, and in which incident.
+
+    The latest fifty, for as long as they may regress.
+    """
+    if before.resolved_at is None:
+        return incident
+    over = {alert.fingerprint: before.resolved_at for alert in before.alerts.values() if alert.announced}
+    since = now - policy.intervals.regress_within
+    ended = {**incident.ended, **before.ended, **over}
+    latest = sorted(ended.items(), key=lambda item: -item[1])[:MOST_ALERTS]
+    kept = {name: at for name, at in latest if at > since and name not in incident.alerts}
+    ids = {**incident.ended_in, **before.ended_in, **dict.fromkeys(over, before.id)}
+    return replace(incident, ended=kept, ended_in={name: ids[name] for name in kept if name in ids})
+
+
+def belongs_to(incident: Incident, tallies: Iterable[Tally], policy: Policy) -> str | None:
+    """The id of the earlier incident that is to go on, or None.
+
+    Args:
+        incident: The service's latest incident; only one that is over makes way.
+        tallies: What was counted: one of an alert that only an earlier incident knows brings that one back, unless
+            another is of an alert that the latest one knows.
+        policy: Within what time.
+    """
+    if incident.resolved_at is None:
+        return None
+    back = [tally for tally in tallies if _is_remembered(incident, tally, policy)]
+    if not back or any(tally.fingerprint in incident.alerts for tally in back):
+        return None
+    first = min(back, key=_in_time)
+    return incident.ended_in.get(first.fingerprint)
+
+
+def _unfinished(incident: Incident | None) -> dict[str, Alert]:
+    """The alerts of an incident that was over that had not yet reached their threshold: they go on counting."""
+    if incident is None:
+        return {}
+    return {alert.fingerprint: alert for alert in incident.firing if not alert.announced and alert.recent}
+
+
+def _settled_at(incident: Incident, policy: Policy) -> Millis:
+    """When an incident in which nothing fires is over: at once, or, once it flapped, after a quiet interval."""
+    last = max((alert.active_at for alert in incident.alerts.values() if alert.announced), default=0)
+    return last + policy.intervals.group_interval if incident.reopened else 0
+
+
+def _quieted(incident: Incident, now: Millis, policy: Policy, observed: Observed) -> Incident:
+    """The incident once what was quiet for long enough is over."""
+    quiet = {
+        alert.fingerprint: replace(alert, state=AlertState.RESOLVED, over_at=now, unmuted=False)
+        for alert in incident.firing
+        if policy.ends_by_quiet(alert)
+        and now >= max(alert.active_at, observed.heard.get(alert.fingerprint, 0)) + policy.quiet_period(alert)
+    }
+    return replace(incident, alerts={**incident.alerts, **quiet}) if quiet else incident
+
+
+def _spoken(incident: Incident, now: Millis, policy: Policy, observed: Observed, because: str) -> Incident:
+    """The incident with everything in its outbox that people are owed now."""
+    while owed := due(incident, now, policy):
+        if observed.more and owed.reason is Reason.RESOLVED:
+            return incident
+        incident = _told(incident, owed, now, policy, because)
+        if owed.reason is Reason.RESOLVED:
+            return incident
+    untold = incident.notified_at is None or not incident.return_told
+    if untold and not incident.firing and not observed.more:
+        # Nothing ever reached its threshold, or it was muted: over, and nobody needs to hear of it.
+        return replace(incident, resolved_at=now)
+    return incident
+
+
+def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: str) -> Incident:
+    sequence = incident.sequence + 1
+    told = {
+        alert.fingerprint: alert.notified_count for alert in incident.alerts.values() if alert.notified_count
+    }
+    # Only what is told of is told: an alert that joins is news of its own, and the queue's growth waits for its turn.
+    growing = queue_watch.growing(incident, policy) if owed.reason is Reason.UPDATE else ()
+    queues = {*owed.fingerprints, *_names(growing)}
+    by_themselves = set(_names(audible(incident, policy)))
+    fresh = now >= incident.burst_since + policy.intervals.group_interval
+    speaks = owed.reason in (Reason.NEW_ALERT, Reason.REGRESSED)
+    counts = owed.reason is Reason.UPDATE
+    updates = incident.updates + 1 if counts else 0
+    repeats = incident.repeats + 1 if owed.reason is Reason.REPEAT else incident.repeats if counts else 0
+    entry = Pending(
+        sequence, owed.reason, now, owed.fingerprints, told, _names(growing), updates,
+        because if owed.reason is Reason.SILENCE_EXPIRED else "", incident.changes_untold,
+    )  # fmt: skip
+    return replace(
+        incident,
+        alerts={
+            name: _as_told(alert, with_queue=name in queues, by_itself=name in by_themselves)
+            for name, alert in incident.alerts.items()
+        },
+        sequence=sequence,
+        notified_at=now,
+        spoke_at=incident.spoke_at if counts else now,
+        repeats=repeats,
+        updates=updates,
+        omitted_told=incident.omitted,
+        burst_since=now if speaks and fresh else incident.burst_since,
+        burst=(1 if fresh else incident.burst + 1) if speaks else incident.burst,
+        resolved_at=now if owed.reason is Reason.RESOLVED else None,
+        outbox=(*incident.outbox, entry),
+        return_told=incident.return_told or not counts,
+        changes_untold=(),
+        news_at=began_at(incident),
+    )
+
+
+def _as_told(alert: Alert, *, with_queue: bool, by_itself: bool) -> Alert:
+    """The alert once a notification has told of it; what is muted is counted and not told."""
+    if not alert.announced:
+        return alert
+    if alert.silence:
+        return replace(alert, notified_silence=alert.silence)
+    told = replace(
+        alert,
+        notified_count=alert.count,
+        notified_state=alert.state,
+        notified_silence="",
+        heard=alert.heard or by_itself,
+        regressed=False,
+        unmuted=False,
+    )
+    return queue_watch.told(told, as_news=with_queue)
+
+
+def _has_changed(alert: Alert, policy: Policy) -> bool:
+    """Whether the incident's message does not show the alert any more as it is."""
+    if alert.silence:  # that it is muted is shown once; what it counts meanwhile waits for the silence's end
+        return bool(alert.notified_count) and alert.silence != alert.notified_silence
+    return (
+        alert.count > alert.notified_count
+        or alert.notified_state not in (None, alert.state)
+        or (queue_watch.is_watched(alert, policy) and queue_watch.differs(alert))
+    )
+
+
+def _reminds_at(incident: Incident, policy: Policy) -> Millis:
+    """When people are reminded: after ``repeat_interval``, then twice that, up to once a day."""
+    first = policy.intervals.repeat_interval
+    gap = min(first << min(incident.repeats, 20), max(first, DAY))
+    return (incident.spoke_at or incident.notified_at or incident.opened_at) + gap
+
+
+def _announced(incident: Incident) -> tuple[Alert, ...]:
+    return tuple(alert for alert in incident.alerts.values() if alert.announced and alert.count)
+
+
+def _is_firing(incident: Incident) -> bool:
+    return any(alert.announced for alert in incident.firing)
+
+
+def _names(alerts: Iterable[Alert]) -> tuple[str, ...]:
+    return tuple(alert.fingerprint for alert in alerts)
+
+
+def incident_id(service: str, opened_at: Millis, first: Tally, before: Incident | None) -> str:
+    """Readable, sortable, and unique: no two incidents of a service follow the same one.
+
+    ``notify`` knows notifications by it; two incidents of one id would have each other's taken for duplicates.
+    """
+    when = datetime.fromtimestamp(opened_at / 1000, UTC).strftime("%Y%m%d-%H%M%S")
+    parts = (service, first.envelope, first.fingerprint, before.id if before else "")
+    return f"{when}-{hashlib.sha256('/'.join(parts).encode()).hexdigest()[:12]}"

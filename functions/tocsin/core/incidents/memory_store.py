@@ -1,0 +1,139 @@
+"""An incident store that lives in memory, for tests and for the simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tocsin.core.absence.watch import Watch
+from tocsin.core.incidents.silences import Silence
+from tocsin.core.incidents.store import (
+    AlreadyFoldedError,
+    SilenceConflictError,
+    StaleVersionError,
+    Stored,
+    TallyKey,
+    key_of,
+)
+from tocsin.core.model import ON_TRIAL, Change, Incident, Millis, Tally
+
+
+class MemoryLedger:
+    """A ledger in memory, for dry runs, backtests and tests of everything above the table."""
+
+    most_folded = 99
+
+    def __init__(self) -> None:
+        self._tallies: dict[TallyKey, Tally] = {}
+        self._pending: dict[TallyKey, Tally] = {}
+        self._incidents: dict[str, Stored] = {}
+        self._due: dict[str, Millis] = {}
+        self._silences: dict[str, Silence] = {}
+        self._watches: dict[tuple[str, str], tuple[Watch, Millis | None]] = {}
+        self._changes: dict[str, Change] = {}
+        self.closed: list[Incident] = []
+
+    def count(self, tally: Tally) -> bool:
+        """See ``Ledger``."""
+        if key_of(tally) in self._tallies:
+            return False
+        self._tallies[key_of(tally)] = self._pending[key_of(tally)] = tally
+        return True
+
+    def load(self, service: str) -> Stored:
+        """See ``Ledger``."""
+        return self._incidents.get(service, Stored(None, 0))
+
+    def pending(self, service: str) -> list[Tally]:
+        """See ``Ledger``."""
+        return [tally for tally in self._pending.values() if tally.service == service]
+
+    def open_services(self, now: Millis) -> list[str]:
+        """See ``Ledger``."""
+        due = dict(self._due)
+        for tally in self._pending.values():
+            due[tally.service] = min(due.get(tally.service, tally.received_at), tally.received_at)
+        for watch, at in self._watches.values():
+            if at is not None:
+                due[watch.service] = min(due.get(watch.service, at), at)
+        return sorted((service for service, at in due.items() if at <= now), key=lambda service: due[service])
+
+    def open_incidents(self) -> int:
+        """See ``Ledger``."""
+        return len(self._due.keys() - {ON_TRIAL})
+
+    def drop(self, tallies: Iterable[Tally]) -> None:
+        """See ``Ledger``."""
+        for tally in tallies:
+            self._pending.pop(key_of(tally), None)
+
+    def save(
+        self,
+        incident: Incident,
+        version: int,
+        *,
+        folded: Iterable[Tally] = (),
+        due: Millis | None,
+        closed: Incident | None = None,
+    ) -> int:
+        """See ``Ledger``."""
+        keys = [key_of(tally) for tally in folded]
+        if self.load(incident.service).version != version:
+            raise StaleVersionError
+        if gone := [key for key in keys if key not in self._pending]:
+            raise AlreadyFoldedError(gone)
+        for key in keys:
+            del self._pending[key]
+        self.closed = [kept for kept in self.closed if kept.id != incident.id]  # it goes on
+        if closed is not None:
+            self.closed.append(closed)
+        self._incidents[incident.service] = Stored(incident, version + 1)
+        self._due.pop(incident.service, None)
+        if due is not None:
+            self._due[incident.service] = due
+        return version + 1
+
+    def closed_incident(self, service: str, incident: str) -> Incident | None:
+        """See ``Ledger``."""
+        return next((kept for kept in self.closed if (kept.service, kept.id) == (service, incident)), None)
+
+    def silences(self) -> tuple[Silence, ...]:
+        """See ``Ledger``."""
+        return tuple(sorted(self._silences.values(), key=lambda silence: (silence.expires_at, silence.id)))
+
+    def put_silence(self, silence: Silence) -> None:
+        """See ``Ledger``."""
+        kept = self._silences.get(silence.id)
+        if kept is not None and not _may_replace(silence, kept):
+            raise SilenceConflictError(silence.id)
+        self._silences[silence.id] = silence
+
+    def watch(self, service: str, signature: str) -> Watch | None:
+        """See ``Ledger``."""
+        kept = self._watches.get((service, signature))
+        return kept[0] if kept else None
+
+    def save_watch(self, watch: Watch, due: Millis | None) -> Watch:
+        """See ``Ledger``."""
+        kept = self._watches.get((watch.service, watch.signature))
+        if (kept[0].version if kept else 0) != watch.version:
+            raise StaleVersionError
+        saved = replace(watch, version=watch.version + 1)
+        self._watches[watch.service, watch.signature] = saved, due
+        return saved
+
+    def due_watches(self, now: Millis) -> list[tuple[str, str]]:
+        """See ``Ledger``."""
+        return [key for key, (_, due) in self._watches.items() if due is not None and due <= now]
+
+    def keep_change(self, change: Change) -> None:
+        """See ``Ledger``."""
+        self._changes[change.id] = change
+
+    def changes(self, since: Millis) -> list[Change]:
+        """See ``Ledger``."""
+        return [change for change in self._changes.values() if change.at >= since]
+
+
+def _may_replace(silence: Silence, kept: Silence) -> bool:
+    return silence.created_at == kept.created_at and silence.expires_at <= kept.expires_at

@@ -1,0 +1,66 @@
+"""Muting: which alerts of an incident a silence covers now, and which are heard again because it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from tocsin.core.incidents.silences import Silence
+from tocsin.core.model import Alert, AlertState, Incident, Millis
+from tocsin.core.sanitize import clipped, one_line
+
+LONGEST_WORDS = 300
+
+
+class Muted(NamedTuple):
+    """An incident with its silences applied, and in words which of them ended; empty when none did."""
+
+    incident: Incident
+    because: str
+
+
+def mute(incident: Incident, silences: Sequence[Silence], now: Millis) -> Muted:
+    """Apply silences: mute what an active one covers, and let be heard again what none covers any more.
+
+    Args:
+        incident: As it was left.
+        silences: Active ones, and at least those that ended since the incident was last looked at.
+        now: The time.
+    """
+    active = [silence for silence in silences if silence.active(now)]
+    alerts, ended = dict(incident.alerts), list[str]()
+    for name, alert in incident.alerts.items():
+        covering = next((silence.id for silence in active if _covers(silence, alert, incident)), "")
+        if covering:
+            alerts[name] = replace(alert, silence=covering, unmuted=False)
+        elif alert.silence:
+            alerts[name] = _unmuted(alert)
+            if alerts[name].unmuted and alert.silence not in ended:
+                ended.append(alert.silence)
+    because = "; ".join(_words(silence) for silence in silences if silence.id in ended)
+    return Muted(replace(incident, alerts=alerts), because)
+
+
+def _covers(silence: Silence, alert: Alert, incident: Incident) -> bool:
+    return silence.covers(alert.signature, incident.service, alert.fields)
+
+
+def _unmuted(alert: Alert) -> Alert:
+    """An alert whose silence ended: news if something was kept quiet that goes on; what is over stays in the counts."""
+    if alert.state is not AlertState.FIRING:
+        return replace(
+            alert,
+            silence="",
+            notified_count=alert.count,
+            notified_state=alert.state,
+            heard=True,
+            regressed=False,
+        )
+    goes_on = bool(alert.alarm) or alert.absence or alert.count > alert.notified_count
+    return replace(alert, silence="", unmuted=alert.announced and goes_on)
+
+
+def _words(silence: Silence) -> str:
+    text = f"silence {silence.id} of {silence.author} ended ({silence.reason})"
+    return clipped(one_line(text), LONGEST_WORDS)

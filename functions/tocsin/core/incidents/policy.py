@@ -1,0 +1,44 @@
+"""What the life of an incident needs of the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tocsin.core.absence.watch import is_watched
+from tocsin.core.config.settings import Intervals
+from tocsin.core.incidents.trial import is_on_trial
+from tocsin.core.model import Alert, Millis
+from tocsin.core.signatures.signature import Signature, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Intervals, and the signatures by id."""
+
+    intervals: Intervals
+    signatures: Mapping[str, Signature]
+
+    def resolve_after(self, signature: str) -> Millis:
+        """The quiet period after which an alert of this signature is resolved."""
+        rule = self.signatures.get(signature)
+        own = rule.resolve_after if rule else None
+        return self.intervals.resolve_after if own is None else own
+
+    def quiet_period(self, alert: Alert) -> Millis:
+        """The quiet period of an alert: not shorter than its threshold's window while it is not announced."""
+        rule = self.signatures.get(alert.signature)
+        window = rule.threshold.within if rule and rule.threshold and not alert.announced else 0
+        return max(self.resolve_after(alert.signature), window)
+
+    def ends_by_quiet(self, alert: Alert) -> bool:
+        """Whether quiet resolves an alert: not an alarm, nor an absence, unless no signature waits for its end any more.
+
+        One whose signature was put on trial hears of no end: that is counted for the digest.
+        """
+        rule = self.signatures.get(alert.signature)
+        if is_on_trial(rule):
+            return True
+        if alert.absence:
+            return not is_watched(rule)
+        return not alert.alarm or rule is None or rule.source is not Source.ALARM

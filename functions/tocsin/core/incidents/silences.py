@@ -1,0 +1,144 @@
+"""Silences: mutes that people set, with a required end, a reason and an author.
+
+What a silence covers is said by globs (``*``, ``?``, ``[ab]``; upper and lower case differ) on an alert's signature,
+service and fields. A glob that is left empty covers any; at least one must be given, because a silence of everything
+is an outage of the alerting.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from tocsin.core.json_document import build, dump
+from tocsin.core.model import Millis
+from tocsin.core.times import LATEST, format_duration, is_believable
+
+LONGEST: Final[Millis] = 30 * 86_400_000
+"""What is to be quiet for longer than 30 days is not a silence but a change of the signature."""
+
+MOST_LETTERS: Final = {"id": 64, "reason": 500, "author": 200, "signature": 200, "service": 200}
+MOST_FIELDS: Final = 20
+MOST_FIELD_LETTERS: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A mute of the alerts it covers, from when it was made until it expires.
+
+    Attributes:
+        id: Unique.
+        expires_at: When it ends; required, and at most ``LONGEST`` after ``created_at``.
+        reason: Why, in its author's words.
+        author: Who made it.
+        created_at: When it was made, which is when it begins.
+        signature: Glob of the signature's id; empty for any.
+        service: Glob of the service; empty for any.
+        fields: By a field's name, a glob of its value. An alert without the field is not covered.
+
+    Raises:
+        ValueError: A value is missing or out of bounds; the message begins with its key.
+    """
+
+    id: str
+    expires_at: Millis
+    reason: str
+    author: str
+    created_at: Millis
+    signature: str = ""
+    service: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what must not mute anything."""
+        for name, most in MOST_LETTERS.items():
+            _check_text(name, getattr(self, name), most)
+        for name in ("id", "reason", "author"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name}: required")
+        _check_times(self.created_at, self.expires_at)
+        _check_fields(self.fields)
+        if not (self.signature or self.service or self.fields):
+            raise ValueError("signature: a signature, a service or a field must be given")
+
+    def active(self, now: Millis) -> bool:
+        """Whether it mutes at this moment; it does no more at the moment it expires."""
+        return self.created_at <= now < self.expires_at
+
+    def covers(self, signature: str, service: str, fields: Mapping[str, str]) -> bool:
+        """Whether an alert is one of those it is about, active or not.
+
+        Args:
+            signature: The signature's id.
+            service: The service.
+            fields: The alert's fields.
+        """
+        return (
+            (not self.signature or fnmatchcase(signature, self.signature))
+            and (not self.service or fnmatchcase(service, self.service))
+            and all(name in fields and fnmatchcase(fields[name], glob) for name, glob in self.fields.items())
+        )
+
+    @property
+    def matcher(self) -> str:
+        """What it covers, for people: ``signature=db-* service=worker database=None``."""
+        own = {"signature": self.signature, "service": self.service}
+        return " ".join(f"{name}={glob}" for name, glob in (own | dict(self.fields)).items() if glob)
+
+
+def dump_silence(silence: Silence) -> str:
+    """Write a silence as compact JSON."""
+    return dump(asdict(silence))
+
+
+def load_silence(text: str) -> Silence:
+    """Read a silence written by this or an older version; keys of a newer version are passed over.
+
+    Raises:
+        ValueError: It is not a silence; the message begins with the key that is wrong.
+    """
+    data: Any = json.loads(text)
+    if not isinstance(data, dict):
+        raise ValueError("silence: not an object")  # noqa: TRY004 -- a fault in data, not in a call
+    for name in ("id", "expires_at", "reason", "author", "created_at"):
+        if name not in data:
+            raise ValueError(f"{name}: required")
+    return build(Silence, data)
+
+
+def _check_text(name: str, value: object, most: int) -> None:
+    if not isinstance(value, str):
+        raise ValueError(f"{name}: must be text")  # noqa: TRY004 -- the value comes out of a document
+    if len(value) > most:
+        raise ValueError(f"{name}: {len(value)} characters, at most {most} are kept")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ValueError(f"{name}: holds half a surrogate pair, which cannot be stored")
+
+
+def _check_times(created_at: object, expires_at: object) -> None:
+    for name, at in (("created_at", created_at), ("expires_at", expires_at)):
+        if not isinstance(at, int) or isinstance(at, bool) or not is_believable(at):
+            raise ValueError(f"{name}: must be whole milliseconds between 0 and {LATEST}")
+    assert isinstance(created_at, int)  # noqa: S101 -- for the type checker; the loop has just refused all else
+    assert isinstance(expires_at, int)  # noqa: S101 -- as above
+    if expires_at <= created_at:
+        raise ValueError("expires_at: must be after created_at")
+    if expires_at - created_at > LONGEST:
+        raise ValueError(
+            f"expires_at: {format_duration(expires_at - created_at)} from now, the most is {format_duration(LONGEST)}"
+        )
+
+
+def _check_fields(given: object) -> None:
+    if not isinstance(given, Mapping):
+        raise ValueError("fields: must be an object")  # noqa: TRY004 -- the value comes out of a document
+    if len(given) > MOST_FIELDS:
+        raise ValueError(f"fields: {len(given)} of them, at most {MOST_FIELDS} are kept")
+    for name, glob in given.items():
+        _check_text("fields", name, MOST_FIELD_LETTERS)
+        _check_text(f"fields.{name}", glob, MOST_FIELD_LETTERS)
+        if not name or not glob:
+            raise ValueError(f"fields.{name}: name and value must not be empty; * is any value")

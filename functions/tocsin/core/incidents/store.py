@@ -1,0 +1,149 @@
+"""The ledger: what an incident store must be able to do, and one that lives in memory.
+
+The counting rules are stated here once; ``tocsin.adapters.incident_table`` keeps them in DynamoDB, ``MemoryLedger``
+in a dictionary for dry runs and backtests. The same tests run against both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tocsin.core.absence.watch import Watch
+from tocsin.core.incidents.silences import Silence
+from tocsin.core.model import Change, Incident, Millis, Tally
+
+TallyKey = tuple[str, str]
+"""Fingerprint and envelope: what a tally is counted once by."""
+
+
+def key_of(tally: Tally) -> TallyKey:
+    """The key a tally is counted once by."""
+    return tally.fingerprint, tally.envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A service's latest incident as stored, with the version that a save must name."""
+
+    incident: Incident | None
+    version: int
+
+
+class StaleVersionError(Exception):
+    """Somebody else saved the incident, or the watch, first; load it again."""
+
+
+class AlreadyFoldedError(Exception):
+    """Some tallies were folded by somebody else; leave them out and try again.
+
+    Attributes:
+        keys: Those tallies.
+    """
+
+    def __init__(self, keys: Sequence[TallyKey]) -> None:
+        self.keys = tuple(keys)
+        super().__init__(f"{len(self.keys)} tallies were folded already")
+
+
+class SilenceConflictError(Exception):
+    """The stored silence of that id is another one, or ends earlier already; it stays as it is."""
+
+
+class Ledger(Protocol):
+    """Where tallies are counted once, and incidents, silences, watches and, for a day, changes are kept."""
+
+    def count(self, tally: Tally) -> bool:
+        """Record a tally as pending; False when the same one was recorded before. Never conflicts."""
+
+    def load(self, service: str) -> Stored:
+        """The service's latest incident, as of every save that has returned."""
+
+    def pending(self, service: str) -> list[Tally]:
+        """Tallies recorded and not folded; may lag a moment behind ``count`` and behind ``save``."""
+
+    def open_services(self, now: Millis) -> list[str]:
+        """Services with pending tallies, or with an incident or a watch that is due, longest due first."""
+
+    def open_incidents(self) -> int:
+        """How many incidents are open now: those that time will move, what is on trial left out."""
+
+    def drop(self, tallies: Sequence[Tally]) -> None:
+        """Mark tallies as folded into no incident; those that are folded already are passed over."""
+
+    def save(
+        self,
+        incident: Incident,
+        version: int,
+        *,
+        folded: Sequence[Tally] = (),
+        due: Millis | None,
+        closed: Incident | None = None,
+    ) -> int:
+        """Replace the incident and mark tallies as folded, all or nothing.
+
+        Args:
+            incident: What it is now.
+            version: The version it was loaded with.
+            folded: The tallies that are in it now; at most ``most_folded`` of them.
+            due: When it wants to be looked at again; None for never.
+            closed: The incident it replaces, to be kept for the record.
+
+        Returns:
+            The new version.
+
+        Raises:
+            StaleVersionError: The stored version is another.
+            AlreadyFoldedError: A tally is not pending any more.
+        """
+
+    def closed_incident(self, service: str, incident: str) -> Incident | None:
+        """An incident of the service that another replaced, as ``save`` was given it; None once it is forgotten."""
+
+    def silences(self) -> tuple[Silence, ...]:
+        """The silences that are active, and those that expired lately, in the order they expire.
+
+        As of every ``put_silence`` that has returned. One that cannot be read is left out: what is broken mutes
+        nothing.
+        """
+
+    def put_silence(self, silence: Silence) -> None:
+        """Keep a new silence, or make a kept one end earlier. The same call again changes nothing.
+
+        A silence is never extended: who wants more quiet makes another one, with a reason of its own.
+
+        Raises:
+            SilenceConflictError: One of that id is kept and was made at another time, or ends earlier.
+        """
+
+    def watch(self, service: str, signature: str) -> Watch | None:
+        """The watch over one line, as of every save that has returned; None when there is none."""
+
+    def save_watch(self, watch: Watch, due: Millis | None) -> Watch:
+        """Replace a watch, or begin one.
+
+        Args:
+            watch: What it is now, with the version it was loaded with.
+            due: When it wants to be looked at; None for never.
+
+        Returns:
+            The same with its new version.
+
+        Raises:
+            StaleVersionError: The stored version is another.
+        """
+
+    def due_watches(self, now: Millis) -> list[tuple[str, str]]:
+        """The watches that are due, each as its service and its signature's id; may lag a moment."""
+
+    def keep_change(self, change: Change) -> None:
+        """Keep a change for a day; the same one again changes nothing."""
+
+    def changes(self, since: Millis) -> list[Change]:
+        """The changes since then that are still kept, in any order, as of every ``keep_change`` that has returned.
+
+        Where there are very many, the latest thousands. One that cannot be read is left out.
+        """
+
+    most_folded: int

@@ -1,0 +1,1 @@
+"""From what AWS delivers to log events, alarm changes and deployments."""

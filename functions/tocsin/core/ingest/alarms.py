@@ -1,0 +1,224 @@
+"""State changes of CloudWatch alarms, in the three shapes that CloudWatch sends them in.
+
+* by SNS: the message, JSON in PascalCase (``AlarmName``, ``NewStateValue``, ``Trigger``);
+* by EventBridge: an event ``CloudWatch Alarm State Change`` (``detail.alarmName``, ``detail.state``);
+* by a direct Lambda action: ``alarmData`` (like EventBridge's ``detail``), ``alarmArn``, ``accountId``.
+
+No key can be counted on: metric-maths alarms have no metric of their own, composite alarms have no
+``Trigger`` at all, messages of before 2019 have no ``AlarmArn``, and ``Region`` in the SNS message is a name for
+people ("US East (N. Virginia)"). Sources: CloudWatch User Guide, "Alarm events and EventBridge" and "Invoke a
+Lambda function from an alarm"; the payloads under ``tests/payloads`` name theirs.
+
+The state's reason and the alarm's description are CloudWatch's and the owner's words, not yet redacted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tocsin.core.model import AlarmChange, AlarmState, Millis
+from tocsin.core.redaction.sample import named
+from tocsin.core.times import is_believable
+
+STATE_CHANGE: Final = "CloudWatch Alarm State Change"
+"""EventBridge's ``detail-type`` for what this module reads."""
+
+_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
+_ACCOUNT: Final = re.compile(r"\d{12}")
+_SPACED_COLON: Final = re.compile(r"\s*:\s*")
+
+
+class AlarmError(ValueError):
+    """An alarm payload that cannot be read; its text names the key and what is wrong with it."""
+
+
+def parse_alarm(payload: Mapping[str, Any]) -> AlarmChange | None:
+    """Read a state change, whichever of the three shapes it is in.
+
+    The id is the same for one transition whichever way it came, so that an alarm with an SNS action that is
+    also caught by the EventBridge rule counts once: it is made of what all three shapes say (account, Region,
+    alarm name, new state, time of the change).
+
+    Args:
+        payload: The SNS message's JSON, the EventBridge event, or the event of a direct Lambda action.
+
+    Returns:
+        The change. None for what is no occurrence: a change of an alarm's configuration; and a composite
+        alarm going to ALARM while its suppressor mutes it (``actionsSuppressedBy``), because somebody
+        said that this is expected. CloudWatch sends the change again, unsuppressed, when the mute ends and the
+        alarm still stands. A suppressed return to OK is passed on: it is never noise.
+
+    Raises:
+        AlarmError: It is none of the shapes, or lacks a name, a known state or a time.
+    """
+    if "NewStateValue" in payload or "AlarmName" in payload:
+        return _from_sns(payload)
+    if "alarmData" in payload:
+        return _from_detail(
+            payload, "alarmData", arn=payload.get("alarmArn"), account=payload.get("accountId")
+        )
+    if "detail-type" in payload:
+        if payload["detail-type"] != STATE_CHANGE:
+            return None
+        resources = payload.get("resources")
+        arn = resources[0] if isinstance(resources, list) and resources else ""
+        return _from_detail(payload, "detail", arn=arn, account=payload.get("account"))
+    raise AlarmError(
+        "not a CloudWatch alarm: expected AlarmName and NewStateValue (by SNS), detail-type (by EventBridge) or "
+        f"alarmData (direct); keys seen: {named(payload)}"
+    )
+
+
+def parse_time(value: object) -> Millis | None:
+    """Read a time as alarms write it: ``2022-07-22T15:57:45.394+0000``, ``…Z``, ``2023-08-04T12: 56: 46.138+0000``.
+
+    Returns:
+        Milliseconds since the epoch; None when it is not a time, or none that an alarm can have changed at
+        (``moments.is_believable``). A time without an offset is UTC.
+    """
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(_SPACED_COLON.sub(":", value.strip()))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    # Whole milliseconds without floating point: ids are made of this.
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    at = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
+    return at if is_believable(at) else None
+
+
+def _from_sns(payload: Mapping[str, Any]) -> AlarmChange:
+    at = parse_time(payload.get("StateChangeTime"))
+    if at is None:
+        raise AlarmError(
+            "StateChangeTime: must be a time such as 2022-07-22T15:57:45.394+0000, is missing or not one"
+        )
+    trigger = _table(payload.get("Trigger"))
+    metrics = [trigger]
+    if not trigger.get("MetricName"):  # metric maths: the first of its metrics that is a real one
+        stats = (_table(entry.get("MetricStat")) for entry in _tables(trigger.get("Metrics")))
+        metrics = [_table(stat.get("Metric")) for stat in stats if stat] or [trigger]
+        trigger = metrics[0]
+    dimensions = {
+        str(entry.get("name", entry.get("Name"))): str(entry.get("value", entry.get("Value")))
+        for entry in _tables(trigger.get("Dimensions"))
+    }
+    return _change(
+        name=_name(payload.get("AlarmName"), "AlarmName"),
+        state=_state(payload.get("NewStateValue"), "NewStateValue"),
+        previous=payload.get("OldStateValue"),
+        reason=payload.get("NewStateReason"),
+        at=at,
+        arn=payload.get("AlarmArn"),
+        account=payload.get("AWSAccountId"),
+        region=payload.get("Region"),  # of use only where it is not the long name
+        metric=(trigger.get("Namespace"), trigger.get("MetricName"), dimensions),
+        others=[(other.get("Namespace"), other.get("MetricName")) for other in metrics[1:]],
+        description=payload.get("AlarmDescription"),
+    )
+
+
+def _from_detail(payload: Mapping[str, Any], key: str, *, arn: object, account: object) -> AlarmChange | None:
+    detail = _table(payload.get(key))
+    state, previous = _table(detail.get("state")), _table(detail.get("previousState"))
+    configuration = _table(detail.get("configuration"))
+    value = _state(state.get("value"), f"{key}.state.value")
+    if state.get("actionsSuppressedBy") and value is not AlarmState.OK:
+        return None
+    at = parse_time(state.get("timestamp"))
+    if at is None:
+        at = parse_time(payload.get("time"))
+    if at is None:
+        raise AlarmError(
+            f"{key}.state.timestamp: must be a time such as 2022-07-22T15:57:45.394+0000, is missing or not one, "
+            "and so is the event's own time"
+        )
+    stats = (_table(entry.get("metricStat")) for entry in _tables(configuration.get("metrics")))
+    metric, *others = [_table(stat.get("metric")) for stat in stats if stat] or [{}]
+    dimensions = {str(name): str(entry) for name, entry in _table(metric.get("dimensions")).items()}
+    return _change(
+        name=_name(detail.get("alarmName"), f"{key}.alarmName"),
+        state=value,
+        previous=previous.get("value"),
+        reason=state.get("reason"),
+        at=at,
+        arn=arn,
+        account=account,
+        region=payload.get("region"),
+        metric=(metric.get("namespace"), metric.get("name"), dimensions),
+        others=[(other.get("namespace"), other.get("name")) for other in others],
+        description=configuration.get("description"),
+    )
+
+
+def _change(  # noqa: PLR0913  # one argument per thing that the shapes say differently
+    *,
+    name: str,
+    state: AlarmState,
+    previous: object,
+    reason: object,
+    at: Millis,
+    arn: object,
+    account: object,
+    region: object,
+    metric: tuple[object, object, Mapping[str, str]],
+    others: Sequence[tuple[object, object]],
+    description: object,
+) -> AlarmChange:
+    arn = _SPACED_COLON.sub(":", arn) if isinstance(arn, str) else ""
+    parts = [*arn.split(":", 6), *[""] * 7]
+    account = next((text for text in (parts[4], _text(account)) if _ACCOUNT.fullmatch(text)), "")
+    region = next((text for text in (parts[3], _text(region)) if _REGION.fullmatch(text)), "")
+    identity = json.dumps([account, region, name, state, at]).encode()
+    namespace, metric_name, dimensions = metric
+    return AlarmChange(
+        id=hashlib.sha256(identity).hexdigest()[:32],
+        name=name,
+        arn=arn,
+        state=state,
+        previous=next((known for known in AlarmState if known == previous), None),
+        reason=_text(reason),
+        at=at,
+        account=account,
+        region=region,
+        namespace=_text(namespace),
+        metric=_text(metric_name),
+        dimensions=dimensions,
+        others=tuple((_text(space), _text(metric)) for space, metric in others),
+        description=_text(description),
+    )
+
+
+def _name(value: object, key: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise AlarmError(f"{key}: must be the alarm's name, is missing or empty")
+    return value
+
+
+def _state(value: object, key: str) -> AlarmState:
+    try:
+        return AlarmState(value)  # type: ignore[arg-type]  # whatever it is, the enum refuses what it does not know
+    except ValueError:
+        raise AlarmError(
+            f"{key}: must be one of {', '.join(AlarmState)}, is missing or something else"
+        ) from None
+
+
+def _text(value: object) -> str:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _table(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _tables(value: object) -> list[Mapping[str, Any]]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []

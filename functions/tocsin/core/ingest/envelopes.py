@@ -1,0 +1,152 @@
+"""Envelopes of CloudWatch Logs subscriptions: reading what was inflated.
+
+`detect` searches the inflated bytes for what any signature needs and only parses those in which something was found.
+
+The format (CloudWatch Logs User Guide, "Using subscription filters"): base64 of gzip of a JSON object with
+``messageType``, ``owner``, ``logGroup``, ``logStream``, ``subscriptionFilters`` and ``logEvents``. Keys that
+came later (``policyLevel``, ``extractedFields``, ``@aws.account`` and whatever follows) are left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+from tocsin.core.ingest.inflation import MOST_INFLATED, EnvelopeError, inflate
+from tocsin.core.ingest.json_kinds import kind_of
+from tocsin.core.model import Envelope, LogEvent
+from tocsin.core.redaction.sample import named
+from tocsin.core.times import is_believable
+
+_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlMessage:
+    """CloudWatch Logs probing whether the destination is reachable: it holds no log events, so nothing to do."""
+
+    log_group: str
+
+
+class BadLogEvent(NamedTuple):
+    """One log event of an envelope that could not be read.
+
+    Attributes:
+        error: What is wrong with it, with its position; holds nothing of the log line.
+        original: The event as it came, to be parked; not redacted.
+    """
+
+    error: str
+    original: object
+
+
+class ParsedEnvelope(NamedTuple):
+    """An envelope and what of it could not be read.
+
+    Attributes:
+        envelope: The readable log events, in the order delivered.
+        problems: The others.
+    """
+
+    envelope: Envelope
+    problems: tuple[BadLogEvent, ...] = ()
+
+
+def decode_envelope(data: str | bytes, *, limit: int = MOST_INFLATED) -> ParsedEnvelope | ControlMessage:
+    """Inflate and parse in one step, for callers that always want the events.
+
+    Raises:
+        EnvelopeError: As `inflate` and `parse_envelope`.
+    """
+    return parse_envelope(inflate(data, limit=limit))
+
+
+def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
+    """Read an inflated envelope.
+
+    A log event that cannot be read never costs the others: it is returned beside them. A log event without
+    an ``id`` gets one from its time and text.
+
+    Args:
+        raw: What `inflate` returned.
+
+    Raises:
+        EnvelopeError: Not JSON, not an object, or without a message type, log group or list of log events.
+    """
+    try:
+        document = json.loads(raw.decode("utf-8", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise EnvelopeError(f"the inflated data is not JSON: {_json_fault(error)}") from None
+    if not isinstance(document, dict):
+        raise EnvelopeError(f"the inflated data must be a JSON object, is {kind_of(document)}")
+    message_type = document.get("messageType")
+    if message_type == "CONTROL_MESSAGE":
+        return ControlMessage(_text(document, "logGroup"))
+    if message_type != "DATA_MESSAGE":
+        raise EnvelopeError(
+            "messageType must be DATA_MESSAGE or CONTROL_MESSAGE; this is not an envelope of CloudWatch Logs "
+            f"(keys seen: {named(document)})"
+        )
+    log_group = _text(document, "logGroup")
+    if not log_group:
+        raise EnvelopeError("logGroup must be the name of a log group, is missing or empty")
+    entries = document.get("logEvents")
+    if not isinstance(entries, list):
+        raise EnvelopeError(f"logEvents must be a list, is {kind_of(entries)}")
+    events, problems = _read_events(entries, mend=bool(_SURROGATE_ESCAPE.search(raw)))
+    account, log_stream = _text(document, "owner"), _text(document, "logStream")
+    identity = _digest(account, log_group, log_stream, [event.id for event in events])
+    return ParsedEnvelope(Envelope(identity, account, log_group, log_stream, events), problems)
+
+
+def _read_events(entries: list[Any], *, mend: bool) -> tuple[tuple[LogEvent, ...], tuple[BadLogEvent, ...]]:
+    events: list[LogEvent] = []
+    problems: list[BadLogEvent] = []
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            problems.append(BadLogEvent(f"logEvents[{number}] must be an object, is {kind_of(entry)}", entry))
+            continue
+        message, timestamp, key = entry.get("message"), entry.get("timestamp"), entry.get("id")
+        if not isinstance(message, str):
+            problems.append(
+                BadLogEvent(f"logEvents[{number}].message must be text, is {kind_of(message)}", entry)
+            )
+            continue
+        if not isinstance(timestamp, int) or isinstance(timestamp, bool) or not is_believable(timestamp):
+            problems.append(
+                BadLogEvent(
+                    f"logEvents[{number}].timestamp must be milliseconds of a time between 1970 and 3000, is "
+                    f"{'another number' if kind_of(timestamp) == 'a number' else kind_of(timestamp)}",
+                    entry,
+                )
+            )
+            continue
+        if mend:
+            # Half a surrogate pair is legal in JSON and an error in UTF-8, which everything after this writes.
+            message = message.encode("utf-8", "replace").decode()
+        if not isinstance(key, str) or not key:
+            # The position tells two equal lines of the same millisecond apart.
+            key = _digest(timestamp, message, number)
+        events.append(LogEvent(key, timestamp, message))
+    return tuple(events), tuple(problems)
+
+
+def _digest(*parts: object) -> str:
+    """128 bits over the parts; JSON keeps ("a", "bc") and ("ab", "c") apart."""
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _text(document: Mapping[str, Any], key: str) -> str:
+    value = document.get(key)
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _json_fault(error: Exception) -> str:
+    """What the parser said, without the text it was parsing."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}"
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number that is too long"

@@ -1,0 +1,407 @@
+r"""One canonical text for a log event, whatever dialect it was written in, so that a signature is written once.
+
+What comes in: text of Lambda's runtimes (tabs, U+00A0 indents, ``\\r`` for newlines), JSON of the Lambda log format,
+of Powertools, of plain ``logging`` formatters, of pino, bunyan, winston and structlog, ``platform.*`` events, a text
+prefix followed by JSON, JSON inside JSON. What comes out is text in the dialect of Lambda's text format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import re2
+
+from tocsin.core.model import Level
+
+DEEPEST = 6
+"""Levels of nesting that are rendered; what lies deeper is written as it is."""
+MOST_ENTRIES = 200
+"""Entries of a list that are rendered."""
+LONGEST_PREFIX = 240
+"""Characters of a line within which a level is looked for."""
+FARTHEST_HEADER = 400
+"""Lines that a continuation line looks back for the line that carries the level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of the text that came from one JSON object, or from between objects.
+
+    Attributes:
+        start: Where it begins in the text.
+        level: The level the object states; None for plain text and for objects that state none.
+        is_json: Whether it was rendered from JSON.
+    """
+
+    start: int
+    level: Level | None
+    is_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    r"""A log event as matching sees it.
+
+    Attributes:
+        text: The canonical text: spaces for U+00A0, newlines for ``\\r``, JSON rendered, no colour codes.
+        parts: What the text was put together from, in order; never empty.
+    """
+
+    text: str
+    parts: tuple[Part, ...]
+
+    @property
+    def is_json(self) -> bool:
+        """Whether any of it was JSON."""
+        return any(part.is_json for part in self.parts)
+
+    @property
+    def level(self) -> Level | None:
+        """The level of its beginning, or None where it states none."""
+        return self.level_at(0) or next((part.level for part in self.parts if part.level), None)
+
+    def level_at(self, position: int) -> Level | None:
+        """The level that applies at a position of the text, or None where none is stated.
+
+        A line without a level of its own is a continuation and has the level of the last line before it that has
+        one: a traceback belongs to the ``ERROR`` (or the ``DEBUG``) that it was logged with. What the platform itself
+        says has no level; where it is wrapped in JSON, the level there is the forwarder's.
+        """
+        start = self.text.rfind("\n", 0, position) + 1
+        if _PLATFORM_LINE.match(self.text[start : start + LONGEST_PREFIX]):
+            return None
+        part = next(part for part in reversed(self.parts) if part.start <= position)
+        if part.is_json and part.level is not None:
+            return part.level
+        end = self.text.find("\n", part.start if part.is_json else position)
+        end = len(self.text) if end < 0 else end
+        for _ in range(FARTHEST_HEADER):
+            start = self.text.rfind("\n", 0, max(end, 0)) + 1
+            level = stated_level(self.text[start : min(end, start + LONGEST_PREFIX)])
+            if level is not None or start == 0:
+                return level
+            end = start - 1
+        return None
+
+
+def read_line(message: str) -> LogLine:
+    """Render a log event as one canonical text.
+
+    Args:
+        message: The event's message as CloudWatch delivers it.
+    """
+    text = _tidy(_encodable(message))
+    if "{" not in text:
+        return LogLine(text, (_PLAIN,))
+    return _with_json(text)
+
+
+def _tidy(text: str) -> str:
+    r"""The text with spaces for U+00A0, newlines for ``\r``, and no colour codes."""
+    if "\xa0" in text:
+        text = text.replace("\xa0", " ")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\x1b" in text:
+        text = str(_COLOUR.sub("", text))
+    return text
+
+
+def _encodable(text: str) -> str:
+    """The text with ``?`` for lone halves of surrogate pairs, which JSON can hold and RE2 cannot search."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+_PLAIN = Part(0, None, is_json=False)
+_PLATFORM_LINE = re2.compile(
+    r"(?:INIT_REPORT|RESTORE_REPORT|REPORT RequestId:|RequestId: \S+ (?:Error:|Process exited)|\d{4}-\d\d-\d\dT\S+Z? \S+ Task timed out)"
+)
+_COLOUR = re2.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_DECODER = json.JSONDecoder(strict=False, parse_float=str, parse_constant=str)
+"""Numbers stay as they were written: what is searched for in the raw bytes must be in the text, and the reverse."""
+
+
+def _with_json(text: str) -> LogLine:
+    rendered: list[str] = []
+    parts: list[Part] = []
+    length = position = 0
+
+    def add(piece: str, level: Level | None, *, is_json: bool) -> None:
+        nonlocal length
+        if not piece:
+            return
+        if rendered:
+            # Never on one line with what was before it: a phrase is not put together from two places.
+            rendered.append("\n")
+            length += 1
+        parts.append(Part(length, level, is_json))
+        rendered.append(piece)
+        length += len(piece)
+
+    while (brace := text.find("{", position)) >= 0:
+        found = _object_at(text, brace)
+        if found is None:
+            break
+        value, end = found
+        add(text[position:brace], None, is_json=False)
+        add("\n".join(_lines(value)), _level_of(value), is_json=True)
+        position = end
+        if not text[position:].lstrip().startswith("{"):
+            break
+    rest = text[position:]
+    if not parts and "\\" in rest:
+        # JSON that was cut off, or quoted: read its escapes so that expressions see what was written.
+        rest = rest.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
+    add(rest, None, is_json=False)
+    return LogLine(_encodable("".join(rendered)), tuple(parts) or (_PLAIN,))
+
+
+def _object_at(text: str, brace: int) -> tuple[dict[str, Any], int] | None:
+    try:
+        value, end = _DECODER.raw_decode(text, brace)
+    except (ValueError, RecursionError):
+        return None
+    return (value, end) if isinstance(value, dict) and value else None
+
+
+# --- JSON to text ---------------------------------------------------------------------------------------------------
+
+MESSAGE_KEYS = (
+    "message", "msg", "event", "@message", "@m", "MESSAGE", "Message", "text", "log", "body", "short_message",
+)  # fmt: skip
+TYPE_KEYS = ("errorType", "error_type", "exception_name", "exceptionType", "ErrorType")
+ERROR_MESSAGE_KEYS = ("errorMessage", "error_message", "ErrorMessage")
+TRACEBACK_KEYS = ("stackTrace", "stack_trace", "stacktrace")
+STACK_KEYS = (*TRACEBACK_KEYS, "stack", "trace")
+EMPTY: tuple[object, ...] = (None, "", [], {})
+"""Values that say nothing."""
+REQUEST_KEYS = frozenset({
+    "url", "uri", "path", "route", "query", "q", "search", "search_query", "pattern", "filter", "filterpattern",
+    "docs", "documentation", "doc_url", "link", "href", "help", "referer", "referrer", "user_agent", "useragent",
+    "expected", "resource_path", "querystring", "query_string", "querystringparameters",
+})  # fmt: skip
+"""Keys whose values are what somebody asked for or may read, and never what happened; compared in lower case."""
+
+METRICS_KEY = "_aws"
+"""Names and units of metrics, in the embedded metric format; the values stand beside it."""
+
+FAILED = ("timeout", "error", "failure")
+"""What ``record.status`` of a ``platform.*`` event says when something went wrong."""
+
+TRANSLATED = (
+    r"""status[\\"\s:]{1,40}(?:timeout|error|failure)""",
+    r"(?i:error_?type|error_?message|exception_?name|exception_?type|stack_?trace)",
+)
+"""RE2 expressions, one of which is found in every JSON event whose rendering has words that the event had not."""
+
+
+def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
+    """The lines of the text for one JSON object."""
+    record, kind = value.get("record"), value.get("type")
+    if (
+        isinstance(kind, str)
+        and kind.startswith("platform.")
+        and isinstance(record, dict)
+        and (record.get("errorType") or record.get("status") in FAILED)
+    ):
+        yield _platform(kind, record)
+        return
+    message, stack = _first_of(value, MESSAGE_KEYS), _first_of(value, STACK_KEYS)
+    error, words = _first_of(value, TYPE_KEYS), _first_of(value, ERROR_MESSAGE_KEYS)
+    if message:
+        yield from _value_lines(value[message], depth)
+    if error or words:
+        said = " ".join(_value_lines(value[words], depth)) if words else ""
+        told = f"{value[error]}: {said}" if error else said
+        # The dialect of a text log: a function error is headed by its level.
+        yield told if message else f"[ERROR] {told}"
+    if stack:
+        yield from _stack_lines(stack, value[stack], depth)
+    for key, other in value.items():
+        if (
+            key not in {message, stack, error, words, METRICS_KEY, *LEVEL_KEYS}
+            and key.lower() not in REQUEST_KEYS
+        ):
+            yield from _other_lines(key, other, depth)
+
+
+def _first_of(value: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    """The first key that has something to say, or the empty string."""
+    return next((key for key in keys if value.get(key) not in EMPTY), "")
+
+
+def _stack_lines(key: str, stack: object, depth: int) -> Iterator[str]:
+    if not isinstance(stack, list):
+        yield from _value_lines(stack, depth)
+        return
+    frames = [frame for frame in stack if isinstance(frame, str)]
+    if key in TRACEBACK_KEYS and frames and frames[0].lstrip().startswith("File "):
+        yield "Traceback (most recent call last):"
+    for frame in frames:
+        yield from frame.rstrip().split("\n")
+
+
+def _other_lines(key: str, value: object, depth: int) -> Iterator[str]:
+    if value in EMPTY:
+        return
+    lines = _value_lines(value, depth)
+    if not isinstance(value, dict | list) and not str(value).lstrip().startswith("{"):
+        yield f"{key}: {next(lines, '')}"
+    yield from lines
+
+
+def _value_lines(value: object, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from _string_lines(_tidy(value), depth)
+    elif isinstance(value, dict | list) and depth >= DEEPEST:
+        yield json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, dict):
+        yield from _lines(value, depth + 1)
+    elif isinstance(value, list):
+        for entry in value[:MOST_ENTRIES]:
+            yield from _value_lines(entry, depth + 1)
+    elif value is not None:
+        yield str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _string_lines(text: str, depth: int) -> Iterator[str]:
+    """The lines of a string, with the first JSON object in it read as one."""
+    brace = text.find("{")
+    found = _object_at(text, brace) if brace >= 0 and depth < DEEPEST else None
+    if found is None:
+        yield from text.split("\n")
+        return
+    inner, end = found
+    if brace:
+        yield from text[:brace].split("\n")
+    yield from _lines(inner, depth + 1)
+    if text[end:]:
+        yield from text[end:].split("\n")
+
+
+def _platform(kind: str, record: Mapping[str, Any]) -> str:
+    """A ``platform.*`` event in the words of Lambda's text format."""
+    metrics = record.get("metrics")
+    duration = metrics.get("durationMs") if isinstance(metrics, dict) else None
+    heads = {
+        "platform.initReport": "INIT_REPORT Init Duration: {} ms",
+        "platform.restoreReport": "RESTORE_REPORT Restore Duration: {} ms",
+        "platform.report": "REPORT Duration: {} ms",
+        "platform.invokeReport": "REPORT Duration: {} ms",
+    }
+    words = [heads.get(kind, kind).format(duration)]
+    for key, label in (
+        ("requestId", "RequestId"), ("phase", "Phase"), ("status", "Status"), ("errorType", "Error Type"),
+        ("name", "Name"), ("state", "State"), ("reason", "Reason"),
+    ):  # fmt: skip
+        if isinstance(record.get(key), str):
+            words.append(f"{label}: {record[key]}")
+    return "\t".join(words)
+
+
+# --- levels ---------------------------------------------------------------------------------------------------------
+
+LEVEL_KEYS = (
+    "level", "log_level", "levelname", "severity", "loglevel", "logLevel", "LogLevel", "lvl", "log.level", "@level",
+    "@l", "severity_text", "severityText", "SeverityText", "Level", "levelno",
+)  # fmt: skip
+_WORDS = {
+    "trace": Level.TRACE, "verbose": Level.TRACE, "vrb": Level.TRACE, "silly": Level.TRACE, "finest": Level.TRACE,
+    "debug": Level.DEBUG, "dbg": Level.DEBUG, "dbug": Level.DEBUG, "fine": Level.DEBUG,
+    "info": Level.INFO, "inf": Level.INFO, "information": Level.INFO, "informational": Level.INFO,
+    "notice": Level.INFO, "log": Level.INFO, "success": Level.INFO, "hint": Level.INFO,
+    "warn": Level.WARNING, "warning": Level.WARNING, "wrn": Level.WARNING,
+    "error": Level.ERROR, "err": Level.ERROR, "fail": Level.ERROR, "severe": Level.ERROR, "eror": Level.ERROR,
+    "critical": Level.CRITICAL, "crit": Level.CRITICAL, "fatal": Level.CRITICAL, "ftl": Level.CRITICAL,
+    "panic": Level.CRITICAL, "alert": Level.CRITICAL, "emerg": Level.CRITICAL, "emergency": Level.CRITICAL,
+    "dpanic": Level.CRITICAL,
+}  # fmt: skip
+_LETTERS = {"I": Level.INFO, "W": Level.WARNING, "E": Level.ERROR, "F": Level.CRITICAL, "D": Level.DEBUG}
+_UPPER = (
+    "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|LOG|HINT|SUCCESS|WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|FATAL|FTL|"
+    "SEVERE|PANIC|EMERG|ALERT"
+)
+_PREFIXES = (
+    # INFO:root:…, [ERROR]\t…, WARN  [thread] …, error: …, [notice] …
+    rf"^\s*(?:[\[(<|*]+\s*)?(?i:({_UPPER}|fail|dbug))\s*(?:[\])>|:]|\t)",
+    rf"^\s*({_UPPER})\s",
+    # 2026-01-01 12:00:00,000 - app - INFO - …, 2020-…Z\tundefined\tERROR\t…, [Sun Dec 04 …] [notice] …
+    rf"^\W{{0,2}}\d\S*(?:[\s|,]+\S+){{0,8}}?[\s|,]+[\[(<]*({_UPPER})[\])>:,]*(?:[\s|]|$)",
+    rf"^\W{{0,2}}\d[^\n]{{4,40}}?\[(?:\w+:)?(?i:({_UPPER}))\s*\]",
+    r"^\W{0,2}\d\S*(?:\s+\S+){0,2}?\t(?i:(trace|debug|info|warn|warning|error|fatal))\t",
+    r"^\[\w{3} \w{3} +\d+ [^\]]*\] \[(?:\w+:)?(\w+)\]",
+    # app-1  | INFO:     …, [12:00:01 INF] …, postgres FATAL:  …
+    rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\|)",
+    # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
+    r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
+    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby)
+    r"^([IWEFD])(?:\d{4} \d\d:\d\d|, \[)",
+)
+"""Where lines state their level: RE2 expressions with the word as their group, in the order they are believed."""
+_COMPILED: list[re2._Regexp] = []
+_TOGETHER: list[re2.Set] = []
+
+
+def stated_level(line: str) -> Level | None:
+    """The level that the beginning of a text line states, or None.
+
+    Args:
+        line: One line; only its beginning counts, pass no more than ``LONGEST_PREFIX`` characters.
+    """
+    if not _TOGETHER:
+        together = re2.Set.SearchSet()
+        for prefix in _PREFIXES:
+            together.Add(prefix)
+            _COMPILED.append(re2.compile(prefix))
+        together.Compile()
+        _TOGETHER.append(together)
+    for number in sorted(_TOGETHER[0].Match(line.encode("utf-8", "replace")) or ()):
+        found = _COMPILED[number].search(line)
+        if found:
+            word = found.group(1)
+            level = _LETTERS.get(word) or _WORDS.get(word.lower())
+            if level is not None:
+                return level
+    return None
+
+
+def _level_of(value: Mapping[str, Any], depth: int = 0) -> Level | None:
+    for key in LEVEL_KEYS:
+        stated = value.get(key)
+        if isinstance(stated, str):
+            level = _WORDS.get(stated.strip().lower())
+            if level is not None:
+                return level
+            if stated.isdigit():
+                stated = int(stated)
+        if isinstance(stated, int) and not isinstance(stated, bool):
+            return _numeric_level(stated, python=key == "levelno")
+    inner = value.get("log")
+    if isinstance(inner, dict) and depth < DEEPEST:
+        return _level_of(inner, depth + 1)
+    for key in MESSAGE_KEYS:
+        text = value.get(key)
+        if isinstance(text, str) and text.lstrip().startswith("{") and depth < DEEPEST:
+            found = _object_at(text, text.find("{"))
+            if found:
+                return _level_of(found[0], depth + 1)
+    return None
+
+
+def _numeric_level(number: int, *, python: bool) -> Level | None:
+    """Python's ``levelno`` (10 debug … 50 critical), syslog's 0–7, or pino's and bunyan's 10 trace … 60 fatal."""
+    if python:
+        ladder = (Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL)
+        return ladder[min(max(number, 10), 50) // 10 - 1]
+    if 0 <= number <= 7:  # noqa: PLR2004 -- syslog's severities, RFC 5424
+        severities = (
+            Level.CRITICAL, Level.CRITICAL, Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO,
+            Level.DEBUG,
+        )  # fmt: skip
+        return severities[number]
+    if 10 <= number <= 60:  # noqa: PLR2004 -- pino's and bunyan's scale
+        return list(Level)[number // 10 - 1]
+    return None

@@ -1,0 +1,344 @@
+"""Which signatures recognise a log line or an alarm, and why the others do not.
+
+One search of one RE2 alternation over the raw bytes of a whole envelope says that nothing in it can match; that is
+the everyday case and costs less than parsing its JSON. Only then are events looked at one by one: first for the
+literals of each signature, then with the expressions of those whose literals are there. Every expression is RE2: the
+time is linear in the text, whatever a signature says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+import re2
+
+from tocsin.core.expressions import quiet_options
+from tocsin.core.matching.logline import TRANSLATED, LogLine, read_line
+from tocsin.core.matching.prefilter import LARGEST_SEARCH, RawSearch, byte_options
+from tocsin.core.matching.quoting import quoted_as
+from tocsin.core.matching.tracebacks import read_traceback
+from tocsin.core.model import AlarmChange, Match
+from tocsin.core.signatures.literals import Literal, required_literals, without_contained
+from tocsin.core.signatures.signature import Signature, Source, Status
+
+QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
+
+MOST_TRIES = 40
+"""Places in one line where one expression is tried: those before were below the level or quoted the error."""
+MOST_MEMORY = 32 << 20
+"""Bytes RE2 may take for one expression."""
+LONGEST_FIELD = 400
+"""Characters that a captured field may have; a fingerprint is made of words, not of pages."""
+
+ESCAPED_WORD = r"\\u00(?:2[DdEe]|3[0-9]|[4-7])|\\u(?:001[bB]|017[fF]|212[aA])|\xc5\xbf|\xe2\x84\xaa"
+"""An escape in JSON that may stand for a character of a literal (or for a colour code within one, or for the two
+letters outside ASCII that fold to ``s`` and ``k``, which also stand here as their UTF-8 bytes): the literal may be
+there without being seen."""
+
+
+class Verdict(NamedTuple):
+    """What became of one signature that looked at a line.
+
+    Attributes:
+        signature: Its id.
+        outcome: ``matched``, or why it did not: ``no expression found``, ``forbidden by not``, ``out of scope``,
+            ``below its level``, ``quoted``, ``explained by`` another signature.
+        detail: The expression, the level, the shape of the quotation, or the explaining signature.
+        match: What was found, where something was.
+    """
+
+    signature: str
+    outcome: str
+    detail: str = ""
+    match: Match | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything that ``tocsin explain`` shows.
+
+    Attributes:
+        line: The line as matching sees it.
+        literals: The literals that were found in it.
+        verdicts: One per signature that looked closer, those that matched first.
+    """
+
+    line: LogLine
+    literals: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+
+
+class Matcher:
+    """Recognises known failures.
+
+    Args:
+        signatures: By id, in the order that matches are answered in; those that are off are passed over. Expressions
+            are compiled when first needed.
+        source: Whose expressions are looked for: failures, or (``ABSENCE``) the signs of life of ``life_signs``, to
+            which levels and quotations do not apply.
+    """
+
+    def __init__(self, signatures: Mapping[str, Signature], *, source: Source = Source.LOG) -> None:
+        signatures = {name: entry for name, entry in signatures.items() if entry.status is not Status.OFF}
+        self._signatures = signatures
+        self._alarms = [entry for entry in signatures.values() if entry.source is Source.ALARM]
+        by_literal: dict[Literal, list[tuple[str, int]]] = {}
+        for signature in signatures.values():
+            if signature.source is source:
+                for number, expression in enumerate(signature.any):
+                    for literal in signature.literals.get(expression) or required_literals(expression):
+                        by_literal.setdefault(literal, []).append((signature.id, number))
+        self._by_literal = by_literal
+        self._literals = list(by_literal)
+        self._order = {name: place for place, name in enumerate(signatures)}
+        self._explains = {name: _closure(name, signatures) for name in signatures}
+        self._most_specific_first = {
+            name: (signature.catch_all, -len(self._explains[name]), self._order[name])
+            for name, signature in signatures.items()
+        }
+        self._raw: RawSearch | None = None
+        self._gate: re2.Set | None = None
+        self._compiled: dict[str, tuple[tuple[re2._Regexp, ...], tuple[re2._Regexp, ...]]] = {}
+
+    # --- the envelope ---
+
+    @property
+    def raw_expression(self) -> str:
+        """The expression for `RawSearch`: whatever any of the literals stands for; empty for no signatures."""
+        terms = sorted(literal.expression for literal in without_contained(self._literals))
+        return "|".join((*terms, *TRANSLATED, ESCAPED_WORD)) if terms else ""
+
+    def might_match(self, raw: bytes) -> bool:
+        """Whether any event of an envelope can match: False is certain, True is a suspicion.
+
+        Args:
+            raw: The inflated JSON of the envelope, as delivered.
+        """
+        if self._raw is None:
+            self._raw = RawSearch(self.raw_expression)
+        return self._raw.might_match(raw)
+
+    # --- one event ---
+
+    def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
+        """Recognise a log line.
+
+        Args:
+            message: The event's message as delivered.
+            log_group: Its log group, for signatures with a scope.
+            service: Its service, likewise.
+
+        Returns:
+            The most specific matches, in the order of the signatures; empty for a line that is none of them.
+        """
+        encoded = message.encode("utf-8", "replace")
+        hits = self._hits(encoded)
+        if not hits:
+            return []
+        line = read_line(message)
+        candidates = self._candidates(line.text, encoded, hits)
+        if not candidates:
+            return []
+        found: list[Match] = []
+        for name in sorted(candidates, key=self._most_specific_first.__getitem__):
+            if self._explained(name, found):
+                continue
+            verdict = self._try(self._signatures[name], candidates[name], line, log_group, service)
+            if verdict.outcome == "matched" and verdict.match is not None:
+                found.append(verdict.match)
+        return sorted(found, key=lambda match: self._order[match.signature])
+
+    def match_alarm(self, change: AlarmChange) -> list[Match]:
+        """Recognise an alarm by its metric and its name, whatever state it changed to.
+
+        Metric maths has several metrics, in an order that means nothing ("errors by invocations" may name the
+        invocations first): where nothing but a catch-all knows one of them, the next is tried.
+
+        Returns:
+            The most specific matches; the fields are those of ``alarm, metric, namespace, queue, queue_arn,
+            function, resource`` that the alarm has.
+        """
+        fields = _alarm_fields(change)
+        names = (change.name, *change.dimensions.values())
+        found: list[Match] = []
+        for namespace, metric in ((change.namespace, change.metric), *change.others):
+            found = [
+                Match(entry.id, fields)
+                for entry in self._alarms
+                if _fits((namespace,), entry.alarm.namespace)
+                and _fits((metric,), entry.alarm.metric)
+                and _fits(names, entry.alarm.name)
+            ]
+            if not all(self._signatures[match.signature].catch_all for match in found):
+                break
+        return [match for match in found if not self._explained(match.signature, found)]
+
+    def explain(self, message: str, *, log_group: str = "", service: str = "") -> Explanation:
+        """Say what became of each signature that looked at a line; ``match`` in slow motion."""
+        encoded = message.encode("utf-8", "replace")
+        line = read_line(message)
+        hits = self._hits(encoded)
+        candidates = self._candidates(line.text, encoded, hits) if hits else {}
+        verdicts = [
+            self._try(self._signatures[name], candidates[name], line, log_group, service)
+            for name in sorted(candidates, key=self._order.__getitem__)
+        ]
+        found = [verdict.match for verdict in verdicts if verdict.outcome == "matched"]
+        final = []
+        for verdict in verdicts:
+            by = self._explained(verdict.signature, found) if verdict.outcome == "matched" else ""
+            final.append(verdict._replace(outcome="explained by", detail=by) if by else verdict)
+        present = self._hits(line.text.encode("utf-8", "replace"))
+        literals = tuple(self._literals[hit].text for hit in present if hit < len(self._literals))
+        return Explanation(
+            line, literals, tuple(sorted(final, key=lambda verdict: verdict.outcome != "matched"))
+        )
+
+    # --- the steps ---
+
+    def _hits(self, encoded: bytes) -> list[int]:
+        """The places in ``_literals`` of those that occur; places beyond it stand for translated events."""
+        if self._gate is None:
+            gate = re2.Set.SearchSet(byte_options(LARGEST_SEARCH))
+            for literal in self._literals:
+                gate.Add(literal.expression.encode("latin-1"))
+            for expression in (*TRANSLATED, ESCAPED_WORD):
+                gate.Add(expression.encode("latin-1"))
+            gate.Compile()
+            self._gate = gate
+        return self._gate.Match(encoded) or []
+
+    def _candidates(self, text: str, encoded: bytes, hits: list[int]) -> dict[str, set[int]]:
+        """The signatures of which a literal occurs in the canonical text, and which of their expressions have one."""
+        canonical = text.encode("utf-8", "replace")
+        if canonical != encoded:
+            hits = self._hits(canonical)
+        candidates: dict[str, set[int]] = {}
+        for hit in hits:
+            if hit < len(self._literals):
+                for name, number in self._by_literal[self._literals[hit]]:
+                    candidates.setdefault(name, set()).add(number)
+        return candidates
+
+    def _try(
+        self, signature: Signature, numbers: set[int], line: LogLine, log_group: str, service: str
+    ) -> Verdict:
+        if not in_scope(signature, log_group, service):
+            return Verdict(signature.id, "out of scope")
+        wanted, forbidden = self._expressions(signature)
+        refused = Verdict(signature.id, "no expression found")
+        for number in sorted(numbers):
+            expression = wanted[number]
+            for tries, found in enumerate(expression.finditer(line.text)):
+                start, end = found.span()
+                fields = _fields(found.groupdict())
+                if signature.catch_all:
+                    fields |= read_traceback(line.text, start)
+                match = Match(signature.id, fields, start, end)
+                reason = self._refusal(signature, line, match, forbidden)
+                if reason is None:
+                    return Verdict(signature.id, "matched", expression.pattern, match)
+                refused = reason
+                if tries >= MOST_TRIES or reason.outcome == "forbidden by not":
+                    break
+        return refused
+
+    @staticmethod
+    def _refusal(
+        signature: Signature, line: LogLine, match: Match, forbidden: Iterable[re2._Regexp]
+    ) -> Verdict | None:
+        for expression in forbidden:
+            if expression.search(line.text):
+                return Verdict(signature.id, "forbidden by not", expression.pattern, match)
+        if signature.source is Source.ABSENCE:
+            return None
+        level = line.level_at(match.start)
+        if level is not None and level.rank < signature.min_level.rank:
+            return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
+        shape = quoted_as(line.text, match.start, match.end)
+        return Verdict(signature.id, "quoted", shape, match) if shape else None
+
+    def _expressions(self, signature: Signature) -> tuple[tuple[re2._Regexp, ...], tuple[re2._Regexp, ...]]:
+        compiled = self._compiled.get(signature.id)
+        if compiled is None:
+            compiled = (
+                tuple(re2.compile(expression, _options()) for expression in signature.any),
+                tuple(re2.compile(expression, _options()) for expression in signature.none),
+            )
+            self._compiled[signature.id] = compiled
+        return compiled
+
+    def _explained(self, name: str, found: Iterable[Match | None]) -> str:
+        """The matching signature that explains another one away, or the empty string.
+
+        One on trial explains only others on trial: what people are told must not change by a rule that is not told.
+        """
+        told = (Status.STABLE, self._signatures[name].status)
+        others = [
+            match.signature
+            for match in found
+            if match is not None
+            and match.signature != name
+            and self._signatures[match.signature].status in told
+        ]
+        if self._signatures[name].catch_all:
+            return next((other for other in others if not self._signatures[other].catch_all), "")
+        return next((other for other in others if name in self._explains[other]), "")
+
+
+def in_scope(signature: Signature, log_group: str, service: str) -> bool:
+    """Whether a signature looks at this log group; what is not known (empty) keeps nothing out."""
+    return (not service or _fits((service,), signature.services)) and (
+        not log_group or _fits((log_group,), signature.log_groups)
+    )
+
+
+def _closure(name: str, signatures: Mapping[str, Signature]) -> frozenset[str]:
+    """Whatever a signature explains: what it inhibits, and what that inhibits."""
+    seen, ahead = set[str](), [name]
+    while ahead:
+        for other in signatures[ahead.pop()].inhibits:
+            if other not in seen and other in signatures:
+                seen.add(other)
+                ahead.append(other)
+    return frozenset(seen - {name})
+
+
+def _options() -> re2.Options:
+    options = quiet_options()
+    options.max_mem = MOST_MEMORY
+    return options
+
+
+def _fields(groups: Mapping[str, str | None]) -> dict[str, str]:
+    """The captures, without empty ones, on one line and bounded."""
+    bounded = {
+        name: " ".join(captured[: 2 * LONGEST_FIELD].split()) for name, captured in groups.items() if captured
+    }
+    return {name: value[:LONGEST_FIELD] for name, value in bounded.items() if value}
+
+
+def _fits(values: Iterable[str], globs: tuple[str, ...]) -> bool:
+    """Whether one of the values fits one of the globs, in any case; no globs fit everything."""
+    return not globs or any(fnmatchcase(value.lower(), glob.lower()) for value in values for glob in globs)
+
+
+def _alarm_fields(change: AlarmChange) -> dict[str, str]:
+    queue, function = change.dimensions.get("QueueName", ""), change.dimensions.get("FunctionName", "")
+    resource = queue or function or next(iter(change.dimensions.values()), "")
+    fields = {
+        "alarm": change.name, "metric": change.metric, "namespace": change.namespace,
+        "queue": queue, "queue_arn": _queue_arn(change, queue), "function": function, "resource": resource,
+    }  # fmt: skip
+    return {name: value for name, value in fields.items() if value}
+
+
+def _queue_arn(change: AlarmChange, queue: str) -> str:
+    """The ARN of the queue an alarm is about; empty where it cannot be told, or is not a queue's name at all."""
+    partition = change.arn.split(":")[1] if change.arn.count(":") > 1 else "aws"
+    whole = change.region and change.account and QUEUE_NAME.fullmatch(queue)
+    return f"arn:{partition}:sqs:{change.region}:{change.account}:{queue}" if whole else ""

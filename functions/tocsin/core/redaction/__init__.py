@@ -1,0 +1,1 @@
+"""Hiding secrets and personal data in log text."""

@@ -1,0 +1,187 @@
+r"""Hiding secrets and personal data in log text, before anything else is done with it.
+
+Every rule finds spans in the *original* text; the union of all spans is then replaced, each by
+``[REDACTED:<rule>]``. So no rule sees what another left behind, overlapping finds are hidden together, and the
+order in the table only decides which name is shown.
+
+Linear time: a rule looks for plain words first (``needles``), and tries its expression only there. A try that
+fails looks at a bounded number of characters; one that succeeds is skipped over. Without a needle the
+expression itself is bounded.
+
+Hidden: values of keys whose names say so (``password``, ``token``, ``dob`` and the like; the list grew from
+Sentry's default denylist), credentials that show by their form (the prefixes that gitleaks knows), URL passwords,
+signatures of presigned URLs, Authorization and Cookie headers, private keys, JSON web tokens, the values in SQL
+parameters and in PostgreSQL's ``Failing row contains``, e-mail addresses, public IP addresses, payment cards, US
+social security and phone numbers.
+
+Kept, because an engineer cannot work without them: request ids and other UUIDs, ARNs and account numbers, bucket,
+module, stream, host and user names, paths, line numbers, versions, times, private and loopback addresses, and
+values that say that a secret is missing (``password=None``).
+
+Known to go wrong: a secret without a key, a known form or a known place looks like any word; names of people are
+only found by their key; an unquoted value with blanks is hidden up to the first blank (for names of people up to
+the next comma).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from tocsin.core.redaction.key_values import Span
+from tocsin.core.redaction.rule import Rule
+from tocsin.core.redaction.rules import RULES
+
+MOST_CHARACTERS: Final = 131_072
+"""Longer texts are cut to this first, so that a hostile line of 1 MiB, CloudWatch's largest, costs no more than
+a second; what comes after the cut is not looked at and not shown."""
+
+GUARD: Final = 4_096
+"""Characters before that cut which are read and never shown: a secret that the cut went through lies in them."""
+
+MOST_OVERLAP: Final = 8
+"""How many times its own length a text may be read because finds overlap; then the rest is hidden whole."""
+
+_ASCII_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+_LOOK_ALIKES: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | str.maketrans(
+    "\u0410\u0412\u0415\u0405\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425"  # Cyrillic
+    "\u0430\u0435\u0455\u0456\u0458\u043e\u0440\u0441\u0443\u0445\u051b\u051d\u04bb"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf",  # Greek
+    "ABESIJKMHOPCTYXaesijopcyxqwhABEZHIKMNOPTYXo",
+)
+"""Full-width forms (U+FF01 to U+FF5E) and the letters of other scripts that look like Latin ones, one character for
+one. Only the search reads them so; what is shown stays as it was written."""
+
+
+class Hidden(NamedTuple):
+    """Where a text holds something to hide.
+
+    Attributes:
+        start: Where it begins.
+        end: Where it ends.
+        name: The rule's name.
+    """
+
+    start: int
+    end: int
+    name: str
+
+
+def redact(text: str, extra: Sequence[Rule] = ()) -> str:
+    """Hide secrets and personal data.
+
+    Args:
+        text: Any text, of any size; see `MOST_CHARACTERS` for what is cut.
+        extra: Rules of the deployment's own, applied with all others.
+
+    Returns:
+        The text with each find replaced by ``[REDACTED:<rule>]``.
+    """
+    whole = len(text)
+    text = text[:MOST_CHARACTERS]
+    shown = whole if whole <= MOST_CHARACTERS else MOST_CHARACTERS - GUARD
+    parts = [masked(text, hidden_in(text, extra), 0, shown)]
+    if shown < whole:
+        parts.append(f"[CUT:{whole - shown} characters]")
+    return "".join(parts)
+
+
+def redact_or_withhold(text: str, extra: Sequence[Rule] = ()) -> str | None:
+    """Hide secrets and personal data, or answer None when that fails: better no text than one not looked at."""
+    try:
+        return redact(text, extra)
+    except Exception:  # noqa: BLE001  # fails closed whatever it is; what it says could quote the text
+        return None
+
+
+def hidden_in(text: str, extra: Sequence[Rule] = ()) -> list[Hidden]:
+    """Find everything that is to be hidden in a text, in order and without overlaps.
+
+    Of a longer text only the first `MOST_CHARACTERS` are looked at.
+    """
+    return hidden_by((*RULES, *extra), text[:MOST_CHARACTERS])
+
+
+def hidden_by(rules: Iterable[Rule], text: str) -> list[Hidden]:
+    """The same with just these rules."""
+    if not text.isascii():
+        text = text.translate(_LOOK_ALIKES)
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters grow when lowered, which would shift every position
+        lowered = text.translate(_ASCII_LOWER)
+    return _union(
+        [
+            Hidden(start, end, rule.name)
+            for rule in rules
+            for start, end in _spans(rule, text, lowered)
+            if end > start
+        ]
+    )
+
+
+def masked(text: str, hidden: Iterable[Hidden], start: int, end: int) -> str:
+    """A part of a text, with a marker for each find that reaches into it."""
+    parts: list[str] = []
+    position = start
+    for find in hidden:
+        if find.end <= start:
+            continue
+        if find.start >= end:
+            break
+        parts += (text[position : find.start], f"[REDACTED:{find.name}]")
+        position = find.end
+    parts.append(text[position:end])
+    return "".join(parts)
+
+
+def _spans(rule: Rule, text: str, lowered: str) -> Iterator[Span]:
+    if rule.search:
+        return rule.search(text)
+    return _at_needles(rule, text, lowered) if rule.needles else _anywhere(rule, text)
+
+
+def _at_needles(rule: Rule, text: str, lowered: str) -> Iterator[Span]:
+    for needle in [needle for needle in rule.needles if needle in lowered]:
+        covered = spent = 0
+        position = lowered.find(needle)
+        while position >= 0:
+            found = re.compile(rule.pattern).match(text, position)
+            span = _span(rule, text, found) if found else None
+            if found and span:
+                # A find inside an earlier one counts too: what looked like a value, from an unclosed quote to the
+                # next quote, may hold a key whose value only begins there. That such finds overlap is bounded.
+                spent += span[1] - span[0] if position < covered else 0
+                if spent > MOST_OVERLAP * len(text):
+                    yield position, len(text)
+                    break
+                yield span
+                covered = max(covered, span[1])
+                if span[1] == len(text):
+                    break
+            position = lowered.find(needle, max(position + 1, found.end() if found and span else 0))
+
+
+def _anywhere(rule: Rule, text: str) -> Iterator[Span]:
+    for found in re.compile(rule.pattern).finditer(text):
+        span = _span(rule, text, found)
+        if span:
+            yield span
+
+
+def _span(rule: Rule, text: str, found: re.Match[str]) -> Span | None:
+    if rule.span:
+        return rule.span(text, found)
+    return found.span("hide") if "hide" in found.re.groupindex else found.span()
+
+
+def _union(finds: list[Hidden]) -> list[Hidden]:
+    """Join finds that overlap or touch; the name is that of the one that begins first, then of the first rule."""
+    joined: list[Hidden] = []
+    for find in sorted(finds, key=lambda find: find.start):
+        if joined and find.start <= joined[-1].end:
+            joined[-1] = joined[-1]._replace(end=max(joined[-1].end, find.end))
+        else:
+            joined.append(find)
+    return joined

@@ -1,0 +1,110 @@
+"""What of a log line is shown: made harmless, redacted, and only then cut to size.
+
+Cutting first could cut a secret in half, and half a secret is not recognised.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tocsin.core.redaction.rule import Rule
+
+WITHHELD: Final = "[withheld: redaction failed]"
+"""Shown in place of text that could not be redacted."""
+
+MARKER: Final = "[REDACTED:"
+"""How what stands for something hidden begins; see ``redact``."""
+
+LONGEST_SAMPLE: Final = 1_500
+"""Characters; leaves room for everything else within Slack's 3,000 per section, escapes included."""
+
+LONGEST_FIELD: Final = 120
+
+_HEAD: Final = 500
+"""Characters kept of the beginning; the rest goes to the end, where a traceback has its exception."""
+
+
+_ANSI: Final = re.compile(
+    r"\x1b(?:\[[0-9;?]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[@-Z\\^_])"
+)
+_INVISIBLE: Final = re.compile(
+    # C0 and C1 but tab and line feed; soft hyphen; zero-width and bidirectional marks, embeddings, isolates;
+    # variation selectors; byte-order mark; tags; lone surrogates.
+    "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
+)
+_BLANKS: Final = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_LINE_BREAKS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
+_ESCAPED: Final = re.compile(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|x([Aa][0Dd]))")
+_ASCII_END, _SURROGATES = 0x80, range(0xD800, 0xE000)
+
+
+def normalise(text: str) -> str:
+    r"""Drop what is invisible, and write every line break as LF and every blank as a space.
+
+    Dropping rather than showing: a zero-width space inside a key must not hide it from redaction. Lambda indents
+    tracebacks with no-break spaces and joins lines with CR (awslambdaric, ``lambda_literals``). What JSON wrote as
+    ``\u200b`` is the same character; every escape of a letter beyond ASCII is written out.
+    """
+    if "\\" in text:
+        text = _ESCAPED.sub(_unescaped, text)
+    text = _LINE_BREAKS.sub("\n", _ANSI.sub("", text))
+    return _INVISIBLE.sub("", _BLANKS.sub(" ", text))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    code = int(escape[1] or escape[2], 16)
+    # ASCII stays escaped, for it may be the quote that ends a text; so do line ends, and halves of a pair.
+    kept = code < _ASCII_END or code in _SURROGATES or _LINE_BREAKS.match(chr(code))
+    return escape[0] if kept else chr(code)
+
+
+def sample_of(text: str, extra: Sequence[Rule] = ()) -> str:
+    """Make a log line fit to be stored and shown.
+
+    Args:
+        text: The log event's message, as it came.
+        extra: The deployment's own rules of redaction.
+
+    Returns:
+        At most `LONGEST_SAMPLE` characters: visible, redacted; of a long text the first lines and the last ones,
+        because a traceback names its exception at the end. `WITHHELD` when redaction failed.
+    """
+    safe = _redacted(text, extra)
+    return WITHHELD if safe is None else _shorten(safe.strip("\n"))
+
+
+def field_value(text: str, extra: Sequence[Rule] = ()) -> str:
+    """Make a captured field fit to be stored and shown: visible, redacted, on one line, cut to `LONGEST_FIELD`."""
+    safe = _redacted(text, extra)
+    if safe is None:
+        return WITHHELD
+    line = " ".join(safe.split())
+    return line if len(line) <= LONGEST_FIELD else line[: LONGEST_FIELD - 1] + "…"
+
+
+def named(table: Mapping[str, object]) -> str:
+    """The names of a table's keys, at most ten, for a message about it: a stranger's keys are text like any other."""
+    return ", ".join(field_value(str(key)) for key in sorted(map(str, table))[:10]) or "none"
+
+
+def _redacted(text: str, extra: Sequence[Rule]) -> str | None:
+    # Not at the top: most cold starts find nothing to show, and need not wait for all these expressions.
+    from tocsin.core.redaction.redact import redact_or_withhold  # noqa: PLC0415
+
+    return redact_or_withhold(normalise(text), extra)
+
+
+def _shorten(text: str) -> str:
+    if len(text) <= LONGEST_SAMPLE:
+        return text
+    room = LONGEST_SAMPLE - 40  # for the line that says what is missing
+    head = text[:_HEAD]
+    tail = text[len(text) - (room - _HEAD) :]
+    # At a line's end where one is near enough, so that whole lines are shown.
+    head = head[: head.rfind("\n")] if "\n" in head[_HEAD // 2 :] else head
+    tail = tail[tail.find("\n") + 1 :] if "\n" in tail[: len(tail) // 2] else tail
+    return f"{head}\n… {len(text) - len(head) - len(tail):,} characters left out …\n{tail}"

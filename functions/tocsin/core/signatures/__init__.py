@@ -1,0 +1,1 @@
+"""Signatures: reading and validating the rules."""

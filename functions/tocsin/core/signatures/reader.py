@@ -1,0 +1,359 @@
+"""Signatures: reviewed rules for known failures, read from TOML and checked as they are read.
+
+The structure is checked at every load, at cold start too; the proof (samples, runbooks) by ``tocsin check``.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
+
+import re2
+
+from tocsin.core.expressions import LARGEST_PROGRAM, LONGEST_EXPRESSION, quiet_options
+from tocsin.core.model import Level, Millis, Severity
+from tocsin.core.problems import Problem
+from tocsin.core.signatures.absence_rule import KEYS as ABSENCE_KEYS
+from tocsin.core.signatures.absence_rule import AbsenceRule, read_absence
+from tocsin.core.signatures.literals import Literal
+from tocsin.core.signatures.signature import AlarmRule, Signature, Source, Status, Threshold
+from tocsin.core.times import parse_duration
+
+T = TypeVar("T", bound=StrEnum)
+ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class Key(NamedTuple):
+    """One key of a signature's table: what the reader accepts and what the JSON Schema for editors says.
+
+    Attributes:
+        meaning: One sentence for the schema.
+        kind: ``text``, ``choice``, ``strings``, ``expressions``, ``samples``, ``flag``, ``duration`` or ``table``.
+        required: Whether a signature without it does not load.
+        most: For text, the most characters.
+        choices: For a choice, the values.
+        keys: For a table, the kinds of the keys within it.
+    """
+
+    meaning: str
+    kind: str = "text"
+    required: bool = False
+    most: int = 0
+    choices: type[StrEnum] | None = None
+    keys: Mapping[str, str] = MappingProxyType({})
+
+
+KEYS: Mapping[str, Key] = MappingProxyType({
+    "title": Key("What broke, in a few words.", required=True, most=120),
+    "severity": Key("How bad it is.", "choice", required=True, choices=Severity),
+    "summary": Key("What it means; {service} and captured fields may be named in braces.", required=True, most=600),
+    "first_action": Key("What to do first, with a `command`.", required=True, most=600),
+    "runbook": Key("The file name of its page in runbooks/.", required=True, most=120),
+    "matches": Key("Samples that it must recognise; at least one.", "samples", required=True),
+    "ignores": Key("Samples that it must not recognise; at least one.", "samples", required=True),
+    "status": Key("stable; test: counted, never posted; off: not looked for.", "choice", choices=Status),
+    "source": Key("What it looks at: log lines, CloudWatch alarms, or the absence of a line.", "choice", choices=Source),
+    "any": Key("RE2 expressions, one of which must be found; named groups become fields.", "expressions"),
+    "not": Key("RE2 expressions, none of which may be found.", "expressions"),
+    "group_by": Key("The fields that tell alerts of this signature apart.", "strings"),
+    "min_level": Key("The lowest level a line may state; warning unless said.", "choice", choices=Level),
+    "scope": Key("Where it looks: globs.", "table", keys={"services": "strings", "log_groups": "strings"}),
+    "threshold": Key("How many occurrences, within what time.", "table", keys={"count": "number", "within": "duration"}),
+    "resolve_after": Key("Its own quiet period.", "duration"),
+    "inhibits": Key("Ids of the signatures that this one explains.", "strings"),
+    "owner": Key("Who looks after it.", most=120),
+    "alarm": Key(
+        'With source = "alarm": globs for the metric\'s namespace and name and for the alarm\'s or a dimension\'s name.',
+        "table", keys={"namespace": "strings", "metric": "strings", "name": "strings"},
+    ),
+    "absence": Key('With source = "absence": how long the line may stay away, and while what.', "table", keys=ABSENCE_KEYS),
+    "catch_all": Key("It speaks only where no other signature does.", "flag"),
+    "watch_queue": Key("For alarms: while it fires, the queue that its alarm is about is looked at.", "flag"),
+})  # fmt: skip
+"""Every key that a signature may have."""
+REQUIRED = tuple(name for name, key in KEYS.items() if key.required)
+ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource")
+"""What a signature with ``source = "alarm"`` can name and group by."""
+TRACEBACK_FIELDS = ("exception", "frame")
+"""What a catch-all is given from the traceback of a line: the exception's type and the innermost own frame."""
+
+
+def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], list[Problem]]:
+    """Read signature files.
+
+    Args:
+        files: The content by file name (relative to the deployment root, e.g. ``signatures/database.toml``).
+
+    Returns:
+        The signatures without a problem by id, in file order, and every problem found.
+    """
+    tables: dict[str, Mapping[str, Any]] = {}
+    unreadable: list[Problem] = []
+    for file, text in files.items():
+        try:
+            tables[file] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            unreadable.append(Problem(file, "", f"not TOML: {error}"))
+    signatures, problems = read_signatures(tables)
+    return signatures, unreadable + problems
+
+
+def read_signatures(
+    tables: Mapping[str, Mapping[str, Any]], *, tried: Mapping[str, tuple[Literal, ...]] | None = None
+) -> tuple[dict[str, Signature], list[Problem]]:
+    """Read signatures from parsed files.
+
+    Args:
+        tables: The tables by file name.
+        tried: Expressions that were compiled before and need no second trial, with their literals.
+
+    Returns:
+        As ``parse_signatures``.
+    """
+    signatures: dict[str, Signature] = {}
+    problems: list[Problem] = []
+    for file, entries in tables.items():
+        for name, table in entries.items():
+            if name in signatures:
+                problems.append(Problem(file, name, f"is also in {signatures[name].file}; ids are unique"))
+                continue
+            if not isinstance(table, dict):
+                problems.append(Problem(file, name, f"must be a table, is {table!r}"))
+                continue
+            reader = _Reader(file, name, table, tried or {})
+            signature = reader.signature()
+            problems += reader.problems
+            if signature is not None:
+                signatures[name] = signature
+    for signature in signatures.values():
+        problems += [
+            Problem(signature.file, f"{signature.id}.inhibits", f"there is no signature {other!r}")
+            for other in signature.inhibits
+            if other not in signatures and not problems
+        ]
+    problems += [] if problems else _circles(signatures)
+    return signatures, problems
+
+
+def _circles(signatures: Mapping[str, Signature]) -> list[Problem]:
+    """Signatures that explain each other away: a line that all of them match would raise nothing."""
+    problems = []
+    for signature in signatures.values():
+        seen, ahead = set[str](), list(signature.inhibits)
+        while ahead:
+            other = ahead.pop()
+            if other == signature.id:
+                problems.append(
+                    Problem(
+                        signature.file,
+                        f"{signature.id}.inhibits",
+                        "leads back to itself; together they go silent",
+                    )
+                )
+                break
+            if other not in seen:
+                seen.add(other)
+                ahead += signatures[other].inhibits
+    return problems
+
+
+class _Reader:
+    """Reads one table, gathering what is wrong with it."""
+
+    def __init__(
+        self, file: str, name: str, table: Mapping[str, Any], tried: Mapping[str, tuple[Literal, ...]]
+    ) -> None:
+        self.file, self.name, self.table, self.tried = file, name, table, tried
+        self.problems = list[Problem]()
+
+    def wrong(self, key: str, reason: str) -> None:
+        self.problems.append(Problem(self.file, f"{self.name}.{key}" if key else self.name, reason))
+
+    def signature(self) -> Signature | None:
+        """The signature, or None when there are problems."""
+        self.check_keys()
+        source, catch_all = self.choice("source", Source, Source.LOG), self.flag("catch_all")
+        any_ = self.expressions("any", self.table.get("any", []))
+        none = self.expressions("not", self.table.get("not", []))
+        if source is not Source.ALARM and not any_:
+            self.wrong("any", "needs at least one expression")
+        if source is Source.ALARM and (any_ or none):
+            self.wrong("any", 'a signature with source = "alarm" has no expressions; use alarm')
+        scope, absence = self.subtable("scope"), self.absence_rule(source)
+        signature = Signature(
+            id=self.name, file=self.file, source=source,
+            title=self.text("title"), summary=self.text("summary"),
+            first_action=self.text("first_action"), runbook=self.text("runbook"),
+            severity=self.choice("severity", Severity, Severity.HIGH),
+            status=self.choice("status", Status, Status.STABLE),
+            any=any_, none=none, group_by=self.strings("group_by"), alarm=self.alarm_rule(source), absence=absence,
+            matches=self.samples("matches", source), ignores=self.samples("ignores", source),
+            min_level=self.choice("min_level", Level, Level.WARNING),
+            services=self.globs("scope", scope, "services"), log_groups=self.globs("scope", scope, "log_groups"),
+            threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
+            inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
+            watch_queue=self.flag("watch_queue"),
+            literals={known: self.tried[known] for known in (*any_, *absence.work) if known in self.tried},
+        )  # fmt: skip
+        self.check_names(signature)
+        return None if self.problems else signature
+
+    def check_keys(self) -> None:
+        """The id, the keys that are missing and those that are not known."""
+        if not ID.fullmatch(self.name):
+            self.wrong("", "an id is lower-case words joined by hyphens, such as import-module-error")
+        for key in REQUIRED:
+            if key not in self.table:
+                self.wrong(key, "is missing")
+        for key in self.table:
+            if key not in KEYS:
+                self.wrong(key, f"unknown key; known are {', '.join(KEYS)}")
+
+    def check_names(self, signature: Signature) -> None:
+        """The runbook's name, and the fields that are named without being captured."""
+        known = {name for expression in signature.any for name in _groups(expression)}
+        if signature.source is not Source.LOG:
+            known = set(ALARM_FIELDS) if signature.source is Source.ALARM else set()
+        elif signature.catch_all:
+            known |= set(TRACEBACK_FIELDS)
+        for name in signature.group_by:
+            if name not in known:
+                self.wrong("group_by", f"no expression captures {name!r}; captured are {sorted(known)}")
+        if signature.runbook and not re.fullmatch(r"[\w.-]+\.md", signature.runbook):
+            self.wrong(
+                "runbook", f"must be the name of a Markdown file in runbooks/, is {signature.runbook!r}"
+            )
+        for key in ("summary", "first_action"):
+            for name in re.findall(r"\{(\w*)\}", getattr(signature, key)):
+                if name != "service" and name not in known:
+                    self.wrong(key, f"names {{{name}}}, which no expression captures")
+
+    def text(self, key: str) -> str:
+        most = KEYS[key].most
+        value = self.table.get(key, "")
+        if not isinstance(value, str) or len(value) > most or (key in self.table and not value.strip()):
+            self.wrong(key, f"must be text of 1 to {most} characters, is {value!r}")
+            return ""
+        return value
+
+    def choice(self, key: str, kind: type[T], default: T) -> T:
+        value = self.table.get(key, default)
+        try:
+            return kind(value)
+        except ValueError:
+            self.wrong(key, f"must be one of {', '.join(kind)}, is {value!r}")
+            return default
+
+    def flag(self, key: str) -> bool:
+        value = self.table.get(key, False)
+        if not isinstance(value, bool):
+            self.wrong(key, f"must be true or false, is {value!r}")
+            return False
+        return value
+
+    def strings(self, key: str, value: object = None) -> tuple[str, ...]:
+        value = self.table.get(key, []) if value is None else value
+        if not isinstance(value, list) or not all(isinstance(entry, str) and entry for entry in value):
+            self.wrong(key, f"must be a list of strings, is {value!r}")
+            return ()
+        return tuple(value)
+
+    def expressions(self, key: str, value: object) -> tuple[str, ...]:
+        expressions = self.strings(key, value)
+        for number, expression in enumerate(expressions):
+            where = f"{key}[{number}]"
+            if expression in self.tried:
+                continue
+            if len(expression) > LONGEST_EXPRESSION:
+                self.wrong(where, f"longer than {LONGEST_EXPRESSION} characters")
+                continue
+            try:
+                compiled = re2.compile(expression, quiet_options())
+            except re2.error as error:
+                reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
+                self.wrong(where, f"not an RE2 expression: {reason}")
+                continue
+            if compiled.search(""):
+                self.wrong(where, "matches the empty line, so it would match every line")
+            if compiled.programsize > LARGEST_PROGRAM:
+                self.wrong(
+                    where, f"costs {compiled.programsize} RE2 instructions, more than {LARGEST_PROGRAM}"
+                )
+        return expressions
+
+    def samples(self, key: str, source: Source) -> tuple[Any, ...]:
+        value = self.table.get(key, [])
+        kind: type = dict if source is Source.ALARM else str
+        if not isinstance(value, list) or not all(isinstance(entry, kind) and entry for entry in value):
+            self.wrong(key, f"must be a list of {'log lines' if kind is str else 'tables'}")
+            return ()
+        if not value and key in self.table:
+            self.wrong(key, "needs at least one sample: a signature without proof does not load")
+        return tuple(value)
+
+    def subtable(self, key: str) -> dict[str, Any]:
+        known = KEYS[key].keys
+        value = self.table.get(key, {})
+        if not isinstance(value, dict):
+            self.wrong(key, f"must be a table, is {value!r}")
+            return {}
+        for entry in value:
+            if entry not in known:
+                self.wrong(f"{key}.{entry}", f"unknown key; known are {', '.join(known)}")
+        return value
+
+    def alarm_rule(self, source: Source) -> AlarmRule:
+        table = self.subtable("alarm")
+        if bool(table) != (source is Source.ALARM):
+            self.wrong(
+                "alarm", 'source = "alarm" and a table alarm with namespace, metric or name go together'
+            )
+        return AlarmRule(*(self.globs("alarm", table, key) for key in ("namespace", "metric", "name")))
+
+    def absence_rule(self, source: Source) -> AbsenceRule:
+        table = self.subtable("absence")
+        if bool(table) != (source is Source.ABSENCE):
+            self.wrong("absence", 'source = "absence" and a table absence with within go together')
+        if source is not Source.ABSENCE or not table:
+            return AbsenceRule()
+        return read_absence(self.table, table, expressions=self.expressions, wrong=self.wrong)
+
+    def globs(self, key: str, table: Mapping[str, Any], entry: str) -> tuple[str, ...]:
+        value = table.get(entry, [])
+        value = [value] if isinstance(value, str) else value
+        if not isinstance(value, list) or not all(isinstance(glob, str) and glob for glob in value):
+            self.wrong(f"{key}.{entry}", f"must be a list of globs, is {value!r}")
+            return ()
+        return tuple(value)
+
+    def threshold(self) -> Threshold | None:
+        table = self.subtable("threshold")
+        if not table:
+            return None
+        count, within = table.get("count"), table.get("within")
+        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+            self.wrong("threshold.count", f"must be a whole number from 1, is {count!r}")
+            return None
+        try:
+            return Threshold(count, parse_duration(within or ""))
+        except ValueError as error:
+            self.wrong("threshold.within", str(error))
+            return None
+
+    def duration(self, key: str) -> Millis | None:
+        value = self.table.get(key)
+        if value is None:
+            return None
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.wrong(key, str(error))
+            return None
+
+
+def _groups(expression: str) -> set[str]:
+    return set(re.findall(r"\(\?P<(\w+)>", expression))

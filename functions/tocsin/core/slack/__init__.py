@@ -1,0 +1,1 @@
+"""A notification as Slack messages: blocks, text, limits, and the record of what was posted."""

@@ -1,0 +1,87 @@
+"""Reconciling: every minute, whatever time alone makes due, and whatever a crash left half done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from tocsin.core.incidents.suppressed import quiet_alerts
+from tocsin.core.model import Millis
+from tocsin.services.absence import begin_watches, let_go
+from tocsin.services.reconciliation import Settler
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What one round did.
+
+    Attributes:
+        services: How many services had something unfinished.
+        folded: Tallies folded into incidents.
+        sent: Reasons of the notifications published, by service.
+        open: Incidents that are open afterwards; None where nothing was due, or it could not be counted.
+        quiet: Alerts of the services looked at that fire and are not told of by themselves, by why.
+        failures: What went wrong, by service; the others were settled all the same.
+    """
+
+    services: int = 0
+    folded: int = 0
+    sent: dict[str, list[str]] = field(default_factory=dict)
+    open: int | None = None
+    quiet: Counter[str] = field(default_factory=Counter)
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, Any]:
+        """What the function answers and logs."""
+        return {
+            "services": self.services,
+            "folded": self.folded,
+            "sent": self.sent,
+            "failures": {service: repr(error) for service, error in self.failures.items()},
+        }
+
+
+def reconcile(settler: Settler, now: Millis, *, may_go_on: Callable[[], bool] = lambda: True) -> Reconciled:
+    """Settle every service that has something unfinished; one that fails does not keep the others.
+
+    Args:
+        settler: Settles one service.
+        now: The time.
+        may_go_on: Asked before each service; once it says no, the rest waits for the next round, which begins
+            with those that have waited longest.
+    """
+    done = Reconciled()
+    ledger, signatures = settler.ledger, settler.policy.signatures
+    if settler.queues is not None:
+        done.failures.update(begin_watches(ledger, signatures))
+    services = ledger.open_services(now)
+    if services:
+        try:
+            let_go(ledger, signatures, now)
+        except Exception as error:  # noqa: BLE001 - only tidiness; the services are settled all the same
+            done.failures["watches"] = error
+    silences = cache(ledger.silences)  # the same for all services of a round: read once, if at all
+    for service in services:
+        if not may_go_on():
+            break
+        done.services += 1
+        try:
+            settled = settler.settle(service, now, silences=silences)
+        except Exception as error:  # noqa: BLE001 - said by the handler, tried again in a minute
+            done.failures[service] = error
+            continue
+        done.folded += settled.folded
+        if settled.incident is not None:
+            done.quiet.update(quiet_alerts(settled.incident, signatures))
+        if settled.sent:
+            done.sent[service] = [reason.value for reason in settled.sent]
+    if done.services:
+        with suppress(
+            Exception
+        ):  # a figure on a dashboard: what could not be counted is counted within 15 minutes
+            done.open = ledger.open_incidents()
+    return done

@@ -1,0 +1,96 @@
+"""Screening: a batch in which nothing can match is answered before anything else is imported.
+
+Nearly every cold start of ``detect`` is for a batch without a match. Reading signatures and settings, and importing
+what counts and tells, takes several times as long as looking at such a batch. So a fresh process opens this screen
+first, and everything else when a batch gets through it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tocsin.adapters.files.sealed_search import sealed_search
+from tocsin.core.ingest.inflation import EnvelopeError, inflate
+from tocsin.core.matching.prefilter import RawSearch, is_whole
+
+DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent.parent
+"""Where ``tocsin.toml`` and ``signatures/`` lie, here and in the Lambda package."""
+
+NO_SETTING = frozenset({
+    "TOCSIN_TABLE", "TOCSIN_ALERTS_TOPIC_ARN", "TOCSIN_OWN_LOG_GROUP_PREFIX", "TOCSIN_FAILURE_QUEUE_URL",
+    "TOCSIN_STACK", "TOCSIN_WATCH_CHANGES", "TOCSIN_HEARTBEAT_LOG_GROUP", "TOCSIN_HEARTBEAT_TOPIC_ARN",
+})  # fmt: skip
+"""Variables of the environment that wire things and can make no configuration wrong; any other might."""
+
+
+class Screen:
+    """Answers for batches in which nothing can match.
+
+    Args:
+        search: The search for whatever any signature needs.
+    """
+
+    def __init__(self, search: RawSearch) -> None:
+        self._search = search
+
+    def passes_over(self, event: object) -> int | None:
+        """Look at an event.
+
+        Args:
+            event: What Lambda handed over.
+
+        Returns:
+            How many records it has, if they are all envelopes of CloudWatch Logs, directly or through Kinesis, and
+            certainly nothing in them matches; None for everything else, which must be looked at properly.
+        """
+        data = _envelopes(event)
+        if not data:
+            return None
+        try:
+            return len(data) if all(map(self._holds_nothing, data)) else None
+        except EnvelopeError:
+            return None
+
+    def _holds_nothing(self, data: str) -> bool:
+        raw = inflate(data)
+        return is_whole(raw) and not self._search.might_match(raw)
+
+
+def open_screen(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Screen | None:
+    """The screen, or None where the configuration must be read first because nothing is known about it.
+
+    Args:
+        environ: The environment; a variable that may change a setting is a reason to read them all.
+        root: The deployment root.
+    """
+    if any(
+        value and name.startswith("TOCSIN_") and name not in NO_SETTING for name, value in environ.items()
+    ):
+        return None
+    expression = sealed_search(root)
+    return None if expression is None else Screen(RawSearch(expression))
+
+
+def quiet(records: int) -> dict[str, Any]:
+    """What ``detect`` answers about records in which nothing was."""
+    return {
+        "records": records, "events": 0, "occurrences": {}, "duplicates": 0, "changes": 0, "ignored": [], "parked": [],
+        "sent": {}, "failures": [],
+    }  # fmt: skip
+
+
+def _envelopes(event: object) -> list[str]:
+    """The data of each record, or nothing where one is anything but an envelope of a subscription."""
+    if not isinstance(event, dict):
+        return []
+    entries = [event["awslogs"]] if "awslogs" in event else _kinesis(event.get("Records"))
+    data = [entry.get("data") if isinstance(entry, dict) else None for entry in entries]
+    return [each for each in data if isinstance(each, str) and each] if all(data) else []
+
+
+def _kinesis(records: object) -> list[object]:
+    if not isinstance(records, list):
+        return []
+    return [record.get("kinesis") if isinstance(record, dict) else None for record in records]

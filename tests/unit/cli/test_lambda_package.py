@@ -1,0 +1,125 @@
+"""The function folder is refused with anything in it that would be shipped by mistake; what tools leave is passed over."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import lambda_package
+from tocsin_cli.commands.build import refuse_pollution
+from tocsin_cli.package.sam import BuildError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def functions(tmp_path):
+    """A copy of the real folder, in a git repository of its own."""
+    root = tmp_path / "functions"
+    shutil.copytree(
+        ROOT / "functions", root, ignore=shutil.ignore_patterns("__pycache__", ".*", "*.egg-info")
+    )
+    for command in (["init", "-q"], ["add", "functions"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    return root
+
+
+def plant(root, name, content=b""):
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def test_the_folder_as_it_is_in_git_is_clean(functions):
+    assert lambda_package.strays(functions) == []
+    refuse_pollution(functions)
+
+
+def test_everything_in_git_is_either_shipped_or_there_for_the_build(functions):
+    named = subprocess.run(
+        ["git", "ls-files"], cwd=functions, capture_output=True, text=True, check=True
+    ).stdout.split()
+    shipped = {str(path) for path in lambda_package.own_files(functions)}
+    assert set(named) - shipped == lambda_package.ONLY_FOR_THE_BUILD
+    assert shipped <= set(named)
+
+
+@pytest.mark.parametrize(
+    ("planted", "named", "why"),
+    [
+        ("boto3/__init__.py", "boto3", "Lambda's runtime brings it"),
+        ("botocore/data/x.json", "botocore", "Lambda's runtime brings it"),
+        ("boto3-1.40.0.dist-info/RECORD", "boto3-1.40.0.dist-info", "Lambda's runtime brings it"),
+        ("requests-2.32.0.dist-info/METADATA", "requests-2.32.0.dist-info", "record of a package"),
+        ("certifi/cacert.pem", "certifi", "not a part of the package"),
+        ("six.py", "six.py", "imported in place of a package of its name"),
+        ("_cffi_backend.cpython-311-darwin.so", "_cffi_backend.cpython-311-darwin.so", "another platform"),
+        ("tocsin/core/_fast.pyd", "tocsin/core/_fast.pyd", "another platform"),
+        ("tocsin/libfast.dylib", "tocsin/libfast.dylib", "another platform"),
+        ("lib/python3.11/site-packages/x.py", "lib", "folder of installed packages"),
+        ("tocsin/vendor/requests/api.py", "tocsin/vendor/requests/api.py", "folder of installed packages"),
+        (".venv/pyvenv.cfg", ".venv", "folder of installed packages"),
+        ("detect.pyc", "detect.pyc", "byte code beside sources"),
+        ("tocsin/core/model.pyc", "tocsin/core/model.pyc", "byte code beside sources"),
+        (".env", ".env", "not a part of the package"),
+        ("notes.txt", "notes.txt", "not a part of the package"),
+        ("tocsin/core/model.py.orig", "tocsin/core/model.py.orig", "not a part of the package"),
+        ("signatures/lambda.toml.bak", "signatures/lambda.toml.bak", "not a part of the package"),
+    ],
+)
+def test_what_does_not_belong_there_is_refused_by_name_and_reason(functions, planted, named, why):
+    plant(functions, planted)
+    ((found, reason),) = lambda_package.strays(functions)
+    assert (str(found), why in reason) == (named, True), reason
+    with pytest.raises(BuildError) as refused:
+        refuse_pollution(functions)
+    assert str(functions / named) in str(refused.value)
+    assert "Move or delete it" in str(refused.value)
+
+
+def test_a_link_is_refused_because_what_it_leads_to_would_be_missing(functions, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (functions / "tocsin" / "elsewhere").symlink_to(tmp_path / "elsewhere")
+    ((found, reason),) = lambda_package.strays(functions)
+    assert str(found) == "tocsin/elsewhere"
+    assert "a link" in reason
+
+
+@pytest.mark.parametrize("made", ["__pycache__/detect.cpython-311.pyc", "tocsin/core/__pycache__/gone.cpython-311.pyc",
+                                  ".mypy_cache/x", "tocsin.egg-info/PKG-INFO", "tocsin/.DS_Store"])  # fmt: skip
+def test_what_tools_leave_by_themselves_is_no_reason_to_refuse_and_never_ships(functions, made):
+    before = lambda_package.own_files(functions)
+    plant(functions, made)
+    assert lambda_package.strays(functions) == []
+    assert lambda_package.own_files(functions) == before
+
+
+@pytest.mark.parametrize("name", ["tocsin/core/forgotten.py", "signatures/mine.toml"])
+def test_what_would_ship_and_is_not_in_git_is_refused(functions, name):
+    plant(functions, name)
+    with pytest.raises(BuildError, match=rf"{name}: not in git; add it"):
+        refuse_pollution(functions)
+    subprocess.run(["git", "add", name], cwd=functions, check=True)
+    refuse_pollution(functions)
+
+
+def test_what_is_in_git_and_missing_here_is_refused(functions):
+    (functions / "tocsin" / "core" / "redaction" / "redact.py").unlink()
+    with pytest.raises(BuildError, match=r"redact\.py: in git, and missing here"):
+        refuse_pollution(functions)
+
+
+def test_sam_build_itself_refuses_a_polluted_folder_and_fetches_nothing(functions, tmp_path):
+    plant(functions, "six.py")
+    with pytest.raises(lambda_package.PackagingError, match=r"six\.py.*"):
+        lambda_package.make_package(functions, tmp_path / "package")
+    assert not (tmp_path / "package").exists()
+
+
+def test_an_architecture_that_lambda_does_not_have_is_refused(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("TOCSIN_ARCHITECTURE", "riscv64")
+    assert lambda_package.main([str(tmp_path)]) == 1
+    assert "no architecture of Lambda's: x86_64, arm64" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""A silence says what it mutes, until when, why and who; nothing else can be one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.core.incidents.silences import LONGEST, Silence, dump_silence, load_silence
+
+T0 = 1_785_456_000_000
+HOUR = 3_600_000
+KNOWN = Silence(
+    "s-1f", T0 + HOUR, "the partner knows", "Ada <ada@example.com>", T0, "s3-*", "worker", {"bucket": "a?"}
+)
+
+
+def test_it_mutes_from_when_it_was_made_until_the_moment_it_expires():
+    moments = (T0 - 1, T0, T0 + HOUR - 1, T0 + HOUR)
+    assert [KNOWN.active(at) for at in moments] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("silence", "covered"),
+    [
+        ({"signature": "s3-bucket-*"}, True),
+        ({"signature": "S3-bucket-*"}, False),
+        ({"signature": "s3-bucket"}, False),
+        ({"service": "work?r"}, True),
+        ({"service": "worker", "signature": "db-*"}, False),
+        ({"fields": {"bucket": "credmate-*"}}, True),
+        ({"fields": {"bucket": "credmate-*", "region": "*"}}, False),
+        ({"service": "worker", "fields": {"bucket": "other"}}, False),
+    ],
+)
+def test_an_alert_is_covered_when_everything_given_fits_it(silence, covered):
+    one = replace(KNOWN, **{"signature": "", "service": "", "fields": {}, **silence})
+    assert one.covers("s3-bucket-not-accessible", "worker", {"bucket": "credmate-documents"}) is covered
+
+
+def test_it_comes_back_from_its_document_as_it_was():
+    assert load_silence(dump_silence(KNOWN)) == KNOWN
+
+
+def test_a_newer_versions_key_is_passed_over():
+    assert load_silence(json.dumps({**json.loads(dump_silence(KNOWN)), "teams": ["a"]})) == KNOWN
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        ({"id": ""}, "id"),
+        ({"reason": " "}, "reason"),
+        ({"author": ""}, "author"),
+        ({"author": "a" * 201}, "author"),
+        ({"reason": 7}, "reason"),
+        ({"reason": "\ud800"}, "reason"),
+        ({"signature": "", "service": "", "fields": {}}, "signature"),
+        ({"signature": None}, "signature"),
+        ({"expires_at": T0}, "expires_at"),
+        ({"expires_at": T0 + LONGEST + 1}, "expires_at"),
+        ({"expires_at": "2026-11-22"}, "expires_at"),
+        ({"expires_at": True}, "expires_at"),
+        ({"created_at": -1}, "created_at"),
+        ({"fields": ["bucket"]}, "fields"),
+        ({"fields": {"bucket": ""}}, "fields.bucket"),
+        ({"fields": {"bucket": 1}}, "fields.bucket"),
+        ({"fields": {f"f{i}": "*" for i in range(21)}}, "fields"),
+    ],
+)
+def test_what_must_not_mute_is_refused_by_name(change, key):
+    with pytest.raises(ValueError, match=rf"^{key}: "):
+        replace(KNOWN, **change)
+    with pytest.raises(ValueError, match=rf"^{key}: "):
+        load_silence(json.dumps({**json.loads(dump_silence(KNOWN)), **change}))
+
+
+@pytest.mark.parametrize("key", ["id", "expires_at", "reason", "author", "created_at"])
+def test_a_document_without_a_required_key_is_refused_by_name(key):
+    document = json.loads(dump_silence(KNOWN))
+    del document[key]
+    with pytest.raises(ValueError, match=rf"^{key}: required"):
+        load_silence(json.dumps(document))
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "7", '"s"', "{"])
+def test_what_is_no_document_is_a_value_error(text):
+    with pytest.raises(ValueError, match=r"."):
+        load_silence(text)
+
+
+@given(st.text(min_size=1, max_size=60), st.text(max_size=60))
+def test_any_glob_answers_at_once_and_never_raises(glob, value):
+    try:
+        silence = replace(KNOWN, signature="", service="", fields={"f": glob})
+    except ValueError:
+        return
+    assert silence.covers("s", "v", {"f": value}) in {True, False}
+
+
+def test_a_glob_of_many_stars_cannot_hang_a_function():
+    silence = replace(KNOWN, signature="", service="", fields={"f": "*a" * 140 + "b"})
+    assert silence.covers("s", "v", {"f": "a" * 5000}) is False
+
+
+def test_it_says_in_one_line_what_it_is_about():
+    assert KNOWN.matcher == "signature=s3-* service=worker bucket=a?"
+    assert replace(KNOWN, service="").matcher == "signature=s3-* bucket=a?"

@@ -1,0 +1,91 @@
+"""What was measured becomes tables; what was not says why; pages keep what people wrote around them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import container_cold_start, peers, side_by_side
+from benchmarks.result_tables import Titled, number, tables
+from tools import performance_page
+
+WHY = "there is no such thing here"
+MEASURED = {
+    "engines": {"skipped": WHY},
+    "peers": {"skipped": WHY},
+    "container_cold_start": {"skipped": WHY},
+    "cold_start_ms": 20.0,
+    "import_boto3_ms": 150.0,
+    "cold_start_with_a_match_ms": 90.0,
+    "thousand_signatures_build_ms": 15.0,
+    "thousand_signatures_unsealed_ms": 900.0,
+    "import_profile": [{"module": "re2", "ms": 2.4}],
+    "throughput": [
+        {"kind": "nothing matches", "events": 100, "inflated_mb": 0.1, "ms": 1, "mb_per_s": 300.0,
+         "events_per_s": 900_000.0, "peak_mb": 30.0},
+    ],
+    **{f"{name}_{p}_ms": 10.0 for name in ("log_line_to_slack", "hundred_incidents_at_once")
+       for p in ("cold", "p50", "p95", "p99")},
+}  # fmt: skip
+
+
+def test_what_was_left_out_says_why():
+    shown = tables(MEASURED)
+    assert [table for table in shown if table.rows == [[WHY]]]
+    assert all(len(row) == len(table.header) for table in shown for row in table.rows)
+
+
+def test_a_peer_that_was_left_out_stands_in_the_table_with_its_reason():
+    row = {"ms": 1.0, "lines": 10, "missed": 0, "more": 0, "start_ms": 0.0}
+    measured = {
+        **MEASURED,
+        "peers": {"left_out": {"sec": WHY}, "quiet": {"Tocsin": row}, "dense": {"Tocsin": row}},
+    }
+    (table,) = [table for table in tables(measured) if table.title.startswith("Side by side")]
+    assert [cells[1:3] for cells in table.rows] == [["Tocsin", "100"], ["Tocsin", "100"], ["sec", WHY]]
+
+
+def test_without_the_candidates_the_reason_names_the_way_to_them(monkeypatch):
+    monkeypatch.setattr(side_by_side, "PYTHON", Path("/nowhere/python"))
+    assert "make bench" in side_by_side.measure()["engines"]["skipped"]
+
+
+def test_without_a_container_engine_the_reason_is_said(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert container_cold_start.measure() == {"container_cold_start": {"skipped": "there is no docker"}}
+
+
+@pytest.mark.parametrize("way", [peers.ripgrep, peers.sec])
+def test_a_peer_that_is_not_installed_is_skipped_with_the_command_that_installs_it(way, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "apt-get install" in way(["a line"], [("x", "line")])
+
+
+def test_tocsins_answer_in_the_comparison_is_that_of_one_search_per_expression_where_no_line_is_special():
+    lines = peers.lines_of(40, 0)
+    numbered = [("import-module-error", r"Runtime\.ImportModuleError")]
+    assert peers.tocsin(lines, numbered)() == peers.naive(lines, numbered)() == set()
+    line = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+    assert peers.tocsin([line], numbered)() == peers.naive([line], numbered)()
+
+
+def test_only_what_stands_between_the_marks_is_written_anew():
+    page = f"before\n{performance_page.BEGIN}old\n{performance_page.END}after\n"
+    assert (
+        performance_page.between(page, "new")
+        == f"before\n{performance_page.BEGIN}\nnew\n{performance_page.END}after\n"
+    )
+    with pytest.raises(SystemExit, match="marks"):
+        performance_page.between("no marks", "new")
+
+
+def test_a_cell_never_breaks_its_table():
+    assert r"a\|b" in performance_page.markdown(Titled("t", ["h"], [["a|b"]]))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.123, "0.12"), (12.34, "12.3"), (1234.5, "1,234"), (0, "0.00")]
+)
+def test_figures_have_as_many_digits_as_tell_something(value, text):
+    assert number(value) == text

@@ -1,0 +1,253 @@
+"""Signatures are data that is checked as it is read: one test per mistake."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from tocsin.adapters.files import configuration
+from tocsin.adapters.files.configuration import SEAL, load_configuration, seal
+from tocsin.core.model import Level
+from tocsin.core.problems import ConfigurationError
+from tocsin.core.signatures.reader import KEYS, parse_signatures
+from tocsin.core.signatures.signature import Source
+from tocsin_cli.authoring.json_schema import signature_schema
+
+ROOT = Path(__file__).parents[3]
+GOOD = """
+[engine-broken]
+title        = "The engine is broken"
+severity     = "high"
+summary      = "{service} has lost {part}."
+first_action = "Look at `dmesg`."
+runbook      = "engine-broken.md"
+any          = ['''engine lost its (?P<part>\\w+)''']
+group_by     = ["part"]
+matches      = ["ERROR engine lost its piston"]
+ignores      = ["INFO engine runs"]
+"""
+TABLE = tomllib.loads(GOOD)["engine-broken"]
+
+
+def problems_of(text: str) -> list[str]:
+    return [str(problem) for problem in parse_signatures({"signatures/x.toml": text})[1]]
+
+
+def with_line(line: str) -> str:
+    key = line.partition("=")[0].strip()
+    kept = [row for row in GOOD.splitlines() if row.partition("=")[0].strip() != key]
+    return "\n".join([*kept, line])
+
+
+def test_a_good_signature_is_read():
+    signatures, problems = parse_signatures({"signatures/x.toml": GOOD})
+    assert problems == []
+    entry = signatures["engine-broken"]
+    assert entry.group_by == ("part",)
+    assert entry.min_level is Level.WARNING
+    assert entry.source is Source.LOG
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('severity = "bad"', "engine-broken.severity: must be one of critical, high, medium, low, is 'bad'"),
+        ('status = "draft"', "engine-broken.status: must be one of stable, test"),
+        ("title = 5", "engine-broken.title: must be text"),
+        (f'title = "{"x" * 121}"', "engine-broken.title: must be text of 1 to 120 characters"),
+        ("any = []", "engine-broken.any: needs at least one expression"),
+        ('any = "engine"', "engine-broken.any: must be a list of strings"),
+        ("any = ['(']", "engine-broken.any[0]: not an RE2 expression"),
+        ("any = ['(?=x)lookahead']", "engine-broken.any[0]: not an RE2 expression"),
+        ("any = ['(a)\\1']", "engine-broken.any[0]: not an RE2 expression"),
+        ("any = ['(?:piston)?']", "engine-broken.any[0]: matches the empty line"),
+        (f"any = ['{'x' * 1001}']", "engine-broken.any[0]: longer than 1000 characters"),
+        (f"any = ['piston{'.{0,900}' * 14}']", "engine-broken.any[0]: costs"),
+        ("not = ['[']", "engine-broken.not[0]: not an RE2 expression"),
+        ('group_by = ["colour"]', "engine-broken.group_by: no expression captures 'colour'"),
+        ('summary = "lost {colour}"', "engine-broken.summary: names {colour}, which no expression captures"),
+        ("matches = []", "engine-broken.matches: needs at least one sample"),
+        ("ignores = []", "engine-broken.ignores: needs at least one sample"),
+        ("ignores = [5]", "engine-broken.ignores: must be a list of log lines"),
+        ('runbook = "../secrets.md"', "engine-broken.runbook: must be the name of a Markdown file"),
+        ('colour = "red"', "engine-broken.colour: unknown key; known are"),
+        ('min_level = "loud"', "engine-broken.min_level: must be one of trace"),
+        ('resolve_after = "soon"', "engine-broken.resolve_after: 'soon' is not a duration"),
+        (
+            'threshold = { count = 0, within = "5m" }',
+            "engine-broken.threshold.count: must be a whole number from 1",
+        ),
+        ('threshold = { count = 3, within = "x" }', "engine-broken.threshold.within: 'x' is not a duration"),
+        ("threshold = { often = 3 }", "engine-broken.threshold.often: unknown key"),
+        ("scope = { services = 5 }", "engine-broken.scope.services: must be a list of globs"),
+        ("scope = { teams = [] }", "engine-broken.scope.teams: unknown key"),
+        ('inhibits = ["nobody"]', "engine-broken.inhibits: there is no signature 'nobody'"),
+        ('inhibits = ["engine-broken"]', "engine-broken.inhibits: leads back to itself"),
+        ('catch_all = "yes"', "engine-broken.catch_all: must be true or false"),
+        ('source = "alarm"', 'engine-broken.alarm: source = "alarm" and a table alarm'),
+        ('alarm = { metric = ["x"] }', 'engine-broken.alarm: source = "alarm" and a table alarm'),
+    ],
+)
+def test_a_mistake_is_named_with_file_key_and_reason(line, said):
+    found = problems_of(with_line(line))
+    assert any(problem.startswith(f"signatures/x.toml: {said}") for problem in found), found
+
+
+@pytest.mark.parametrize("key", [name for name, key in KEYS.items() if key.required])
+def test_a_missing_key_is_named(key):
+    text = "\n".join(row for row in GOOD.splitlines() if not row.startswith(key))
+    assert any(f"engine-broken.{key}: is missing" in problem for problem in problems_of(text))
+
+
+def test_ids_are_kebab_case_and_unique_over_all_files():
+    assert "an id is lower-case words" in problems_of(GOOD.replace("engine-broken]", "Engine_Broken]"))[0]
+    _, problems = parse_signatures({"signatures/a.toml": GOOD, "signatures/b.toml": GOOD})
+    assert [str(problem) for problem in problems] == [
+        "signatures/b.toml: engine-broken: is also in signatures/a.toml; ids are unique"
+    ]
+
+
+def test_a_file_that_is_not_toml_is_named_and_the_others_are_still_read():
+    signatures, problems = parse_signatures({"signatures/a.toml": "[", "signatures/b.toml": GOOD})
+    assert list(signatures) == ["engine-broken"]
+    assert str(problems[0]).startswith("signatures/a.toml: -: not TOML")
+
+
+def test_signatures_that_explain_each_other_away_are_refused():
+    pair = (
+        GOOD
+        + 'inhibits = ["other"]\n'
+        + GOOD.replace("engine-broken]", "other]").replace("The engine", "Other")
+        + 'inhibits = ["engine-broken"]\n'
+    )
+    assert sum("leads back to itself" in problem for problem in problems_of(pair)) == 2
+
+
+def write(root: Path, text: str = GOOD) -> Path:
+    (root / "signatures").mkdir()
+    (root / "signatures" / "x.toml").write_text(text, "utf-8")
+    (root / "tocsin.toml").write_text("", "utf-8")
+    return root
+
+
+def test_an_expression_without_a_literal_does_not_load(tmp_path):
+    with pytest.raises(ConfigurationError, match=r"signatures/x.toml: engine-broken.any\[0\]: no literal"):
+        load_configuration(write(tmp_path, with_line(r"any = ['\w+ (?P<part>\d+)']")), {})
+
+
+def test_all_problems_of_all_files_are_said_at_once(tmp_path):
+    write(tmp_path, with_line('severity = "bad"'))
+    (tmp_path / "tocsin.toml").write_text('[intervals]\ngroup_wait = "soon"\n', "utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(tmp_path, {})
+    assert [problem.file for problem in caught.value.problems] == ["signatures/x.toml", "tocsin.toml"]
+
+
+def test_missing_files_are_named(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        load_configuration(tmp_path, {})
+    assert {problem.file for problem in caught.value.problems} == {"signatures", "tocsin.toml"}
+
+
+def test_with_a_seal_nothing_is_tried_again_and_the_same_is_read(tmp_path, monkeypatch):
+    before = load_configuration(write(tmp_path), {})
+    assert seal(tmp_path)
+    assert not seal(tmp_path), "a current seal is not written again"
+    monkeypatch.setattr(configuration, "required_literals", None)
+    after = load_configuration(tmp_path, {})
+    literals = after.signatures["engine-broken"].literals
+    assert {expression: tuple(found) for expression, found in literals.items()}
+    for name, entry in before.signatures.items():
+        for field in type(entry).__dataclass_fields__:
+            if field != "literals":
+                assert getattr(after.signatures[name], field) == getattr(entry, field)
+
+
+@pytest.mark.parametrize("change", ["text", "another file", "seal broken", "seal of nothing"])
+def test_after_any_change_the_seal_counts_for_nothing(tmp_path, change):
+    write(tmp_path)
+    seal(tmp_path)
+    bad = with_line('severity = "bad"')
+    match change:
+        case "text":
+            (tmp_path / "signatures" / "x.toml").write_text(bad, "utf-8")
+        case "another file":
+            (tmp_path / "signatures" / "y.toml").write_text(bad.replace("engine-broken]", "other]"), "utf-8")
+        case _:
+            (tmp_path / SEAL).write_text("{" if change == "seal broken" else "[]", "utf-8")
+            assert load_configuration(tmp_path, {}).signatures
+            return
+    with pytest.raises(ConfigurationError, match="severity"):
+        load_configuration(tmp_path, {})
+
+
+def test_the_seal_of_the_pack_is_current():
+    texts = configuration.read_signature_files(ROOT / "functions", [])
+    sealed = json.loads((ROOT / "functions" / SEAL).read_text("utf-8"))
+    assert sealed["digest"] == configuration._digest(texts), (
+        "run `tocsin check` and commit signatures/sealed.json"
+    )
+
+
+def test_the_schema_for_editors_is_current_and_accepts_the_pack():
+    schema = signature_schema()
+    assert json.loads((ROOT / "docs" / "signature.schema.json").read_text("utf-8")) == schema, (
+        "tocsin check --schema > docs/signature.schema.json"
+    )
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for path in (ROOT / "functions" / "signatures").glob("*.toml"):
+        jsonschema.validate(tomllib.loads(path.read_text("utf-8")), schema)
+
+
+@pytest.mark.parametrize(
+    "change", [{"severity": "bad"}, {"colour": "red"}, {"matches": []}, {"source": "alarm"}, {"title": ""}]
+)
+def test_the_schema_refuses_what_reading_refuses(change):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"engine-broken": {**TABLE, **change}}, signature_schema())
+
+
+IDS = [
+    "import-module-error",
+    "module-not-found",
+    "cannot-import-name",
+    "handler-not-found",
+    "user-code-syntax-error",
+    "lambda-init-error",
+    "lambda-timeout",
+    "lambda-out-of-memory",
+    "lambda-runtime-exit",
+    "wrong-platform-binary",
+    "botocore-six-import",
+    "s3-bucket-not-accessible",
+    "s3-access-denied",
+    "database-none",
+    "database-does-not-exist",
+    "database-auth-failed",
+    "database-connection-refused",
+    "database-connections-exhausted",
+    "sqlalchemy-mapper-unresolved",
+    "secret-not-found",
+    "secret-marked-for-deletion",
+    "secret-access-denied",
+    "kms-access-denied",
+    "aws-throttled",
+    "sqs-queue-missing",
+    "event-loop-error",
+    "mock-processing",
+    "unhandled-exception",
+    "dlq-depth",
+]
+
+
+def test_the_pack_has_every_promised_signature_ready_for_three_in_the_morning():
+    signatures = load_configuration(ROOT / "functions", {}).signatures
+    assert set(IDS) <= set(signatures)
+    for entry in signatures.values():
+        assert (ROOT / "runbooks" / entry.runbook).is_file()  # some share one
+        assert "`" in entry.first_action, entry.id
+        assert len(entry.matches) + len(entry.ignores) >= 2

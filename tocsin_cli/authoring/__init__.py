@@ -1,0 +1,1 @@
+"""Writing signatures: checks, samples, scaffold, filter pattern, JSON Schema."""

@@ -1,0 +1,1 @@
+"""What log lines of the past would have made: reading them, and reporting."""

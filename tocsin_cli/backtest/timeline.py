@@ -1,0 +1,174 @@
+"""A backtest on a terminal: one summary line, then each incident with its alerts and what was told when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tocsin.core.notifications.contract import millis_of
+from tocsin.core.sanitize import one_line as shown
+from tocsin.core.times import format_duration
+from tocsin_cli.backtest.report import Report
+from tocsin_cli.terminal import LOOKS, many, terminal
+
+MOST_INCIDENTS = 30
+"""Shown unless all are asked for."""
+BARS = " ▁▂▃▄▅▆▇█"
+COLUMNS = 60
+
+
+def summary(report: Report) -> str:
+    """The one line that says it: ``14,302 lines · 812 occurrences · would have sent 3 messages``."""
+    return (
+        f"{many(report['lines'], 'line')} · {many(report['occurrences'], 'occurrence')} · "
+        f"would have sent {many(report['messages'], 'message')}"
+    )
+
+
+def show_report(report: Report, *, everything: bool = False, console: Console | None = None) -> None:
+    """Print it.
+
+    Args:
+        report: The document.
+        everything: Whether to print every incident, however many there are.
+        console: Where to print; standard output unless given.
+    """
+    console = console or terminal()
+    console.print(Text(summary(report), "bold"))
+    if report["first_line"]:
+        span = millis_of(report["last_line"]) - millis_of(report["first_line"])
+        console.print(
+            Text(
+                f"{_day_and_clock(report['first_line'])} – {_day_and_clock(report['last_line'])} UTC ({format_duration(span)})",
+                "dim",
+            )
+        )
+    told = [incident for incident in report["incidents"] if incident["notifications"]]
+    for incident in told if everything else told[:MOST_INCIDENTS]:
+        console.print()
+        _show_incident(incident, report["minutes"].get(incident["service"], []), console)
+    if not everything and len(told) > MOST_INCIDENTS:
+        console.print(
+            Text(
+                f"\n… and {len(told) - MOST_INCIDENTS:,} more incidents: --all shows them, --html draws them",
+                "dim",
+            )
+        )
+    silent = [incident for incident in report["incidents"] if not incident["notifications"]]
+    if silent:
+        names = sorted({alert["signature"] for incident in silent for alert in incident["alerts"]})
+        console.print(
+            Text(f"\nTold to nobody, being on trial or below a threshold: {', '.join(names)}", "dim")
+        )
+    for reason, count in report["ignored"].items():
+        console.print(Text(f"\nPassed over {many(count, 'line')}: {shown(reason)}", "dim"))
+    if "comparison" in report:
+        console.print()
+        _show_comparison(report["comparison"], console)
+
+
+def _show_incident(incident: Report, minutes: Sequence[Sequence[Any]], console: Console) -> None:
+    end = incident["resolved_at"] or incident["notifications"][-1]["at"]
+    head = Text("● ", LOOKS[incident["severity"]])
+    head.append(f"{shown(incident['service'])}  ", "bold").append(shown(incident["title"]), "bold")
+    head.append(f"  {incident['severity']}", LOOKS[incident["severity"]])
+    console.print(head)
+    when = f"  {_day_and_clock(incident['opened_at'])} – {_until(incident['opened_at'], end)}"
+    console.print(Text(f"{when}  {many(incident['count'], 'occurrence')}", "dim"))
+    bars = sparkline(minutes, incident["opened_at"], end)
+    if len(bars.strip()) > 1:
+        console.print(Text(f"  {bars}", "red"))
+    told = Table.grid(padding=(0, 2))
+    for row in _told_rows(incident):
+        told.add_row(*row)
+    console.print(Padding(told, (0, 0, 0, 2)))
+    alerts = Table.grid(padding=(0, 2))
+    for alert in incident["alerts"]:
+        fields = " ".join(f"{name}={value}" for name, value in alert["fields"].items())
+        why = (
+            f"explained by {alert['explained_by']}"
+            if alert["explained_by"]
+            else ""
+            if alert["announced"]
+            else "not told"
+        )
+        alerts.add_row(
+            Text(shown(alert["signature"]), "dim" if why else ""), Text(f"×{alert['count']:,}"),
+            Text(shown(fields), "cyan"), Text(why, "dim"),
+        )  # fmt: skip
+    console.print(Padding(alerts, (0, 0, 0, 2)))
+
+
+def _told_rows(incident: Report) -> Iterator[tuple[Text, Text, Text]]:
+    """When, why and how much; notifications of one reason in a row are one row."""
+    for reason, group in groupby(incident["notifications"], lambda entry: entry["reason"]):
+        entries = list(group)
+        first, last = entries[0], entries[-1]
+        day = incident["opened_at"][:10]
+        when = _clock(first["at"], day) + (f" … {_clock(last['at'], day)}" if len(entries) > 1 else "")
+        times = f" ×{len(entries)}" if len(entries) > 1 else ""
+        note = ", ".join(first["signatures"]) if reason in {"opened", "new_alert", "regressed"} else ""
+        note = "after the last line" if last["after_end"] else note
+        yield (
+            Text(when),
+            Text(f"{reason}{times}", "bold"),
+            Text(f"{last['count']:,} in all  {note}".rstrip(), "dim"),
+        )
+
+
+def sparkline(minutes: Sequence[Sequence[Any]], start: str, end: str, columns: int = COLUMNS) -> str:
+    """Occurrences over an incident's life as a row of bars.
+
+    Args:
+        minutes: Pairs of a minute and a count.
+        start: When it begins.
+        end: When it ends.
+        columns: The most bars; fewer where there are fewer minutes.
+    """
+    first, last = millis_of(start) // 60_000 * 60_000, millis_of(end)
+    width = max(60_000, -(-(last - first + 1) // columns))
+    counts = [0] * max(1, -(-(last - first + 1) // width))
+    for minute, count in minutes:
+        at = millis_of(minute)
+        if first <= at <= last:
+            counts[(at - first) // width] += count
+    most = max(counts) or 1
+    return "".join(BARS[-(-count * (len(BARS) - 1) // most)] for count in counts)
+
+
+def _show_comparison(comparison: Mapping[str, Any], console: Console) -> None:
+    messages = comparison["messages"]
+    head = f"Since {comparison['ref']}: {messages['before']:,} → {many(messages['after'], 'message')}"
+    console.print(Text(shown(head), "bold"))
+    if not comparison["signatures"] and not comparison["only_before"] and not comparison["only_after"]:
+        console.print(Text("  no difference on these lines", "dim"))
+    table = Table.grid(padding=(0, 2))
+    for name, counts in comparison["signatures"].items():
+        table.add_row(
+            Text(f"  {shown(name)}"), Text(f"{counts['before']:,} → {counts['after']:,} occurrences", "dim")
+        )
+    for sign, key, look in (("-", "only_before", "red"), ("+", "only_after", "green")):
+        for entry in comparison[key][:MOST_INCIDENTS]:
+            what = f"{_day_and_clock(entry['at'])}  {entry['service']}  {entry['reason']}"
+            table.add_row(Text(f"{sign} {shown(what)}", look), Text(shown(entry["title"])))
+        if len(comparison[key]) > MOST_INCIDENTS:
+            table.add_row(Text(f"{sign} … and {len(comparison[key]) - MOST_INCIDENTS:,} more", look), "")
+    console.print(table)
+
+
+def _day_and_clock(time: str) -> str:
+    return f"{time[:10]} {time[11:19]}"
+
+
+def _clock(time: str, day: str) -> str:
+    return time[11:19] if time[:10] == day else _day_and_clock(time)
+
+
+def _until(start: str, end: str) -> str:
+    return end[11:19] if end[:10] == start[:10] else _day_and_clock(end)

@@ -1,0 +1,222 @@
+"""The incidents and notifications that log lines would have made, on a simulated clock.
+
+Reads files and folders (JSON lines, answers of `aws logs`, plain text, .gz; - for standard input) or a CloudWatch log
+group, and runs them through the code of the Lambdas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tocsin.adapters.files.configuration import Configuration, load_configuration
+from tocsin.core.model import Millis
+from tocsin.core.problems import ConfigurationError
+from tocsin_cli.backtest.external_sort import in_time_order
+from tocsin_cli.backtest.log_files import Reading, files_below, read_file
+from tocsin_cli.backtest.report import Report, build_report, compare
+from tocsin_cli.options import add_root
+from tocsin_cli.simulation import LoggedLine, Outcome, Simulation
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+INTERVALS = ("group_wait", "group_interval", "repeat_interval", "resolve_after")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_root(parser)
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="a file or folder of logs; - for standard input"
+    )
+    parser.add_argument(
+        "--log-group", action="append", default=[], metavar="NAME",
+        help="with FILEs: the log group that lines are from which name none; without: read it from CloudWatch (may be repeated)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--since", default="1d", help="for CloudWatch: a duration ago, or a time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--until", default="0s", help="for CloudWatch: a duration ago, or a time (default: now)"
+    )
+    parser.add_argument(
+        "--region", help="the Region: of the log group, and for links (default: that of the environment)"
+    )
+    parser.add_argument(
+        "--multiline", action="store_true", help="a text line without a time belongs to the event before it"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], type=_interval, metavar="KEY=VALUE",
+        help=f"an interval: {', '.join(INTERVALS)}; for example group_interval=10m",
+    )  # fmt: skip
+    parser.add_argument(
+        "--changed-since",
+        metavar="REF",
+        help="also run the signatures of a git reference, and say what differs",
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the JSON document that docs/backtest.md describes"
+    )
+    parser.add_argument("--html", type=Path, metavar="OUT", help="write a page")
+    parser.add_argument("--all", action="store_true", help="show every incident on the terminal")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the backtest; 0 when it ran, whatever it found."""
+    overrides = {**os.environ, **dict(arguments.set)}
+    reading = Reading(arguments.log_group[0] if arguments.log_group else "", arguments.multiline)
+    try:
+        config = load_configuration(arguments.root, overrides)
+        before = (
+            _configuration_at(arguments.changed_since, arguments.root, overrides)
+            if arguments.changed_since
+            else None
+        )
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    region = arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+    configs = [config] if before is None else [config, before]
+    try:
+        with _progress() as progress:
+            outcomes = replay(_sorted_lines(arguments, reading, progress), configs, region)
+    except (OSError, ValueError) as error:
+        print(f"tocsin backtest: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if not _is_aws_error(error):
+            raise
+        print(f"tocsin backtest: {error}", file=sys.stderr)
+        return 2
+    report = build_report(outcomes[0], config, reading.problems)
+    if before is not None:
+        report["comparison"] = compare(outcomes[1], outcomes[0], arguments.changed_since)
+    for problem in reading.problems:
+        print(f"tocsin backtest: {problem}", file=sys.stderr)
+    _answer(report, arguments)
+    return 0
+
+
+def replay(lines: Iterable[LoggedLine], configs: Iterable[Configuration], region: str = "") -> list[Outcome]:
+    """Run the same lines, read once, through each configuration.
+
+    Args:
+        lines: In the order of their times.
+        configs: The configurations.
+        region: For links into the console.
+    """
+    simulations = [Simulation(config, region=region) for config in configs]
+    if len(simulations) == 1:
+        simulations[0].feed(lines)
+    else:
+        for line in lines:
+            for simulation in simulations:
+                simulation.feed((line,))
+    return [simulation.finish() for simulation in simulations]
+
+
+def _sorted_lines(
+    arguments: argparse.Namespace, reading: Reading, progress: Progress | None
+) -> Iterator[LoggedLine]:
+    if arguments.files:
+        return in_time_order(_from_files(arguments.files, reading, progress))
+    if arguments.log_group:
+        return in_time_order(_from_cloudwatch(arguments, progress))
+    raise ValueError("nothing to read: name files, - for standard input, or --log-group")
+
+
+def _from_files(names: Iterable[str], reading: Reading, progress: Progress | None) -> Iterator[LoggedLine]:
+    for name in files_below(names):
+        task = progress.add_task(name, total=None) if progress else None
+        for number, line in enumerate(read_file(name, reading), start=1):
+            if progress and task is not None and number % 2_000 == 0:
+                progress.update(task, description=f"{name}: {number:,} lines")
+            yield line
+        if progress and task is not None:
+            progress.update(task, total=1, completed=1)
+
+
+def _from_cloudwatch(arguments: argparse.Namespace, progress: Progress | None) -> Iterator[LoggedLine]:
+    from tocsin_cli.backtest.cloudwatch import logs_client, moment, read_log_group
+
+    now = time.time_ns() // 1_000_000
+    since, until = moment(arguments.since, now), moment(arguments.until, now)
+    if since >= until:
+        raise ValueError(f"--since {arguments.since} is not before --until {arguments.until}")
+    client = logs_client(arguments.region)
+    for group in arguments.log_group:
+        yield from read_log_group(client, group, since, until, _on_page(progress, group, since, until))
+
+
+def _on_page(
+    progress: Progress | None, group: str, since: Millis, until: Millis
+) -> Callable[[Millis, int], None]:
+    if progress is None:
+        return lambda _at, _events: None
+    task, seen = progress.add_task(group, total=until - since), 0
+
+    def show(at: Millis, events: int) -> None:
+        nonlocal seen
+        seen += events
+        progress.update(task, completed=at - since, description=f"{group}: {seen:,} lines")
+
+    return show
+
+
+def _progress() -> AbstractContextManager[Progress | None]:
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(),
+        console=Console(stderr=True), transient=True,
+    )  # fmt: skip
+
+
+def _answer(report: Report, arguments: argparse.Namespace) -> None:
+    if arguments.html:
+        from tocsin_cli.backtest.html import render_backtest_page
+
+        arguments.html.parent.mkdir(parents=True, exist_ok=True)
+        arguments.html.write_text(render_backtest_page(report), "utf-8")
+    if arguments.json:
+        print(json.dumps(report, indent=2, ensure_ascii=False))
+        return
+    from tocsin_cli.backtest.timeline import show_report
+
+    show_report(report, everything=arguments.all)
+    if arguments.html:
+        print(f"Page: {arguments.html}")
+
+
+def _configuration_at(ref: str, root: Path, overrides: Mapping[str, str]) -> Configuration:
+    from tocsin_cli.backtest.git_configuration import configuration_at
+
+    return configuration_at(ref, root, overrides)
+
+
+def _interval(text: str) -> tuple[str, str]:
+    """Read ``KEY=VALUE`` as the environment variable that sets the interval.
+
+    Raises:
+        argparse.ArgumentTypeError: There is no such interval.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or key.strip() not in INTERVALS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE with KEY one of {', '.join(INTERVALS)}")
+    return f"TOCSIN_{key.strip().upper()}", value.strip()
+
+
+def _is_aws_error(error: Any) -> bool:  # noqa: ANN401 - whatever was raised
+    """Whether boto3 raised it, asked without importing boto3."""
+    return any(base.__module__.startswith("botocore.") for base in type(error).__mro__)

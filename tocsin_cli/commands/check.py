@@ -1,0 +1,59 @@
+"""Validate all configuration, run every signature's samples and check that each runbook exists.
+
+Prints ``file: key: reason``, one problem per line, and exits with 1 where there is one. Where all is right it leaves
+``signatures/sealed.json``, with which cold starts need not try every expression again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from tocsin.adapters.files.configuration import SEAL, load_configuration, seal
+from tocsin_cli.authoring.check import check
+from tocsin_cli.authoring.json_schema import signature_schema
+from tocsin_cli.options import add_root
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_root(parser)
+    parser.add_argument(
+        "--runbooks",
+        type=Path,
+        help="the folder with the runbooks (default: runbooks beside the deployment root)",
+    )
+    parser.add_argument(
+        "--schema",
+        action="store_true",
+        help="print the JSON Schema of a signature file, for editors, and check nothing",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, or print the schema."""
+    if arguments.schema:
+        print(json.dumps(signature_schema(), indent=2, ensure_ascii=False))
+        return 0
+    problems = check(arguments.root, arguments.runbooks or arguments.root.resolve().parent / "runbooks")
+    for problem in problems:
+        print(problem)
+    if problems:
+        print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
+        return 1
+    configuration = load_configuration(arguments.root, os.environ)
+    signatures, routing = configuration.signatures, configuration.settings.routing
+    try:
+        if seal(arguments.root):
+            print(
+                f"sealed in {(arguments.root / SEAL).parent}: commit it with the signatures", file=sys.stderr
+            )
+    except OSError as error:
+        print(f"not sealed, cold starts will try every expression again: {error}", file=sys.stderr)
+    samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())
+    told = f", {len(routing.destinations)} destinations" if routing.routes else ""
+    print(f"{len(signatures)} signatures, {samples} samples{told}: all right", file=sys.stderr)
+    return 0

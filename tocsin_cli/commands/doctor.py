@@ -1,0 +1,145 @@
+"""Look at a deployed stack, or at `tocsin local`, end to end: say what is wrong, why it matters, and how to mend it.
+
+Reads only, but for CloudFormation's drift detection, which changes nothing. Never posts to Slack, never says what is in
+a secret. Exits with 1 where something is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tocsin.core.sanitize import one_line
+from tocsin_cli.doctor import egress as doctor_way_out
+from tocsin_cli.doctor import ingress as doctor_way_in
+from tocsin_cli.doctor import stack as doctor_insides
+from tocsin_cli.doctor.findings import Check, Examined, Finding, Level, Resource, findings
+from tocsin_cli.options import add_root, configuration_here
+from tocsin_cli.stack import target as deployed_module
+from tocsin_cli.stack.target import Deployed, DeployedError, add_deployed, deployed, region_or_environment
+
+if TYPE_CHECKING:
+    from tocsin.adapters.files.configuration import Configuration
+
+TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+_MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_deployed(parser)
+    add_root(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON: level, check, what, why, mend of each finding"
+    )
+    parser.add_argument(
+        "--no-drift",
+        action="store_true",
+        help="do not ask CloudFormation for drift, which takes up to a minute and a half",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Examine; 1 where something is broken, 2 where the stack cannot be found or asked."""
+    configuration = configuration_here(arguments.root)
+    try:
+        with deployed(arguments) as tocsin:
+            stack = examined(tocsin, arguments)
+            checks = all_checks(configuration, drift=not arguments.no_drift)
+            found = list(findings(checks, stack))
+    except DeployedError as error:
+        print(f"tocsin doctor: {one_line(str(error))}", file=sys.stderr)
+        return 2
+    if arguments.json:
+        print(json.dumps({"stack": stack.name, "findings": [asdict(each) for each in found]}, indent=2))
+    else:
+        print(report(stack, found))
+    return int(any(each.level is Level.FAIL for each in found))
+
+
+def all_checks(configuration: Configuration, *, drift: bool = True) -> dict[str, Check]:
+    """Every check by its name, in the order of the way that a log line goes."""
+    signatures, settings = configuration
+    checks: dict[str, Check] = {
+        "stack": doctor_insides.status,
+        "template": partial(doctor_insides.template, local=TEMPLATE),
+        "function": doctor_insides.functions,
+        "log-group": doctor_way_in.log_groups,
+        "filter-pattern": partial(doctor_way_in.filter_pattern_is_current, signatures=signatures),
+        "permission": doctor_way_in.permissions,
+        "alarm-topic": doctor_way_in.alarm_topic,
+        "alarm-rule": doctor_way_in.alarm_rules,
+        "changes": doctor_way_in.changes,
+        "stream": doctor_way_in.stream,
+        "table": doctor_insides.table,
+        "schedule": doctor_insides.schedule,
+        "topic": doctor_way_out.topics,
+        "queue-policy": doctor_way_out.queue_policy,
+        "event-source": doctor_way_out.event_source,
+        "secret": partial(doctor_way_out.credentials, settings=settings),
+        "ops-topic": doctor_way_out.other_road,
+        "dead-letters": doctor_way_out.dead_letters,
+        "alarm": doctor_insides.alarms,
+        "heartbeat": doctor_insides.heartbeat,
+        "errors": doctor_insides.errors,
+    }
+    return checks | ({"drift": doctor_insides.drift} if drift else {})
+
+
+def examined(tocsin: Deployed, arguments: argparse.Namespace) -> Examined:
+    """The stack with all that CloudFormation knows of it."""
+    client, name = _clients(arguments)
+    cloudformation = client("cloudformation")
+    described = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    resources = {
+        each["LogicalResourceId"]: Resource(
+            each.get("PhysicalResourceId", ""), each["ResourceType"], each["ResourceStatus"]
+        )
+        for page in pages
+        for each in page["StackResourceSummaries"]
+    }
+    return Examined(name, tocsin.name, str(cloudformation.meta.region_name), client, described, resources)
+
+
+def _clients(arguments: argparse.Namespace) -> tuple[Callable[[str], Any], str]:
+    if arguments.local:
+        from tocsin_cli.local_aws.cloud import STACK, embedded_client
+
+        ready = json.loads(deployed_module.LOCAL_FILE.read_text("utf-8"))
+        return partial(embedded_client, str(ready["aws_endpoint"])), str(ready.get("stack", STACK))
+    import boto3
+
+    session = boto3.Session(region_name=region_or_environment(arguments.region))
+    make: Callable[[str], Any] = session.client  # type: ignore[assignment] # one of many, named at run time
+    return cache(make), arguments.stack
+
+
+def report(stack: Examined, found: Iterable[Finding]) -> str:
+    """The findings for people: the worst last, where a terminal ends."""
+    order: Mapping[Level, int] = {Level.OK: 0, Level.WARN: 1, Level.FAIL: 2}
+    ranked = sorted(found, key=lambda finding: order[finding.level])
+    lines = []
+    for each in ranked:
+        lines.append(f"{_MARKS[each.level]}  {one_line(each.what)}")
+        lines += [
+            f"      {one_line(text)}" for text in (each.why, each.mend and f"mend: {each.mend}") if text
+        ]
+    counts = {level: sum(each.level is level for each in ranked) for level in Level}
+    verdict = (
+        "broken"
+        if counts[Level.FAIL]
+        else "works, with something to look at"
+        if counts[Level.WARN]
+        else "well"
+    )
+    lines.append(
+        f"{stack.where}: {verdict} ({counts[Level.OK]} ok, {counts[Level.WARN]} warnings, {counts[Level.FAIL]} failures)"
+    )
+    return "\n".join(lines)

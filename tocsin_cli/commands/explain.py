@@ -1,0 +1,100 @@
+"""Say why a log line is recognised, or is not: which signatures looked, which matched, which was suppressed and why."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+
+from tocsin.core.absence.signs import LifeSigns, Sign
+from tocsin.core.matching.matcher import Explanation, Matcher
+from tocsin_cli.options import add_root, load_or_exit
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_root(parser)
+    parser.add_argument("line", metavar="LINE", help="the log line; - for standard input")
+    parser.add_argument(
+        "--log-group", default="", help="the log group it is from, for signatures with a scope"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Explain one line; 0 where a signature recognises it or waits for it, 3 where none does."""
+    configuration = load_or_exit(arguments.root)
+    line = (
+        sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
+        if arguments.line == "-"
+        else arguments.line
+    )
+    group = arguments.log_group
+    service = configuration.settings.service_of_log_group(group) if group else ""
+    explanation = Matcher(configuration.signatures).explain(line, log_group=group, service=service)
+    life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
+    signs = life_signs.explain(line, log_group=group, service=service)
+    explanation = replace(
+        explanation,
+        literals=(*explanation.literals, *signs.literals),
+        verdicts=(*explanation.verdicts, *signs.verdicts),
+    )
+    if arguments.json:
+        print(json.dumps(_as_json(explanation), indent=2, ensure_ascii=False))
+    else:
+        _show(explanation)
+    known = {"matched", *Sign}
+    return 0 if any(verdict.outcome in known for verdict in explanation.verdicts) else 3
+
+
+def _as_json(explanation: Explanation) -> dict[str, object]:
+    return {
+        "text": explanation.line.text,
+        "level": explanation.line.level,
+        "json": explanation.line.is_json,
+        "literals": list(explanation.literals),
+        "verdicts": [
+            {
+                "signature": verdict.signature,
+                "outcome": verdict.outcome,
+                "detail": verdict.detail,
+                "fields": dict(verdict.match.fields) if verdict.match else {},
+            }
+            for verdict in explanation.verdicts
+        ],
+    }
+
+
+def _show(explanation: Explanation) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    text = Text(explanation.line.text)
+    for verdict in explanation.verdicts:
+        if verdict.match is not None:
+            style = "bold reverse" if verdict.outcome in {"matched", *Sign} else "underline"
+            text.stylize(style, verdict.match.start, verdict.match.end)
+    console.print(Text("Read as   ", "dim").append_text(text))
+    console.print(Text(f"Level     {explanation.line.level or 'none stated'}", "dim"))
+    console.print(
+        Text(f"Literals  {', '.join(explanation.literals) or 'none: no signature looks at this line'}", "dim")
+    )
+    if not explanation.verdicts:
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("signature", "outcome", "why", "fields"):
+        table.add_column(heading, header_style="dim", overflow="fold")
+    for verdict in explanation.verdicts:
+        fields = (
+            ", ".join(f"{name}={value}" for name, value in verdict.match.fields.items())
+            if verdict.match
+            else ""
+        )
+        style = "bold" if verdict.outcome in {"matched", *Sign} else ""
+        table.add_row(
+            *(Text(cell, style) for cell in (verdict.signature, verdict.outcome, verdict.detail, fields))
+        )
+    console.print(table)

@@ -1,0 +1,111 @@
+"""``tocsin local``: the embedded cloud with the deployed stack and a local Slack, until stopped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import signal
+import sys
+import threading
+from dataclasses import fields
+
+from tocsin.core.config.settings import Intervals
+from tocsin.core.problems import ConfigurationError
+from tocsin.core.times import parse_duration
+from tocsin_cli.local_aws.local_tocsin import RECONCILE_EVERY, ROOT, LocalTocsin
+from tocsin_cli.stack.target import LOCAL_FILE, say_where, take_back
+
+HIGHEST_PORT = 65_535
+
+
+def parameter_name(key: str) -> str:
+    """The template's name of a key of ``tocsin.toml``: ``GroupWait`` for ``group_wait``; its own stays as it is."""
+    return "".join(word[:1].upper() + word[1:] for word in key.split("_"))
+
+
+INTERVALS = frozenset(parameter_name(each.name) for each in fields(Intervals))
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of ``tocsin local``."""
+    parser.add_argument(
+        "--slack-mode", choices=["bot", "webhook"], default="bot", help="how Slack is spoken to"
+    )
+    parser.add_argument(
+        "--slack-port",
+        type=port,
+        default=0,
+        metavar="PORT",
+        help="the local Slack's port (default: a free one)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=parameter,
+        metavar="KEY=VALUE",
+        help="a template parameter, such as group_interval=5s or ResolveAfter=20s; may be repeated",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until interrupted; print one line of JSON when everything is ready."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        tocsin = LocalTocsin(
+            slack_mode=arguments.slack_mode, parameters=dict(arguments.set), slack_port=arguments.slack_port
+        )
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with tocsin as local:
+        ready = local.ready()
+        say_where(ready)
+        try:
+            print(json.dumps(ready), flush=True)
+            while not stop.wait(RECONCILE_EVERY):
+                if not LOCAL_FILE.exists():  # one that ran beside this took its own file away
+                    say_where(ready)
+        finally:
+            take_back(ready)
+    return 0
+
+
+def parameter(text: str) -> tuple[str, str]:
+    """Read ``KEY=VALUE``, the key as the template has it (``GroupInterval``) or as ``tocsin.toml`` (``group_interval``).
+
+    Raises:
+        argparse.ArgumentTypeError: There is no such parameter; the message names those there are.
+    """
+    key, equals, value = text.partition("=")
+    name = parameter_name(key.strip())
+    known = re.findall(
+        r"^  (\w+):\n    Type:",
+        (ROOT / "template.yaml").read_text("utf-8").partition("\nConditions:")[0],
+        re.MULTILINE,
+    )
+    if not equals or name not in known:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE with KEY one of {', '.join(known)}")
+    value = value.strip()
+    if name in INTERVALS and (name, value) != ("DigestInterval", "off"):
+        try:
+            parse_duration(value)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{key.strip()}: {error}") from error
+    return name, value
+
+
+def port(text: str) -> int:
+    """Read a TCP port, 0 for a free one.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a port; give 0 to {HIGHEST_PORT}, 0 for a free one"
+        )
+    return int(text)

@@ -1,0 +1,156 @@
+"""Say which signatures recognise log lines.
+
+With ``--jsonl``, one JSON object per line in (``message``, optional ``logGroup``, ``timestamp``) and one per line out, in
+order. Without it, plain text lines in, and for people a view of those that match, with what matched highlighted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tocsin.adapters.files.configuration import Configuration
+from tocsin.core.absence.signs import LifeSigns
+from tocsin.core.matching.logline import read_line
+from tocsin.core.matching.matcher import Matcher
+from tocsin.core.model import Match
+from tocsin_cli.options import add_root, load_or_exit
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_root(parser)
+    parser.add_argument(
+        "file", nargs="?", help="a file of text lines, one event each; - or nothing for standard input"
+    )
+    parser.add_argument(
+        "--jsonl", metavar="FILE", help="a file of JSON objects, one per line; - for standard input"
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="take the whole text as one event (a pasted traceback)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Match; 1 where an input line was not an object with a message."""
+    configuration = load_or_exit(arguments.root)
+    with contextlib.ExitStack() as stack:
+        source = _open(arguments.jsonl or arguments.file or "-", stack)
+        if arguments.jsonl:
+            return _jsonl(configuration, source)
+        return _readable(configuration, source, whole=arguments.whole)
+
+
+def _open(name: str, stack: contextlib.ExitStack) -> BinaryIO:
+    if name == "-":
+        return sys.stdin.buffer
+    try:
+        return stack.enter_context(Path(name).open("rb"))
+    except OSError as error:
+        print(f"{name}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _jsonl(configuration: Configuration, source: BinaryIO) -> int:
+    wrong = False
+    for answer in answers(configuration, source):
+        wrong = wrong or "error" in answer
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+    sys.stdout.flush()
+    return int(wrong)
+
+
+def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """One answer per input line, as it is read.
+
+    Args:
+        configuration: The signatures and services.
+        lines: JSON objects as bytes, one per line.
+
+    Yields:
+        ``{"index": 0, "matches": [{"signature": "…", "fields": {…}}]}``; for a line that is not an object with a
+        ``message``, the same with no matches and an ``error``. A line that a signature with ``source = "absence"``
+        waits for also has ``signs``: ``[{"signature": "…", "shows": "sign of life"}]``.
+    """
+    matcher = Matcher(configuration.signatures)
+    life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
+    for index, line in enumerate(lines):
+        try:
+            message, log_group = _event(line)
+        except ValueError as error:
+            yield {"index": index, "matches": [], "error": str(error)}
+            continue
+        service = configuration.settings.service_of_log_group(log_group) if log_group else ""
+        found = matcher.match(message, log_group=log_group, service=service)
+        answer: dict[str, Any] = {
+            "index": index,
+            "matches": [{"signature": match.signature, "fields": _printable(match)} for match in found],
+        }
+        # No failures, and so no matches: what a signature with source = "absence" waits for, or takes for work.
+        if signs := life_signs.shown(message, log_group=log_group, service=service):
+            answer["signs"] = [{"signature": name, "shows": sign.value} for name, sign, _ in signs]
+        yield answer
+
+
+def _event(line: bytes) -> tuple[str, str]:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"not an object: {type(value).__name__}")  # noqa: TRY004 -- a fault in data, not in a call
+    message, log_group, timestamp = value.get("message"), value.get("logGroup", ""), value.get("timestamp", 0)
+    if not isinstance(message, str):
+        raise ValueError("message is missing" if message is None else "message is not text")  # noqa: TRY004 -- a fault in data, not in a call
+    if not isinstance(log_group, str):
+        raise ValueError("logGroup is not text")  # noqa: TRY004 -- as above
+    if isinstance(timestamp, bool) or not isinstance(timestamp, int):
+        raise ValueError("timestamp is not a whole number of milliseconds")  # noqa: TRY004 -- as above
+    return message, log_group
+
+
+def _printable(match: Match) -> dict[str, str]:
+    """Fields that can be written: a lone half of a surrogate pair, which JSON can hold and UTF-8 cannot, becomes ``?``."""
+    return {name: value.encode("utf-8", "replace").decode() for name, value in match.fields.items()}
+
+
+# --- for people -----------------------------------------------------------------------------------------------------
+
+
+def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) -> int:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    matcher = Matcher(configuration.signatures)
+    life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
+    looked = recognised = 0
+    signs = Counter[str]()
+    for number, raw in enumerate([source.read()] if whole else source, start=1):
+        message = raw.decode("utf-8", "replace").rstrip("\r\n")
+        looked += 1
+        found = matcher.match(message)
+        signs.update(f"{sign} for {name}" for name, sign, _ in life_signs.shown(message))
+        if not found:
+            continue
+        recognised += 1
+        text = Text(read_line(message).text)
+        for match in found:
+            text.stylize("bold reverse", match.start, match.end)
+            signature = configuration.signatures[match.signature]
+            console.print(Text.assemble(
+                (f"{number}: ", "dim"), (match.signature, "bold"), f"  {signature.severity}  {signature.title}"
+            ))  # fmt: skip
+        console.print(Text("   ").append_text(text))
+        for name, value in {name: value for match in found for name, value in match.fields.items()}.items():
+            console.print(Text.assemble(("   " + name + " = ", "dim"), value))
+    for sign, count in signs.items():
+        console.print(Text(f"{count} × {sign}, which is no failure", "dim"))
+    console.print(Text(f"{recognised} of {looked} lines recognised", "dim"))
+    return 0

@@ -1,0 +1,127 @@
+"""Say where an alert would be told: the way through the routes of tocsin.toml, the destination, its secret, whom it calls.
+
+Of labels (`--labels severity=critical,service=worker`), or of a signature, whose severity and owner are looked up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import Any
+
+from tocsin.adapters.files.configuration import Configuration
+from tocsin.core.config.routing import DEFAULT, LABELS, Arrival, Route, Routing
+from tocsin.core.model import Severity
+from tocsin_cli.options import add_root, load_or_exit
+
+
+class LabelsError(Exception):
+    """These are no labels of an alert; says why."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_root(parser)
+    parser.add_argument(
+        "--labels",
+        default="",
+        metavar="NAME=VALUE,…",
+        help=f"what is known of the alert: {', '.join(LABELS)}",
+    )
+    parser.add_argument("--signature", default="", help="take severity and owner from this signature")
+    parser.add_argument("--service", default="", help="the service it happened in")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Show it; 2 where the labels are none."""
+    configuration = load_or_exit(arguments.root)
+    try:
+        labels = read_labels(arguments.labels, arguments.signature, arguments.service, configuration)
+    except LabelsError as error:
+        print(f"tocsin route: {error}", file=sys.stderr)
+        return 2
+    answer = trace(configuration.settings.routing, labels, os.environ.get("TOCSIN_SLACK_SECRET"))
+    if arguments.json:
+        print(json.dumps(answer, indent=2, ensure_ascii=False))
+    else:
+        _show(answer)
+    return 0
+
+
+def read_labels(text: str, signature: str, service: str, configuration: Configuration) -> dict[str, str]:
+    """The labels of an alert, as far as they are given.
+
+    Raises:
+        LabelsError: There is no such label, severity or signature, or nothing at all is given.
+    """
+    given: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if name not in LABELS or not equals:
+            raise LabelsError(f"{part!r} is no label; write NAME=VALUE, names are {', '.join(LABELS)}")
+        given[name] = value
+    given |= {name: value for name, value in (("signature", signature), ("service", service)) if value}
+    if not given:
+        raise LabelsError("no labels; write for example --labels severity=critical,service=worker")
+    if given.get("severity", Severity.LOW) not in set(Severity):
+        raise LabelsError(f"no such severity: {given['severity']!r}; there are {', '.join(Severity)}")
+    if not given.get("signature"):
+        return given
+    rule = configuration.signatures.get(given["signature"])
+    if rule is None:
+        raise LabelsError(f"no such signature: {given['signature']!r}")
+    return {"severity": rule.severity.value, "owner": rule.owner, **given}
+
+
+def trace(routing: Routing, labels: dict[str, str], default_secret: str | None) -> dict[str, Any]:
+    """Where an alert with these labels is told.
+
+    Args:
+        routing: The routing.
+        labels: The alert's.
+        default_secret: The secret of the destination ``default``, where this process knows it.
+    """
+    ways: dict[str, list[Arrival]] = {}
+    for arrival in routing.arrivals(labels):
+        ways.setdefault(arrival.destination, []).append(arrival)
+    destinations = []
+    for name, arrivals in ways.items():
+        destination = routing.destinations[name]
+        groups = (destination.mention, routing.owners.get(labels.get("owner", ""), ""))
+        destinations.append(
+            {
+                "destination": name,
+                "secret": (destination.secret or default_secret or None)
+                if name == DEFAULT
+                else destination.secret,
+                "mentions": list(dict.fromkeys(filter(None, groups))),
+                "paths": [[_step(route) for route in arrival.path] for arrival in arrivals],
+            }
+        )
+    return {
+        "labels": {name: labels[name] for name in LABELS if labels.get(name)},
+        "destinations": destinations,
+    }
+
+
+def _step(route: Route) -> dict[str, Any]:
+    return {"route": route.key, "match": {label: list(globs) for label, globs in route.match.items()}}
+
+
+def _show(answer: dict[str, Any]) -> None:
+    print("alert        " + ", ".join(f"{name}={value}" for name, value in answer["labels"].items()))
+    for each in answer["destinations"]:
+        print(f"destination  {each['destination']}")
+        for path in each["paths"]:
+            steps = " > ".join(f"{step['route']} ({_words(step['match'])})" for step in path)
+            print(f"  by         {steps or 'no route: what none claims goes to default'}")
+        print(f"  secret     {each['secret'] or 'the parameter SlackSecretName'}")
+        calls = " ".join(f"<!subteam^{group}>" for group in each["mentions"])
+        print(f"  mentions   {calls or 'nobody'}")
+
+
+def _words(match: dict[str, list[str]]) -> str:
+    return ", ".join(f"{label}={'|'.join(globs)}" for label, globs in match.items()) or "everything"

@@ -1,0 +1,276 @@
+"""Silences of a deployed stack, or of `tocsin local`: mute what is known, until a time that must be given."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from tocsin.adapters.aws.incident_table import IncidentTable
+from tocsin.adapters.files.configuration import Configuration
+from tocsin.core.incidents.silences import LONGEST, Silence
+from tocsin.core.incidents.store import SilenceConflictError
+from tocsin.core.model import Incident, Millis
+from tocsin.core.sanitize import clipped, one_line
+from tocsin.core.times import format_duration, iso_time, parse_duration
+from tocsin_cli.options import add_root, configuration_here, parse_time
+from tocsin_cli.stack.incident_history import IncidentHistory
+from tocsin_cli.stack.incident_json import muted_by, silence_report
+from tocsin_cli.stack.target import STACK, Deployed, DeployedError, add_deployed, deployed
+
+MOST_SHOWN = 10
+"""Muted alerts that ``add`` names."""
+_ID_BYTES = 3
+
+
+class RefusedError(Exception):
+    """What was asked for makes no sense; the message says why and what would."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the sub-commands and their options."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    adding = actions.add_parser(
+        "add", help="mute alerts until a time", description="Mute alerts until a time."
+    )
+    adding.add_argument("--signature", default="", metavar="GLOB", help="alerts of this signature")
+    adding.add_argument("--service", default="", metavar="GLOB", help="alerts of this service")
+    adding.add_argument(
+        "--field", action="append", default=[], type=_field, metavar="NAME=GLOB",
+        help="alerts whose field has this value; may be repeated, all must fit",
+    )  # fmt: skip
+    end = adding.add_mutually_exclusive_group(required=True)
+    end.add_argument(
+        "--for",
+        dest="span",
+        metavar="DURATION",
+        help=f"how long, such as 2h; at most {format_duration(LONGEST)}",
+    )
+    end.add_argument(
+        "--until", metavar="TIME", help="until when, such as 2026-11-22T12:00Z; without a zone UTC"
+    )
+    adding.add_argument("--reason", required=True, help="why, for those who wonder where the alert is")
+    adding.add_argument("--author", help="who (default: the name that git knows, else the user's)")
+    listing = actions.add_parser("list", help="the active silences", description="The active silences.")
+    listing.add_argument("--all", action="store_true", help="also those that expired in the last 30 days")
+    ending = actions.add_parser("expire", help="end a silence now", description="End a silence now.")
+    ending.add_argument("id", metavar="ID", help="the silence's id, or enough of its beginning to tell it")
+    for each in (adding, listing, ending):
+        each.add_argument(
+            "--json", action="store_true", help="print the JSON that docs/silences.md describes"
+        )
+        add_deployed(each)
+        add_root(each)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do it; 1 where it was refused, 2 where Tocsin cannot be asked."""
+    now = time.time_ns() // 1_000_000
+    try:
+        made = new_silence(arguments, now) if arguments.action == "add" else None
+        with deployed(arguments) as tocsin:
+            desk = _Desk(tocsin, configuration_here(arguments.root), now)
+            if made is not None:
+                desk.add(made, as_json=arguments.json)
+            elif arguments.action == "expire":
+                desk.expire(arguments.id, as_json=arguments.json)
+            else:
+                desk.show(everything=arguments.all, as_json=arguments.json)
+    except (RefusedError, DeployedError) as error:
+        print(f"tocsin silence: {one_line(str(error))}", file=sys.stderr)
+        return 1 if isinstance(error, RefusedError) else 2
+    return 0
+
+
+def new_silence(arguments: argparse.Namespace, now: Millis) -> Silence:
+    """The silence that the options of ``add`` describe, beginning now.
+
+    Raises:
+        RefusedError: They describe none; the message names the option.
+    """
+    fields = dict(arguments.field)
+    if len(fields) != len(arguments.field):
+        raise RefusedError("--field: a field is named twice; one glob can say both: [ab]*")
+    try:
+        return Silence(
+            id=f"s-{secrets.token_hex(_ID_BYTES)}",
+            expires_at=_end(arguments, now),
+            reason=one_line(arguments.reason),
+            author=one_line(author() if arguments.author is None else arguments.author),
+            created_at=now,
+            signature=arguments.signature,
+            service=arguments.service,
+            fields=fields,
+        )
+    except ValueError as error:
+        key, _, reason = str(error).partition(": ")
+        option = {"expires_at": "until" if arguments.until else "for", "fields": "field"}.get(key, key)
+        raise RefusedError(f"--{option.replace('fields.', 'field ')}: {reason}") from error
+
+
+def author() -> str:
+    """Who gives this command: the name and address that git knows, else the user's name."""
+    name, address = (_git_says(key) for key in ("user.name", "user.email"))
+    if name or address:
+        return f"{name} <{address}>" if name and address else name or address
+    return os.environ.get("USER") or os.environ.get("USERNAME") or ""
+
+
+class _Desk:
+    """One Tocsin's silences, at one moment."""
+
+    def __init__(self, tocsin: Deployed, config: Configuration, now: Millis) -> None:
+        self._tocsin, self._config, self._now = tocsin, config, now
+        self._table = IncidentTable(tocsin.client, tocsin.table)
+
+    def add(self, silence: Silence, *, as_json: bool) -> None:
+        incidents = self._open_incidents()
+        for warning in self._warnings(silence, incidents):
+            print(f"tocsin silence: {warning}", file=sys.stderr)
+        try:
+            self._table.put_silence(silence)
+        except SilenceConflictError as error:
+            raise RefusedError(f"the id {silence.id} is taken: give the command again") from error
+        report = silence_report(silence, self._now, incidents)
+        if as_json:
+            print(json.dumps(report, indent=2))
+            return
+        span = format_duration(silence.expires_at - self._now)
+        print(f"Silenced until {_moment(silence.expires_at)} ({span}), in {self._tocsin.name}:")
+        print(f"  {one_line(silence.matcher)}")
+        muted = [(incident, alert) for incident in incidents for alert in muted_by(silence, incident)]
+        count = f"{len(muted)} firing alert{'' if len(muted) == 1 else 's'}"
+        print(f"  It mutes {count}:" if muted else "  Nothing that it covers fires now.")
+        for incident, alert in muted[:MOST_SHOWN]:
+            fields = " ".join(f"{name}={value}" for name, value in alert.fields.items())
+            print(
+                f"    {one_line(incident.service)}: {one_line(alert.signature)} {clipped(one_line(fields), 80)}".rstrip()
+            )
+        if len(muted) > MOST_SHOWN:
+            print(f"    and {len(muted) - MOST_SHOWN} more")
+        print(f"To end it earlier: tocsin silence expire {silence.id}{self._option()}")
+
+    def show(self, *, everything: bool, as_json: bool) -> None:
+        silences = [each for each in self._table.silences() if everything or each.expires_at > self._now]
+        incidents = self._open_incidents() if silences else []
+        reports = [silence_report(silence, self._now, incidents) for silence in silences]
+        if as_json:
+            print(json.dumps({"silences": reports}, indent=2))
+        elif reports:
+            from tocsin_cli.stack.incident_tables import show_silences
+            from tocsin_cli.terminal import terminal
+
+            show_silences(reports, self._now, terminal())
+        else:
+            print("No silence is kept." if everything else "Nothing is silenced.")
+
+    def expire(self, given: str, *, as_json: bool) -> None:
+        silence = self._named(given)
+        over = silence.expires_at <= self._now
+        if not over:
+            silence = self._ended(silence)
+        report = silence_report(silence, self._now, ())
+        if as_json:
+            print(json.dumps(report, indent=2))
+        elif over:
+            print(f"{silence.id} had expired already, at {_moment(silence.expires_at)}.")
+        else:
+            print(
+                f"{silence.id} has ended: {one_line(silence.matcher)}\n"
+                "What it muted and still fires is told within two minutes."
+            )
+
+    def _ended(self, silence: Silence) -> Silence:
+        # One that another clock made a moment in the future still has to last a moment.
+        ended = replace(silence, expires_at=max(self._now, silence.created_at + 1))
+        try:
+            self._table.put_silence(ended)
+        except SilenceConflictError:
+            return self._named(silence.id)  # somebody else was faster, and ended it before
+        return ended
+
+    def _named(self, given: str) -> Silence:
+        silences = self._table.silences()
+        found = [each for each in silences if each.id == given] or [
+            each for each in silences if given and each.id.startswith(given)
+        ]
+        if not found:
+            raise RefusedError(
+                f"{self._tocsin.name} has no silence {given!r}; `tocsin silence list --all{self._option()}` lists them"
+            )
+        if len(found) > 1:
+            raise RefusedError(f"{given!r} begins more than one: {', '.join(each.id for each in found)}")
+        return found[0]
+
+    def _open_incidents(self) -> list[Incident]:
+        history = IncidentHistory(self._tocsin.client, self._tocsin.table)
+        return history.open_incidents(service.name for service in self._config.settings.services)
+
+    def _warnings(self, silence: Silence, incidents: Sequence[Incident]) -> Iterator[str]:
+        """What was most likely mistyped; a silence of it is made nevertheless."""
+        signatures = self._config.signatures
+        if (
+            silence.signature
+            and signatures
+            and not any(fnmatchcase(name, silence.signature) for name in signatures)
+        ):
+            near = get_close_matches(silence.signature, signatures, 1)
+            yield (
+                f"no signature of this configuration fits {one_line(silence.signature)!r}"
+                + (f"; did you mean {near[0]}?" if near else "")
+            )
+        services = {service.name for service in self._config.settings.services}
+        services |= {incident.service for incident in incidents}
+        if silence.service and not any(fnmatchcase(name, silence.service) for name in services):
+            yield (
+                f"no service of this configuration, and none with an open incident, fits {one_line(silence.service)!r}"
+            )
+
+    def _option(self) -> str:
+        if self._tocsin.stack is None:
+            return " --local"
+        return "" if self._tocsin.stack == STACK else f" --stack {self._tocsin.stack}"
+
+
+def _end(arguments: argparse.Namespace, now: Millis) -> Millis:
+    if arguments.until is None:
+        try:
+            return now + parse_duration(arguments.span)
+        except ValueError as error:
+            raise RefusedError(f"--for: {error}") from error
+    at = parse_time(arguments.until)
+    if at is None:
+        raise RefusedError(f"--until: {arguments.until!r} is not a time; write for example 2026-11-22T12:00Z")
+    if at <= now:
+        raise RefusedError(f"--until: {_moment(at)} is over, it is {_moment(now)}")
+    return at
+
+
+def _field(text: str) -> tuple[str, str]:
+    name, equals, glob = text.partition("=")
+    if not (name and equals and glob):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=GLOB, such as bucket=documents-*")
+    return name, glob
+
+
+def _git_says(key: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "config", "--get", key], capture_output=True, text=True, check=False, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
+
+def _moment(at: Millis) -> str:
+    time = iso_time(at)
+    return f"{time[:10]} {time[11:16]} UTC"

@@ -1,0 +1,1 @@
+"""The checks of `tocsin doctor`, one module per part of the path."""

@@ -1,0 +1,224 @@
+"""The doctor on the way out: topic, queue, event source, Slack's credential, and the road that is not Slack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+
+from tocsin.adapters.slack.credentials import SHAPES, BotCredential, WebhookCredential, read_credential
+from tocsin.adapters.slack.errors import CredentialRefusedError
+from tocsin.core.config.routing import DEFAULT
+from tocsin.core.config.settings import Settings
+from tocsin_cli.doctor.findings import Examined, Finding, covers, fail, is_missing, ok, principals, warn
+from tocsin_cli.doctor.ingress import mapping, subscriptions_of
+
+_TIMEOUT = 10
+_SLACK_AWAY = (500, 502, 503, 504)
+_UNTOLD = "no notification reaches Slack"
+_DEPLOY = "make deploy, after aws cloudformation detect-stack-drift"
+
+
+def topics(stack: Examined) -> Iterator[Finding]:
+    """Each topic on the way to Slack leads into notify's queue."""
+    ways = {"AlertsTopicArn": _UNTOLD}
+    topic_of = {name: stack.outputs[name] for name in ways}
+    if "HeartbeatTopic" in stack.resources:
+        topic_of["HeartbeatTopic"] = stack.resources["HeartbeatTopic"].physical
+    queue = queue_arn(stack, stack.outputs["NotifyQueueUrl"])
+    for name, topic in topic_of.items():
+        try:
+            subscribed = any(
+                each["Protocol"] == "sqs" and each["Endpoint"] == queue
+                for each in subscriptions_of(stack, topic)
+            )
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            yield fail("topic", f"the topic {topic} is gone", _UNTOLD, _DEPLOY)
+            continue
+        if subscribed:
+            yield ok("topic", f"{topic.rpartition(':')[2]} leads into notify's queue")
+        else:
+            yield fail("topic", f"notify's queue is not subscribed to {topic}", ways.get(name, "the heartbeat stops, and its alarm tells"),
+                       f"aws sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {queue} "
+                       "--attributes RawMessageDelivery=true")  # fmt: skip
+
+
+def queue_arn(stack: Examined, url: str) -> str:
+    """A queue's ARN; put together where the queue is gone."""
+    try:
+        return str(
+            stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+                "QueueArn"
+            ]
+        )
+    except Exception as error:
+        if not is_missing(error):
+            raise
+        account, name = url.rstrip("/").rsplit("/", 2)[-2:]
+        return f"arn:aws:sqs:{stack.region}:{account}:{name}"
+
+
+def queue_policy(stack: Examined) -> Iterator[Finding]:
+    """The alerts topic may write into notify's queue."""
+    url, topic = stack.outputs["NotifyQueueUrl"], stack.outputs["AlertsTopicArn"]
+    try:
+        attributes = (
+            stack.client("sqs")
+            .get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
+            .get("Attributes", {})
+        )
+    except Exception as error:
+        if not is_missing(error):
+            raise
+        yield fail("queue", f"notify's queue {url} is gone", _UNTOLD, _DEPLOY)
+        return
+    policy = json.loads(attributes.get("Policy") or "{}")
+    allowed = principals(policy, "sqs:SendMessage")
+    if any(service in {"sns.amazonaws.com", "*"} and covers(source, topic) for service, source in allowed):
+        yield ok("queue-policy", "the alerts topic may write into notify's queue")
+    else:
+        yield fail("queue-policy", f"the alerts topic may not write into {url}", _UNTOLD + "; SNS keeps what it cannot deliver in the dead-letter queue, if it may",
+                   _DEPLOY)  # fmt: skip
+
+
+def event_source(stack: Examined) -> Iterator[Finding]:
+    """Notify takes what lies in its queue."""
+    yield from mapping(
+        stack,
+        "NotifyFunctionName",
+        "event-source",
+        "notifications pile up in the queue, and Slack hears nothing",
+    )
+
+
+def dead_letters(stack: Examined) -> Iterator[Finding]:
+    """Nothing lies where only people look."""
+    sqs = stack.client("sqs")
+    meaning = {
+        "NotifyDeadLetterQueueUrl": ("notifications that Slack did not take", "people were not told of them", "tocsin-delivery-failed.md"),
+        "FailureQueueUrl": ("events that detect could not process", "what happened in them is untold", "tocsin-detect-failed.md"),
+    }  # fmt: skip
+    for output, (what, why, runbook) in meaning.items():
+        url = stack.outputs[output]
+        try:
+            attributes = sqs.get_queue_attributes(
+                QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
+            )
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            yield fail(
+                "dead-letters", f"the queue {url} is gone", "what fails has no place to be kept", _DEPLOY
+            )
+            continue
+        count = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
+        if not count:
+            yield ok("dead-letters", f"no {what}")
+            continue
+        mend = f"runbooks/{runbook}: read the log, repair the cause"
+        if output == "NotifyDeadLetterQueueUrl":
+            mend += f", then: aws sqs start-message-move-task --source-arn {queue_arn(stack, url)} --destination-arn {queue_arn(stack, stack.outputs['NotifyQueueUrl'])}"
+        yield fail(
+            "dead-letters", f"{count} {what} lie in {url}", why + "; after 14 days they are gone", mend
+        )
+
+
+def other_road(stack: Examined) -> Iterator[Finding]:
+    """Somebody hears what Tocsin says about itself by a road that is not Slack, and has confirmed it."""
+    topic = stack.outputs["OpsTopicArn"]
+    try:
+        subscriptions = subscriptions_of(stack, topic)
+    except Exception as error:
+        if not is_missing(error):
+            raise
+        yield fail(
+            "ops-topic",
+            f"the ops topic {topic} is gone",
+            "Tocsin's alarms about itself reach nobody",
+            _DEPLOY,
+        )
+        return
+    everywhere = [*subscriptions, *subscriptions_of(stack, stack.outputs["AlertsTopicArn"])]
+    pending = sorted({f"{each['Protocol']} {each['Endpoint']}" for each in everywhere if each["SubscriptionArn"] in {"PendingConfirmation", "pending confirmation"}})  # fmt: skip
+    for each in pending:
+        yield warn("confirmation", f"not confirmed: {each}", "nothing is delivered there before it is",
+                   "open the link in AWS's e-mail (it holds for three days; then deploy again, or subscribe anew: "
+                   f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS)")  # fmt: skip
+    heard = [each for each in subscriptions if each["SubscriptionArn"].startswith("arn:")]
+    if heard:
+        yield ok("ops-topic", f"{len(heard)} subscribers hear Tocsin's alarms about itself")
+    elif not pending:
+        yield fail("ops-topic", "nobody is subscribed to the ops topic", "when Slack or its credential fails, nobody is told",
+                   f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS, "
+                   "or deploy with OperatorEmail")  # fmt: skip
+
+
+def credentials(stack: Examined, settings: Settings) -> Iterator[Finding]:
+    """Each Slack secret is there, has one of the two shapes, and Slack accepts it. Never says what is in it."""
+    named = {stack.parameters.get("SlackSecretName", ""): "SlackSecretName"}
+    named |= dict.fromkeys(stack.names("MoreSlackSecretNames"), "MoreSlackSecretNames")
+    for destination in settings.routing.destinations.values():
+        if destination.name != DEFAULT and destination.secret not in named:
+            yield fail("secret", f"the destination {destination.name} in tocsin.toml has the secret {destination.secret}, which the stack does not name",
+                       "notify may not read it, and nothing is told there",
+                       f"sam deploy --parameter-overrides 'MoreSlackSecretNames=\"{','.join([*stack.names('MoreSlackSecretNames'), destination.secret])}\"'")  # fmt: skip
+    for name in named:
+        yield from _credential(stack, name)
+
+
+def _credential(stack: Examined, name: str) -> Iterator[Finding]:
+    why = "notify cannot speak to Slack; notifications are parked after five minutes"
+    api_url = stack.parameters.get("SlackApiUrl", "https://slack.com/api/")
+    try:
+        answer = stack.client("secretsmanager").get_secret_value(SecretId=name)
+    except Exception as error:
+        text = str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
+        if is_missing(error):
+            yield fail("secret", f"there is no secret {name}", why,
+                       f"aws secretsmanager create-secret --name {name} --secret-string file://slack.json, which holds {SHAPES}")  # fmt: skip
+        elif "delet" in text.lower():
+            yield fail("secret", f"the secret {name} is marked for deletion", why, f"aws secretsmanager restore-secret --secret-id {name}")  # fmt: skip
+        else:
+            raise
+        return
+    try:
+        credential = read_credential(answer.get("SecretString") or "", name, api_url)
+    except CredentialRefusedError as error:
+        yield fail("secret", str(error), why, f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json")  # fmt: skip
+        return
+    match credential:
+        case WebhookCredential():
+            yield ok(
+                "slack",
+                f"{name} holds a webhook; whether Slack takes it shows only when something is posted, so it was not tried",
+            )
+        case BotCredential():
+            yield _asked(name, credential, api_url)
+
+
+def _asked(name: str, credential: BotCredential, api_url: str) -> Finding:
+    """What Slack's auth.test says to the token. Sources: docs.slack.dev/reference/methods/auth.test."""
+    import requests
+
+    from tocsin.adapters.slack.http import BearerToken
+
+    try:
+        response = requests.post(f"{api_url}auth.test", auth=BearerToken(credential.token), timeout=_TIMEOUT)
+        answer = response.json()
+    except (requests.RequestException, ValueError) as error:
+        return warn("slack", f"Slack at {api_url} could not be asked from here ({type(error).__name__})",
+                    "whether it accepts the token is not known", "run the doctor where Slack can be reached")  # fmt: skip
+    if isinstance(answer, Mapping) and answer.get("ok") is True:
+        return ok(
+            "slack",
+            f"Slack accepts the token in {name}; whether the bot is in channel {credential.channel} shows when it posts",
+        )
+    code = str(answer.get("error", "")) if isinstance(answer, Mapping) else ""
+    shown = code if code.replace("_", "").isalnum() else f"HTTP {response.status_code}"
+    own_trouble = shown in {"ratelimited", "internal_error", "fatal_error"}
+    if own_trouble or response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, *_SLACK_AWAY}:
+        return warn("slack", f"Slack cannot say now whether it accepts the token in {name}: {shown}", "it may be Slack's own trouble", "run the doctor again")  # fmt: skip
+    return fail("slack", f"Slack does not accept the token in {name}: {shown}", "notifications are parked after five minutes",
+                f"reinstall the app in Slack, then: aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json")  # fmt: skip

@@ -1,0 +1,279 @@
+"""The doctor on the stack itself: its state, drift and age, the functions, the schedule, the table, alarms, the heartbeat."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tocsin.adapters.aws.heartbeat_record import KEY
+from tocsin_cli.doctor.findings import Examined, Finding, fail, is_missing, ok, warn
+
+FUNCTIONS = {
+    "DetectFunctionName": "lines and alarms are not looked at",
+    "ReconcileFunctionName": "nothing is repaired, rolled up or resolved",
+    "NotifyFunctionName": "nothing is told to Slack",
+}
+ERRORS_WITHIN = timedelta(hours=1)
+HEARTBEAT_WITHIN = timedelta(minutes=15)
+"""What the alarm HeartbeatStoppedAlarm waits for."""
+DRIFT_WITHIN = 90.0
+"""Seconds to wait for CloudFormation's answer."""
+CHANGED_PAST_THE_STACK = timedelta(minutes=10)
+"""A function that was changed so long after its stack was not changed by it."""
+_DEPLOY = "make deploy, after aws cloudformation detect-stack-drift"
+
+
+def status(stack: Examined) -> Iterator[Finding]:
+    """The stack is in a state that it can work and be deployed in."""
+    state = str(stack.described["StackStatus"])
+    look = (
+        f"aws cloudformation describe-stack-events --stack-name {stack.name} --query "
+        "\"StackEvents[?contains(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]\""
+    )
+    if state.endswith("_IN_PROGRESS"):
+        yield warn("stack", f"the stack is {state}", "what follows may change while it is looked at", "run the doctor again when it is done")  # fmt: skip
+    elif state == "UPDATE_ROLLBACK_COMPLETE":
+        yield warn("stack", "the last update failed, and CloudFormation has rolled it back", "what runs is older than what was deployed", look)  # fmt: skip
+    elif state.endswith("_FAILED") or "ROLLBACK" in state or state.startswith("DELETE"):
+        yield fail(
+            "stack",
+            f"the stack is {state}",
+            "it cannot be relied on, nor updated before that is mended",
+            look,
+        )
+    else:
+        yield ok("stack", f"{stack.where} is {state}")
+
+
+def template(stack: Examined, local: Path) -> Iterator[Finding]:
+    """What is deployed is not older than this checkout's template."""
+    text = local.read_text("utf-8")
+    head, _, body = text.partition("\nResources:\n")
+    parameters = set(re.findall(r"(?m)^  (\w+):\n    Type: ", head))
+    resources = {
+        name
+        for name, block in re.findall(
+            r"(?ms)^  (\w+):\n(.*?)(?=^  \S|^\S|\Z)", body.partition("\nOutputs:\n")[0]
+        )
+        if re.search(r"(?m)^    Type: ", block) and not re.search(r"(?m)^    Condition: ", block)
+    }
+    lacking = sorted({*resources} - {*stack.resources} | parameters - {*stack.parameters})
+    if lacking:
+        yield warn("template", f"the deployed stack lacks what this checkout's template has: {', '.join(lacking)}",
+                   "it is older than these sources, and does not do what their documents say", "make deploy")  # fmt: skip
+    else:
+        yield ok("template", "the stack has all that this checkout's template always creates")
+
+
+def drift(stack: Examined) -> Iterator[Finding]:
+    """Nobody changed a resource past the stack, as far as CloudFormation can tell."""
+    client = stack.client("cloudformation")
+    detection = client.detect_stack_drift(StackName=stack.name)["StackDriftDetectionId"]
+    deadline = time.monotonic() + DRIFT_WITHIN
+    while (told := client.describe_stack_drift_detection_status(StackDriftDetectionId=detection))["DetectionStatus"] == "DETECTION_IN_PROGRESS":  # fmt: skip
+        if time.monotonic() > deadline:
+            yield warn("drift", "CloudFormation is still comparing", "resources changed past the stack are not seen", "run the doctor again")  # fmt: skip
+            return
+        time.sleep(2)
+    if told.get("StackDriftStatus") != "DRIFTED":
+        yield ok("drift", "no resource differs from the template, where CloudFormation can tell")
+        return
+    for each in _drifted(client, stack.name):
+        name, kind = each["LogicalResourceId"], each["StackResourceDriftStatus"]
+        if kind == "DELETED":
+            yield fail("drift", f"{name} ({each['ResourceType']}) was deleted past the stack", "an update of the stack will stumble over it",
+                       "create it again as it was, or deploy a copy of the template without it and then the whole")  # fmt: skip
+        else:
+            where = ", ".join(
+                sorted({difference["PropertyPath"] for difference in each.get("PropertyDifferences", ())})
+            )
+            yield warn("drift", f"{name} ({each['ResourceType']}) was changed past the stack: {where}", "the next deploy may set it back, or not",
+                       f"aws cloudformation describe-stack-resource-drifts --stack-name {stack.name}, then put it back or into the template")  # fmt: skip
+
+
+def _drifted(client: Any, name: str) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - boto3 makes its clients at run time
+    """The resources that differ; boto3 has no paginator for this call."""
+    more: dict[str, str] = {}
+    while True:
+        page = client.describe_stack_resource_drifts(
+            StackName=name, StackResourceDriftStatusFilters=["MODIFIED", "DELETED"], **more
+        )
+        yield from page["StackResourceDrifts"]
+        if not page.get("NextToken"):
+            return
+        more = {"NextToken": page["NextToken"]}
+
+
+def functions(stack: Examined) -> Iterator[Finding]:
+    """The three functions exist, are active, run on the runtime of the template, and are those that the stack deployed."""
+    client = stack.client("lambda")
+    right = 0
+    for output, why in FUNCTIONS.items():
+        name = stack.outputs[output]
+        try:
+            found = client.get_function_configuration(FunctionName=name)
+        except Exception as error:
+            if not is_missing(error):
+                raise
+            yield fail("function", f"the function {name} does not exist", why, _DEPLOY)
+            continue
+        problems = list(_function(stack, client, name, found, why))
+        yield from problems
+        right += not problems
+    if right:
+        yield ok("function", f"{right} functions are active on python3.13 and as the stack deployed them")
+
+
+def _function(
+    stack: Examined,
+    client: Any,  # noqa: ANN401 - boto3 makes its clients at run time
+    name: str,
+    found: Mapping[str, Any],
+    why: str,
+) -> Iterator[Finding]:
+    state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
+    reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or ""
+    if "Failed" in {state, update}:
+        yield fail("function", f"{name} is {state}, its last update {update} {reason}".strip(), why, "make deploy; if a KMS key is the reason, enable it")  # fmt: skip
+    elif state == "Pending" or update == "InProgress":
+        yield warn("function", f"{name} is being updated: {reason}", "it may still run what it was before", "run the doctor again in a minute")  # fmt: skip
+    if found.get("Runtime") != "python3.13":
+        yield warn("function", f"{name} runs on {found.get('Runtime')}, and the package is made for python3.13", "compiled modules may not load", "make deploy")  # fmt: skip
+    if client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") == 0:
+        yield fail("function", f"{name} is throttled to no execution at all", why, f"aws lambda delete-function-concurrency --function-name {name}")  # fmt: skip
+    deployed = stack.described.get("LastUpdatedTime") or stack.described.get("CreationTime")
+    modified = datetime.fromisoformat(str(found["LastModified"]).replace("+0000", "+00:00"))
+    if isinstance(deployed, datetime) and modified - deployed > CHANGED_PAST_THE_STACK:
+        yield warn("function", f"{name} was changed at {modified:%Y-%m-%d %H:%M} UTC, after its stack ({deployed:%Y-%m-%d %H:%M})",
+                   "somebody updated it directly; what runs may lack its dependencies, and the next deploy may not notice", "make deploy, with a change that gives the code another hash")  # fmt: skip
+
+
+def errors(stack: Examined) -> Iterator[Finding]:
+    """No function has failed within the hour."""
+    now = datetime.now(UTC)
+    client = stack.client("cloudwatch")
+    any_found = False
+    for output in FUNCTIONS:
+        name = stack.outputs[output]
+        for metric in ("Errors", "Throttles"):
+            points = client.get_metric_statistics(
+                Namespace="AWS/Lambda", MetricName=metric, Dimensions=[{"Name": "FunctionName", "Value": name}],
+                StartTime=now - ERRORS_WITHIN, EndTime=now, Period=3600, Statistics=["Sum"],
+            )["Datapoints"]  # fmt: skip
+            if count := int(sum(point["Sum"] for point in points)):
+                any_found = True
+                short = output.removesuffix("FunctionName").lower()
+                yield warn("errors", f"{name}: {count} {metric.lower()} within the last hour", "alerts are late, or kept in the failure queue",
+                           f"aws logs tail /tocsin/{stack.name}/{short} --since 1h --format short")  # fmt: skip
+    if not any_found:
+        yield ok("errors", "no errors or throttles within the last hour")
+
+
+def schedule(stack: Examined) -> Iterator[Finding]:
+    """Reconcile is started every minute."""
+    name = stack.resources["ReconcileFunctionEveryMinute"].physical.rpartition("/")[2]
+    why, events = FUNCTIONS["ReconcileFunctionName"], stack.client("events")
+    try:
+        rule = events.describe_rule(Name=name)
+        targets = events.list_targets_by_rule(Rule=name)["Targets"]
+    except Exception as error:
+        if not is_missing(error):
+            raise
+        yield fail("schedule", f"the schedule of reconcile ({name}) is gone", why, _DEPLOY)
+        return
+    if rule["State"] == "DISABLED":
+        yield fail(
+            "schedule",
+            f"the schedule of reconcile ({name}) is disabled",
+            why,
+            f"aws events enable-rule --name {name}",
+        )
+    elif not any(target["Arn"].endswith(f":{stack.outputs['ReconcileFunctionName']}") for target in targets):
+        yield fail("schedule", f"the schedule {name} does not start reconcile", why, _DEPLOY)
+    else:
+        yield ok("schedule", f"reconcile is started by {rule['ScheduleExpression']}")
+
+
+def table(stack: Examined) -> Iterator[Finding]:
+    """The incident table is there and forgets by itself."""
+    name, client = stack.outputs["TableName"], stack.client("dynamodb")
+    try:
+        state = client.describe_table(TableName=name)["Table"]["TableStatus"]
+        forgets = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"]
+    except Exception as error:
+        if not is_missing(error):
+            raise
+        yield fail("table", f"the incident table {name} does not exist", "nothing can be counted or told; events land in the failure queue", _DEPLOY)  # fmt: skip
+        return
+    if state not in {"ACTIVE", "UPDATING"}:
+        yield fail("table", f"the incident table {name} is {state}", "nothing can be counted or told", f"aws dynamodb describe-table --table-name {name}")  # fmt: skip
+    elif forgets not in {"ENABLED", "ENABLING"}:
+        yield warn("table", f"items of {name} do not expire (time to live is {forgets})", "it grows for ever, and so does its cost",
+                   f"aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification 'Enabled=true, AttributeName=expires_at'")  # fmt: skip
+    else:
+        yield ok("table", "the incident table is active, and its items expire")
+
+
+def alarms(stack: Examined) -> Iterator[Finding]:
+    """Tocsin's alarms about itself exist, are switched on, lead somewhere, and are quiet."""
+    expected = {each.physical.rpartition(":alarm:")[2] or each.physical: name for name, each in stack.of_type("AWS::CloudWatch::Alarm").items()}  # fmt: skip
+    names = sorted(expected)
+    found: dict[str, Any] = {}
+    client = stack.client("cloudwatch")
+    for start in range(0, len(names), 100):
+        answer = client.describe_alarms(AlarmNames=names[start : start + 100], AlarmTypes=["MetricAlarm"])
+        found |= {each["AlarmName"]: each for each in answer["MetricAlarms"]}
+    quiet = 0
+    for name, logical in expected.items():
+        alarm = found.get(name)
+        if alarm is None:
+            yield fail(
+                "alarm", f"the alarm {logical} ({name}) is gone", "what it watches is told to nobody", _DEPLOY
+            )
+        elif not alarm.get("ActionsEnabled", True) or not alarm.get("AlarmActions"):
+            yield fail("alarm", f"the alarm {name} has no action, or its actions are switched off", "what it watches is told to nobody",
+                       f"aws cloudwatch enable-alarm-actions --alarm-names {name}")  # fmt: skip
+        elif alarm["StateValue"] == "ALARM" and logical.startswith("DlqDepth"):
+            yield warn("alarm", f"{name} is in ALARM", "messages lie in a queue that Tocsin watches for you; an incident says so", "tocsin incidents list")  # fmt: skip
+        elif alarm["StateValue"] == "ALARM":
+            yield fail("alarm", f"{name} is in ALARM: {alarm.get('StateReason', '')}", str(alarm.get("AlarmDescription", "")), "the runbook that it names, in runbooks/")  # fmt: skip
+        else:
+            quiet += 1
+    if quiet:
+        yield ok("alarm", f"{quiet} alarms exist, lead somewhere and are quiet")
+
+
+def heartbeat(stack: Examined) -> Iterator[Finding]:
+    """A heartbeat came through within the last quarter of an hour; else how far the last one came."""
+    if stack.parameters.get("HeartbeatMinutes", "0") == "0":
+        yield warn("heartbeat", "the heartbeat is switched off", "a broken path looks like a quiet day", "sam deploy --parameter-overrides HeartbeatMinutes=5")  # fmt: skip
+        return
+    try:
+        item = (
+            stack.client("dynamodb").get_item(TableName=stack.outputs["TableName"], Key=KEY).get("Item", {})
+        )
+    except Exception as error:
+        if not is_missing(error):
+            raise
+        return  # the table's own check says so
+    moments = {name: datetime.fromtimestamp(int(item[name]["N"]) / 1000, UTC) for name in ("detected_at", "arrived_at") if name in item}  # fmt: skip
+    now = datetime.now(UTC)
+    fresh = {name for name, moment in moments.items() if now - moment < HEARTBEAT_WITHIN}
+    deployed = stack.described.get("CreationTime")
+    log = f"aws logs tail /tocsin/{stack.name}/{{}} --since 30m --format short"
+    if "arrived_at" in fresh:
+        yield ok(
+            "heartbeat", f"the last heartbeat came through to notify at {moments['arrived_at']:%H:%M:%S} UTC"
+        )
+    elif not moments and isinstance(deployed, datetime) and now - deployed < HEARTBEAT_WITHIN:
+        yield warn("heartbeat", "no heartbeat yet; the stack is younger than a quarter of an hour", "whether the path is open is not known", "run the doctor again in some minutes")  # fmt: skip
+    elif "detected_at" in fresh:
+        yield fail("heartbeat", "heartbeats reach detect, and not notify", "notifications do not get to Slack either", log.format("notify") + "; runbooks/tocsin-heartbeat-stopped.md")  # fmt: skip
+    else:
+        last = f"the last one was detected at {moments['detected_at']:%Y-%m-%d %H:%M} UTC" if "detected_at" in moments else "none was ever detected"  # fmt: skip
+        yield fail("heartbeat", f"no heartbeat within a quarter of an hour; {last}", "somewhere between a log line and detect the path is broken, for alerts too",
+                   log.format("reconcile") + "; runbooks/tocsin-heartbeat-stopped.md")  # fmt: skip

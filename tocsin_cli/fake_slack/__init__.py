@@ -1,0 +1,1 @@
+"""A Slack that runs here: its Web API, its webhooks, its channel."""

@@ -1,0 +1,293 @@
+"""What Slack refuses: the rules of Block Kit, checked before a message is accepted.
+
+A local Slack that is kinder than the real one hides faults until the night they matter. So limits are the
+documented ones, unknown keys are refused as Slack refuses them, and what Slack would take but this program
+cannot draw (video, tables, inputs) is refused too.
+
+Sources: the Block Kit reference in Slack's documentation; the limits in ``slack_sdk.models``; the total that
+``chat.postMessage`` enforces is undocumented; others measured it (slackapi/bolt-js issues 2509 and 2867).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tocsin_cli.slack_view.mrkdwn import is_safe_url
+
+MAX_BLOCKS = 50
+MAX_BLOCKS_JSON = 13_200
+"""Above this many characters of JSON the Web API answers ``msg_blocks_too_long``; webhooks do not."""
+MAX_TEXT = 40_000
+MAX_UPDATE_TEXT = 4_000
+MAX_ATTACHMENTS = 100
+
+_MAX_ID = 255
+_MAX_URL = 3000
+_COLOUR = re.compile(r"#?[0-9a-fA-F]{6}|good|warning|danger")
+_IMAGE_SCHEMES = ("http://", "https://")
+
+Problems = Iterator[str]
+Block = Mapping[str, Any]
+
+
+def block_problems(blocks: object, pointer: str = "/blocks") -> list[str]:
+    """Say everything Slack holds against these blocks, in its manner: what, and where as a JSON pointer."""
+    return list(_blocks(blocks, pointer))
+
+
+def attachment_problems(attachments: object) -> list[str]:
+    """The same for legacy attachments, and for the blocks inside them."""
+    return list(_attachments(attachments))
+
+
+def json_size(blocks: object) -> int:
+    """The length of the blocks as compact JSON, which is what the total limit is measured in."""
+    return text_length(json.dumps(blocks, ensure_ascii=False, separators=(",", ":")))
+
+
+def text_length(text: str) -> int:
+    """How many characters Slack may count: UTF-16 units, the larger of the two ways to count."""
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def _blocks(blocks: object, at: str) -> Problems:
+    if not isinstance(blocks, list):
+        yield _problem("must be an array", at)
+        return
+    if len(blocks) > MAX_BLOCKS:
+        yield _problem(f"no more than {MAX_BLOCKS} items allowed", at)
+    ids: set[str] = set()
+    for number, block in enumerate(blocks):
+        here = f"{at}/{number}"
+        if not isinstance(block, dict):
+            yield _problem("must be an object", here)
+            continue
+        rule = _BLOCK_RULES.get(str(block.get("type")))
+        if rule is None:
+            yield _problem(f"unsupported type: {block.get('type')}", f"{here}/type")
+            continue
+        yield from rule(block, here)
+        yield from _string(block, "block_id", here, _MAX_ID)
+        block_id = block.get("block_id")
+        if isinstance(block_id, str):
+            if block_id in ids:
+                yield _problem(f"`block_id` already exists: {block_id}", f"{here}/block_id")
+            ids.add(block_id)
+
+
+def _section(block: Block, at: str) -> Problems:
+    yield from _keys(block, at, {"block_id", "text", "fields", "accessory", "expand"})
+    if "text" not in block and "fields" not in block:
+        yield _problem("must define either `text` or `fields`", at)
+    if "text" in block:
+        yield from _text(block["text"], f"{at}/text", 3000)
+    if "fields" in block:
+        yield from _each(block["fields"], f"{at}/fields", 10, lambda item, here: _text(item, here, 2000))
+    if "accessory" in block:
+        yield from _element(block["accessory"], f"{at}/accessory", {"button", "image"})
+
+
+def _header(block: Block, at: str) -> Problems:
+    yield from _keys(block, at, {"block_id", "text"})
+    yield from _required_text(block, "text", at, 150, plain=True)
+
+
+def _divider(block: Block, at: str) -> Problems:
+    yield from _keys(block, at, {"block_id"})
+
+
+def _context(block: Block, at: str) -> Problems:
+    yield from _keys(block, at, {"block_id", "elements"})
+    yield from _each(
+        block.get("elements"),
+        f"{at}/elements",
+        10,
+        lambda item, here: _element(item, here, {"image", "mrkdwn", "plain_text"}),
+    )
+
+
+def _actions(block: Block, at: str) -> Problems:
+    yield from _keys(block, at, {"block_id", "elements"})
+    elements = block.get("elements")
+    yield from _each(elements, f"{at}/elements", 25, lambda item, here: _element(item, here, {"button"}))
+    ids: set[str] = set()
+    for number, item in enumerate(elements if isinstance(elements, list) else ()):
+        action = item.get("action_id") if isinstance(item, dict) else None
+        if isinstance(action, str):
+            if action in ids:
+                yield _problem(f"`action_id` already exists: {action}", f"{at}/elements/{number}/action_id")
+            ids.add(action)
+
+
+def _image(block: Block, at: str) -> Problems:
+    yield from _keys(block, at, {"block_id", "image_url", "alt_text", "title"})
+    yield from _image_source(block, at)
+    if "title" in block:
+        yield from _text(block["title"], f"{at}/title", 2000, plain=True)
+
+
+def _markdown(block: Block, at: str) -> Problems:
+    yield from _keys(block, at, {"block_id", "text"})
+    yield from _string(block, "text", at, 12_000, required=True)
+
+
+def _rich_text(block: Block, at: str) -> Problems:
+    yield from _keys(block, at, {"block_id", "elements"})
+    kinds = {"rich_text_section", "rich_text_preformatted", "rich_text_quote", "rich_text_list"}
+    yield from _each(
+        block.get("elements"), f"{at}/elements", None, lambda item, here: _rich(item, here, kinds)
+    )
+
+
+def _rich(item: object, at: str, kinds: set[str]) -> Problems:
+    if not isinstance(item, dict):
+        yield _problem("must be an object", at)
+    elif str(item.get("type")) not in kinds:
+        yield _problem(f"unsupported type: {item.get('type')}", f"{at}/type")
+    elif "elements" in item:
+        inner = {"rich_text_section"} if item["type"] == "rich_text_list" else _RICH_LEAVES
+        yield from _each(
+            item["elements"], f"{at}/elements", None, lambda part, here: _rich(part, here, inner)
+        )
+    elif item["type"] in ("text", "link"):
+        key = "text" if item["type"] == "text" else "url"
+        yield from _string(item, key, at, None, required=True)
+
+
+_RICH_LEAVES = {"text", "link", "emoji", "user", "channel", "usergroup", "broadcast", "date", "color"}
+
+_BLOCK_RULES: dict[str, Callable[[Block, str], Problems]] = {
+    "section": _section,
+    "header": _header,
+    "divider": _divider,
+    "context": _context,
+    "actions": _actions,
+    "image": _image,
+    "markdown": _markdown,
+    "rich_text": _rich_text,
+}
+
+
+def _element(item: object, at: str, allowed: set[str]) -> Problems:
+    if not isinstance(item, dict):
+        yield _problem("must be an object", at)
+    elif str(item.get("type")) not in allowed:
+        yield _problem(f"unsupported type: {item.get('type')}", f"{at}/type")
+    elif item["type"] == "button":
+        yield from _button(item, at)
+    elif item["type"] == "image":
+        yield from _keys(item, at, {"image_url", "alt_text"})
+        yield from _image_source(item, at)
+    else:
+        yield from _text(item, at, 3000)
+
+
+def _button(item: Block, at: str) -> Problems:
+    yield from _keys(
+        item, at, {"text", "action_id", "url", "value", "style", "confirm", "accessibility_label"}
+    )
+    yield from _required_text(item, "text", at, 75, plain=True)
+    yield from _string(item, "action_id", at, _MAX_ID)
+    yield from _string(item, "value", at, 2000)
+    yield from _string(item, "accessibility_label", at, 75)
+    yield from _string(item, "url", at, _MAX_URL)
+    if isinstance(item.get("url"), str) and not is_safe_url(item["url"]):
+        yield _problem("must be a valid URL", f"{at}/url")
+    if item.get("style", "primary") not in ("primary", "danger"):
+        yield _problem("must be one of: primary, danger", f"{at}/style")
+
+
+def _image_source(item: Block, at: str) -> Problems:
+    yield from _string(item, "image_url", at, _MAX_URL, required=True)
+    yield from _string(item, "alt_text", at, 2000, required=True)
+    url = item.get("image_url")
+    if isinstance(url, str) and url and not url.startswith(_IMAGE_SCHEMES):
+        yield _problem("must be a valid URL", f"{at}/image_url")
+
+
+def _required_text(item: Block, key: str, at: str, limit: int, *, plain: bool = False) -> Problems:
+    if key in item:
+        yield from _text(item[key], f"{at}/{key}", limit, plain=plain)
+    else:
+        yield _problem(f"missing required field: {key}", at)
+
+
+def _text(item: object, at: str, limit: int, *, plain: bool = False) -> Problems:
+    if not isinstance(item, dict):
+        yield _problem("must be an object", at)
+        return
+    kind = item.get("type")
+    if kind not in (("plain_text",) if plain else ("plain_text", "mrkdwn")):
+        yield _problem(f"unsupported type: {kind}", f"{at}/type")
+        return
+    yield from _keys(item, at, {"text", "emoji"} if kind == "plain_text" else {"text", "verbatim"})
+    yield from _string(item, "text", at, limit, required=True)
+
+
+def _each(items: object, at: str, limit: int | None, rule: Callable[[object, str], Problems]) -> Problems:
+    if not isinstance(items, list):
+        yield _problem("must be an array", at)
+        return
+    if not items:
+        yield _problem("must be more than 0 items", at)
+    if limit is not None and len(items) > limit:
+        yield _problem(f"no more than {limit} items allowed", at)
+    for number, item in enumerate(items):
+        yield from rule(item, f"{at}/{number}")
+
+
+def _string(item: Block, key: str, at: str, limit: int | None, *, required: bool = False) -> Problems:
+    if key not in item:
+        if required:
+            yield _problem(f"missing required field: {key}", at)
+        return
+    value = item[key]
+    if not isinstance(value, str):
+        yield _problem("must be a string", f"{at}/{key}")
+    elif required and not value:
+        yield _problem("must be more than 0 characters", f"{at}/{key}")
+    elif limit is not None and text_length(value) > limit:
+        yield _problem(f"must be less than {limit + 1} characters", f"{at}/{key}")
+
+
+def _keys(item: Block, at: str, allowed: set[str]) -> Problems:
+    for key in item:
+        if key != "type" and key not in allowed:
+            yield _problem(f"invalid additional property: {key}", at)
+
+
+_ATTACHMENT_KEYS = {
+    "color", "blocks", "fallback", "text", "pretext", "title", "title_link", "fields", "footer", "ts",
+    "mrkdwn_in", "id",
+}  # fmt: skip
+
+
+def _attachments(attachments: object) -> Problems:
+    at = "/attachments"
+    if not isinstance(attachments, list):
+        yield _problem("must be an array", at)
+        return
+    for number, item in enumerate(attachments):
+        here = f"{at}/{number}"
+        if not isinstance(item, dict):
+            yield _problem("must be an object", here)
+            continue
+        for key in item:
+            if key not in _ATTACHMENT_KEYS:
+                yield _problem(f"invalid additional property: {key}", here)
+        colour = item.get("color")
+        if colour is not None and not (isinstance(colour, str) and _COLOUR.fullmatch(colour)):
+            yield _problem("must be good, warning, danger or a hexadecimal colour", f"{here}/color")
+        if "blocks" in item:
+            yield from _blocks(item["blocks"], f"{here}/blocks")
+        elif not (item.get("text") or item.get("fallback") or item.get("title") or item.get("fields")):
+            yield _problem("must define one of: blocks, text, fallback, title, fields", here)
+        for key in ("text", "fallback", "pretext", "title", "title_link", "footer"):
+            yield from _string(item, key, here, None)
+
+
+def _problem(what: str, pointer: str) -> str:
+    return f"{what} [json-pointer:{pointer}]"

@@ -1,0 +1,1 @@
+"""The embedded cloud and a stack deployed on it."""

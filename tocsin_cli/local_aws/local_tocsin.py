@@ -1,0 +1,143 @@
+"""A whole Tocsin on this machine: embedded cloud, deployed stack, local Slack."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from tocsin.adapters.files.settings_file import load_settings
+from tocsin.core.config.routing import DEFAULT
+from tocsin_cli.fake_slack.server import DEFAULT_CHANNELS, LocalSlack
+from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, Watched
+from tocsin_cli.local_aws.sam_bridge import SamLocalDoor
+
+if TYPE_CHECKING:
+    from tocsin_cli.fake_slack.channel import Message
+
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The repository: where the template and the functions are."""
+
+
+RECONCILE_EVERY = 1.0
+"""Seconds. A minute on AWS; shorter here, so that intervals of seconds can be seen at work."""
+
+
+class LocalTocsin:
+    """Everything running on this machine; a context manager that leaves nothing behind.
+
+    Each destination in ``tocsin.toml`` has a channel of its own in the local Slack.
+
+    Args:
+        slack_mode: ``bot`` (one message per incident, edited in place) or ``webhook``.
+        parameters: Template parameters that differ from the defaults.
+        watched: The services whose log groups and dead-letter queues exist.
+        slack_port: The local Slack's port; 0 takes a free one.
+        on_message: Called with each new Slack message.
+        on_edit: Called with each edited Slack message.
+
+    Raises:
+        ConfigurationError: ``tocsin.toml`` is wrong.
+    """
+
+    def __init__(
+        self,
+        *,
+        slack_mode: str = "bot",
+        parameters: Mapping[str, str] | None = None,
+        watched: Watched | None = None,
+        slack_port: int = 0,
+        on_message: Callable[[Message], None] | None = None,
+        on_edit: Callable[[Message], None] | None = None,
+    ) -> None:
+        self._mode, self._parameters, self._watched = slack_mode, dict(parameters or {}), watched
+        destinations = load_settings(ROOT / "functions", os.environ).routing.destinations.values()
+        further = [destination for destination in destinations if destination.name != DEFAULT]
+        rooms = {_channel_id(number, each.name): each for number, each in enumerate(further, 1)}
+        self._rooms = {each.secret: channel for channel, each in rooms.items()}
+        self.slack = LocalSlack(
+            port=slack_port,
+            channels=DEFAULT_CHANNELS | {channel: each.name for channel, each in rooms.items()},
+            on_message=on_message,
+            on_edit=on_edit,
+        )
+        self._stack = contextlib.ExitStack()
+        self._stopping = threading.Event()
+        self.deployment: Deployment
+
+    def __enter__(self) -> Self:
+        """Start the Slack and the cloud, deploy, and keep time.
+
+        Raises:
+            CloudError: The cloud did not start or the stack did not deploy.
+        """
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.slack)
+            cloud = stack.enter_context(EmbeddedCloud(ROOT))
+            self.deployment = cloud.deploy(
+                self._secret(self.slack.channel_id),
+                self._watched,
+                {"SlackApiUrl": self.slack.api_url, **self._parameters},
+                {name: self._secret(channel) for name, channel in self._rooms.items()},
+            )
+            try:
+                stack.enter_context(SamLocalDoor(self.deployment, self.slack.url))
+            except OSError:
+                print(  # another one has the door: everything but `sam local invoke` works here too
+                    "tocsin local: another one is running; `sam local invoke` reaches that one",
+                    file=sys.stderr,
+                )
+            clock = threading.Thread(target=self._keep_time, name="reconcile", daemon=True)
+            clock.start()
+            stack.callback(clock.join)
+            stack.callback(self._stopping.set)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop everything."""
+        self._stack.close()
+
+    def ready(self) -> dict[str, Any]:
+        """The line that ``tocsin local`` prints when it is ready."""
+        deployment = self.deployment
+        return {
+            "ready": True,
+            "aws_endpoint": deployment.endpoint,
+            "region": deployment.region,
+            "slack_url": self.slack.url,
+            "log_groups": dict(deployment.log_groups),
+            "dlqs": dict(deployment.dlqs),
+            "dlq_alarms": {name: deployment.dlq_alarm(name) for name in deployment.dlqs},
+            "table": deployment.table,
+            "alerts_topic": deployment.alerts_topic,
+            "alarm_topic": deployment.alarm_topic,
+            "functions": dict(deployment.functions),
+            "stack": deployment.stack,
+        }
+
+    def _secret(self, channel: str) -> dict[str, str]:
+        if self._mode == "webhook":
+            return {"webhook_url": self.slack.webhook_url_of(channel)}
+        return {"bot_token": self.slack.bot_token, "channel": channel}
+
+    def _keep_time(self) -> None:
+        while not self._stopping.wait(RECONCILE_EVERY):
+            try:
+                self.deployment.reconcile()
+            except Exception as error:  # noqa: BLE001 - said, and tried again a second later, as on AWS
+                if not self._stopping.is_set():
+                    print(f"tocsin local: reconcile: {error}", file=sys.stderr)
+
+
+def _channel_id(number: int, name: str) -> str:
+    return f"C{number:02}{re.sub('[^A-Z0-9]', '', name.upper())}"

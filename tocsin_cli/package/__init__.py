@@ -1,0 +1,1 @@
+"""The Lambda package: building it and looking at what is in it."""

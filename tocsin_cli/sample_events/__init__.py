@@ -1,0 +1,1 @@
+"""The sample events of `events/`, made by code."""

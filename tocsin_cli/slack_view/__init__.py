@@ -1,0 +1,1 @@
+"""How messages look: the channel page, one message as HTML, the terminal."""

@@ -1,0 +1,1 @@
+"""A deployed stack seen from outside: its target, its incidents, its subscriptions."""
