@@ -72,7 +72,7 @@ def _create() -> tuple[str, str]:
                     {"AttributeName": "grp", "KeyType": "HASH"},
                     {"AttributeName": "due", "KeyType": "RANGE"},
                 ],
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tally"]},
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["occurrence_count"]},
             }
         ],
     )

@@ -26,7 +26,7 @@ import json, sys
 import detect
 answer = detect.handler(json.loads(sys.stdin.read()), None)
 assert answer["occurrences"] == {}, answer
-assert "tocsin.detecting" not in sys.modules, "the sealed search is stale: run `tocsin check`"
+assert "tocsin.detecting" not in sys.modules, "the compiled search is stale: run `tocsin check`"
 assert "boto3" not in sys.modules and "requests" not in sys.modules
 """
 

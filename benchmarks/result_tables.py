@@ -106,8 +106,8 @@ def cold_start(measured: Mapping[str, Any]) -> list[Titled]:
         ["first answer, batch without a match", number(measured["cold_start_ms"])],
         ["`import boto3` alone", number(measured["import_boto3_ms"])],
         ["everything that a match needs, without boto3", number(measured["cold_start_with_a_match_ms"])],
-        ["the search of a thousand signatures, sealed", number(measured["thousand_signatures_build_ms"])],
-        ["the same, derived anew (no seal)", number(measured["thousand_signatures_unsealed_ms"])],
+        ["the search of a thousand signatures, compiled", number(measured["thousand_signatures_build_ms"])],
+        ["the same, derived again (no seal)", number(measured["thousand_signatures_unsealed_ms"])],
     ]
     profile = [[f"`{row['module']}`", number(row["ms"])] for row in measured["import_profile"]]
     return [

@@ -14,7 +14,7 @@ PARTITION_WRITES = 1_000
 BURST_SECONDS = 300
 """Unused capacity that a partition keeps for bursts (the same guide, "Burst and adaptive capacity")."""
 INDEX_WRITES_A_TALLY = 2
-"""In the index ``due``: one when a tally is put, one when it is folded and leaves the index."""
+"""In the index ``due``: one when a occurrence_count is put, one when it is applied and leaves the index."""
 GIVEN_UP_AFTER = 6 * 3600
 """Seconds; ``MaximumRecordAgeInSeconds`` of the stream and ``MaximumEventAgeInSeconds`` of the function."""
 SHARD_MB = 1.0
@@ -29,7 +29,7 @@ class Storm:
         envelopes_a_second: Deliveries that each held occurrences of one alert.
         writers: Copies of ``detect`` that wrote at the same time, at 25 ms a write.
         conflicts: Writes that another writer made fail.
-        sustained: Tallies a second that the table took once bursts were used up.
+        sustained: Occurrence counts a second that the table took once bursts were used up.
         latest_s: The longest time that a delivery waited to be counted.
         drained_s: Seconds after the storm until all was counted.
         lost: Deliveries given up for their age.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.core.ingest.kinesis import is_stream_batch, unfinished_answer
 from tocsin.environment import environment, is_dry_run
-from tocsin.services.screening import open_screen, quiet
+from tocsin.services.screening import no_match_response, open_prefilter
 
 if TYPE_CHECKING:
     # Not at run time: a batch without a match is answered before any of this is needed.
@@ -47,8 +47,8 @@ def logger() -> Logger:
 
 
 environ = environment()
-screen = None if is_dry_run(environ) else open_screen(environ)
-if screen is None:
+prefilter = None if is_dry_run(environ) else open_prefilter(environ)
+if prefilter is None:
     # Nothing is known about this configuration: refuse to start with what `tocsin check` refuses.
     config()
 
@@ -65,10 +65,10 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         UnknownEventError: The event is of no known shape; Lambda's failure destination keeps it.
     """
     # Once the detector is there it looks for itself, and inflates only once.
-    if screen is not None and not detector.cache_info().currsize:
-        records = screen.passes_over(event)
+    if prefilter is not None and not detector.cache_info().currsize:
+        records = prefilter.skips(event)
         if records is not None:
-            return unfinished_answer(()) if is_stream_batch(event) else quiet(records)
+            return unfinished_answer(()) if is_stream_batch(event) else no_match_response(records)
     return detect(event, time.time_ns() // 1_000_000)
 
 
@@ -93,7 +93,7 @@ def detect(event: dict[str, Any], now: int) -> dict[str, Any]:
 
 def report(done: Detected) -> None:
     """Say what was done, if it was anything: silence is the normal state and logs nothing."""
-    for error in done.parked:
+    for error in done.dead_lettered:
         logger().error("record not understood and kept in the failure queue", extra={"reason": error})
     for failure in done.failures:
         logger().error("not done, will be tried again", extra={"reason": repr(failure)})
@@ -113,4 +113,9 @@ def dry_run(event: dict[str, Any], now: int) -> dict[str, Any]:
 
     dry = DryRun()
     done = wire_detector(environ, config(), dry).detect(event, now)
-    return {"dry_run": True, **done.summary(), "notifications": dry.notifications, "would_park": dry.parked}
+    return {
+        "dry_run": True,
+        **done.summary(),
+        "notifications": dry.notifications,
+        "would_dead_letter": dry.dead_lettered,
+    }

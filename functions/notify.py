@@ -61,8 +61,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 def _preview(body: str) -> dict[str, Any]:
     notification = read_body(body)
     where = [
-        {"destination": telling.destination.name, "mentions": list(telling.mentions)}
-        for telling in settings.routing.tellings(notification)
+        {"destination": target.destination.name, "mentions": list(target.mentions)}
+        for target in settings.routing.targets_for(notification)
     ]
     return {**preview(notification), "told_in": where}
 

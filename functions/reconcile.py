@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
-from tocsin.adapters.aws.metrics import count_notifications, count_quiet, gauge_open_incidents
-from tocsin.bootstrap import DryRun, configuration, wire_heart, wire_settler
+from tocsin.adapters.aws.metrics import count_notifications, count_suppressed, gauge_open_incidents
+from tocsin.bootstrap import DryRun, configuration, wire_heartbeat_writer, wire_reconciler
 from tocsin.environment import environment, is_dry_run
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from tocsin.services.heartbeat import Heart
+    from tocsin.services.heartbeat import HeartbeatWriter
 
 logger = Logger(service="tocsin-reconcile")
 environ = environment()
@@ -29,39 +29,41 @@ LEAVE_BY_MS = 15_000
 
 
 @cache
-def settler() -> Settler:
-    """The settler of this process: kept, so that a warm invocation reuses its connections."""
-    return wire_settler(environ, config)
+def reconciler() -> Reconciler:
+    """The reconciler of this process: kept, so that a warm invocation reuses its connections."""
+    return wire_reconciler(environ, config)
 
 
 @cache
-def heart() -> Heart | None:
+def heartbeat_writer() -> HeartbeatWriter | None:
     """What writes the heartbeat, if it is wanted; kept, because it knows when it wrote the last one."""
-    return wire_heart(environ)
+    return wire_heartbeat_writer(environ)
 
 
 class ReconciliationFailedError(Exception):
-    """Some service could not be settled; the next minute tries again, and the error metric shows it."""
+    """Some service could not be reconciled; the next minute tries again, and the error metric shows it."""
 
 
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Settle every service with something unfinished.
 
     Raises:
-        ReconciliationFailedError: One or more could not be settled; the others were.
+        ReconciliationFailedError: One or more could not be reconciled; the others were.
     """
     now = time.time_ns() // 1_000_000
     if is_dry_run(environ):
-        return {"dry_run": True, **reconcile(wire_settler(environ, config, DryRun()), now).summary()}
-    done = reconcile(settler(), now, may_go_on=lambda: context.get_remaining_time_in_millis() > LEAVE_BY_MS)
+        return {"dry_run": True, **reconcile(wire_reconciler(environ, config, DryRun()), now).summary()}
+    done = reconcile(
+        reconciler(), now, may_go_on=lambda: context.get_remaining_time_in_millis() > LEAVE_BY_MS
+    )
     if done.services:
         logger.info("reconciled", extra=done.summary())
     stack = environ.get("TOCSIN_STACK", "")
     count_notifications(done.sent, stack)
-    count_quiet(done.quiet, stack)
+    count_suppressed(done.suppressed, stack)
     if done.open or (done.open == 0 and done.sent):  # of none only once, when the last one is over
         gauge_open_incidents(done.open, stack)
-    beat(now)
+    write_heartbeat(now)
     if done.failures:
         raise ReconciliationFailedError(
             "; ".join(f"{name}: {error!r}" for name, error in done.failures.items())
@@ -69,10 +71,10 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return done.summary()
 
 
-def beat(now: int) -> None:
+def write_heartbeat(now: int) -> None:
     """Write the heartbeat if it is due. Failing that fails nothing else: the alarm on its absence tells."""
     try:
-        if (writer := heart()) is not None:
-            writer.beat(now)
+        if (writer := heartbeat_writer()) is not None:
+            writer.write(now)
     except Exception as error:  # noqa: BLE001 - said here; see above
         logger.error("the heartbeat could not be written", extra={"reason": repr(error)})  # noqa: TRY400 - the reason says it all

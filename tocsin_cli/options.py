@@ -44,7 +44,7 @@ def load_or_exit(root: Path) -> Configuration:
 _LATEST = 253_402_300_799_000  # the end of the year 9999, in milliseconds
 
 
-_LARGEST_SECONDS = 100_000_000_000  # as milliseconds this is March 1973; as seconds, the year 5138
+_MAX_SECONDS = 100_000_000_000  # as milliseconds this is March 1973; as seconds, the year 5138
 
 
 def parse_time(value: object) -> Millis | None:
@@ -56,7 +56,7 @@ def parse_time(value: object) -> Millis | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        millis = round(value * 1000) if abs(value) < _LARGEST_SECONDS else round(value)
+        millis = round(value * 1000) if abs(value) < _MAX_SECONDS else round(value)
         return millis if 0 <= millis <= _LATEST else None
     if not isinstance(value, str):
         return None

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tocsin.core.absence.signs import LifeSigns
+from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import is_watched, missing_at
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
@@ -26,14 +26,14 @@ from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Settler, next_move
+from tocsin.services.reconciliation import Reconciler, next_move
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tocsin.adapters.files.configuration import Configuration
     from tocsin.core.absence.watch import Watch
-    from tocsin.core.model import Incident, Millis, Tally
+    from tocsin.core.model import Incident, Millis, OccurrenceCount
     from tocsin.services.detection import Detected
     from tocsin.services.reconciliation import Queues
 
@@ -43,7 +43,7 @@ MINUTE: Millis = 60_000
 WINDOW: Millis = 1_000
 """Log events of one stream within this time are delivered together, as a subscription does under load."""
 
-MOST_DELIVERED = 5_000
+MAX_DELIVERED = 5_000
 """Log events in one simulated delivery."""
 
 ACCOUNT = "000000000000"
@@ -78,10 +78,10 @@ class Outcome:
         lines: How many there were.
         first: When the first was logged; None when there was none.
         last: When the last was logged.
-        occurrences: By signature, those on trial included.
+        occurrences: By signature, those in test mode included.
         minutes: Occurrences by service and by minute (``received_at`` rounded down).
         notifications: The contract's JSON of each, in the order they were sent, but the digests.
-        digests: The contract's JSON of each digest of signatures on trial.
+        digests: The contract's JSON of each digest of signatures in test mode.
         incidents: In the order they were opened, as they were when all was over; what each digest told, or would have
             told next, is one too.
         ignored: Why deliveries were passed over (Tocsin's own log groups), and how often.
@@ -124,9 +124,9 @@ class Simulation:
     ) -> None:
         self._config, self._account = config, account
         self._ledger = _Ledger()
-        self._world = _World()
+        self._world = _Sinks()
         policy = Policy(config.settings.intervals, config.signatures)
-        self._settler = Settler(
+        self._reconciler = Reconciler(
             self._ledger, self._world, policy, config.settings.runbooks_url, queues, config.settings
         )
         # What waits in a queue may change at any time, so that nothing says when a look at it would find something.
@@ -134,12 +134,12 @@ class Simulation:
             is_watched(rule) and rule.absence.queues for rule in config.signatures.values()
         )
         self._matcher = Matcher(config.signatures)
-        self._life_signs = LifeSigns(config.signatures, config.settings.service_of_log_group)
+        self._expected_lines = ExpectedLines(config.signatures, config.settings.service_of_log_group)
         self._detector = Detector(
             self._matcher,
             config.signatures,
             config.settings,
-            settler=lambda: self._settler,
+            reconciler=lambda: self._reconciler,
             failure_queue=lambda: self._world,
             own_log_groups=own_log_groups,
             region=region,
@@ -165,9 +165,9 @@ class Simulation:
         return self._now
 
     @property
-    def parked(self) -> Sequence[str]:
+    def dead_lettered(self) -> Sequence[str]:
         """What was wrong with the records that could not be read."""
-        return self._world.parked
+        return self._world.dead_lettered
 
     def feed(self, lines: Iterable[LoggedLine]) -> None:
         """Let lines be logged, one after the other.
@@ -187,7 +187,7 @@ class Simulation:
             self._last = line.timestamp
             self._lines += 1
             if self._window and (
-                line.timestamp >= self._window[0].timestamp + WINDOW or len(self._window) >= MOST_DELIVERED
+                line.timestamp >= self._window[0].timestamp + WINDOW or len(self._window) >= MAX_DELIVERED
             ):
                 self._deliver_window()
             # A delivery without an occurrence or a sign changes nothing, so that only these need to be delivered.
@@ -255,7 +255,7 @@ class Simulation:
         where = {"log_group": line.log_group, "service": service}
         return bool(
             self._matcher.match(line.message, **where)
-            or (self._life_signs and self._life_signs.shown(line.message, **where))
+            or (self._expected_lines and self._expected_lines.shown(line.message, **where))
         )
 
     def _deliver_window(self) -> None:
@@ -297,7 +297,7 @@ class Simulation:
         self._now = self._now or until  # before the first thing that happens nothing is due
         while (mark := self._next_round()) is not None and mark <= until:
             self._now = mark
-            done = reconcile(self._settler, mark)
+            done = reconcile(self._reconciler, mark)
             for service, failure in done.failures.items():
                 raise SimulationError(f"{service}: {failure!r}") from failure
 
@@ -309,7 +309,7 @@ class Simulation:
         incidents = (
             self._ledger.load(service).incident for service in self._ledger.open_services(sys.maxsize)
         )
-        dues = (next_move(incident, self._now, self._settler.policy) for incident in incidents if incident)
+        dues = (next_move(incident, self._now, self._reconciler.policy) for incident in incidents if incident)
         due = min((due for due in (*dues, *self._absences_due()) if due is not None), default=None)
         return None if due is None else max(mark, -(-due // MINUTE) * MINUTE)
 
@@ -326,19 +326,19 @@ def _is_digest(notification: Notification) -> bool:
 
 
 @dataclass(slots=True)
-class _World:
+class _Sinks:
     """Where notifications and unreadable records go."""
 
     notifications: list[Notification] = field(default_factory=list)
-    parked: list[str] = field(default_factory=list)
+    dead_lettered: list[str] = field(default_factory=list)
 
     def publish(self, notification: Notification) -> None:
         """See ``tocsin.settling.Publisher``."""
         self.notifications.append(notification)
 
-    def park(self, record: object, error: str) -> None:  # noqa: ARG002 - the interface of ``FailureQueue``
+    def dead_letter(self, record: object, error: str) -> None:  # noqa: ARG002 - the interface of ``FailureQueue``
         """See ``tocsin.detecting.FailureQueue``."""
-        self.parked.append(error)
+        self.dead_lettered.append(error)
 
 
 class _Ledger(MemoryLedger):
@@ -365,13 +365,15 @@ class _Ledger(MemoryLedger):
     def watch(self, service: str, signature: str) -> Watch | None:
         return None if self.is_over else super().watch(service, signature)
 
-    def count(self, tally: Tally) -> bool:
-        counted = super().count(tally)
-        if counted and tally.absence and tally.count:  # which no delivery held
-            self.absences[tally.signature] += tally.count
-        if counted and tally.count:
-            minutes = self.minutes.setdefault(tally.tried_in or tally.service, Counter())
-            minutes[tally.received_at // MINUTE * MINUTE] += tally.count
+    def count(self, occurrence_count: OccurrenceCount) -> bool:
+        counted = super().count(occurrence_count)
+        if counted and occurrence_count.absence and occurrence_count.count:  # which no delivery held
+            self.absences[occurrence_count.signature] += occurrence_count.count
+        if counted and occurrence_count.count:
+            minutes = self.minutes.setdefault(
+                occurrence_count.origin_service or occurrence_count.service, Counter()
+            )
+            minutes[occurrence_count.received_at // MINUTE * MINUTE] += occurrence_count.count
         return counted
 
     def save(
@@ -379,12 +381,14 @@ class _Ledger(MemoryLedger):
         incident: Incident,
         version: int,
         *,
-        folded: Iterable[Tally] = (),
+        applied: Iterable[OccurrenceCount] = (),
         due: Millis | None,
         closed: Incident | None = None,
     ) -> int:
-        folded = tuple(folded)
-        saved = super().save(incident, version, folded=folded, due=due, closed=closed)
-        for tally in folded:  # nothing is delivered twice here, so what is folded need not be remembered
-            self._tallies.pop(key_of(tally), None)
+        applied = tuple(applied)
+        saved = super().save(incident, version, applied=applied, due=due, closed=closed)
+        for (
+            occurrence_count
+        ) in applied:  # nothing is delivered twice here, so what is applied need not be remembered
+            self._occurrence_counts.pop(key_of(occurrence_count), None)
         return saved

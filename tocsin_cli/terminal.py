@@ -7,7 +7,7 @@ from rich.console import Console
 LOOKS = {"critical": "bold red", "high": "bold dark_orange", "medium": "bold yellow", "low": "bold blue"}
 
 
-def many(count: int, noun: str) -> str:
+def pluralize(count: int, noun: str) -> str:
     """A number with its noun: ``1 line``, ``14,302 lines``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 

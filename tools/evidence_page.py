@@ -94,7 +94,7 @@ def evidence(configuration: Configuration, corpus: Path) -> str:
         "## Known wrong",
         "",
         "Lines that are not judged as a person would, kept so that the list stays honest: a",
-        "test fails when one of them is mended and still listed.",
+        "test fails when one of them is fixed and still listed.",
         "",
     ]
     text += ["| line | right | raised | why |", "|---|---|---|---|"]

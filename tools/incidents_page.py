@@ -1,4 +1,4 @@
-"""Writes ``docs/incidents.md`` anew: what Tocsin would have told of each outage, replayed on a simulated clock.
+"""Writes ``docs/incidents.md`` again: what Tocsin would have told of each outage, replayed on a simulated clock.
 
 ``make docs`` runs it; a test says when the page is no longer what the code does.
 """
@@ -18,7 +18,7 @@ from tools.stories import Replayed, Shown, Step, Story, Told, load_stories, repl
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "incidents.md"
 MINUTE, DAY = 60_000, 86_400_000
-LONGEST_LINE = 130
+MAX_LINE_LENGTH = 130
 
 INTRODUCTION = """\
 # The five incidents, and what Tocsin would have told
@@ -146,7 +146,9 @@ def words(step: Step, story: Story) -> str:
         first = step.line.replace("{now}", "").replace("{request}", "").strip().splitlines()[0]
         line = " ".join(first.split()).replace("|", "\\|")
         often = f", {len(step.times):,} times" if len(step.times) > 1 else ""
-        parts.append(f"`{line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + '…'}`{often}")
+        parts.append(
+            f"`{line if len(line) <= MAX_LINE_LENGTH else line[: MAX_LINE_LENGTH - 1] + '…'}`{often}"
+        )
     return " ".join(parts)
 
 

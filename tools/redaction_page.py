@@ -1,4 +1,4 @@
-"""Writes the second half of ``docs/redaction.md`` anew: what is measured, the known misses, and the table of rules.
+"""Writes the second half of ``docs/redaction.md`` again: what is measured, the known misses, and the table of rules.
 
 ``make docs`` runs it; a test says when the page is no longer what the code does.
 """
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "redaction.md"
 HEADING = "## Measured\n"
 FIRST_RUN = {"first": 173, "second": 55}
-"""Lines of each round whose secrets were all hidden when it was first tried: history, not measured anew."""
+"""Lines of each round whose secrets were all hidden when it was first tried: history, not measured again."""
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def page(text: str) -> str:
-    """The page with its second half written anew."""
+    """The page with its second half written again."""
     before, heading, _ = text.partition(HEADING)
     return f"{before}{heading}\n{measured()}\n## Known misses\n\n{misses()}\n## The rules\n\n{rules()}"
 
@@ -54,8 +54,8 @@ def measured() -> str:
     addresses = sum("ip-address" in names for names in touched)
     return (
         f"**Recall**: {sum(found.values())} of {len(plants)} planted lines keep their secret "
-        "([planted_secrets.jsonl](../tests/fixtures/planted_secrets.jsonl)). The rules were mended by these lines, so the "
-        f"number is flattering. Before mending it was {history}; expect something between on lines of your own.\n\n"
+        "([planted_secrets.jsonl](../tests/fixtures/planted_secrets.jsonl)). The rules were fixed by these lines, so the "
+        f"number is flattering. Before fixing it was {history}; expect something between on lines of your own.\n\n"
         f"| kind | hidden |\n|---|---|\n{rows}\n"
         f"**Over-redaction**: {sum(map(bool, touched))} of the {len(lines):,} lines of the "
         f"[corpus](../tests/corpus) have something hidden, {addresses} of them a public IP address.\n"

@@ -21,7 +21,7 @@ WIDTH = 960
 """CSS pixels: near the width of a README on GitHub, so that the text is read at its own size."""
 SCALE = 1.5
 """Image pixels per CSS pixel: sharp on a dense screen, and still a small file."""
-LARGEST = 400_000
+MAX_PICTURE_SIZE = 400_000
 """Bytes; everyone who reads the README fetches it."""
 PATIENCE = 40.0
 """Seconds."""
@@ -42,7 +42,7 @@ def main() -> int:
             browser.picture(PICTURE, whole=False)
     size_of_file = PICTURE.stat().st_size
     print(f"{PICTURE.name}: {WIDTH} x {height} CSS pixels, {size_of_file:,} bytes")
-    return int(size_of_file > LARGEST)
+    return int(size_of_file > MAX_PICTURE_SIZE)
 
 
 def replay() -> str:

@@ -94,7 +94,7 @@ class Story:
         assumed: What is not known and made up here.
         service: Whose log it is in.
         log_group: Its log group.
-        over: When it was mended.
+        over: When it was fixed.
         steps: What happens.
         secrets: What is planted in the lines, and must reach nobody.
         alarms: CloudWatch alarms by the name that steps use.

@@ -19,8 +19,8 @@ from tocsin.services.screening import DEPLOYMENT_ROOT
 
 if TYPE_CHECKING:
     from tocsin.services.detection import FailureQueue
-    from tocsin.services.heartbeat import Heart, HeartbeatRelay
-    from tocsin.services.reconciliation import Settler
+    from tocsin.services.heartbeat import HeartbeatRelay, HeartbeatWriter
+    from tocsin.services.reconciliation import Reconciler
 
 OWN_LOG_GROUPS = "/tocsin/"
 
@@ -30,15 +30,15 @@ class DryRun:
 
     def __init__(self) -> None:
         self.notifications: list[dict[str, Any]] = []
-        self.parked: list[dict[str, Any]] = []
+        self.dead_lettered: list[dict[str, Any]] = []
 
     def publish(self, notification: dict[str, Any]) -> None:
         """Keep a notification."""
         self.notifications.append(notification)
 
-    def park(self, record: object, error: str) -> None:
+    def dead_letter(self, record: object, error: str) -> None:
         """Keep a record that could not be read."""
-        self.parked.append({"record": record, "error": error})
+        self.dead_lettered.append({"record": record, "error": error})
 
 
 def configuration(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Configuration:
@@ -53,8 +53,8 @@ def configuration(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> C
 def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None) -> Detector:
     """A detector on AWS, or with ``dry`` one that keeps everything in memory."""
 
-    def settler() -> Settler:
-        return wire_settler(environ, config, dry)
+    def reconciler() -> Reconciler:
+        return wire_reconciler(environ, config, dry)
 
     def failure_queue() -> FailureQueue:
         if dry is not None:
@@ -68,7 +68,7 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
         Matcher(with_heartbeat(config.signatures)),
         config.signatures,
         config.settings,
-        settler=cache(settler),
+        reconciler=cache(reconciler),
         failure_queue=cache(failure_queue),
         own_log_groups=environ.get("TOCSIN_OWN_LOG_GROUP_PREFIX") or OWN_LOG_GROUPS,
         region=environ.get("AWS_REGION", ""),
@@ -89,32 +89,34 @@ def wire_heartbeat_relay(environ: Mapping[str, str]) -> HeartbeatRelay:
     )
 
 
-def wire_heart(environ: Mapping[str, str]) -> Heart | None:
+def wire_heartbeat_writer(environ: Mapping[str, str]) -> HeartbeatWriter | None:
     """What writes the heartbeat, or None where it is switched off."""
     minutes = int(environ.get("TOCSIN_HEARTBEAT_MINUTES") or 0)
     log_group = environ.get("TOCSIN_HEARTBEAT_LOG_GROUP", "")
     if not minutes or not log_group:
         return None
     from tocsin.adapters.aws.heartbeat_log import HeartbeatLog  # noqa: PLC0415 - only where it is wanted
-    from tocsin.services.heartbeat import Heart  # noqa: PLC0415 - as above
+    from tocsin.services.heartbeat import HeartbeatWriter  # noqa: PLC0415 - as above
 
-    return Heart(HeartbeatLog(_client("logs"), log_group), minutes * 60_000)
+    return HeartbeatWriter(HeartbeatLog(_client("logs"), log_group), minutes * 60_000)
 
 
-def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None) -> Settler:
-    """A settler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
-    from tocsin.services.reconciliation import Settler  # noqa: PLC0415 - only when something matched
+def wire_reconciler(
+    environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None
+) -> Reconciler:
+    """A reconciler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
+    from tocsin.services.reconciliation import Reconciler  # noqa: PLC0415 - only when something matched
 
     policy = Policy(config.settings.intervals, config.signatures)
     if dry is not None:
         from tocsin.core.incidents.memory_store import MemoryLedger  # noqa: PLC0415 - never on AWS
 
-        return Settler(MemoryLedger(), dry, policy, config.settings.runbooks_url, services=config.settings)
+        return Reconciler(MemoryLedger(), dry, policy, config.settings.runbooks_url, services=config.settings)
     from tocsin.adapters.aws.incident_table import IncidentTable  # noqa: PLC0415 - boto3 only when something matched
     from tocsin.adapters.aws.queue_depth import Queues  # noqa: PLC0415 - as above
     from tocsin.adapters.aws.sns import AlertsTopic  # noqa: PLC0415 - as above
 
-    return Settler(
+    return Reconciler(
         IncidentTable(_client("dynamodb"), environ["TOCSIN_TABLE"]),
         AlertsTopic(_client("sns"), environ["TOCSIN_ALERTS_TOPIC_ARN"]),
         policy,

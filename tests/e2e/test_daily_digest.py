@@ -1,4 +1,4 @@
-"""Signatures on trial through the whole stack: a log line, no alert, and one digest in Slack."""
+"""Signatures in test mode through the whole stack: a log line, no alert, and one digest in Slack."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import pytest
 from tocsin_cli.commands import local
 
 ROOT = Path(__file__).resolve().parents[2]
-ON_TRIAL = "2026-02-02T00:00:00Z 8f50 Task timed out after 30.00 seconds"
+TEST_MODE_GROUP = "2026-02-02T00:00:00Z 8f50 Task timed out after 30.00 seconds"
 STABLE = "S3 bucket 'credmate-documents-dev' is not accessible (error: 404)."
 
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A deployment root of its own, with one signature on trial."""
+    """A deployment root of its own, with one signature in test mode."""
     shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "template.yaml", tmp_path)
     monkeypatch.setattr(local, "ROOT", tmp_path)
@@ -44,19 +44,21 @@ def test_a_signature_on_trial_is_told_once_in_a_digest_and_never_alone(project, 
 
         for group in tocsin.deployment.log_groups.values():
             logs.create_log_stream(logGroupName=group, logStreamName="s")
-        put("worker", ON_TRIAL, ON_TRIAL, ON_TRIAL)
+        put("worker", TEST_MODE_GROUP, TEST_MODE_GROUP, TEST_MODE_GROUP)
         first = tocsin.slack.wait_for(lambda found: len(found) == 1, 30)[0]
-        assert first["text"] == "🧪 1 signature on trial · seen 3 times"
+        assert first["text"] == "🧪 1 signature in test mode · seen 3 times"
         assert (first["via"], first["edits"], first["thread_ts"]) == (mode, [], None)
         shown = json.dumps(first["blocks"], ensure_ascii=False)
         assert "`lambda-timeout` in `worker`" in shown
         assert "timed out after 30.00" in shown
 
         # What is stable is told at once, and beside it the next digest counts from nothing.
-        put("backend", STABLE, ON_TRIAL)
-        both = tocsin.slack.wait_for(lambda found: sum("on trial" in each["text"] for each in found) == 2, 30)
-        digests = [each for each in both if "on trial" in each["text"]]
-        assert digests[1]["text"] == "🧪 1 signature on trial · seen once"
+        put("backend", STABLE, TEST_MODE_GROUP)
+        both = tocsin.slack.wait_for(
+            lambda found: sum("in test mode" in each["text"] for each in found) == 2, 30
+        )
+        digests = [each for each in both if "in test mode" in each["text"]]
+        assert digests[1]["text"] == "🧪 1 signature in test mode · seen once"
         assert "`lambda-timeout` in `backend`" in json.dumps(digests[1]["blocks"])
         alerts = [each for each in both if each not in digests]
         assert alerts

@@ -60,7 +60,7 @@ def test_an_incident_is_found_muted_looked_at_and_unmuted(operator):
 
     made = operator.answer(
         "silence", "add", "--local", "--signature", "import-*", "--field", "module=mangum", "--for", "2h",
-        "--reason", "the release of tonight mends it", "--author", "Ada",
+        "--reason", "the release of tonight fixes it", "--author", "Ada",
     )  # fmt: skip
     assert (made["state"], made["firing_alerts"]) == ("active", 1)
 
@@ -74,7 +74,7 @@ def test_an_incident_is_found_muted_looked_at_and_unmuted(operator):
     assert [alert["silenced_by"] for alert in shown["alerts"]] == [[made["id"]]]
     assert shown["slack"][0]["message"] == message["ts"]
     for_people = operator.run("incidents", "show", row["id"], "--local").stdout
-    assert f"by {made['id']}: the release of tonight mends it" in for_people
+    assert f"by {made['id']}: the release of tonight fixes it" in for_people
 
     assert operator.answer("silence", "expire", made["id"], "--local")["state"] == "expired"
     assert operator.run("silence", "list", "--local").stdout == "Nothing is silenced.\n"

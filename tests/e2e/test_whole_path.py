@@ -166,7 +166,7 @@ def test_an_envelope_that_cannot_be_read_is_kept_and_said(bot):
     answer = bot.client("lambda").invoke(
         FunctionName=bot.ready["functions"]["detect"], Payload=json.dumps(event).encode()
     )
-    assert len(json.loads(answer["Payload"].read())["parked"]) == 1
+    assert len(json.loads(answer["Payload"].read())["dead_lettered"]) == 1
     outputs = bot.client("cloudformation").describe_stacks(StackName=bot.ready["stack"])["Stacks"][0][
         "Outputs"
     ]

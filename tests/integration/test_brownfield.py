@@ -143,7 +143,7 @@ def test_with_the_account_policy_no_log_group_has_a_subscription_of_its_own():
         "Fn::Not": [{"Condition": "SubscribesAccount"}]
     }
     own = [each for each in template["Resources"].values() if each["Type"] == "AWS::Logs::SubscriptionFilter"]
-    assert {each["Condition"] for each in own} == {"WatchesLogGroups", "BeatsHeart"}
+    assert {each["Condition"] for each in own} == {"WatchesLogGroups", "WritesHeartbeat"}
 
 
 def test_every_role_has_the_boundary_if_there_is_one_and_none_if_not():

@@ -53,7 +53,7 @@ def printed(capsys, monkeypatch):
     metrics.count_occurrences({"kaboom": 2}, "local")
     metrics.count_notifications({"backend": ["opened"]}, "local")
     metrics.count_redactions(3, "local")
-    metrics.count_quiet({"silenced": 1}, "local")
+    metrics.count_suppressed({"silenced": 1}, "local")
     metrics.gauge_open_incidents(1, "local")
     metrics.count_latencies([20], "local")
     metrics.count_heartbeat(230, "local")
@@ -85,7 +85,7 @@ def test_nothing_is_printed_of_nothing(capsys):
     metrics.count_occurrences({"kaboom": 0}, "local")
     metrics.count_notifications({}, "local")
     metrics.count_redactions(0, "local")
-    metrics.count_quiet({}, "local")
+    metrics.count_suppressed({}, "local")
     metrics.count_latencies([], "local")
     assert capsys.readouterr().out == ""
 

@@ -383,8 +383,8 @@ def test_after_an_outage_a_webhook_channel_does_not_end_on_an_alarm_that_is_over
     ]  # fmt: skip
     over, joined, opened = slack.messages()
     assert over["text"].startswith("✅ Resolved: Lambda cannot import its handler")
-    assert joined["text"] == "🕓 Earlier, told late: Also: S3 bucket is not accessible · worker"
-    assert opened["text"] == "🕓 Earlier, told late: Lambda cannot import its handler · worker"
+    assert joined["text"] == "🕓 Delayed: Also: S3 bucket is not accessible · worker"
+    assert opened["text"] == "🕓 Delayed: Lambda cannot import its handler · worker"
     for message, n in ((joined, STORY[1]), (opened, STORY[0])):
         assert alarming(message) == []
         assert "*Told late.*" in message["blocks"][1]["text"]["text"]
@@ -412,7 +412,7 @@ def test_a_late_end_is_not_called_over_when_it_began_again_since(slack, table):
         world.once(again)
         world.once(STORY[3])
         late = slack.messages()[-1]
-        assert late["text"].startswith("🕓 Earlier, told late: Resolved:")
+        assert late["text"].startswith("🕓 Delayed: Resolved:")
         assert "It is over" not in json.dumps(late["blocks"])
         assert "Nothing to do" not in json.dumps(late["blocks"])
 
@@ -425,7 +425,7 @@ def test_late_replies_say_so_and_wake_nobody(slack, table):
         world.once(n)
     for sequence, n in ((3, loud), (2, STORY[1]), (1, worse)):
         (reply,) = replies(slack)[sequence]
-        assert reply["text"].startswith("🕓 Earlier, told late: ")
+        assert reply["text"].startswith("🕓 Delayed: ")
         assert time_token(millis_of(n["at"])) in reply["blocks"][0]["text"]["text"]
         assert not reply["reply_broadcast"]
         assert not re.search("[🔴🟠🟡🔵]", json.dumps(reply["blocks"], ensure_ascii=False))
@@ -441,7 +441,7 @@ def test_a_late_notification_that_must_post_the_incidents_message_anew_does_not_
     assert slack.messages() == []
     assert world.once(STORY[1]).outcome is Outcome.DELIVERED
     (main,) = mains(slack)
-    assert main["text"].startswith("🕓 Earlier, told late: ")
+    assert main["text"].startswith("🕓 Delayed: ")
     assert alarming(main) == []
     world.once(told(Reason.REGRESSED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=5))
     (main,) = mains(slack)
@@ -458,7 +458,7 @@ def test_a_late_opening_that_must_post_the_incidents_message_in_another_channel_
     finally:
         del slack.channels["C0OTHER"]
     (main,) = [m for m in slack.messages() if m["channel"] == "C0OTHER"]
-    assert main["text"] == "🕓 Earlier, told late: Lambda cannot import its handler · worker"
+    assert main["text"] == "🕓 Delayed: Lambda cannot import its handler · worker"
     assert alarming(main) == []
     assert time_token(millis_of(STORY[0]["at"])) in main["blocks"][1]["text"]["text"]
 
@@ -809,7 +809,7 @@ def test_an_incident_of_weeks_leaves_a_small_record(slack, table):
         world.once({**STORY[0], "sequence": sequence, "id": f"{INCIDENT}/{sequence}"})
     (item,) = table.scan(TableName="incidents")["Items"]
     assert item["told"] == {"S": "1-39,41-59"}
-    assert "doubtful" not in item
+    assert "unconfirmed" not in item
     assert "lease_owner" not in item
     assert int(item["expires_at"]["N"]) > world.now // 1000
     assert len(json.dumps(item)) < 600

@@ -273,7 +273,7 @@ def test_a_failure_before_or_after_it_took_effect_in_one_destination_is_repaired
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = "2"
     assert routed.invoke(event) == {"batchItemFailures": []}
     assert routed.invoke(event) == {"batchItemFailures": []}
-    # A webhook cannot be asked whether it posted: after a doubtful answer it posts again.
+    # A webhook cannot be asked whether it posted: after a unconfirmed answer it posts again.
     twice = [("C0ALERTS", False)] if method == "webhook" and after_effect else []
     assert sorted(told_in(routed)) == sorted(earlier + EVERYWHERE + twice)
 

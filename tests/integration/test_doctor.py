@@ -1,4 +1,4 @@
-"""`tocsin doctor` on the deployed template: each thing is broken for real, found with what mends it, and put back."""
+"""`tocsin doctor` on the deployed template: each thing is broken for real, found with what fixes it, and put back."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws import cloud as cloud_module
 from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, _zipped
 from tocsin_cli.main import main
-from tocsin_cli.stack.target import say_where
+from tocsin_cli.stack.target import write_ready_file
 
 pytestmark = pytest.mark.cloud
 
@@ -92,7 +92,7 @@ def examine(patient, monkeypatch, tmp_path):
             if each["level"] != "ok":
                 assert each["what"]
                 assert each["why"]
-                assert each["mend"]
+                assert each["fix"]
         return found
 
     return run
@@ -161,8 +161,8 @@ def test_a_deleted_subscription_is_found_and_the_command_given_puts_it_back(exam
         )  # fmt: skip
     one = only(one)
     assert (one["level"], one["check"]) == ("fail", "subscription")
-    assert f"--log-group-name '{group}' --filter-name '{before['filterName']}'" in one["mend"]
-    assert f"--destination-arn {before['destinationArn']}" in one["mend"]
+    assert f"--log-group-name '{group}' --filter-name '{before['filterName']}'" in one["fix"]
+    assert f"--destination-arn {before['destinationArn']}" in one["fix"]
     assert wrong(examine()) == []
 
 
@@ -189,8 +189,8 @@ def test_full_slots_name_what_occupies_them(examine, patient):
     one = only(one)
     assert one["check"] == "subscription-slots"
     assert all(name in one["what"] and arn in one["what"] for name, arn in others.items())
-    assert "KinesisStreamArn" in one["mend"]
-    assert "delete-subscription-filter" in one["mend"]
+    assert "KinesisStreamArn" in one["fix"]
+    assert "delete-subscription-filter" in one["fix"]
 
 
 def test_a_group_subscribed_twice_counts_twice_and_is_told(examine, patient):
@@ -249,7 +249,7 @@ def test_a_missing_permission_is_found(examine, patient):
     one = only(one)
     assert (one["level"], one["check"]) == ("fail", "permission")
     assert "the lines are lost" in one["why"]
-    assert f"arn:aws:logs:{cloud_module.REGION}:{cloud_module.ACCOUNT}:log-group:*" in one["mend"]
+    assert f"arn:aws:logs:{cloud_module.REGION}:{cloud_module.ACCOUNT}:log-group:*" in one["fix"]
 
 
 def test_a_disabled_alarm_rule_is_found(examine, patient):
@@ -258,7 +258,7 @@ def test_a_disabled_alarm_rule_is_found(examine, patient):
     one = examine()
     patient.cloud.client("events").enable_rule(Name=rule)
     one = only(one)
-    assert (one["check"], rule in one["mend"]) == ("alarm-rule", True)
+    assert (one["check"], rule in one["fix"]) == ("alarm-rule", True)
 
 
 def test_a_disabled_rule_for_changes_is_found(examine, patient):
@@ -267,7 +267,7 @@ def test_a_disabled_rule_for_changes_is_found(examine, patient):
     one = examine()
     patient.cloud.client("events").enable_rule(Name=rule)
     one = only(one)
-    assert (one["level"], one["check"], rule in one["mend"]) == ("warn", "changes", True)
+    assert (one["level"], one["check"], rule in one["fix"]) == ("warn", "changes", True)
 
 
 def test_what_cannot_be_seen_without_a_trail_is_said(examine, patient):
@@ -307,7 +307,7 @@ def test_a_disabled_schedule_is_found(examine, patient):
     one = examine()
     patient.cloud.client("events").enable_rule(Name=rule)
     one = only(one)
-    assert (one["check"], one["mend"]) == ("schedule", f"aws events enable-rule --name {rule}")
+    assert (one["check"], one["fix"]) == ("schedule", f"aws events enable-rule --name {rule}")
 
 
 def test_a_schedule_without_its_target_is_found(examine, patient):
@@ -339,7 +339,7 @@ def test_an_alarm_of_ours_in_alarm_says_what_it_says(examine, patient):
     ]
     client.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="3 datapoints were above 1")
     one = examine()
-    client.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="mended")
+    client.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="fixed")
     one = only(one)
     assert (one["level"], one["check"]) == ("fail", "alarm")
     assert "3 datapoints were above 1" in one["what"]
@@ -362,7 +362,7 @@ def test_an_alarm_with_its_actions_off_is_found(examine, patient):
     one = examine()
     client.enable_alarm_actions(AlarmNames=[name])
     one = only(one)
-    assert (one["level"], f"enable-alarm-actions --alarm-names {name}" in one["mend"]) == ("fail", True)
+    assert (one["level"], f"enable-alarm-actions --alarm-names {name}" in one["fix"]) == ("fail", True)
 
 
 def test_an_alarm_that_is_gone_is_found(examine, patient):
@@ -414,7 +414,7 @@ def test_a_stale_heartbeat_says_how_far_the_last_one_came(examine, patient):
         == ("fail", "heartbeat")
     )
     assert "reach detect, and not notify" in half_way["what"]
-    assert "/tocsin/tocsin/notify" in half_way["mend"]
+    assert "/tocsin/tocsin/notify" in half_way["fix"]
     assert "the last one was detected at" in nowhere["what"]
 
 
@@ -431,7 +431,7 @@ def test_a_disabled_event_source_is_found(examine, patient):
     client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
     one = only(one)
     assert (one["level"], one["check"]) == ("fail", "event-source")
-    assert one["mend"].endswith(f"--uuid {mapping['UUID']} --enabled")
+    assert one["fix"].endswith(f"--uuid {mapping['UUID']} --enabled")
 
 
 def test_an_alerts_topic_that_leads_nowhere_is_found(examine, patient):
@@ -474,7 +474,7 @@ def test_what_lies_in_a_dead_letter_queue_is_counted_and_the_way_back_given(
     one = only(one)
     assert (one["level"], one["check"]) == ("fail", "dead-letters")
     assert one["what"].startswith("1 ")
-    assert ("start-message-move-task" in one["mend"]) is redrives
+    assert ("start-message-move-task" in one["fix"]) is redrives
 
 
 @pytest.mark.parametrize(
@@ -536,7 +536,7 @@ def test_a_secret_marked_for_deletion_is_told_from_one_that_never_was(examine, p
     one = examine()
     client.restore_secret(SecretId="tocsin/slack")
     one = only(one)
-    assert (one["check"], "restore-secret --secret-id tocsin/slack" in one["mend"]) == ("secret", True)
+    assert (one["check"], "restore-secret --secret-id tocsin/slack" in one["fix"]) == ("secret", True)
 
 
 def test_an_unconfirmed_e_mail_is_told():
@@ -586,14 +586,16 @@ def test_a_deployed_stack_older_than_the_template_here_is_told(examine, patient,
     monkeypatch.setattr(doctor, "TEMPLATE", tmp_path / "template.yaml")
     one = examine()
     one = only(one)
-    assert (one["level"], one["check"], one["mend"]) == ("warn", "template", "make deploy")
+    assert (one["level"], one["check"], one["fix"]) == ("warn", "template", "make deploy")
     assert one["what"].endswith(": Brandnew")
 
 
 def test_tocsin_local_is_examined_with_local(examine, patient, monkeypatch, tmp_path):
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     file = tmp_path / "local.json"
-    say_where({"aws_endpoint": patient.cloud.endpoint, "table": patient.cloud.table, "stack": "tocsin"}, file)
+    write_ready_file(
+        {"aws_endpoint": patient.cloud.endpoint, "table": patient.cloud.table, "stack": "tocsin"}, file
+    )
     monkeypatch.setattr("tocsin_cli.stack.target.LOCAL_FILE", file)
     assert wrong(examine("--local", "--no-drift")) == []
 
@@ -614,7 +616,7 @@ def test_a_check_that_is_not_allowed_to_look_says_so_and_the_others_go_on():
     Refusing.describe_account_policies = Refusing.describe_log_groups
     found = list(findings({"log-group": log_groups, "after": lambda _: iter(())}, stack))
     assert [(each.level, each.check) for each in found] == [("warn", "log-group")]
-    assert "DescribeLogGroups" in found[0].mend
+    assert "DescribeLogGroups" in found[0].fix
 
 
 # --- what is not put back ---
@@ -632,7 +634,7 @@ def test_what_the_functions_failed_at_within_the_hour_is_counted(examine, patien
     (one,) = [each for each in wrong(examine()) if each["check"] != "alarm"]
     assert (one["level"], one["check"]) == ("warn", "errors")
     assert one["what"] == f"{name}: 3 errors within the last hour"
-    assert "aws logs tail /tocsin/tocsin/notify" in one["mend"]
+    assert "aws logs tail /tocsin/tocsin/notify" in one["fix"]
 
 
 def test_whatever_is_gone_is_named_and_nothing_keeps_the_doctor_from_going_on(examine, patient):

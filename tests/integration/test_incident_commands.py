@@ -25,7 +25,13 @@ from tocsin_cli.local_aws import cloud as cloud_module
 from tocsin_cli.local_aws.cloud import EmbeddedCloud
 from tocsin_cli.main import main
 from tocsin_cli.stack import target as deployed_module
-from tocsin_cli.stack.target import DeployedError, deployed, running_local, say_where, take_back
+from tocsin_cli.stack.target import (
+    DeployedError,
+    deployed,
+    remove_ready_file,
+    running_local,
+    write_ready_file,
+)
 
 pytestmark = pytest.mark.cloud
 
@@ -62,7 +68,10 @@ def template(table):
                                 {"AttributeName": "grp", "KeyType": "HASH"},
                                 {"AttributeName": "due", "KeyType": "RANGE"},
                             ],
-                            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["tally"]},
+                            "Projection": {
+                                "ProjectionType": "INCLUDE",
+                                "NonKeyAttributes": ["occurrence_count"],
+                            },
                         }
                     ],
                 },
@@ -344,10 +353,10 @@ def test_one_incident_is_shown_by_its_service_or_its_id_open_or_over(dynamodb, t
     made = keep(table, IMPORT_ERROR, id="20260731-1", sequence=3, notified_at=5, outbox=(pending(Reason.UPDATE, sequence=3),))  # fmt: skip
     over = incident(BUCKET, service="worker", id="20260730-1", resolved_at=now(), opened_at=5)
     table.save(made, 1, due=now(), closed=over)
-    kept_silence(table, service="", signature="import-*", reason="a release mends it")
+    kept_silence(table, service="", signature="import-*", reason="a release fixes it")
     store = DeliveryStore(dynamodb, TABLE)
     store.claim(made.id, 2, "me", now(), 1000)
-    store.settle(made.id, 2, "me", now(), DeliveryRecord("C1", "17.5", 2, "1-2"), doubtful=False)
+    store.release(made.id, 2, "me", now(), DeliveryRecord("C1", "17.5", 2, "1-2"), unconfirmed=False)
     by_service = answered(tocsin("incidents", "show", "worker", "--json"))
     assert by_service == answered(tocsin("incidents", "show", "20260731-1", "--json"))
     (alert,) = by_service["alerts"]
@@ -361,14 +370,14 @@ def test_one_incident_is_shown_by_its_service_or_its_id_open_or_over(dynamodb, t
             "message": "17.5",
             "shown": 2,
             "told": "1-2",
-            "doubtful": [],
+            "unconfirmed": [],
         }
     ]
     assert [due["reason"] for due in by_service["waiting"]] == ["update"]
     assert answered(tocsin("incidents", "show", "20260730-1", "--json"))["state"] == "resolved"
     status, out, _ = tocsin("incidents", "show", "worker")
     assert status == 0
-    for word in ("20260731-1", "module = mangum", "s-abc123: a release mends it", "message 17.5 in C1", "waiting to be told: update", "Runtime.ImportModuleError"):  # fmt: skip
+    for word in ("20260731-1", "module = mangum", "s-abc123: a release fixes it", "message 17.5 in C1", "waiting to be told: update", "Runtime.ImportModuleError"):  # fmt: skip
         assert word in out
 
 
@@ -542,7 +551,7 @@ def test_a_broken_file_of_a_tocsin_local_is_said(tmp_path, text):
 
 
 def test_the_file_that_a_killed_tocsin_local_left_is_recognised(tmp_path):
-    say_where({"aws_endpoint": "http://127.0.0.1:9", "table": "t"}, tmp_path / "local.json")
+    write_ready_file({"aws_endpoint": "http://127.0.0.1:9", "table": "t"}, tmp_path / "local.json")
     with pytest.raises(DeployedError, match="where nothing answers"):
         running_local(tmp_path / "local.json")
 
@@ -550,10 +559,10 @@ def test_the_file_that_a_killed_tocsin_local_left_is_recognised(tmp_path):
 def test_a_tocsin_local_takes_back_its_own_file_and_no_other(tmp_path):
     file = tmp_path / "deep" / "local.json"
     first, second = ({"aws_endpoint": f"http://127.0.0.1:{port}", "table": "t"} for port in (1, 2))
-    say_where(first, file)
-    say_where(second, file)
-    take_back(first, file)
+    write_ready_file(first, file)
+    write_ready_file(second, file)
+    remove_ready_file(first, file)
     assert json.loads(file.read_text()) == second
-    take_back(second, file)
+    remove_ready_file(second, file)
     assert list(file.parent.iterdir()) == []
-    take_back(second, file)  # again is no error
+    remove_ready_file(second, file)  # again is no error

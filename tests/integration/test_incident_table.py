@@ -12,11 +12,11 @@ from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.lifecycle import advance
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
-from tocsin.core.incidents.store import AlreadyFoldedError, SilenceConflictError, StaleVersionError
-from tocsin.core.model import ON_TRIAL, Severity, Tally
+from tocsin.core.incidents.store import AlreadyAppliedError, SilenceConflictError, StaleVersionError
+from tocsin.core.model import TEST_MODE_GROUP, OccurrenceCount, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 from tocsin_cli.stack.incident_history import IncidentHistory
 from tocsin_cli.stack.incident_json import incident_details
 from tocsin_cli.stack.incident_tables import show_incident
@@ -34,30 +34,33 @@ POLICY = Policy(
 )  # fmt: skip
 
 
-def tally(i, *, n=1, at=T0, service="backend", fingerprint="f0"):
-    return Tally(
+def occurrence_count(i, *, n=1, at=T0, service="backend", fingerprint="f0"):
+    return OccurrenceCount(
         envelope=f"e{i}", fingerprint=fingerprint, signature="boom", service=service, fields={"module": "ä<&>"},
         count=n, first_seen=at, last_seen=at, received_at=at, sample="a line\nwith ünïcode",
     )  # fmt: skip
 
 
-def folded(ledger, tallies, now=T0, service="backend"):
+def applied(ledger, occurrence_counts, now=T0, service="backend"):
     stored = ledger.load(service)
-    moved = advance(stored.incident, tallies, now, service=service, policy=POLICY)
+    moved = advance(stored.incident, occurrence_counts, now, service=service, policy=POLICY)
     return moved.incident, stored.version
 
 
-def test_a_tally_is_counted_once(ledger):
-    assert ledger.count(tally(0)) is True
-    assert ledger.count(tally(0)) is False
-    assert ledger.count(tally(0, fingerprint="f1")) is True
-    assert ledger.count(tally(1)) is True
+def test_a_occurrence_count_is_counted_once(ledger):
+    assert ledger.count(occurrence_count(0)) is True
+    assert ledger.count(occurrence_count(0)) is False
+    assert ledger.count(occurrence_count(0, fingerprint="f1")) is True
+    assert ledger.count(occurrence_count(1)) is True
 
 
 def test_pending_tallies_come_back_as_they_were_and_only_for_their_service(ledger):
-    for t in (tally(0), tally(1), tally(2, service="worker")):
+    for t in (occurrence_count(0), occurrence_count(1), occurrence_count(2, service="worker")):
         ledger.count(t)
-    assert sorted(ledger.pending("backend"), key=lambda t: t.envelope) == [tally(0), tally(1)]
+    assert sorted(ledger.pending("backend"), key=lambda t: t.envelope) == [
+        occurrence_count(0),
+        occurrence_count(1),
+    ]
     assert ledger.open_services(T0 + 90 * MIN) == ["backend", "worker"]
 
 
@@ -66,63 +69,65 @@ def test_an_unknown_service_has_no_incident(ledger):
 
 
 def test_a_save_replaces_the_incident_and_folds_its_tallies_together(ledger):
-    ledger.count(tally(0))
-    incident, version = folded(ledger, [tally(0)])
-    assert ledger.save(incident, version, folded=[tally(0)], due=T0) == version + 1
+    ledger.count(occurrence_count(0))
+    incident, version = applied(ledger, [occurrence_count(0)])
+    assert ledger.save(incident, version, applied=[occurrence_count(0)], due=T0) == version + 1
     assert ledger.load("backend").incident == incident
     assert ledger.pending("backend") == []
     assert ledger.open_services(T0 + 90 * MIN) == ["backend"]
 
 
-def test_open_incidents_are_counted_without_their_tallies(ledger):
+def test_open_incidents_are_counted_without_their_occurrence_counts(ledger):
     assert ledger.open_incidents() == 0
-    ledger.count(tally(0))
-    ledger.count(tally(1, service="worker"))
+    ledger.count(occurrence_count(0))
+    ledger.count(occurrence_count(1, service="worker"))
     assert ledger.open_incidents() == 0
-    incident, version = folded(ledger, [tally(0)])
-    version = ledger.save(incident, version, folded=[tally(0)], due=T0)
+    incident, version = applied(ledger, [occurrence_count(0)])
+    version = ledger.save(incident, version, applied=[occurrence_count(0)], due=T0)
     assert ledger.open_incidents() == 1
     ledger.save(incident, version, due=None)
     assert ledger.open_incidents() == 0
 
 
 def test_an_incident_that_wants_no_further_look_leaves_the_index(ledger):
-    ledger.count(tally(0))
-    incident, version = folded(ledger, [tally(0)])
-    version = ledger.save(incident, version, folded=[tally(0)], due=T0)
+    ledger.count(occurrence_count(0))
+    incident, version = applied(ledger, [occurrence_count(0)])
+    version = ledger.save(incident, version, applied=[occurrence_count(0)], due=T0)
     ledger.save(incident, version, due=None)
     assert ledger.open_services(T0 + 90 * MIN) == []
     assert ledger.load("backend").incident == incident
 
 
-@pytest.mark.parametrize("tallies", [[], [tally(0)]], ids=["alone", "with tallies"])
-def test_a_save_with_an_old_version_changes_nothing(ledger, tallies):
-    ledger.count(tally(0))
-    incident, version = folded(ledger, [tally(0)])
+@pytest.mark.parametrize(
+    "occurrence_counts", [[], [occurrence_count(0)]], ids=["alone", "with occurrence_counts"]
+)
+def test_a_save_with_an_old_version_changes_nothing(ledger, occurrence_counts):
+    ledger.count(occurrence_count(0))
+    incident, version = applied(ledger, [occurrence_count(0)])
     ledger.save(incident, version, due=T0)
     with pytest.raises(StaleVersionError):
-        ledger.save(incident, version, folded=tallies, due=None)
-    assert ledger.pending("backend") == [tally(0)]
+        ledger.save(incident, version, applied=occurrence_counts, due=None)
+    assert ledger.pending("backend") == [occurrence_count(0)]
 
 
-def test_a_tally_folded_before_is_named_and_nothing_is_saved(ledger):
-    for t in (tally(0), tally(1)):
+def test_a_occurrence_count_folded_before_is_named_and_nothing_is_saved(ledger):
+    for t in (occurrence_count(0), occurrence_count(1)):
         ledger.count(t)
-    incident, version = folded(ledger, [tally(0)])
-    version = ledger.save(incident, version, folded=[tally(0)], due=T0)
-    both, _ = folded(ledger, [tally(0), tally(1)])
-    with pytest.raises(AlreadyFoldedError) as raised:
-        ledger.save(both, version, folded=[tally(1), tally(0)], due=T0)
+    incident, version = applied(ledger, [occurrence_count(0)])
+    version = ledger.save(incident, version, applied=[occurrence_count(0)], due=T0)
+    both, _ = applied(ledger, [occurrence_count(0), occurrence_count(1)])
+    with pytest.raises(AlreadyAppliedError) as raised:
+        ledger.save(both, version, applied=[occurrence_count(1), occurrence_count(0)], due=T0)
     assert raised.value.keys == (("f0", "e0"),)
     assert ledger.load("backend").incident == incident
-    assert ledger.pending("backend") == [tally(1)]
+    assert ledger.pending("backend") == [occurrence_count(1)]
 
 
-def test_a_folded_tally_is_still_a_duplicate(ledger):
-    ledger.count(tally(0))
-    incident, version = folded(ledger, [tally(0)])
-    ledger.save(incident, version, folded=[tally(0)], due=T0)
-    assert ledger.count(tally(0)) is False
+def test_a_folded_occurrence_count_is_still_a_duplicate(ledger):
+    ledger.count(occurrence_count(0))
+    incident, version = applied(ledger, [occurrence_count(0)])
+    ledger.save(incident, version, applied=[occurrence_count(0)], due=T0)
+    assert ledger.count(occurrence_count(0)) is False
 
 
 def test_a_whole_life_runs_on_it(ledger):
@@ -134,33 +139,33 @@ def test_a_whole_life_runs_on_it(ledger):
 
     topic = Topic()
     topic.reasons = []
-    box = Settler(ledger, topic, POLICY, "https://runbooks.example/")
+    box = Reconciler(ledger, topic, POLICY, "https://runbooks.example/")
     for i in range(250):
-        ledger.count(tally(i))
-    box.settle("backend", T0)
+        ledger.count(occurrence_count(i))
+    box.reconcile("backend", T0)
     for minute in (5, 6, 21, 22):
         if minute == 5:
-            ledger.count(tally("late", at=T0 + 5 * MIN))
+            ledger.count(occurrence_count("late", at=T0 + 5 * MIN))
         reconcile(box, T0 + minute * MIN)
     assert topic.reasons == ["opened", "update", "resolved"]
     assert ledger.open_services(T0 + 90 * MIN) == []
-    ledger.count(tally("again", at=T0 + 60 * MIN))
-    box.settle("backend", T0 + 60 * MIN)
+    ledger.count(occurrence_count("again", at=T0 + 60 * MIN))
+    box.reconcile("backend", T0 + 60 * MIN)
     assert topic.reasons[-1] == "regressed"
 
 
-def test_one_write_counts_a_tally_and_nothing_else_is_called(dynamodb):
+def test_one_write_counts_a_occurrence_count_and_nothing_else_is_called(dynamodb):
     calls = []
     dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
-    IncidentTable(dynamodb, "incidents").count(tally(0))
+    IncidentTable(dynamodb, "incidents").count(occurrence_count(0))
     assert calls == ["PutItem"]
 
 
 def test_an_incident_that_is_over_is_kept_for_the_record_with_a_time_to_live(dynamodb):
     ledger = IncidentTable(dynamodb, "incidents")
-    ledger.count(tally(0))
-    incident, version = folded(ledger, [tally(0)])
-    ledger.save(incident, version, folded=[tally(0)], due=T0, closed=incident)
+    ledger.count(occurrence_count(0))
+    incident, version = applied(ledger, [occurrence_count(0)])
+    ledger.save(incident, version, applied=[occurrence_count(0)], due=T0, closed=incident)
     kept = dynamodb.get_item(
         TableName="incidents", Key={"pk": {"S": "G#backend"}, "sk": {"S": f"INCIDENT#{incident.id}"}}
     )["Item"]
@@ -168,7 +173,7 @@ def test_an_incident_that_is_over_is_kept_for_the_record_with_a_time_to_live(dyn
 
 
 def test_what_was_closed_is_found_again_and_may_go_on(ledger):
-    incident, version = folded(ledger, [tally(0)])
+    incident, version = applied(ledger, [occurrence_count(0)])
     over = replace(incident, id="20260101-000000-aaaaaaaaaaaa", resolved_at=T0)
     assert ledger.closed_incident("backend", over.id) is None
     version = ledger.save(incident, version, due=None, closed=over)
@@ -181,23 +186,23 @@ def test_what_was_closed_is_found_again_and_may_go_on(ledger):
 
 
 def test_dropped_tallies_leave_the_index_and_stay_known(ledger):
-    ledger.count(tally(0))
-    ledger.drop([tally(0), tally("never counted")])
+    ledger.count(occurrence_count(0))
+    ledger.drop([occurrence_count(0), occurrence_count("never counted")])
     assert ledger.pending("backend") == []
-    assert ledger.count(tally(0)) is False
+    assert ledger.count(occurrence_count(0)) is False
 
 
 def test_services_that_are_due_come_longest_due_first(ledger):
     for i, service in enumerate(["c", "a", "b"]):
-        ledger.count(tally(i, at=T0 + i, service=service))
+        ledger.count(occurrence_count(i, at=T0 + i, service=service))
     assert ledger.open_services(T0 + 1) == ["c", "a"]
 
 
 @pytest.mark.parametrize("operation", ["PutItem", "TransactWriteItems"])
 def test_meeting_somebodys_transaction_is_a_lost_race_or_a_duplicate_and_never_an_error(dynamodb, operation):
     ledger = IncidentTable(dynamodb, "incidents")
-    ledger.count(tally(0))
-    incident, version = folded(ledger, [tally(0)])
+    ledger.count(occurrence_count(0))
+    incident, version = applied(ledger, [occurrence_count(0)])
     answers = {
         "PutItem": {"Error": {"Code": "TransactionConflictException", "Message": "m"}},
         "TransactWriteItems": {"Error": {"Code": "TransactionInProgressException", "Message": "m"}},
@@ -209,13 +214,15 @@ def test_meeting_somebodys_transaction_is_a_lost_race_or_a_duplicate_and_never_a
 
     dynamodb.meta.events.register(f"before-call.dynamodb.{operation}", refuse)
     with pytest.raises(StaleVersionError):
-        ledger.save(incident, version, folded=[] if operation == "PutItem" else [tally(0)], due=T0)
+        ledger.save(
+            incident, version, applied=[] if operation == "PutItem" else [occurrence_count(0)], due=T0
+        )
     if operation == "PutItem":
-        assert ledger.count(tally(0)) is False
+        assert ledger.count(occurrence_count(0)) is False
 
 
 SILENCE = Silence(
-    "s-1", T0 + 60 * MIN, "known, mended on Monday", "Ada", T0, "boom", fields={"module": "ä<&>"}
+    "s-1", T0 + 60 * MIN, "known, fixed on Monday", "Ada", T0, "boom", fields={"module": "ä<&>"}
 )
 
 
@@ -261,7 +268,7 @@ def test_a_silence_is_never_extended_nor_replaced_by_another(ledger, other):
 def test_silences_are_one_query_however_full_the_table_is(dynamodb):
     ledger = IncidentTable(dynamodb, "incidents")
     for i in range(30):
-        ledger.count(tally(i))
+        ledger.count(occurrence_count(i))
     ledger.put_silence(SILENCE)
     calls = []
     dynamodb.meta.events.register(
@@ -287,25 +294,25 @@ def test_a_silence_that_cannot_be_read_mutes_nothing_and_hides_no_other(dynamodb
     assert ledger.silences() == (SILENCE,)
 
 
-# --- signatures on trial: the digest ---
+# --- signatures in test mode: the digest ---
 
 EIGHT = 1_770_019_200_000
 """08:00 UTC of the day of ``T0``."""
 
 
 class Digests:
-    """What reconcile tells of signatures on trial."""
+    """What reconcile tells of signatures in test mode."""
 
     def __init__(self, ledger):
         rules = {name: replace(rule, status=Status.TEST) for name, rule in POLICY.signatures.items()}
         self.published = []
-        self.settler = Settler(ledger, self, Policy(Intervals(), rules), "https://runbooks.example/")
+        self.reconciler = Reconciler(ledger, self, Policy(Intervals(), rules), "https://runbooks.example/")
 
     def publish(self, notification):
         self.published.append(notification)
 
     def round(self, now):
-        assert reconcile(self.settler, now).failures == {}
+        assert reconcile(self.reconciler, now).failures == {}
 
     @property
     def told(self):
@@ -315,19 +322,21 @@ class Digests:
         ]
 
 
-def on_trial(i, at, *, service="backend"):
-    return replace(tally(i, at=at, fingerprint=service), service=ON_TRIAL, tried_in=service)
+def in_test_mode(i, at, *, service="backend"):
+    return replace(
+        occurrence_count(i, at=at, fingerprint=service), service=TEST_MODE_GROUP, origin_service=service
+    )
 
 
 def test_two_days_of_signatures_on_trial_are_two_digests(ledger):
     digests = Digests(ledger)
     for i in range(130):  # more than one save takes
-        ledger.count(on_trial(i, T0 + i, service="worker"))
-    ledger.count(on_trial("other", T0 + 60 * MIN))
+        ledger.count(in_test_mode(i, T0 + i, service="worker"))
+    ledger.count(in_test_mode("other", T0 + 60 * MIN))
     digests.round(T0 + 120 * MIN)
     assert ledger.open_services(EIGHT - 1) == []
     digests.round(EIGHT)
-    ledger.count(on_trial("next", EIGHT + MIN))
+    ledger.count(in_test_mode("next", EIGHT + MIN))
     digests.round(EIGHT + 2 * MIN)
     digests.round(EIGHT + 24 * 60 * MIN)
     digests.round(EIGHT + 25 * 60 * MIN)
@@ -337,11 +346,11 @@ def test_two_days_of_signatures_on_trial_are_two_digests(ledger):
 
 def test_what_waits_for_a_digest_is_no_incident_and_can_be_looked_at(dynamodb):
     table = IncidentTable(dynamodb, "incidents")
-    table.count(on_trial(0, T0, service="worker"))
+    table.count(in_test_mode(0, T0, service="worker"))
     Digests(table).round(T0 + MIN)
     history = IncidentHistory(dynamodb, "incidents")
     assert (history.open_incidents(["worker"]), history.everything()) == ([], [])
-    counting = history.current(ON_TRIAL)
+    counting = history.current(TEST_MODE_GROUP)
     report = incident_details(counting, T0 + MIN, (), POLICY.signatures, ())
     assert (report["state"], report["severity"], report["occurrences"]) == ("counting", None, 1)
     assert [(alert["service"], alert["state"]) for alert in report["alerts"]] == [("worker", "counted")]
@@ -352,9 +361,9 @@ def test_what_waits_for_a_digest_is_no_incident_and_can_be_looked_at(dynamodb):
 
 def test_two_rounds_that_race_for_a_digest_tell_it_once(ledger):
     digests = Digests(ledger)
-    ledger.count(on_trial(0, T0))
+    ledger.count(in_test_mode(0, T0))
     digests.round(T0 + MIN)
-    stale = ledger.load(ON_TRIAL)
+    stale = ledger.load(TEST_MODE_GROUP)
     digests.round(EIGHT)
 
     class Behind:
@@ -369,5 +378,5 @@ def test_two_rounds_that_race_for_a_digest_tell_it_once(ledger):
             self.reads += 1
             return stale if self.reads == 1 else ledger.load(service)
 
-    replace(digests.settler, ledger=Behind()).settle(ON_TRIAL, EIGHT)
+    replace(digests.reconciler, ledger=Behind()).reconcile(TEST_MODE_GROUP, EIGHT)
     assert digests.told == [("digest", [("backend", 1)])]

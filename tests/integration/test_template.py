@@ -528,7 +528,7 @@ def test_the_heartbeat_has_one_writer_one_listener_and_a_log_group_under_the_ref
         assert subscription[road] == watched[road]  # the road of the watched log groups
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["TOCSIN_HEARTBEAT_LOG_GROUP"] == {
-        "Fn::If": ["BeatsHeart", {"Ref": "HeartbeatLogGroup"}, ""]
+        "Fn::If": ["WritesHeartbeat", {"Ref": "HeartbeatLogGroup"}, ""]
     }
 
 
@@ -801,7 +801,9 @@ def test_with_a_stream_of_its_own_log_groups_are_subscribed_to_it_and_what_is_in
         table, deadline = embedded.client("dynamodb"), time.monotonic() + 30
         while time.monotonic() < deadline:
             items = table.scan(TableName=deployed.table)["Items"]
-            if any(item["pk"]["S"] == "G#backend" for item in items):  # the tally comes a moment before
+            if any(
+                item["pk"]["S"] == "G#backend" for item in items
+            ):  # the occurrence_count comes a moment before
                 break
             time.sleep(0.2)
         assert [item for item in items if item["pk"]["S"] == "G#backend"]

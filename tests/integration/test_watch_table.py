@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from test_incident_table import tally
+from test_incident_table import occurrence_count
 
 from tocsin.adapters.aws.incident_table import IncidentTable
-from tocsin.core.absence.watch import Mark, Moment, Watch, look_at, merged
+from tocsin.core.absence.watch import Observation, Sighting, Watch, look_at, merged
 from tocsin.core.absence.watch_json import dump_watch, load_watch
 from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.memory_store import MemoryLedger
@@ -24,14 +24,14 @@ from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.reader import parse_signatures
 from tocsin.services.absence import note
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 
 T0 = 1_770_000_000_000
 MIN, HOUR = 60_000, 3_600_000
 RULE = AbsenceRule(within=HOUR, work=("START",))
 WATCH = Watch(
-    "worker", "idle", sign=Moment(T0, T0 + 1, "/aws/lambda/wörker", "s"), work=Moment(T0 + HOUR, T0 + HOUR, queue="jobs"),
-    latest=Moment(T0 + HOUR, T0 + HOUR, queue="jobs"), fired=T0 + HOUR, account="1", region="us-east-1",
+    "worker", "idle", sign=Sighting(T0, T0 + 1, "/aws/lambda/wörker", "s"), work=Sighting(T0 + HOUR, T0 + HOUR, queue="jobs"),
+    latest=Sighting(T0 + HOUR, T0 + HOUR, queue="jobs"), fired=T0 + HOUR, account="1", region="us-east-1",
 )  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_its_service_is_open_when_it_is_due_and_only_then(ledger):
     saved = ledger.save_watch(saved, None)
     assert ledger.open_services(T0 + 9 * HOUR) == []
     ledger.save_watch(saved, 0)
-    ledger.count(tally(0))
+    ledger.count(occurrence_count(0))
     assert ledger.open_services(T0) == ["worker", "backend"]
     assert ledger.pending("worker") == []
 
@@ -71,7 +71,7 @@ def test_watches_that_are_due_are_listed_and_nothing_else(ledger):
     ledger.save_watch(WATCH, T0 + HOUR)
     ledger.save_watch(Watch("worker", "other"), T0)
     ledger.save_watch(Watch("worker", "never"), None)
-    ledger.count(tally(0))
+    ledger.count(occurrence_count(0))
     assert ledger.due_watches(T0) == [("worker", "other")]
     assert sorted(ledger.due_watches(T0 + HOUR)) == [("worker", "idle"), ("worker", "other")]
 
@@ -80,7 +80,7 @@ NUMBERS = itertools.count()
 EVENTS = st.lists(st.tuples(st.booleans(), st.integers(0, 400)), min_size=1, max_size=8)
 
 
-@pytest.mark.parametrize("kind", ["memory", "dynamodb"])
+@pytest.observation.parametrize("kind", ["memory", "dynamodb"])
 @given(
     events=EVENTS,
     order=st.randoms(use_true_random=False),
@@ -102,10 +102,10 @@ def test_notes_in_any_order_repeated_and_from_processes_that_lag_come_to_the_sam
     order.shuffle(twice)
     known, whole = [None, None], Watch(service, "idle")
     for (is_sign, minute), process in zip(twice, stale, strict=False):
-        moment = (Moment(T0 + minute * MIN, T0 + minute * MIN),)
-        mark = Mark(service, "idle", **{"signs" if is_sign else "work": moment})
-        known[process] = note(ledger, mark, RULE, known[process])
-        whole = merged(whole, mark, RULE)
+        sighting = (Sighting(T0 + minute * MIN, T0 + minute * MIN),)
+        observation = Observation(service, "idle", **{"signs" if is_sign else "work": sighting})
+        known[process] = note(ledger, observation, RULE, known[process])
+        whole = merged(whole, observation, RULE)
     kept = ledger.watch(service, "idle")
     # A process passes over what is within the slack of what it knows, so that is how exact the ledger is.
     last = whole.sign.at if whole.sign else None
@@ -117,17 +117,20 @@ def test_notes_in_any_order_repeated_and_from_processes_that_lag_come_to_the_sam
         if not signs or at > max(signs) + RULE.slack
     ]  # fmt: skip
     assert not newer or kept.work is None or min(newer) - RULE.slack <= kept.work.at
-    assert look_at(kept, RULE) == (kept.work.heard + RULE.within if kept.work else None)
+    assert look_at(kept, RULE) == (kept.work.received_at + RULE.within if kept.work else None)
 
 
 def test_one_note_of_what_is_known_makes_no_call_and_one_of_news_makes_one(dynamodb):
     calls = []
     ledger = IncidentTable(dynamodb, "incidents")
-    first = note(ledger, Mark("worker", "idle", work=(Moment(T0, T0),)), RULE)
+    first = note(ledger, Observation("worker", "idle", work=(Sighting(T0, T0),)), RULE)
     dynamodb.meta.events.register("before-call.dynamodb", lambda model, **_: calls.append(model.name))
-    assert note(ledger, Mark("worker", "idle", work=(Moment(T0 + MIN, T0 + MIN),)), RULE, first) == first
+    assert (
+        note(ledger, Observation("worker", "idle", work=(Sighting(T0 + MIN, T0 + MIN),)), RULE, first)
+        == first
+    )
     assert calls == []
-    note(ledger, Mark("worker", "idle", signs=(Moment(T0 + 9 * MIN, T0 + 9 * MIN),)), RULE, first)
+    note(ledger, Observation("worker", "idle", signs=(Sighting(T0 + 9 * MIN, T0 + 9 * MIN),)), RULE, first)
     assert calls == ["PutItem"]
 
 
@@ -209,11 +212,13 @@ def test_a_whole_absence_is_begun_told_and_ended_on_it(ledger):
 
     world = World()
     world.reasons.clear()
-    settler = Settler(ledger, world, Policy(Intervals(), SIGNATURES), "https://runbooks.example/", world)
+    reconciler = Reconciler(
+        ledger, world, Policy(Intervals(), SIGNATURES), "https://runbooks.example/", world
+    )
 
     def rounds(start, end):
         for now in range(start, end, MIN):
-            assert reconcile(settler, now).failures == {}
+            assert reconcile(reconciler, now).failures == {}
 
     rounds(T0, T0 + 5 * MIN)
     world.waiting = 3
@@ -226,8 +231,8 @@ def test_a_whole_absence_is_begun_told_and_ended_on_it(ledger):
     assert "queue jobs had messages" in alert.sample
     world.waiting = 0
     rounds(T0 + 70 * MIN, T0 + 75 * MIN)
-    sign = Moment(T0 + 75 * MIN, T0 + 75 * MIN)
-    note(ledger, Mark("worker", "idle", signs=(sign,)), SIGNATURES["idle"].absence)
+    sign = Sighting(T0 + 75 * MIN, T0 + 75 * MIN)
+    note(ledger, Observation("worker", "idle", signs=(sign,)), SIGNATURES["idle"].absence)
     rounds(T0 + 76 * MIN, T0 + 77 * MIN)
     assert world.reasons == ["opened", "resolved"]
     rounds(T0 + 77 * MIN, T0 + 85 * MIN)

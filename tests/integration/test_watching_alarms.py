@@ -22,7 +22,7 @@ from tocsin.core.incidents.serialization import load_incident
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
 from tocsin.services.detection import Detector
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, Watched
 
@@ -312,11 +312,11 @@ class World:
     def __init__(self):
         config = shipped()
         self.signatures, self.published, self.ledger = config.signatures, [], MemoryLedger()
-        settler = Settler(
+        reconciler = Reconciler(
             self.ledger, self, Policy(config.settings.intervals, config.signatures), "https://r.example/"
         )
         self.detector = Detector(
-            Matcher(config.signatures), config.signatures, config.settings, settler=lambda: settler,
+            Matcher(config.signatures), config.signatures, config.settings, reconciler=lambda: reconciler,
             failure_queue=lambda: self, own_log_groups="/tocsin/", region="us-east-1",
         )  # fmt: skip
 
@@ -335,7 +335,7 @@ def test_each_opens_an_incident_of_its_service_under_its_signature_and_its_ok_en
     signature, service, severity = EXPECTED[name]
     alarm, world = order(watching(**EVERYTHING)[name]), World()
     done = world.detector.detect(ROADS[road](alarm, "ALARM", FIRED), NOW)
-    assert (dict(done.occurrences), done.parked, done.failures) == ({signature: 1}, [], [])
+    assert (dict(done.occurrences), done.dead_lettered, done.failures) == ({signature: 1}, [], [])
     (opened,) = world.published
     assert (opened["reason"], opened["service"], opened["severity"]) == ("opened", service, severity.value)
     (alert,) = opened["alerts"]
@@ -409,7 +409,7 @@ def test_each_alarm_goes_from_cloudwatch_into_slack_and_back(tmp_path):
         assert '"Occurrences"' in printed["detect"]
         assert '"Notifications"' in printed["detect"]
         assert '"IncidentsOpen"' in printed["reconcile"]
-        assert '"Quiet"' in printed["reconcile"]
+        assert '"Suppressed"' in printed["reconcile"]
         assert '"Latency"' in printed["notify"]
 
 
@@ -425,7 +425,7 @@ def is_told_as_over(slack: LocalSlack, service: str) -> bool:
 
 
 def settled(deployed: Deployment, state: str) -> dict[str, set[str]]:
-    """The signatures of each incident by service, once all alarms were heard and all alerts are in a state."""
+    """The signatures of each incident by service, once all alarms were received_at and all alerts are in a state."""
     deadline, table = time.monotonic() + 60, deployed.client("dynamodb")
     while True:
         deployed.reconcile()

@@ -3,7 +3,7 @@
 What the platform promises is kept to: an asynchronous event is tried three times (after one minute, and two),
 then goes to the failure destination; ``reconcile`` runs every minute; a queue message that was not acknowledged
 comes back when its visibility ends, and after ``maxReceiveCount`` goes to the dead-letter queue; a function
-that is killed or runs into its time limit starts anew with nothing in memory.
+that is killed or runs into its time limit starts again with nothing in memory.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RETRIES = (1 * MINUTE, 2 * MINUTE)
 LIMITS = {"detect": 60 * SECOND, "reconcile": 55 * SECOND, "notify": 60 * SECOND}
 """The functions' time limits in the template."""
 
-VISIBILITY, MOST_RECEIVES, BATCH = 360, 100, 10
+VISIBILITY, MAX_RECEIVES, BATCH = 360, 100, 10
 """The queue's settings in the template."""
 
 Mode = Literal["bot", "webhook"]
@@ -96,7 +96,7 @@ def simulated_aws() -> Iterator[None]:
         wires._clients.clear()
         with (
             patch.object(boto3, "client", wires.client),
-            # What it compiles depends on the configuration alone; a cold start need not do it anew here.
+            # What it compiles depends on the configuration alone; a cold start need not do it again here.
             patch.object(wiring, "Matcher", _Kept(wiring.Matcher)),
             patch.object(requests.adapters.HTTPAdapter, "send", wires.send),
             # botocore waits between its tries; simulated time does not.
@@ -320,7 +320,7 @@ class Deployment:
         self._queues = {name: f"{name}-{number}" for name in ("notify", "notify-dead", "failures", "audit")}
         urls = {name: sqs.create_queue(QueueName=queue)["QueueUrl"] for name, queue in self._queues.items()}
         self.queue = urls["notify"]
-        redrive = {"deadLetterTargetArn": arn + self._queues["notify-dead"], "maxReceiveCount": MOST_RECEIVES}
+        redrive = {"deadLetterTargetArn": arn + self._queues["notify-dead"], "maxReceiveCount": MAX_RECEIVES}
         sqs.set_queue_attributes(
             QueueUrl=self.queue,
             Attributes={
@@ -422,7 +422,7 @@ def _platform_client(service: str) -> Any:
     return made
 
 
-_MEMORY = {"detect": ("detector",), "reconcile": ("settler",), "notify": ("_adapters",)}
+_MEMORY = {"detect": ("detector",), "reconcile": ("reconciler",), "notify": ("_adapters",)}
 """What a warm process of each function remembers."""
 
 

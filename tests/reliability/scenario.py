@@ -102,10 +102,10 @@ def _unfinished(deployment: Deployment) -> bool:
 
 def is_stray_ok(item: dict[str, str]) -> bool:
     """Whether an item is the end of an alarm that nobody saw begin, which is kept for hours in case it comes late."""
-    if "tally" not in item:
+    if "occurrence_count" not in item:
         return False
-    tally = json.loads(item["tally"])
-    return tally["state"] == "resolved" and not tally["count"]
+    occurrence_count = json.loads(item["occurrence_count"])
+    return occurrence_count["state"] == "resolved" and not occurrence_count["count"]
 
 
 def envelope(service: str, lines: Sequence[str], at: int, number: int = 0) -> dict[str, Any]:

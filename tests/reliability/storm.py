@@ -23,7 +23,7 @@ LASTS = 10 * MINUTE
 ITEM, SNS_MESSAGE, SLACK_BLOCKS = 400 * 1024, 256 * 1024, 50
 """The limits of DynamoDB (bytes), SNS (bytes) and Slack (blocks)."""
 
-MOST_BURSTS = 5
+MAX_BURSTS = 5
 """Messages about new alerts in a ``group_interval`` that the documents admit."""
 
 
@@ -115,7 +115,7 @@ def _judged(
         messages[note["service"]] += 1
     intervals = 2 + (deployment.wire.now - T0) // (5 * MINUTE)
     # opened and resolved; and in each interval an update and a bounded number of messages about new alerts
-    allowed = 2 + intervals * (1 + MOST_BURSTS)
+    allowed = 2 + intervals * (1 + MAX_BURSTS)
     blocks = [message["blocks"] for message in deployment.slack.messages()]
     result = Storm(
         occurrences=occurrences,
@@ -154,7 +154,7 @@ def measured_storm(occurrences: int) -> tuple[str, list[str]]:
     with simulated_aws():
         found = storm(occurrences, "bot")
     detect = sum(count for (function, _), count in found.calls.items() if function == "detect")
-    puts = found.calls["detect", "DynamoDB PutItem (tally)"]
+    puts = found.calls["detect", "DynamoDB PutItem (occurrence_count)"]
     figures: list[tuple[str, Any]] = [
         ("occurrences", f"{found.occurrences:,}"),
         ("among them lines that each name a module of their own", f"{found.distinct:,}"),

@@ -54,7 +54,7 @@ def judge(story: Story, *, most_told: int = TWICE) -> Verdict:
     for event in deployment.refused:
         held = [held for given, held in story.events if given == event]
         refused += held[0] if held else Counter()
-    verdict.failure_queue = len(deployment.refused) + len(deployment.parked())
+    verdict.failure_queue = len(deployment.refused) + len(deployment.dead_lettered())
     _counted_once(story, incidents, refused, verdict)
     _all_told(deployment, incidents, verdict)
     _nothing_unfinished(deployment, verdict)
@@ -115,8 +115,8 @@ def _nothing_unfinished(deployment: Deployment, verdict: Verdict) -> None:
     if deployment.waiting():
         verdict.broken.append(f"{deployment.waiting()} notifications still wait")
     for item in deployment.items():
-        if "tally" in item and "grp" in item and not is_stray_ok(item):
-            verdict.broken.append("a tally was never folded")
+        if "occurrence_count" in item and "grp" in item and not is_stray_ok(item):
+            verdict.broken.append("a occurrence_count was never applied")
     for incident in stored_incidents(deployment):
         if incident.outbox:
             verdict.broken.append(f"{incident.service}: something is still to be published")

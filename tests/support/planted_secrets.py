@@ -2,7 +2,7 @@
 
 In ``fixtures/planted_secrets.jsonl`` each secret stands between ⟦ and ⟧; ¦ parts what would look like a real
 credential to a scanner of repositories and is taken out. Each round was written in one go before anybody looked how the
-rules did on it; the second after the rules had been mended by the first. Where a line has ``missed``, its secret is known
+rules did on it; the second after the rules had been fixed by the first. Where a line has ``missed``, its secret is known
 to survive, for the reason given.
 """
 

@@ -1,7 +1,7 @@
 """What an update of the stack must not rename or replace: logical ids, types and the properties that CloudFormation
 cannot change in place, as of the last release.
 
-    python tests/template_snapshot.py     writes tests/fixtures/template_snapshot.json anew: once for each release
+    python tests/template_snapshot.py     writes tests/fixtures/template_snapshot.json again: once for each release
 """
 
 from __future__ import annotations

@@ -28,10 +28,10 @@ from tocsin.core.matching.logline import ERROR_MESSAGE_KEYS, FAILED, STACK_KEYS,
 from tocsin.core.signatures.literals import COMMON, Literal, NoLiteralError, required_literals
 from tocsin.core.signatures.signature import Signature, Source, Status
 
-LONGEST = 1024
+MAX_PATTERN_LENGTH = 1024
 """Characters of a filter pattern (PutSubscriptionFilter)."""
 
-LONGEST_PIECE = 12
+MAX_PIECE_LENGTH = 12
 """Characters of a piece; longer ones tell no more."""
 
 SHORTEST_PIECE = 4
@@ -140,15 +140,16 @@ def _pattern(
         *STACK_KEYS[:3],
     )  # what `logline` writes in other words
     needed = [*sorted(literals), *(Literal((key,)) for key in exact)]
-    for longest in range(LONGEST_PIECE, SHORTEST_PIECE - 1, -1):
+    for longest in range(MAX_PIECE_LENGTH, SHORTEST_PIECE - 1, -1):
         pieces = _cover(needed, longest, style)
         if pieces is None:
             continue
         pattern = _written(pieces, style)
-        if len(pattern) <= LONGEST:
+        if len(pattern) <= MAX_PATTERN_LENGTH:
             return FilterPattern(pattern, tuple(piece.text for piece in pieces))
     return FilterPattern(
-        "", reason=f"what stands for all {len(rules)} signatures does not fit {LONGEST:,} characters"
+        "",
+        reason=f"what stands for all {len(rules)} signatures does not fit {MAX_PATTERN_LENGTH:,} characters",
     )
 
 

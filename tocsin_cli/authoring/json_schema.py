@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tocsin.core.expressions import LONGEST_EXPRESSION
+from tocsin.core.expressions import MAX_EXPRESSION_LENGTH
 from tocsin.core.signatures.absence_rule import FORBIDDEN_KEYS
 from tocsin.core.signatures.reader import ID, KEYS, REQUIRED, Key
 
@@ -62,7 +62,7 @@ def _kind(key: Key) -> dict[str, Any]:
         case "strings":
             return dict(_STRINGS)
         case "expressions":
-            items = {"type": "string", "minLength": 1, "maxLength": LONGEST_EXPRESSION}
+            items = {"type": "string", "minLength": 1, "maxLength": MAX_EXPRESSION_LENGTH}
             return {"type": "array", "items": items}
         case "samples":
             return {"type": "array", "minItems": 1, "items": {"type": ["string", "object"]}}

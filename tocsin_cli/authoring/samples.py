@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tocsin.core.absence.signs import LifeSigns, Sign
+from tocsin.core.absence.expected_lines import ExpectedLines, Sign
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import AlarmChange, AlarmState
 from tocsin.core.problems import Problem
@@ -26,9 +26,9 @@ def prove(signatures: Mapping[str, Signature], runbooks: Collection[str]) -> lis
     Returns:
         What does not hold, in the order of the signatures.
     """
-    # What is off or on trial is proven as it will be once it is neither, so that switching it on is one word.
+    # What is off or in test mode is proven as it will be once it is neither, so that switching it on is one word.
     signatures = {name: replace(rule, status=Status.STABLE) for name, rule in signatures.items()}
-    matcher, life_signs = Matcher(signatures), LifeSigns(signatures, str)
+    matcher, expected_lines = Matcher(signatures), ExpectedLines(signatures, str)
     problems: list[Problem] = []
     titles: dict[str, str] = {}
     for signature in signatures.values():
@@ -42,7 +42,7 @@ def prove(signatures: Mapping[str, Signature], runbooks: Collection[str]) -> lis
                 )
             )
         problems += (
-            _signs(life_signs, signature)
+            _signs(expected_lines, signature)
             if signature.source is Source.ABSENCE
             else _samples(matcher, signature)
         )
@@ -99,7 +99,7 @@ def _samples(matcher: Matcher, signature: Signature) -> Iterator[Problem]:
                 )
 
 
-def _signs(life_signs: LifeSigns, rule: Signature) -> Iterator[Problem]:
+def _signs(expected_lines: ExpectedLines, rule: Signature) -> Iterator[Problem]:
     """Samples of a line that must appear, and of the lines that show work for it."""
     group, service = _first_in_scope(rule)
     for sign, prefix, wanted, unwanted in (
@@ -108,7 +108,7 @@ def _signs(life_signs: LifeSigns, rule: Signature) -> Iterator[Problem]:
     ):
         for key, samples in (("matches", wanted), ("ignores", unwanted)):
             for number, sample in enumerate(samples):
-                found = life_signs.shown(sample, log_group=group, service=service)
+                found = expected_lines.shown(sample, log_group=group, service=service)
                 shows = any((name, shown) == (rule.id, sign) for name, shown, _ in found)
                 where = f"{rule.id}.{prefix}{key}[{number}]"
                 if key == "ignores" and shows:

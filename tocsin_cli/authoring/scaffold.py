@@ -16,7 +16,7 @@ from tocsin.core.sanitize import one_line
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
 from tocsin.core.signatures.signature import Status
 
-LONGEST_TEXT = 240
+MAX_TEXT_LENGTH = 240
 """Characters of the line that the expression is made of; more would hardly ever come the same way again."""
 
 
@@ -162,7 +162,9 @@ def _telling_line(text: str) -> str:
         told = told[prefix.end() :]
     told = told.strip()
     return (
-        told if len(told) <= LONGEST_TEXT else told[:LONGEST_TEXT].rpartition(" ")[0] or told[:LONGEST_TEXT]
+        told
+        if len(told) <= MAX_TEXT_LENGTH
+        else told[:MAX_TEXT_LENGTH].rpartition(" ")[0] or told[:MAX_TEXT_LENGTH]
     )
 
 

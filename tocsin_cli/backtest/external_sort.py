@@ -12,9 +12,9 @@ from typing import IO, NamedTuple
 from tocsin.core.model import Millis
 from tocsin_cli.simulation import LoggedLine
 
-MOST_IN_MEMORY = 200_000
+MAX_IN_MEMORY = 200_000
 """Lines."""
-LARGEST_IN_MEMORY = 64 * 1024 * 1024
+MAX_IN_MEMORY_SIZE = 64 * 1024 * 1024
 """Characters."""
 
 
@@ -26,7 +26,7 @@ class _Placed(NamedTuple):
     line: LoggedLine
 
 
-def in_time_order(lines: Iterable[LoggedLine], *, most: int = MOST_IN_MEMORY) -> Iterator[LoggedLine]:
+def in_time_order(lines: Iterable[LoggedLine], *, most: int = MAX_IN_MEMORY) -> Iterator[LoggedLine]:
     """Sort lines by time; lines of one time stay in the order they came in.
 
     Args:
@@ -40,7 +40,7 @@ def in_time_order(lines: Iterable[LoggedLine], *, most: int = MOST_IN_MEMORY) ->
         for place, line in enumerate(lines):
             held.append(_Placed(line.timestamp, place, line))
             size += len(line.message)
-            if len(held) >= most or size >= LARGEST_IN_MEMORY:
+            if len(held) >= most or size >= MAX_IN_MEMORY_SIZE:
                 runs.append(stack.enter_context(tempfile.TemporaryFile()))
                 _spill(held, runs[-1])
                 held, size = [], 0

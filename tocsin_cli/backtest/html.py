@@ -16,16 +16,16 @@ from tocsin.core.times import format_duration
 from tocsin_cli.backtest.report import Report
 from tocsin_cli.backtest.timeline import summary
 from tocsin_cli.slack_view.page import document_head, render_log, source_hash
-from tocsin_cli.terminal import many
+from tocsin_cli.terminal import pluralize
 
 WIDTH, LEFT, LANE, TOP = 1080, 150, 64, 26
 """Of the drawing: its width, the room for names, a lane's height, the room for the axis."""
-LONGEST_NAME = 20
+MAX_NAME_LENGTH = 20
 """Characters of a service's name that the room for names holds."""
 COLUMNS = 240
-MOST_DRAWN = 200
+MAX_DRAWN = 200
 """Incidents with details of their own."""
-MOST_MESSAGES = 6
+MAX_MESSAGES = 6
 """Messages drawn for one incident; what is between the first and the last of many updates tells little."""
 STEPS = (
     60,
@@ -84,10 +84,10 @@ def render_backtest_page(report: Report) -> str:
         f"style-src '{source_hash(style)}'"
     )
     told = [incident for incident in report["incidents"] if incident["notifications"]]
-    drawn = "".join(_incident(incident, report, is_open=len(told) == 1) for incident in told[:MOST_DRAWN])
+    drawn = "".join(_incident(incident, report, is_open=len(told) == 1) for incident in told[:MAX_DRAWN])
     more = (
-        f'<p class="soft">… and {len(told) - MOST_DRAWN:,} more incidents; --json has them all.</p>'
-        if len(told) > MOST_DRAWN
+        f'<p class="soft">… and {len(told) - MAX_DRAWN:,} more incidents; --json has them all.</p>'
+        if len(told) > MAX_DRAWN
         else ""
     )
     return f"""{document_head(summary(report), policy=policy, style=style)}
@@ -189,11 +189,11 @@ def _lane(
 ) -> str:
     top = TOP + LANE * number
     name = visible(service)
-    parts = [f'<text class="name" x="0" y="{top + 34}">{escape(clipped(name, LONGEST_NAME))}</text>']
+    parts = [f'<text class="name" x="0" y="{top + 34}">{escape(clipped(name, MAX_NAME_LENGTH))}</text>']
     for incident in incidents:
         left = _x(millis_of(incident["opened_at"]), start, end)
         right = _x(millis_of(incident["resolved_at"] or incident["notifications"][-1]["at"]), start, end)
-        title = escape(f"{incident['title']}: {many(incident['count'], 'occurrence')}")
+        title = escape(f"{incident['title']}: {pluralize(incident['count'], 'occurrence')}")
         parts.append(
             f'<rect class="span" x="{left}" y="{top + 4}" width="{max(2.0, round(right - left, 1))}" height="{LANE - 12}" rx="4">'
             f"<title>{title}</title></rect>"
@@ -224,7 +224,7 @@ def _bars(minutes: Sequence[Sequence[Any]], top: int, start: Millis, end: Millis
         )  # by the square root: one occurrence beside a storm is seen too
         yield (
             f'<rect class="bar" x="{left}" y="{top + LANE - 10 - tall}" width="{max(1.5, round(right - left - 0.6, 1))}" '
-            f'height="{tall}"><title>{many(count, "occurrence")}</title></rect>'
+            f'height="{tall}"><title>{pluralize(count, "occurrence")}</title></rect>'
         )
 
 
@@ -263,7 +263,7 @@ def _incident(incident: Report, report: Report, *, is_open: bool) -> str:
     return f"""<details class="incident"{" open" if is_open else ""}>
 <summary><span class="pill {incident["severity"]}">{incident["severity"]}</span><b>{_text(incident["title"])}</b>
 <span>{_text(incident["service"])}</span><span class="soft">{_at(incident["opened_at"])} – {_at(end)} ·
-{many(incident["count"], "occurrence")} · {many(len(incident["notifications"]), "message")}</span></summary>
+{pluralize(incident["count"], "occurrence")} · {pluralize(len(incident["notifications"]), "message")}</span></summary>
 <div><table><tr><th>Alert</th><th>Count</th><th>Fields</th><th>First seen</th><th>Last seen</th><th></th></tr>{rows}</table>
 {note}<div class="log">{render_log(messages)}</div></div>
 </details>
@@ -274,13 +274,13 @@ def _worth_drawing(notifications: Sequence[Report]) -> list[Report]:
     """What says something new, and the last update; of many, the first ones and the last one."""
     updates = [entry for entry in notifications if entry["reason"] not in SAYS]
     kept = [entry for entry in notifications if entry["reason"] in SAYS or entry in updates[-1:]]
-    return kept if len(kept) <= MOST_MESSAGES else [*kept[: MOST_MESSAGES - 1], kept[-1]]
+    return kept if len(kept) <= MAX_MESSAGES else [*kept[: MAX_MESSAGES - 1], kept[-1]]
 
 
 def _why(alert: Report) -> str:
     if alert["explained_by"]:
         return f"explained by <code>{_text(alert['explained_by'])}</code>"
-    return "" if alert["announced"] else "not told: on trial, or below its threshold"
+    return "" if alert["announced"] else "not told: in test mode, or below its threshold"
 
 
 # --- what differs, and what is to be known --------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def _comparison(report: Report) -> str:
         f'<tr class="{look}"><td>{sign}</td><td>{_at(entry["at"])}</td><td>{_text(entry["service"])}</td><td>{entry["reason"]}</td>'
         f"<td>{_text(entry['title'])}</td></tr>"
         for sign, key, look in (("-", "only_before", "removed"), ("+", "only_after", "added"))
-        for entry in comparison[key][:MOST_DRAWN]
+        for entry in comparison[key][:MAX_DRAWN]
     ]
     told = (
         f"<table>{''.join(lines)}</table>"
@@ -317,7 +317,7 @@ def _notes(report: Report) -> str:
     silent = {a["signature"] for i in report["incidents"] if not i["notifications"] for a in i["alerts"]}
     notes = [*report["problems"], *(f"{count:,} × {why}" for why, count in report["ignored"].items())]
     if silent:
-        notes.append(f"Told to nobody, being on trial or below a threshold: {', '.join(sorted(silent))}.")
+        notes.append(f"Told to nobody, being in test mode or below a threshold: {', '.join(sorted(silent))}.")
     return (
         "<h2>Notes</h2><ul>" + "".join(f"<li>{_text(note)}</li>" for note in notes) + "</ul>" if notes else ""
     )

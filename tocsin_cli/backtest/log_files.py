@@ -35,10 +35,10 @@ from tocsin.core.model import Millis
 from tocsin_cli.options import _iso, parse_time
 from tocsin_cli.simulation import LoggedLine
 
-NOWHEN: Millis = 946_684_800_000
+FALLBACK_START: Millis = 946_684_800_000
 """2000-01-01T00:00:00Z: where lines begin of which not one has a time."""
 
-LONGEST_LINE = 2 * 1024 * 1024
+MAX_LINE_LENGTH = 2 * 1024 * 1024
 """Characters; a log event has at most 1 MiB."""
 
 _OF_A_LOGGER = frozenset((*LEVEL_KEYS, *TYPE_KEYS, *ERROR_MESSAGE_KEYS, *STACK_KEYS))
@@ -133,7 +133,7 @@ def read_text(
         yield LoggedLine(clock.place(at), message, group or log_group or "backtest", stream)
     if untimed and not timed:
         reading.say(
-            f"{name}: no line has a time; taken as one millisecond apart, from {datetime.fromtimestamp(NOWHEN / 1000, UTC):%Y-%m-%d}"
+            f"{name}: no line has a time; taken as one millisecond apart, from {datetime.fromtimestamp(FALLBACK_START / 1000, UTC):%Y-%m-%d}"
         )
 
 
@@ -249,7 +249,7 @@ def _aws_events(head: str, lines: Iterator[str], reading: Reading, name: str) ->
             event, end = decoder.raw_decode(buffer)
         except ValueError:
             more = "".join(line for _, line in zip(range(64), lines, strict=False))
-            if not more or len(buffer) > 2 * LONGEST_LINE:
+            if not more or len(buffer) > 2 * MAX_LINE_LENGTH:
                 reading.say(
                     f"{name}: the list of events breaks off or is not JSON; what comes before that is read"
                 )
@@ -265,7 +265,7 @@ class _Clock:
     """Gives every line a time."""
 
     def __init__(self, year: int) -> None:
-        self._year, self._last = year, NOWHEN - 1
+        self._year, self._last = year, FALLBACK_START - 1
 
     def place(self, at: Millis | None) -> Millis:
         self._last = self._last + 1 if at is None else at
@@ -325,7 +325,7 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], int], Millis | N
 
 def _lines(text: IO[str]) -> Iterator[str]:
     """Lines, of which an endless one is taken in pieces."""
-    while line := text.readline(LONGEST_LINE):
+    while line := text.readline(MAX_LINE_LENGTH):
         yield line
 
 

@@ -15,9 +15,9 @@ from tocsin.core.notifications.contract import millis_of
 from tocsin.core.sanitize import one_line as shown
 from tocsin.core.times import format_duration
 from tocsin_cli.backtest.report import Report
-from tocsin_cli.terminal import LOOKS, many, terminal
+from tocsin_cli.terminal import LOOKS, pluralize, terminal
 
-MOST_INCIDENTS = 30
+MAX_INCIDENTS = 30
 """Shown unless all are asked for."""
 BARS = " ▁▂▃▄▅▆▇█"
 COLUMNS = 60
@@ -26,8 +26,8 @@ COLUMNS = 60
 def summary(report: Report) -> str:
     """The one line that says it: ``14,302 lines · 812 occurrences · would have sent 3 messages``."""
     return (
-        f"{many(report['lines'], 'line')} · {many(report['occurrences'], 'occurrence')} · "
-        f"would have sent {many(report['messages'], 'message')}"
+        f"{pluralize(report['lines'], 'line')} · {pluralize(report['occurrences'], 'occurrence')} · "
+        f"would have sent {pluralize(report['messages'], 'message')}"
     )
 
 
@@ -50,13 +50,13 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
             )
         )
     told = [incident for incident in report["incidents"] if incident["notifications"]]
-    for incident in told if everything else told[:MOST_INCIDENTS]:
+    for incident in told if everything else told[:MAX_INCIDENTS]:
         console.print()
         _show_incident(incident, report["minutes"].get(incident["service"], []), console)
-    if not everything and len(told) > MOST_INCIDENTS:
+    if not everything and len(told) > MAX_INCIDENTS:
         console.print(
             Text(
-                f"\n… and {len(told) - MOST_INCIDENTS:,} more incidents: --all shows them, --html draws them",
+                f"\n… and {len(told) - MAX_INCIDENTS:,} more incidents: --all shows them, --html draws them",
                 "dim",
             )
         )
@@ -64,10 +64,10 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
     if silent:
         names = sorted({alert["signature"] for incident in silent for alert in incident["alerts"]})
         console.print(
-            Text(f"\nTold to nobody, being on trial or below a threshold: {', '.join(names)}", "dim")
+            Text(f"\nTold to nobody, being in test mode or below a threshold: {', '.join(names)}", "dim")
         )
     for reason, count in report["ignored"].items():
-        console.print(Text(f"\nPassed over {many(count, 'line')}: {shown(reason)}", "dim"))
+        console.print(Text(f"\nPassed over {pluralize(count, 'line')}: {shown(reason)}", "dim"))
     if "comparison" in report:
         console.print()
         _show_comparison(report["comparison"], console)
@@ -80,7 +80,7 @@ def _show_incident(incident: Report, minutes: Sequence[Sequence[Any]], console: 
     head.append(f"  {incident['severity']}", LOOKS[incident["severity"]])
     console.print(head)
     when = f"  {_day_and_clock(incident['opened_at'])} – {_until(incident['opened_at'], end)}"
-    console.print(Text(f"{when}  {many(incident['count'], 'occurrence')}", "dim"))
+    console.print(Text(f"{when}  {pluralize(incident['count'], 'occurrence')}", "dim"))
     bars = sparkline(minutes, incident["opened_at"], end)
     if len(bars.strip()) > 1:
         console.print(Text(f"  {bars}", "red"))
@@ -144,7 +144,7 @@ def sparkline(minutes: Sequence[Sequence[Any]], start: str, end: str, columns: i
 
 def _show_comparison(comparison: Mapping[str, Any], console: Console) -> None:
     messages = comparison["messages"]
-    head = f"Since {comparison['ref']}: {messages['before']:,} → {many(messages['after'], 'message')}"
+    head = f"Since {comparison['ref']}: {messages['before']:,} → {pluralize(messages['after'], 'message')}"
     console.print(Text(shown(head), "bold"))
     if not comparison["signatures"] and not comparison["only_before"] and not comparison["only_after"]:
         console.print(Text("  no difference on these lines", "dim"))
@@ -154,11 +154,11 @@ def _show_comparison(comparison: Mapping[str, Any], console: Console) -> None:
             Text(f"  {shown(name)}"), Text(f"{counts['before']:,} → {counts['after']:,} occurrences", "dim")
         )
     for sign, key, look in (("-", "only_before", "red"), ("+", "only_after", "green")):
-        for entry in comparison[key][:MOST_INCIDENTS]:
+        for entry in comparison[key][:MAX_INCIDENTS]:
             what = f"{_day_and_clock(entry['at'])}  {entry['service']}  {entry['reason']}"
             table.add_row(Text(f"{sign} {shown(what)}", look), Text(shown(entry["title"])))
-        if len(comparison[key]) > MOST_INCIDENTS:
-            table.add_row(Text(f"{sign} … and {len(comparison[key]) - MOST_INCIDENTS:,} more", look), "")
+        if len(comparison[key]) > MAX_INCIDENTS:
+            table.add_row(Text(f"{sign} … and {len(comparison[key]) - MAX_INCIDENTS:,} more", look), "")
     console.print(table)
 
 

@@ -1,7 +1,7 @@
 """Validate all configuration, run every signature's samples and check that each runbook exists.
 
 Prints ``file: key: reason``, one problem per line, and exits with 1 where there is one. Where all is right it leaves
-``signatures/sealed.json``, with which cold starts need not try every expression again.
+``signatures/compiled.json``, with which cold starts need not try every expression again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-from tocsin.adapters.files.configuration import SEAL, load_configuration, seal
+from tocsin.adapters.files.configuration import COMPILED, compile_signatures, load_configuration
 from tocsin_cli.authoring.check import check
 from tocsin_cli.authoring.json_schema import signature_schema
 from tocsin_cli.options import add_root
@@ -47,12 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
     configuration = load_configuration(arguments.root, os.environ)
     signatures, routing = configuration.signatures, configuration.settings.routing
     try:
-        if seal(arguments.root):
+        if compile_signatures(arguments.root):
             print(
-                f"sealed in {(arguments.root / SEAL).parent}: commit it with the signatures", file=sys.stderr
+                f"compiled into {(arguments.root / COMPILED).parent}: commit it with the signatures",
+                file=sys.stderr,
             )
     except OSError as error:
-        print(f"not sealed, cold starts will try every expression again: {error}", file=sys.stderr)
+        print(f"not compiled, cold starts will try every expression again: {error}", file=sys.stderr)
     samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())
     told = f", {len(routing.destinations)} destinations" if routing.routes else ""
     print(f"{len(signatures)} signatures, {samples} samples{told}: all right", file=sys.stderr)

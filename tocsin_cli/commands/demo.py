@@ -32,7 +32,7 @@ INTERVALS = {"GroupWait": "0s", "GroupInterval": "3s", "ResolveAfter": "7s", "Re
 PATIENCE = 40.0
 """Seconds that one step may take before the demo is a failure."""
 
-LARGEST_PUT = 10_000
+MAX_PUT_SIZE = 10_000
 """Log events in one PutLogEvents call (CloudWatch Logs' limit)."""
 
 
@@ -209,9 +209,9 @@ def put_lines(local: LocalTocsin, service: str, stream: str, lines: Sequence[str
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
     now = time.time_ns() // 1_000_000
     events = [{"timestamp": now, "message": line} for line in lines]
-    for start in range(0, len(events), LARGEST_PUT):
+    for start in range(0, len(events), MAX_PUT_SIZE):
         logs.put_log_events(
-            logGroupName=group, logStreamName=stream, logEvents=events[start : start + LARGEST_PUT]
+            logGroupName=group, logStreamName=stream, logEvents=events[start : start + MAX_PUT_SIZE]
         )
 
 

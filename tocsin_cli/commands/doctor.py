@@ -1,4 +1,4 @@
-"""Look at a deployed stack, or at `tocsin local`, end to end: say what is wrong, why it matters, and how to mend it.
+"""Look at a deployed stack, or at `tocsin local`, end to end: say what is wrong, why it matters, and how to fix it.
 
 Reads only, but for CloudFormation's drift detection, which changes nothing. Never posts to Slack, never says what is in
 a secret. Exits with 1 where something is broken.
@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_deployed(parser)
     add_root(parser)
     parser.add_argument(
-        "--json", action="store_true", help="print JSON: level, check, what, why, mend of each finding"
+        "--json", action="store_true", help="print JSON: level, check, what, why, fix of each finding"
     )
     parser.add_argument(
         "--no-drift",
@@ -128,9 +128,7 @@ def report(stack: Examined, found: Iterable[Finding]) -> str:
     lines = []
     for each in ranked:
         lines.append(f"{_MARKS[each.level]}  {one_line(each.what)}")
-        lines += [
-            f"      {one_line(text)}" for text in (each.why, each.mend and f"mend: {each.mend}") if text
-        ]
+        lines += [f"      {one_line(text)}" for text in (each.why, each.fix and f"fix: {each.fix}") if text]
     counts = {level: sum(each.level is level for each in ranked) for level in Level}
     verdict = (
         "broken"

@@ -24,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_root(parser)
     parser.add_argument(
-        "shape", choices=[*SHAPES, "all"], help="the event's shape; all writes events/*.json anew"
+        "shape", choices=[*SHAPES, "all"], help="the event's shape; all writes events/*.json again"
     )
     parser.add_argument(
         "--line", action="append", default=[], metavar="TEXT",

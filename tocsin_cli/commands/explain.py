@@ -7,7 +7,7 @@ import json
 import sys
 from dataclasses import replace
 
-from tocsin.core.absence.signs import LifeSigns, Sign
+from tocsin.core.absence.expected_lines import ExpectedLines, Sign
 from tocsin.core.matching.matcher import Explanation, Matcher
 from tocsin_cli.options import add_root, load_or_exit
 
@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     group = arguments.log_group
     service = configuration.settings.service_of_log_group(group) if group else ""
     explanation = Matcher(configuration.signatures).explain(line, log_group=group, service=service)
-    life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
-    signs = life_signs.explain(line, log_group=group, service=service)
+    expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
+    signs = expected_lines.explain(line, log_group=group, service=service)
     explanation = replace(
         explanation,
         literals=(*explanation.literals, *signs.literals),

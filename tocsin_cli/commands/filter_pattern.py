@@ -14,16 +14,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tocsin.core.signatures.signature import Signature, Source, Status
-from tocsin_cli.authoring.filter_pattern import LONGEST, FilterPattern, Style, filter_pattern
+from tocsin_cli.authoring.filter_pattern import MAX_PATTERN_LENGTH, FilterPattern, Style, filter_pattern
 from tocsin_cli.options import add_root, load_or_exit
 from tocsin_cli.stack.target import region_or_environment
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
-MOST_TESTED = 50
+MAX_TESTED = 50
 """Messages in one call of TestMetricFilter."""
-LARGEST_TESTED = 200_000
+MAX_TESTED_SIZE = 200_000
 """Characters in one call."""
 
 
@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         answer = {
             "pattern": made.pattern,
             "length": len(made.pattern),
-            "most": LONGEST,
+            "most": MAX_PATTERN_LENGTH,
             "pieces": list(made.pieces),
             "reason": made.reason or None,
             "left_out": list(made.left_out),
@@ -147,7 +147,7 @@ def variants(signatures: Mapping[str, Signature], left_out: Collection[str] = ()
 def _batches(messages: Sequence[str]) -> Iterator[list[str]]:
     batch: list[str] = []
     for message in messages:
-        if len(batch) == MOST_TESTED or sum(map(len, batch)) + len(message) > LARGEST_TESTED:
+        if len(batch) == MAX_TESTED or sum(map(len, batch)) + len(message) > MAX_TESTED_SIZE:
             yield batch
             batch = []
         batch.append(message)

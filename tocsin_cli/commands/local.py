@@ -14,7 +14,7 @@ from tocsin.core.config.settings import Intervals
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.times import parse_duration
 from tocsin_cli.local_aws.local_tocsin import RECONCILE_EVERY, ROOT, LocalTocsin
-from tocsin_cli.stack.target import LOCAL_FILE, say_where, take_back
+from tocsin_cli.stack.target import LOCAL_FILE, remove_ready_file, write_ready_file
 
 HIGHEST_PORT = 65_535
 
@@ -63,14 +63,14 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     with tocsin as local:
         ready = local.ready()
-        say_where(ready)
+        write_ready_file(ready)
         try:
             print(json.dumps(ready), flush=True)
             while not stop.wait(RECONCILE_EVERY):
                 if not LOCAL_FILE.exists():  # one that ran beside this took its own file away
-                    say_where(ready)
+                    write_ready_file(ready)
         finally:
-            take_back(ready)
+            remove_ready_file(ready)
     return 0
 
 

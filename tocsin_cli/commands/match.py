@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.absence.signs import LifeSigns
+from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Match
@@ -79,7 +79,7 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
         waits for also has ``signs``: ``[{"signature": "…", "shows": "sign of life"}]``.
     """
     matcher = Matcher(configuration.signatures)
-    life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
+    expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
     for index, line in enumerate(lines):
         try:
             message, log_group = _event(line)
@@ -93,7 +93,7 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
             "matches": [{"signature": match.signature, "fields": _printable(match)} for match in found],
         }
         # No failures, and so no matches: what a signature with source = "absence" waits for, or takes for work.
-        if signs := life_signs.shown(message, log_group=log_group, service=service):
+        if signs := expected_lines.shown(message, log_group=log_group, service=service):
             answer["signs"] = [{"signature": name, "shows": sign.value} for name, sign, _ in signs]
         yield answer
 
@@ -129,14 +129,14 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
 
     console = Console(highlight=False, soft_wrap=True)
     matcher = Matcher(configuration.signatures)
-    life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
+    expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
     looked = recognised = 0
     signs = Counter[str]()
     for number, raw in enumerate([source.read()] if whole else source, start=1):
         message = raw.decode("utf-8", "replace").rstrip("\r\n")
         looked += 1
         found = matcher.match(message)
-        signs.update(f"{sign} for {name}" for name, sign, _ in life_signs.shown(message))
+        signs.update(f"{sign} for {name}" for name, sign, _ in expected_lines.shown(message))
         if not found:
             continue
         recognised += 1

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.config.routing import NEWS, Telling
+from tocsin.core.config.routing import NEWS, NotificationTarget
 from tocsin.core.ingest.event_shapes import UnknownEventError
 from tocsin.core.model import Millis, Reason
 from tocsin.core.notifications.contract import Notification, millis_of
@@ -79,7 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"tocsin preview: {error}", file=sys.stderr)
         return 1
     # Where it is told first; `tocsin route` says where else.
-    message, reply = messages(notification, arguments.mode, config.settings.routing.tellings(notification)[0])
+    message, reply = messages(
+        notification, arguments.mode, config.settings.routing.targets_for(notification)[0]
+    )
     if arguments.html:
         from tocsin_cli.slack_view.page import render_channel_page
 
@@ -149,7 +151,7 @@ def preview(
 
 
 def messages(
-    notification: Notification, mode: str, telling: Telling | None = None
+    notification: Notification, mode: str, telling: NotificationTarget | None = None
 ) -> tuple[SlackMessage, SlackMessage | None]:
     """What is posted, and in ``telling``'s destination: the message, and in bot mode the reply where there is one."""
     reason = Reason(notification["reason"])
@@ -186,7 +188,7 @@ def as_posted(
 def _of_line(config: Configuration, line: str, log_group: str, reason: Reason, now: Millis) -> Notification:
     # As often as the highest threshold asks for, so that what is told only in numbers is told here too.
     often = max((rule.threshold.count for rule in config.signatures.values() if rule.threshold), default=1)
-    lived = _Life(config)
+    lived = _SimulatedIncident(config)
     stream = "2026/02/02/[$LATEST]8f6b1c0d2e3f4a5b9c7d8e9f0a1b2c3d"
     for _ in range(often):
         lived.simulation.feed([LoggedLine(now, line, log_group, stream)])
@@ -206,9 +208,9 @@ def _of_line(config: Configuration, line: str, log_group: str, reason: Reason, n
 
 def _of_alarm(config: Configuration, rule: Signature, reason: Reason, now: Millis) -> Notification:
     if reason is Reason.UPDATE:
-        raise PreviewError("an alarm has no update: that it fires anew is told at once; try --reason opened")
+        raise PreviewError("an alarm has no update: that it fires again is told at once; try --reason opened")
     sample = rule.matches[0]
-    lived = _Life(config)
+    lived = _SimulatedIncident(config)
     lived.simulation.detect(_alarm_event(sample, "ALARM", now), now)
     if reason is Reason.OPENED:
         return lived.first(reason)
@@ -221,7 +223,7 @@ def _of_absence(
 ) -> Notification:
     if reason is Reason.UPDATE:
         raise PreviewError("an absence has no update: a line is missing once; try --reason opened")
-    lived = _Life(config._replace(signatures={rule.id: rule}))
+    lived = _SimulatedIncident(config._replace(signatures={rule.id: rule}))
     work = rule.absence.work_matches or rule.matches
     lived.simulation.feed([LoggedLine(now - rule.absence.within, work[0], log_group)])
     lived.simulation.let_pass(now + config.settings.intervals.group_wait + MINUTE)
@@ -245,12 +247,12 @@ def _of_event(config: Configuration, name: str, reason: Reason, now: Millis) -> 
         raise PreviewError(f"{name}: not an event: {error}") from error
     if (told := _told_by(event)) is not None:
         return told
-    lived = _Life(config)
+    lived = _SimulatedIncident(config)
     try:
         lived.simulation.detect(event, now)
     except UnknownEventError as error:
         raise PreviewError(f"{name}: {error}") from error
-    for problem in lived.simulation.parked:
+    for problem in lived.simulation.dead_lettered:
         print(f"tocsin preview: {name}: {problem}", file=sys.stderr)
     lived.simulation.let_pass(now + config.settings.intervals.group_wait + MINUTE)
     if not lived.simulation.notifications:
@@ -268,7 +270,7 @@ def _told_by(event: object) -> Notification | None:
     return event if isinstance(event, dict) and {"version", "incident", "alerts"} <= event.keys() else None
 
 
-class _Life:
+class _SimulatedIncident:
     """One simulated incident."""
 
     def __init__(self, config: Configuration) -> None:
@@ -305,7 +307,7 @@ def _one(notifications: Sequence[Notification], reason: Reason) -> Notification:
 
 
 def _all_told(config: Configuration) -> Configuration:
-    """With signatures that are on trial told too: a preview is for looking at them before they are."""
+    """With signatures that are in test mode told too: a preview is for looking at them before they are."""
     return config._replace(
         signatures={name: replace(rule, status=Status.STABLE) for name, rule in config.signatures.items()}
     )

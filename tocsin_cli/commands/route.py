@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.config.routing import DEFAULT, LABELS, Arrival, Route, Routing
+from tocsin.core.config.routing import DEFAULT, LABELS, Route, RouteMatch, Routing
 from tocsin.core.model import Severity
 from tocsin_cli.options import add_root, load_or_exit
 
@@ -84,7 +84,7 @@ def trace(routing: Routing, labels: dict[str, str], default_secret: str | None) 
         labels: The alert's.
         default_secret: The secret of the destination ``default``, where this process knows it.
     """
-    ways: dict[str, list[Arrival]] = {}
+    ways: dict[str, list[RouteMatch]] = {}
     for arrival in routing.arrivals(labels):
         ways.setdefault(arrival.destination, []).append(arrival)
     destinations = []

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 
 from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.incidents.silences import LONGEST, Silence
+from tocsin.core.incidents.silences import MAX_SILENCE, Silence
 from tocsin.core.incidents.store import SilenceConflictError
 from tocsin.core.model import Incident, Millis
 from tocsin.core.sanitize import clipped, one_line
@@ -26,7 +26,7 @@ from tocsin_cli.stack.incident_history import IncidentHistory
 from tocsin_cli.stack.incident_json import muted_by, silence_report
 from tocsin_cli.stack.target import STACK, Deployed, DeployedError, add_deployed, deployed
 
-MOST_SHOWN = 10
+MAX_SHOWN = 10
 """Muted alerts that ``add`` names."""
 _ID_BYTES = 3
 
@@ -52,7 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--for",
         dest="span",
         metavar="DURATION",
-        help=f"how long, such as 2h; at most {format_duration(LONGEST)}",
+        help=f"how long, such as 2h; at most {format_duration(MAX_SILENCE)}",
     )
     end.add_argument(
         "--until", metavar="TIME", help="until when, such as 2026-11-22T12:00Z; without a zone UTC"
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         made = new_silence(arguments, now) if arguments.action == "add" else None
         with deployed(arguments) as tocsin:
-            desk = _Desk(tocsin, configuration_here(arguments.root), now)
+            desk = _SilenceCommands(tocsin, configuration_here(arguments.root), now)
             if made is not None:
                 desk.add(made, as_json=arguments.json)
             elif arguments.action == "expire":
@@ -124,7 +124,7 @@ def author() -> str:
     return os.environ.get("USER") or os.environ.get("USERNAME") or ""
 
 
-class _Desk:
+class _SilenceCommands:
     """One Tocsin's silences, at one moment."""
 
     def __init__(self, tocsin: Deployed, config: Configuration, now: Millis) -> None:
@@ -149,13 +149,13 @@ class _Desk:
         muted = [(incident, alert) for incident in incidents for alert in muted_by(silence, incident)]
         count = f"{len(muted)} firing alert{'' if len(muted) == 1 else 's'}"
         print(f"  It mutes {count}:" if muted else "  Nothing that it covers fires now.")
-        for incident, alert in muted[:MOST_SHOWN]:
+        for incident, alert in muted[:MAX_SHOWN]:
             fields = " ".join(f"{name}={value}" for name, value in alert.fields.items())
             print(
                 f"    {one_line(incident.service)}: {one_line(alert.signature)} {clipped(one_line(fields), 80)}".rstrip()
             )
-        if len(muted) > MOST_SHOWN:
-            print(f"    and {len(muted) - MOST_SHOWN} more")
+        if len(muted) > MAX_SHOWN:
+            print(f"    and {len(muted) - MAX_SHOWN} more")
         print(f"To end it earlier: tocsin silence expire {silence.id}{self._option()}")
 
     def show(self, *, everything: bool, as_json: bool) -> None:

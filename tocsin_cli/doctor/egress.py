@@ -117,12 +117,10 @@ def dead_letters(stack: Examined) -> Iterator[Finding]:
         if not count:
             yield ok("dead-letters", f"no {what}")
             continue
-        mend = f"runbooks/{runbook}: read the log, repair the cause"
+        fix = f"runbooks/{runbook}: read the log, repair the cause"
         if output == "NotifyDeadLetterQueueUrl":
-            mend += f", then: aws sqs start-message-move-task --source-arn {queue_arn(stack, url)} --destination-arn {queue_arn(stack, stack.outputs['NotifyQueueUrl'])}"
-        yield fail(
-            "dead-letters", f"{count} {what} lie in {url}", why + "; after 14 days they are gone", mend
-        )
+            fix += f", then: aws sqs start-message-move-task --source-arn {queue_arn(stack, url)} --destination-arn {queue_arn(stack, stack.outputs['NotifyQueueUrl'])}"
+        yield fail("dead-letters", f"{count} {what} lie in {url}", why + "; after 14 days they are gone", fix)
 
 
 def other_road(stack: Examined) -> Iterator[Finding]:
@@ -144,7 +142,7 @@ def other_road(stack: Examined) -> Iterator[Finding]:
     pending = sorted({f"{each['Protocol']} {each['Endpoint']}" for each in everywhere if each["SubscriptionArn"] in {"PendingConfirmation", "pending confirmation"}})  # fmt: skip
     for each in pending:
         yield warn("confirmation", f"not confirmed: {each}", "nothing is delivered there before it is",
-                   "open the link in AWS's e-mail (it holds for three days; then deploy again, or subscribe anew: "
+                   "open the link in AWS's e-mail (it holds for three days; then deploy again, or subscribe again: "
                    f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS)")  # fmt: skip
     heard = [each for each in subscriptions if each["SubscriptionArn"].startswith("arn:")]
     if heard:

@@ -1,4 +1,4 @@
-"""What `tocsin doctor` finds: how bad, what, why it matters, and the command that mends it."""
+"""What `tocsin doctor` finds: how bad, what, why it matters, and the command that fixes it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Finding:
         check: Which check found it, such as ``subscription``.
         what: What is so.
         why: Why that matters; empty where all is well.
-        mend: What to do about it, mostly a command; empty where there is nothing to do.
+        fix: What to do about it, mostly a command; empty where there is nothing to do.
     """
 
     level: Level
     check: str
     what: str
     why: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,14 @@ def ok(check: str, what: str) -> Finding:
     return Finding(Level.OK, check, what)
 
 
-def warn(check: str, what: str, why: str, mend: str) -> Finding:
+def warn(check: str, what: str, why: str, fix: str) -> Finding:
     """Something that works, or cannot be told from here, and deserves a look."""
-    return Finding(Level.WARN, check, what, why, mend)
+    return Finding(Level.WARN, check, what, why, fix)
 
 
-def fail(check: str, what: str, why: str, mend: str) -> Finding:
+def fail(check: str, what: str, why: str, fix: str) -> Finding:
     """Something through which alerts are lost, late or untold."""
-    return Finding(Level.FAIL, check, what, why, mend)
+    return Finding(Level.FAIL, check, what, why, fix)
 
 
 _DENIED = {

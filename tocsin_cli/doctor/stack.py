@@ -42,7 +42,7 @@ def status(stack: Examined) -> Iterator[Finding]:
         yield fail(
             "stack",
             f"the stack is {state}",
-            "it cannot be relied on, nor updated before that is mended",
+            "it cannot be relied on, nor updated before that is fixed",
             look,
         )
     else:

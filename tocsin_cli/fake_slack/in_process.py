@@ -123,7 +123,7 @@ class _Records:
         del claim
         return self._kept.get(incident, DeliveryRecord())
 
-    def settle(
+    def release(
         self,
         incident: str,
         sequence: int,
@@ -131,9 +131,9 @@ class _Records:
         now: Millis,
         record: DeliveryRecord,
         *,
-        doubtful: bool,
+        unconfirmed: bool,
     ) -> None:
         """See ``tocsin.delivering.Store``."""
         del claimant, now
-        marks = record.doubtful | {sequence} if doubtful else record.doubtful - {sequence}
-        self._kept[incident] = replace(record, doubtful=marks)
+        marks = record.unconfirmed | {sequence} if unconfirmed else record.unconfirmed - {sequence}
+        self._kept[incident] = replace(record, unconfirmed=marks)

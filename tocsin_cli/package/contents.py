@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tocsin.adapters.files.configuration import seal
+from tocsin.adapters.files.configuration import compile_signatures
 from tocsin_cli.package.elf import compiled
 from tocsin_cli.package.imports import unresolved_imports
 
-LARGEST = 60 * 1024 * 1024
+MAX_PACKAGE_SIZE = 60 * 1024 * 1024
 """Bytes, unpacked. Lambda takes 250 MB; what is several times as large as today's package (10 MB) is a mistake."""
 BYTE_CODE = "cpython-313"
 
@@ -61,23 +61,23 @@ def _own_files(package: Path, root: Path, own: Sequence[str]) -> Iterator[str]:
         "detect.py",
         "notify.py",
         "reconcile.py",
-        "signatures/sealed.json",
+        "signatures/compiled.json",
         "signatures/search.json",
     ):
         if needed not in own:
-            yield f"{needed}: missing in {root}: git checkout, or tocsin check for the seal"
+            yield f"{needed}: missing in {root}: git checkout, or tocsin check for the compiled signatures"
 
 
 def _seal(package: Path) -> Iterator[str]:
-    """The seal must fit, else every cold start tries every expression again."""
-    with tempfile.TemporaryDirectory(prefix="tocsin-seal-") as folder:
+    """The compiled signatures must fit, else every cold start tries every expression again."""
+    with tempfile.TemporaryDirectory(prefix="tocsin-compile-") as folder:
         copy = Path(folder)
         if (package / "signatures").is_dir():
             shutil.copytree(package / "signatures", copy / "signatures")
         if (package / "tocsin.toml").is_file():
             shutil.copy(package / "tocsin.toml", copy)
-        if seal(copy):
-            yield "signatures/sealed.json: does not fit the signatures: tocsin check, commit what it writes, build again"
+        if compile_signatures(copy):
+            yield "signatures/compiled.json: does not fit the signatures: tocsin check, commit what it writes, build again"
 
 
 def _what_does_not_belong(package: Path, own: Sequence[str]) -> Iterator[str]:
@@ -143,5 +143,5 @@ def _imports(package: Path, own: Sequence[str], machines: Sequence[str]) -> Iter
 
 
 def _size(package: Path) -> Iterator[str]:
-    if (size := size_of(package)) > LARGEST:
-        yield f"{package.name}: {size // 2**20} MB unpacked, and {LARGEST // 2**20} MB would already be a mistake"
+    if (size := size_of(package)) > MAX_PACKAGE_SIZE:
+        yield f"{package.name}: {size // 2**20} MB unpacked, and {MAX_PACKAGE_SIZE // 2**20} MB would already be a mistake"

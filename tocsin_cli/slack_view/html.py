@@ -18,9 +18,9 @@ from tocsin_cli.slack_view.mrkdwn import (
     Emoji,
     Link,
     Mention,
-    Moment,
     Node,
     Quote,
+    Sighting,
     Style,
     Styled,
     Text,
@@ -255,7 +255,7 @@ def _node(node: Node) -> str:
             html = f'<span class="mention{" loud" if loud else ""}">{escape(label)}</span>'
         case Emoji(name, char):
             html = f'<span class="emoji" role="img" aria-label="{escape(name)}">{char}</span>'
-        case Moment(seconds, text, url):
+        case Sighting(seconds, text, url):
             html = time_html(datetime.fromtimestamp(seconds, UTC), text)
             html = f"<a {_href(url)}>{html}</a>" if url else html
     return html

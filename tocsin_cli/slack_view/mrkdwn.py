@@ -177,7 +177,7 @@ class Emoji:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Sighting:
     """A ``<!date^...>``: a point in time (seconds since the epoch), its words in UTC, and perhaps a link."""
 
     seconds: int
@@ -185,7 +185,7 @@ class Moment:
     url: str | None = None
 
 
-Node = Text | Break | Styled | Code | Quote | Link | Mention | Emoji | Moment
+Node = Text | Break | Styled | Code | Quote | Link | Mention | Emoji | Sighting
 
 # Atoms (control sequences, code) are lifted out of the text before emphasis is looked for, and stand in it as
 # a number between two private-use characters. Those two are taken out of the input first: none can be forged.
@@ -356,7 +356,7 @@ def _moment(seconds: int, pattern: str, url: str, fallback: str) -> Node:
         at = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
         return Text(fallback)
-    return Moment(seconds, format_moment(at, pattern), url if is_safe_url(url) else None)
+    return Sighting(seconds, format_moment(at, pattern), url if is_safe_url(url) else None)
 
 
 def format_moment(at: datetime, pattern: str) -> str:
@@ -396,7 +396,7 @@ def plain(nodes: tuple[Node, ...]) -> str:
     parts: list[str] = []
     for node in nodes:
         match node:
-            case Text(text) | Moment(text=text):
+            case Text(text) | Sighting(text=text):
                 parts.append(text)
             case Break():
                 parts.append("\n")

@@ -28,7 +28,7 @@ _BELL = (
     "c-.8 0-1.2-1-.7-1.6C5.3 15.6 6 13.9 6 10.5c0-2.9 1.9-5.3 4.6-5.9V4c0-.8.6-1.4 1.4-1.4z"
     'M9.7 19.8h4.6a2.3 2.3 0 0 1-4.6 0z"/></svg>'
 )
-_LONGEST_TITLE = 80
+_MAX_TITLE_LENGTH = 80
 _NO_ROOMS: Mapping[str, str] = {}
 
 
@@ -105,7 +105,7 @@ def document_head(title: str, *, policy: str, style: str, refresh: str = "") -> 
         title: As plain text.
         policy: The content security policy, with the ``source_hash`` of the style.
         style: The style sheet.
-        refresh: Mark-up that goes before the title.
+        refresh: Observation-up that goes before the title.
     """
     return f"""<!doctype html>
 <html lang="en">
@@ -198,7 +198,7 @@ def _thread(replies: Sequence[Message]) -> str:
 def _answers(parent: Message) -> str:
     """What a reply that was also sent to the channel says there: which thread it belongs to."""
     title = " ".join(str(parent.get("text") or "a message").split())
-    title = title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"
+    title = title if len(title) <= _MAX_TITLE_LENGTH else title[: _MAX_TITLE_LENGTH - 1] + "…"
     words = mrkdwn_html(title.replace("`", ""))
     return (
         f'<div class="note">replied to a thread: <a href="#m{escape(str(parent["ts"]))}">↑</a> {words}</div>'

@@ -25,9 +25,9 @@ from tocsin_cli.slack_view.mrkdwn import (
     Emoji,
     Link,
     Mention,
-    Moment,
     Node,
     Quote,
+    Sighting,
     Style,
     Styled,
     Text,
@@ -198,7 +198,7 @@ def _node(node: Node) -> Words:
             words = Words(_shown(label), "bold black on yellow" if loud else "cyan")
         case Emoji(char=char):
             words = Words(char)
-        case Moment(text=text):
+        case Sighting(text=text):
             words = Words(_shown(text))
     return words
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.core.config.routing import DEFAULT
 from tocsin.core.incidents.serialization import load_incident
-from tocsin.core.model import ON_TRIAL, Incident
+from tocsin.core.model import TEST_MODE_GROUP, Incident
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +33,7 @@ class Delivery:
         ts: The message; empty for webhooks.
         shown: The highest sequence that people see.
         told: The sequences that are done with, as ``1-4,7``.
-        doubtful: Sequences of which an attempt began and was not seen to end.
+        unconfirmed: Sequences of which an attempt began and was not seen to end.
     """
 
     destination: str
@@ -41,7 +41,7 @@ class Delivery:
     ts: str
     shown: int
     told: str
-    doubtful: tuple[int, ...]
+    unconfirmed: tuple[int, ...]
 
 
 class IncidentHistory:
@@ -66,7 +66,7 @@ class IncidentHistory:
             services: Services to look at, whether or not the index names them.
         """
         named = IncidentTable(self._client, self._table).open_services(FOREVER)
-        wanted = (service for service in dict.fromkeys([*named, *services]) if service != ON_TRIAL)
+        wanted = (service for service in dict.fromkeys([*named, *services]) if service != TEST_MODE_GROUP)
         found = (self.current(service) for service in wanted)
         return _latest_first(incident for incident in found if incident and incident.resolved_at is None)
 
@@ -89,7 +89,7 @@ class IncidentHistory:
     def everything(self) -> list[Incident]:
         """Every incident that is kept, the latest first; reads the whole table. Digests are none."""
         found = self._scanned("begins_with(pk, :service)", {":service": {"S": "G#"}})
-        return [incident for incident in found if incident.service != ON_TRIAL]
+        return [incident for incident in found if incident.service != TEST_MODE_GROUP]
 
     def by_id(self, incident: str) -> Incident | None:
         """The incident of that id; reads the whole table if it is not open."""
@@ -148,5 +148,5 @@ def _delivery(item: Mapping[str, Any]) -> Delivery:
         ts=item.get("ts", {}).get("S", ""),
         shown=int(item.get("shown", {}).get("N", "0")),
         told=item.get("told", {}).get("S", ""),
-        doubtful=tuple(sorted(map(int, item.get("doubtful", {}).get("NS", ())))),
+        unconfirmed=tuple(sorted(map(int, item.get("unconfirmed", {}).get("NS", ())))),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import began_at
 from tocsin.core.incidents.silences import Silence
-from tocsin.core.model import ON_TRIAL, Alert, AlertState, Incident, Millis
+from tocsin.core.model import TEST_MODE_GROUP, Alert, AlertState, Incident, Millis
 from tocsin.core.signatures.signature import Signature
 from tocsin.core.times import iso_time
 from tocsin_cli.stack.incident_history import Delivery
@@ -46,7 +46,7 @@ def incident_report(
 ) -> Report:
     """An incident in one row of a list."""
     alerts = list(incident.alerts.values())
-    counts = incident.service == ON_TRIAL  # towards the next digest; nothing of it fires
+    counts = incident.service == TEST_MODE_GROUP  # towards the next digest; nothing of it fires
     worst = None if counts else _worst(incident.firing or alerts, signatures)
     firing = {alert.fingerprint for alert in incident.firing}
     silenced = {
@@ -110,7 +110,7 @@ def incident_details(
                 "message": delivery.ts,
                 "shown": delivery.shown,
                 "told": delivery.told,
-                "doubtful": list(delivery.doubtful),
+                "unconfirmed": list(delivery.unconfirmed),
             }
             for delivery in deliveries
         ],
@@ -130,10 +130,10 @@ def _alert(
     return {
         "fingerprint": alert.fingerprint,
         "signature": alert.signature,
-        "service": alert.tried_in or service,
+        "service": alert.origin_service or service,
         "title": _title(alert, signatures),
         "severity": _severity(alert, signatures),
-        "state": "counted" if alert.tried_in else str(alert.state),
+        "state": "counted" if alert.origin_service else str(alert.state),
         "announced": alert.announced,
         "silenced_by": muting,
         "occurrences": alert.count,

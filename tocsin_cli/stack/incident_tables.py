@@ -19,11 +19,11 @@ from tocsin.core.notifications.contract import millis_of
 from tocsin.core.notifications.phrases import change_words
 from tocsin.core.sanitize import clipped, one_line, visible
 from tocsin.core.times import format_duration
-from tocsin_cli.terminal import LOOKS, many
+from tocsin_cli.terminal import LOOKS, pluralize
 
 Report = Mapping[str, Any]
 
-MOST_SAMPLE_LINES, MOST_LETTERS = 12, 2000
+MAX_SAMPLE_LINES, MAX_LETTERS = 12, 2000
 _STATES = {
     "firing": "bold red",
     "resolved": "green",
@@ -63,7 +63,7 @@ def matcher_of(report: Report) -> str:
 
 def mutes(alerts: int) -> str:
     """How much of what fires now is muted."""
-    return f"mutes {many(alerts, 'firing alert')}" if alerts else "nothing that it covers fires now"
+    return f"mutes {pluralize(alerts, 'firing alert')}" if alerts else "nothing that it covers fires now"
 
 
 def show_incidents(reports: Sequence[Report], now: Millis, console: Console) -> None:
@@ -128,11 +128,11 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
     else:
         yield "Since", f"{_second(report['opened_at'])} UTC ({format_duration(now - opened)})"
     yield "Last seen", f"{_second(report['last_seen'])} UTC"
-    alerts = f"{many(report['occurrences'], 'occurrence')}; alerts: {report['alerts_firing']} firing"
+    alerts = f"{pluralize(report['occurrences'], 'occurrence')}; alerts: {report['alerts_firing']} firing"
     if report["alerts_silenced"]:
         alerts += f" ({report['alerts_silenced']} silenced)"
     yield "Counted", f"{alerts}, {report['alerts_resolved']} resolved"
-    told = many(report["notifications"], "notification")
+    told = pluralize(report["notifications"], "notification")
     if report["last_notified_at"]:
         told += f", the last one {_second(report['last_notified_at'])} UTC"
     if report["waiting"]:
@@ -156,7 +156,7 @@ def _delivery(delivery: Report) -> str:
     if delivery["message"]:
         where = f"{one_line(delivery['destination'])}: message {one_line(delivery['message'])} in {one_line(delivery['channel'])}"
     shown = f"shows notification {delivery['shown']}" if delivery["shown"] else "shows nothing yet"
-    doubt = ", ".join(map(str, delivery["doubtful"]))
+    doubt = ", ".join(map(str, delivery["unconfirmed"]))
     return f"{where}, {shown}" + (f"; not known whether it was told: {doubt}" if doubt else "")
 
 
@@ -169,14 +169,12 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
         )
     )  # fmt: skip
     span = dict.fromkeys(_second(alert[key]) for key in ("first_seen", "last_seen"))
-    counted = f"{many(alert['occurrences'], 'occurrence')}, {' – '.join(span)} UTC"
+    counted = f"{pluralize(alert['occurrences'], 'occurrence')}, {' – '.join(span)} UTC"
     if alert["was_over_at"]:
         again = " and began again" if alert["state"] == "firing" else ""
         counted += f"; was over at {_second(alert['was_over_at'])} UTC{again}"
     if not alert["announced"]:
-        counted += (
-            f"; in {one_line(alert['service'])} told to nobody one by one (on trial, or below its threshold)"
-        )
+        counted += f"; in {one_line(alert['service'])} told to nobody one by one (in test mode, or below its threshold)"
     _inside(Text(counted), console)
     for name, value in alert["fields"].items():
         _inside(Text.assemble((f"{one_line(name)} = ", "dim"), one_line(value)), console)
@@ -187,7 +185,7 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
         )
         _inside(Text(text, "yellow"), console)
     if queue := alert["queue"]:
-        waits = f"{many(queue['depth'], 'message')} in the queue at {_second(queue['at'])} UTC"
+        waits = f"{pluralize(queue['depth'], 'message')} in the queue at {_second(queue['at'])} UTC"
         lost = (
             f"; the oldest is lost at {_second(queue['oldest_lost_at'])} UTC or before"
             if queue["oldest_lost_at"]
@@ -199,10 +197,10 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
         _inside(Text(" · ".join(place), "dim"), console)
     lines = visible(alert["sample"]).split("\n")
     sample = Table.grid(padding=(0, 1, 0, 0))
-    for line in lines[:MOST_SAMPLE_LINES] if alert["sample"] else ():
-        sample.add_row(Text("│", "dim"), Text(clipped(line.expandtabs(4), MOST_LETTERS), overflow="fold"))
-    if len(lines) > MOST_SAMPLE_LINES:
-        more = f"… {many(len(lines) - MOST_SAMPLE_LINES, 'more line')}: --json has all"
+    for line in lines[:MAX_SAMPLE_LINES] if alert["sample"] else ():
+        sample.add_row(Text("│", "dim"), Text(clipped(line.expandtabs(4), MAX_LETTERS), overflow="fold"))
+    if len(lines) > MAX_SAMPLE_LINES:
+        more = f"… {pluralize(len(lines) - MAX_SAMPLE_LINES, 'more line')}: --json has all"
         sample.add_row(Text("│", "dim"), Text(more, "dim"))
     if sample.row_count:
         console.print(Padding(sample, (0, 0, 0, 2)))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
 
 
-MOST_FILTERS = 2
+MAX_FILTERS = 2
 """Subscription filters of one log group; CloudWatch Logs quotas, not adjustable."""
 
 
@@ -54,7 +54,7 @@ class Slots:
             return f"{self.where}: is Tocsin's own, and would feed it its own words for ever"
         if not self.exists:
             return f"{self.where}: there is no such log group in this Region; CloudFormation cannot subscribe to it"
-        if len(self.taken) >= MOST_FILTERS and not self.own:
+        if len(self.taken) >= MAX_FILTERS and not self.own:
             return (
                 f"{self.where}: both subscription filters are taken ({taken}); leave it out of LogGroupNames and use "
                 "AccountSubscription, or a Kinesis stream that the others read too (KinesisStreamArn)"

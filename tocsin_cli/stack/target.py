@@ -110,7 +110,7 @@ def running_local(file: Path) -> Deployed:
     return Deployed("tocsin local", None, table, embedded_client(endpoint, "dynamodb"))
 
 
-def say_where(ready: Mapping[str, Any], file: Path = LOCAL_FILE) -> None:
+def write_ready_file(ready: Mapping[str, Any], file: Path = LOCAL_FILE) -> None:
     """Leave a ready line for ``running_local``; whole or not at all, the latest ``tocsin local`` counts."""
     file.parent.mkdir(exist_ok=True)
     beside = file.with_suffix(f".{os.getpid()}")
@@ -118,7 +118,7 @@ def say_where(ready: Mapping[str, Any], file: Path = LOCAL_FILE) -> None:
     beside.replace(file)
 
 
-def take_back(ready: Mapping[str, Any], file: Path = LOCAL_FILE) -> None:
+def remove_ready_file(ready: Mapping[str, Any], file: Path = LOCAL_FILE) -> None:
     """Remove the ready line, unless another ``tocsin local`` has left its own since."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         if json.loads(file.read_text("utf-8"))["aws_endpoint"] == ready["aws_endpoint"]:

@@ -88,7 +88,7 @@ class AlarmChange:
     """One state change of a CloudWatch alarm, whichever of the three shapes it came in.
 
     Attributes:
-        id: The same for the same transition by whatever road and however often it is delivered.
+        id: The same for the same transition by whatever route and however often it is delivered.
         name: The alarm's name.
         arn: The alarm's ARN; empty where the shape lacks it.
         state: The state it changed to.
@@ -138,7 +138,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class OccurrenceCount:
     """What one envelope, or one alarm change, adds to one alert: the unit that is counted exactly once.
 
     Everything in it is redacted and bounded in size: it is what the table, SNS and Slack see.
@@ -147,7 +147,7 @@ class Tally:
         envelope: The id of the envelope or alarm change; with ``fingerprint`` the key of the count.
         fingerprint: The alert it belongs to.
         signature: The signature's id.
-        service: The group it is told with: the service it happened in, unless its signature is on trial.
+        service: The group it is told with: the service it happened in, unless its signature is in test mode.
         fields: The captured fields, redacted and truncated.
         count: How many occurrences the envelope held.
         first_seen: The earliest occurrence's own time.
@@ -162,7 +162,7 @@ class Tally:
         absence: Whether it says that a line is missing (or, resolved, that it is back).
         account: The AWS account.
         region: The Region.
-        tried_in: For a signature on trial, the service it happened in; else empty.
+        origin_service: For a signature in test mode, the service it happened in; else empty.
     """
 
     envelope: str
@@ -182,7 +182,7 @@ class Tally:
     absence: bool = False
     account: str = ""
     region: str = ""
-    tried_in: str = ""
+    origin_service: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,14 +259,14 @@ class Alert:
         notified_count: ``count`` as of the last notification that told of it; 0 when none has.
         notified_state: ``state`` as of that notification; None when none has.
         notified_silence: ``silence`` as of that notification.
-        heard: Whether a notification told of it by itself, not only listed it under its cause.
+        notified_individually: Whether a notification told of it by itself, not only listed it under its cause.
         announced: Whether it reached its signature's threshold, so that people are told of it.
         regressed: Whether it began again after it was resolved, and nobody has been told yet.
         over_at: When it was last over before it began again; None if it never was.
         silence: The id of the silence that mutes it; empty when none does.
         unmuted: Whether a silence of it ended while it fires, and nobody has been told yet.
         queue: For an alarm on a dead-letter queue, what the last look at the queue found.
-        queue_told: The depth that people were last told of as news.
+        queue_notified: The depth that people were last told of as news.
         queue_shown: The depth as of the last notification, news or not.
         queue_warned: How many of the warnings that the oldest message will be lost were given.
         recent: While not announced: when occurrences were received and how many, for the threshold.
@@ -276,8 +276,8 @@ class Alert:
         absence: Whether it is about a line that is missing: it ends with the line's return, not by quiet.
         account: The AWS account.
         region: The Region.
-        tried_in: For a signature on trial, the service it happened in; else empty.
-        begun: For a signature on trial, how often people would have been told that it began.
+        origin_service: For a signature in test mode, the service it happened in; else empty.
+        would_have_fired: For a signature in test mode, how often people would have been told that it began.
     """
 
     fingerprint: str
@@ -294,14 +294,14 @@ class Alert:
     notified_count: int = 0
     notified_state: AlertState | None = None
     notified_silence: str = ""
-    heard: bool = False
+    notified_individually: bool = False
     announced: bool = True
     regressed: bool = False
     over_at: Millis | None = None
     silence: str = ""
     unmuted: bool = False
     queue: QueueReading | None = None
-    queue_told: int = 0
+    queue_notified: int = 0
     queue_shown: int = 0
     queue_warned: int = 0
     recent: tuple[tuple[Millis, int], ...] = ()
@@ -311,8 +311,8 @@ class Alert:
     absence: bool = False
     account: str = ""
     region: str = ""
-    tried_in: str = ""
-    begun: int = 0
+    origin_service: str = ""
+    would_have_fired: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,11 +324,11 @@ class Pending:
         reason: Why it is sent.
         at: When it became due.
         fingerprints: The alerts it is about (new, regressed or grown ones).
-        told: How many occurrences of each alert (by fingerprint) earlier notifications had told of;
+        notified_before: How many occurrences of each alert (by fingerprint) earlier notifications had told of;
             an alert that is not in it is new to people.
         growing: The alerts whose dead-letter queue has grown so much, or is so near to losing messages, that it is news.
         updates: For an ``update``, how many came one after the other without news between, this one included.
-        because: More about why, in words; for ``silence_expired`` which silence ended.
+        reason_detail: More about why, in words; for ``silence_expired`` which silence ended.
         learned: The ids of the changes that it is the first to tell of, because they became known late.
     """
 
@@ -336,10 +336,10 @@ class Pending:
     reason: Reason
     at: Millis
     fingerprints: tuple[str, ...] = ()
-    told: Mapping[str, int] = field(default_factory=dict)
+    notified_before: Mapping[str, int] = field(default_factory=dict)
     growing: tuple[str, ...] = ()
     updates: int = 0
-    because: str = ""
+    reason_detail: str = ""
     learned: tuple[str, ...] = ()
 
 
@@ -355,24 +355,24 @@ class Incident:
         resolved_at: When it was over, else None.
         sequence: The last sequence number given to a notification.
         notified_at: When the last notification became due; None before the first.
-        spoke_at: When the last one that was not an ``update`` became due; reminders are counted from it.
+        last_non_update_at: When the last one that was not an ``update`` became due; reminders are counted from it.
         repeats: Reminders since the last news.
         updates: Updates since the last news or reminder.
         omitted: Occurrences of alerts beyond the most that one incident keeps.
-        omitted_told: ``omitted`` as of the last notification.
+        omitted_notified: ``omitted`` as of the last notification.
         burst_since: Since when ``burst`` counts.
         burst: Notifications of new or regressed alerts since ``burst_since``; what bounds their number.
         reopened: Whether an alarm of it came back right after it was over; then it is over only after a quiet
             ``group_interval``, so that an alarm that flaps is one incident.
         reopened_at: When it last began again after it was over; None if it never did.
-        return_told: Whether people heard that it began again; a return that was muted to its end ends in silence too.
+        return_notified: Whether people heard that it began again; a return that was muted to its end ends in silence too.
         ended: When alerts of earlier incidents were over, by fingerprint, for as long as they count as regressed
             if they are seen again.
         ended_in: In which incident each of these was.
         outbox: Notifications due and not yet handed to SNS, oldest first.
-        news_at: When the latest news that people were told of began; None before any.
+        latest_news_started_at: When the latest news that people were told of began; None before any.
         changes: What changed before its latest news, and since: the likeliest suspect first.
-        changes_untold: The ids of direct changes that became known after people were told of the incident, and of
+        changes_not_notified: The ids of direct changes that became known after people were told of the incident, and of
             which no notification has told yet.
     """
 
@@ -383,22 +383,22 @@ class Incident:
     resolved_at: Millis | None = None
     sequence: int = 0
     notified_at: Millis | None = None
-    spoke_at: Millis | None = None
+    last_non_update_at: Millis | None = None
     repeats: int = 0
     updates: int = 0
     omitted: int = 0
-    omitted_told: int = 0
+    omitted_notified: int = 0
     burst_since: Millis = 0
     burst: int = 0
     reopened: bool = False
     reopened_at: Millis | None = None
-    return_told: bool = True
+    return_notified: bool = True
     ended: Mapping[str, Millis] = field(default_factory=dict)
     ended_in: Mapping[str, str] = field(default_factory=dict)
     outbox: tuple[Pending, ...] = ()
-    news_at: Millis | None = None
+    latest_news_started_at: Millis | None = None
     changes: tuple[Change, ...] = ()
-    changes_untold: tuple[str, ...] = ()
+    changes_not_notified: tuple[str, ...] = ()
 
     @property
     def firing(self) -> tuple[Alert, ...]:
@@ -427,5 +427,5 @@ class Level(StrEnum):
         return list(Level).index(self)
 
 
-ON_TRIAL = "signatures on trial"
-"""The group of whatever signatures on trial recognise; no service has this name."""
+TEST_MODE_GROUP = "signatures in test mode"
+"""The group of whatever signatures in test mode recognise; no service has this name."""

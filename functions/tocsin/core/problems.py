@@ -1,4 +1,4 @@
-"""What is wrong with configuration, said so that it can be mended: file, key, reason."""
+"""What is wrong with configuration, said so that it can be fixed: file, key, reason."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ LATEST: Final[Millis] = 32_503_680_000_000
 """The year 3000. Milliseconds beyond are a mistake, most often nanoseconds; Python's calendar ends with 9999."""
 
 
-def is_believable(at: Millis) -> bool:
+def is_plausible(at: Millis) -> bool:
     """Whether something can have happened then: from 1970 up to the year 3000."""
     return 0 <= at < LATEST
 

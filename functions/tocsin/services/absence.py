@@ -1,8 +1,8 @@
-"""Watching: signs of life and of work noted in the ledger, and what is missing turned into tallies.
+"""Watching: signs of life and of work noted in the ledger, and what is missing turned into occurrence_counts.
 
-Level-triggered like all settling: what is missing follows from the stored watch and the time, whoever looks and however
-often. The order of writes makes a crash harmless: a watch is marked as fired before its tally is counted, and unmarked
-after the tally of its end is; until then it is due every minute, and the next look does again what may be half done.
+Level-triggered like all reconciliation: what is missing follows from the stored watch and the time, whoever looks and however
+often. The order of writes makes a crash harmless: a watch is marked as fired before its occurrence_count is counted, and unmarked
+after the occurrence_count of its end is; until then it is due every minute, and the next look does again what may be half done.
 """
 
 from __future__ import annotations
@@ -13,34 +13,34 @@ from dataclasses import replace
 from typing import Protocol
 
 from tocsin.core.absence.watch import (
-    Mark,
-    Moment,
+    Observation,
+    Sighting,
     Watch,
-    ask_at,
     fingerprint_of,
     fired,
     is_missing,
     is_watched,
     is_worth_a_write,
-    look_at,
     merged,
     missing,
     missing_at,
+    next_check_at,
+    poll_queues_at,
     returned,
 )
 from tocsin.core.incidents.store import Ledger, StaleVersionError
-from tocsin.core.incidents.trial import in_its_group, is_on_trial
+from tocsin.core.incidents.test_mode import grouped, is_in_test_mode
 from tocsin.core.matching.matcher import in_scope
-from tocsin.core.model import Alert, AlertState, Incident, Millis, Tally
+from tocsin.core.model import Alert, AlertState, Incident, Millis, OccurrenceCount
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature
 
-RACES = 8
+MAX_CONFLICTS = 8
 """How many lost races one note takes before its event is delivered again."""
 
 COUNTED_WITHIN: Millis = 86_400_000
-"""For how long an absence on trial is counted again each minute, which changes nothing but after a crash; less than a
-tally is kept."""
+"""For how long an absence in test mode is counted again each minute, which changes nothing but after a crash; less than a
+occurrence_count is kept."""
 
 
 class QueueDepths(Protocol):
@@ -50,12 +50,12 @@ class QueueDepths(Protocol):
         """About how many messages wait in the queue of this name; None where that cannot be found out."""
 
 
-def note(ledger: Ledger, mark: Mark, rule: AbsenceRule, known: Watch | None = None) -> Watch:
-    """Add a mark to its watch: one write, or none where it says nothing new.
+def note(ledger: Ledger, observation: Observation, rule: AbsenceRule, known: Watch | None = None) -> Watch:
+    """Add a observation to its watch: one write, or none where it says nothing new.
 
     Args:
         ledger: Where the watch is.
-        mark: What was seen.
+        observation: What was seen.
         rule: What is waited for.
         known: The watch as this process last saw it; without it, it is read first.
 
@@ -63,15 +63,19 @@ def note(ledger: Ledger, mark: Mark, rule: AbsenceRule, known: Watch | None = No
         The watch afterwards.
 
     Raises:
-        StaleVersionError: Too many others wrote at the same time; the same mark again does no harm.
+        StaleVersionError: Too many others wrote at the same time; the same observation again does no harm.
     """
-    for _ in range(RACES):
-        watch = known or ledger.watch(mark.service, mark.signature) or Watch(mark.service, mark.signature)
-        then = merged(watch, mark, rule)
+    for _ in range(MAX_CONFLICTS):
+        watch = (
+            known
+            or ledger.watch(observation.service, observation.signature)
+            or Watch(observation.service, observation.signature)
+        )
+        then = merged(watch, observation, rule)
         if not is_worth_a_write(watch, then, rule):
             return watch
         try:
-            return ledger.save_watch(then, look_at(then, rule))
+            return ledger.save_watch(then, next_check_at(then, rule))
         except StaleVersionError:
             known = None
     raise StaleVersionError
@@ -95,7 +99,7 @@ def begin_watches(ledger: Ledger, signatures: Mapping[str, Signature]) -> dict[s
             try:
                 if ledger.watch(service, rule.id) is None:
                     watch = Watch(service, rule.id)
-                    ledger.save_watch(watch, look_at(watch, rule.absence))
+                    ledger.save_watch(watch, next_check_at(watch, rule.absence))
             except StaleVersionError:
                 pass  # somebody was faster
             except Exception as error:  # noqa: BLE001 - said by the handler, tried again in a minute
@@ -103,7 +107,7 @@ def begin_watches(ledger: Ledger, signatures: Mapping[str, Signature]) -> dict[s
     return failures
 
 
-def let_go(ledger: Ledger, signatures: Mapping[str, Signature], now: Millis) -> None:
+def forget_removed(ledger: Ledger, signatures: Mapping[str, Signature], now: Millis) -> None:
     """Forget what is known for signatures that are gone, or off: nobody would ever look at it, and it would stay due.
 
     Wholly, so that one which is switched on again does not take the time in between for an absence.
@@ -124,7 +128,7 @@ def absences(
     now: Millis,
     *,
     queues: QueueDepths | None = None,
-) -> list[Tally]:
+) -> list[OccurrenceCount]:
     """Look at the watches of a service, and count what is missing now, or is not any more.
 
     Where no signature waits for a line of the service, this asks the ledger nothing.
@@ -138,12 +142,12 @@ def absences(
         queues: Asked where a signature takes waiting messages for work and no line was seen for long.
 
     Returns:
-        The tallies that were counted now and belong to the service's incident: not those on trial.
+        The occurrence_counts that were counted now and belong to the service's incident: not those in test mode.
 
     Raises:
         StaleVersionError: Somebody else saved one of the watches meanwhile.
     """
-    fresh: list[Tally] = []
+    fresh: list[OccurrenceCount] = []
     for rule in signatures.values():
         if not is_watched(rule) or not in_scope(rule, "", service):
             continue
@@ -153,58 +157,66 @@ def absences(
         asked = _asked(ledger, watch, rule.absence, now, queues)
         alert = incident.alerts.get(fingerprint_of(watch, rule)) if incident else None
         firing = alert if alert is not None and alert.state is AlertState.FIRING else None
-        tally = (
-            _gone(ledger, asked, rule, firing, now)
+        occurrence_count = (
+            _missing(ledger, asked, rule, firing, now)
             if is_missing(asked, rule.absence, now)
-            else _back(ledger, asked, rule, firing, now)
+            else _returned(ledger, asked, rule, firing, now)
         )
-        if tally is not None and tally.service == service:
-            fresh.append(tally)
+        if occurrence_count is not None and occurrence_count.service == service:
+            fresh.append(occurrence_count)
     return fresh
 
 
-def _gone(ledger: Ledger, watch: Watch, rule: Signature, firing: Alert | None, now: Millis) -> Tally | None:
+def _missing(
+    ledger: Ledger, watch: Watch, rule: Signature, firing: Alert | None, now: Millis
+) -> OccurrenceCount | None:
     """Count that the line is missing, unless it is known."""
     if firing is not None:
         return None
     if not watch.fired:
         begun = fired(watch, rule.absence)
-        watch = ledger.save_watch(begun, look_at(begun, rule.absence))
-    elif is_on_trial(rule) and now >= (missing_at(watch, rule.absence) or 0) + COUNTED_WITHIN:
-        return None  # no incident of the service shows that it is known, and a tally is not kept for ever
-    tally = _grouped(missing(watch, rule, now), rule)
-    return tally if ledger.count(tally) else None
+        watch = ledger.save_watch(begun, next_check_at(begun, rule.absence))
+    elif is_in_test_mode(rule) and now >= (missing_at(watch, rule.absence) or 0) + COUNTED_WITHIN:
+        return None  # no incident of the service shows that it is known, and a occurrence_count is not kept for ever
+    occurrence_count = _grouped(missing(watch, rule, now), rule)
+    return occurrence_count if ledger.count(occurrence_count) else None
 
 
-def _back(ledger: Ledger, watch: Watch, rule: Signature, firing: Alert | None, now: Millis) -> Tally | None:
+def _returned(
+    ledger: Ledger, watch: Watch, rule: Signature, firing: Alert | None, now: Millis
+) -> OccurrenceCount | None:
     """Count that the line is not missing any more, if it was."""
     if firing is None and not watch.fired:
         return None
     since = watch.fired or (firing.state_at if firing else 0)
-    tally = _grouped(returned(watch, rule, now, since), rule)
-    counted = ledger.count(tally)
+    occurrence_count = _grouped(returned(watch, rule, now, since), rule)
+    counted = ledger.count(occurrence_count)
     if watch.fired:
         over = replace(watch, fired=0)
-        ledger.save_watch(over, look_at(over, rule.absence))
-    return tally if counted else None
+        ledger.save_watch(over, next_check_at(over, rule.absence))
+    return occurrence_count if counted else None
 
 
-def _grouped(tally: Tally, rule: Signature) -> Tally:
-    """The tally in its group.
+def _grouped(occurrence_count: OccurrenceCount, rule: Signature) -> OccurrenceCount:
+    """The occurrence_count in its group.
 
-    What was counted on trial is counted once more if its signature is promoted meanwhile: the line is still missing,
+    What was counted in test mode is counted once more if its signature is promoted meanwhile: the line is still missing,
     and nobody was told.
     """
-    on_trial = replace(tally, envelope=f"{tally.envelope}/trial") if is_on_trial(rule) else tally
-    return in_its_group(on_trial, rule)
+    in_test_mode = (
+        replace(occurrence_count, envelope=f"{occurrence_count.envelope}/trial")
+        if is_in_test_mode(rule)
+        else occurrence_count
+    )
+    return grouped(in_test_mode, rule)
 
 
 def _asked(ledger: Ledger, watch: Watch, rule: AbsenceRule, now: Millis, queues: QueueDepths | None) -> Watch:
     """The watch, after its queues were asked for work that no line told of."""
-    if queues is None or watch.work is not None or now < ask_at(watch, rule):
+    if queues is None or watch.work is not None or now < poll_queues_at(watch, rule):
         return watch
     for queue in rule.queues:
         if queues.depth(queue):
-            moment = Moment(now, now, queue=queue)
-            return note(ledger, Mark(watch.service, watch.signature, work=(moment,)), rule, watch)
+            sighting = Sighting(now, now, queue=queue)
+            return note(ledger, Observation(watch.service, watch.signature, work=(sighting,)), rule, watch)
     return watch

@@ -1,10 +1,10 @@
 """Delivering: from one notification to Slack, told once, never older over newer.
 
 Slack takes no idempotency key, so the memory is ours: a record per incident, worked on under a lease.
-Claiming the lease marks the notification as doubtful; only an attempt that saw its own end takes the mark
+Claiming the lease marks the notification as unconfirmed; only an attempt that saw its own end takes the mark
 away. Whoever finds the mark asks Slack first. With a bot token our messages carry incident and sequence in
 their metadata and are found again by it, so a time-out, or a crash between the post and the record of it,
-posts nothing twice. A webhook can neither be asked nor edited: there a doubtful notification is posted
+posts nothing twice. A webhook can neither be asked nor edited: there a unconfirmed notification is posted
 again, because a message twice is better than an incident nobody hears of.
 
 After an outage of Slack notifications come in any order, since each has a delay of its own. One that a newer
@@ -69,9 +69,9 @@ class Store(Protocol):
     def claim(
         self, incident: str, sequence: int, claimant: str, now: Millis, lease: Millis
     ) -> DeliveryRecord:
-        """Take the lease and mark the notification as doubtful."""
+        """Take the lease and mark the notification as unconfirmed."""
 
-    def settle(
+    def release(
         self,
         incident: str,
         sequence: int,
@@ -79,7 +79,7 @@ class Store(Protocol):
         now: Millis,
         record: DeliveryRecord,
         *,
-        doubtful: bool,
+        unconfirmed: bool,
     ) -> None:
         """Write down what came of it and give the lease back."""
 
@@ -125,41 +125,41 @@ def deliver(  # noqa: PLR0913 - all but the notification by keyword, each with a
         wait = min(LOOK_AGAIN, max(1_000, error.until - now))
         raise RetryableDeliveryError(str(error), retry_after=wait, busy=True) from error
 
-    def settle(record: DeliveryRecord, *, doubtful: bool) -> None:
-        store.settle(incident, sequence, claimant, now, record, doubtful=doubtful)
+    def release(record: DeliveryRecord, *, unconfirmed: bool) -> None:
+        store.release(incident, sequence, claimant, now, record, unconfirmed=unconfirmed)
 
     if includes(record.told, sequence):
-        settle(record, doubtful=False)
+        release(record, unconfirmed=False)
         return Delivery(Outcome.DUPLICATE)
     young = 0 <= now - millis_of(notification["at"]) < patience
     if young and sequence > 1 and not includes(record.told, sequence - 1):
-        settle(record, doubtful=sequence in record.doubtful)
+        release(record, unconfirmed=sequence in record.unconfirmed)
         raise RetryableDeliveryError("the one before it goes first", retry_after=1_000, busy=True)
-    telling: _ByBot | _ByWebhook
+    posting: _ByBot | _ByWebhook
     if isinstance(slack, SlackBot):
-        telling = _ByBot(notification, record, slack, mentions, concerned, replies)
+        posting = _ByBot(notification, record, slack, mentions, concerned, replies)
     else:
-        telling = _ByWebhook(notification, record, slack, mentions)
+        posting = _ByWebhook(notification, record, slack, mentions)
     try:
-        outcome = telling.tell()
+        outcome = posting.tell()
     except DeliveryError as failure:
         if isinstance(failure, RetryableDeliveryError) and failure.ambiguous:
-            telling.doubtful = True
-        _give_back(settle, telling)
+            posting.unconfirmed = True
+        _give_back(release, posting)
         raise
     try:
-        settle(replace(telling.record, told=including(telling.record.told, sequence)), doubtful=False)
+        release(replace(posting.record, told=including(posting.record.told, sequence)), unconfirmed=False)
     except LeaseLostError as error:
         raise RetryableDeliveryError("the lease ended before the work did", retry_after=LOOK_AGAIN) from error
-    return Delivery(outcome, tuple(telling.notes))
+    return Delivery(outcome, tuple(posting.notes))
 
 
-def _give_back(settle: Callable[..., None], telling: _ByBot | _ByWebhook) -> None:
+def _give_back(release: Callable[..., None], posting: _ByBot | _ByWebhook) -> None:
     """Keep what is known and free the lease; failing at that is no news, because leases end by themselves."""
     try:
-        settle(telling.record, doubtful=telling.doubtful)
+        release(posting.record, unconfirmed=posting.unconfirmed)
     except Exception as error:  # noqa: BLE001 - the failure that matters is the one being raised already
-        telling.notes.append(f"the lease could not be given back: {type(error).__name__}")
+        posting.notes.append(f"the lease could not be given back: {type(error).__name__}")
 
 
 class _ByWebhook:
@@ -177,7 +177,7 @@ class _ByWebhook:
     ) -> None:
         self.notification, self.record, self.slack, self.mentions = notification, record, slack, mentions
         self.sequence: int = notification["sequence"]
-        self.doubtful = self.sequence in record.doubtful
+        self.unconfirmed = self.sequence in record.unconfirmed
         # Not "told": what was rolled up was never shown.
         self.late = record.shown > self.sequence
         self.notes: list[str] = []
@@ -188,7 +188,7 @@ class _ByWebhook:
             return Outcome.SUPERSEDED
         if self.record.shown and not _is_worth_a_message(self.notification):
             return Outcome.ROLLED_UP
-        if self.doubtful:
+        if self.unconfirmed:
             self.notes.append(
                 "an earlier attempt was cut short; a webhook cannot be asked, so it is posted again"
             )
@@ -217,7 +217,7 @@ class _ByBot:
         self.mentions, self.concerned = mentions, concerned
         self.incident: str = notification["incident"]["id"]
         self.sequence: int = notification["sequence"]
-        self.doubtful = self.sequence in record.doubtful
+        self.unconfirmed = self.sequence in record.unconfirmed
         # A message in another channel than the secret names now is left alone: the incident gets a new one.
         moved = bool(record.ts) and record.channel != slack.channel
         self.record = replace(record, channel="", ts="", shown=0) if moved else record
@@ -246,7 +246,7 @@ class _ByBot:
             self._forget()
             self._show()
             self._reply(reply)
-        self.doubtful = False
+        self.unconfirmed = False
         return Outcome.DELIVERED
 
     def _show(self) -> None:
@@ -257,11 +257,11 @@ class _ByBot:
             try:
                 self._edit()
             except MessageGoneError as gone:
-                self.notes.append(f"the incident's message is gone ({gone}); posting it anew")
+                self.notes.append(f"the incident's message is gone ({gone}); posting it again")
                 self._forget()
             else:
                 return
-        if self.record.doubtful and self._look_for_message():
+        if self.record.unconfirmed and self._look_for_message():
             if self.record.shown < self.sequence:
                 self._edit()
             return
@@ -312,13 +312,13 @@ class _ByBot:
 
     def _reply(self, reply: SlackMessage) -> None:
         ts = self.record.ts
-        if self.doubtful:
+        if self.unconfirmed:
             try:
                 if self.slack.find_reply(ts, self.incident, self.sequence, self.record.attempted_at):
                     return
             except CredentialRefusedError as error:
                 self._cannot_look(error)
-        self.doubtful = False
+        self.unconfirmed = False
         _say(
             lambda said: self.slack.post(
                 said,

@@ -29,7 +29,7 @@ class Topic(Protocol):
         """Publish a message; returns when SNS has it."""
 
 
-class Heart:
+class HeartbeatWriter:
     """Writes the line every so often.
 
     What it wrote last it knows from its own process: a new one beats at once. That is one line more now and then, and
@@ -44,7 +44,7 @@ class Heart:
         self._log, self._every = log, every
         self._last: Millis | None = None
 
-    def beat(self, now: Millis) -> bool:
+    def write(self, now: Millis) -> bool:
         """Write the line if it is due.
 
         Returns:

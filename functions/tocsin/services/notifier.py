@@ -1,13 +1,13 @@
-"""Notifying: a batch of the queue's messages, each told, put off or parked; what is not safe stays.
+"""Notifying: a batch of the queue's messages, each told, put off or dead_lettered; what is not safe stays.
 
 What fails for a while is put off with growing delays, or for as long as Slack asks. What a person has to
-mend is parked in the dead-letter queue, whose alarm reaches people by another road than Slack; a refused
+fix is moved to the dead-letter queue, whose alarm reaches people by another channel than Slack; a refused
 credential only after five minutes, in which somebody may have corrected the secret. Parking is a send and
-then an acknowledgement: a crash between the two leaves the message in both places, and telling it twice is
+then an acknowledgement: a crash between the two leaves the message in both places, and target it twice is
 prevented further on.
 
 A message is told in every destination that its routes lead to, whatever becomes of the others. It comes back as
-long as one of them may still take it, and what the others were told is not told again. It is parked only when
+long as one of them may still take it, and what the others were told is not told again. It is dead_lettered only when
 nothing is left but destinations that refuse it for good.
 """
 
@@ -26,7 +26,7 @@ from tocsin.adapters.slack.errors import (
 )
 from tocsin.adapters.slack.web_api import SlackBot
 from tocsin.adapters.slack.webhook import SlackWebhook
-from tocsin.core.config.routing import DEFAULT, Destination, Routing, Telling
+from tocsin.core.config.routing import DEFAULT, Destination, NotificationTarget, Routing
 from tocsin.core.config.settings import RepliesInChannel
 from tocsin.core.error_place import place_of
 from tocsin.core.model import Millis, Reason
@@ -36,14 +36,14 @@ from tocsin.core.signatures.heartbeat import TOO_LATE, Heartbeat, read_heartbeat
 from tocsin.services.delivery import Delivery, Outcome, Store, deliver
 
 PATIENCE: Millis = 5 * 60_000
-"""How long a notification waits for a refused credential to be corrected before it is parked."""
+"""How long a notification waits for a refused credential to be corrected before it is dead_lettered."""
 
 PATIENT_DELAY: Millis = 20_000
-LONGEST_DELAY: Millis = 15 * 60_000
-FIRST_THINGS_FIRST: Millis = 3_000
+MAX_DELAY: Millis = 15 * 60_000
+ORDERING_WINDOW: Millis = 3_000
 """How long a notification lets the one before it go first."""
 
-OBEDIENT_TRIES = 20
+MAX_RETRY_AFTER_HONOURED = 20
 """Tries for which a message waits exactly as long as it was asked to. Then its waits grow whatever is asked: a Slack
 that says "in half a minute" for an hour must not use up the tries that the queue allows (``maxReceiveCount``)."""
 
@@ -54,10 +54,10 @@ TIME_FOR_ONE: Millis = 20_000
 class Queue(Protocol):
     """The queue; see ``adapters.notify_queue``."""
 
-    def put_off(self, receipt_handle: str, delay: Millis) -> None:
+    def defer(self, receipt_handle: str, delay: Millis) -> None:
         """Have a message delivered again after a delay."""
 
-    def park(self, body: str, why: str) -> bool:
+    def dead_letter(self, body: str, why: str) -> bool:
         """Keep a message in the dead-letter queue."""
 
 
@@ -173,29 +173,29 @@ class Notifier:
         try:
             notification = read_body(str(record.get("body", "")))
             about |= {"notification": notification["id"], "reason": notification["reason"]}
-            tellings = self.routing.tellings(notification)
+            targets = self.routing.targets_for(notification)
         except Exception as error:  # noqa: BLE001 - one message must not keep the others; said, and kept
-            return self._settled(record, [self._failure(record, error, about, DEFAULT)])
+            return self._dispose(record, [self._failure(record, error, about, DEFAULT)])
         # Each try begins with another destination: one that hangs must not keep the others from their time.
-        turn = (_tries(record) - 1) % len(tellings)
+        turn = (_tries(record) - 1) % len(targets)
         failures = [
-            self._told(notification, record, each, about) for each in (*tellings[turn:], *tellings[:turn])
+            self._told(notification, record, each, about) for each in (*targets[turn:], *targets[:turn])
         ]
-        return self._settled(record, [failure for failure in failures if failure])
+        return self._dispose(record, [failure for failure in failures if failure])
 
     def _told(
         self,
         notification: Notification,
         record: Mapping[str, Any],
-        telling: Telling,
+        target: NotificationTarget,
         about: Mapping[str, Any],
     ) -> _Failure | None:
         """Tell one destination; what went wrong there, or None."""
-        about = {**about, "destination": telling.destination.name}
+        about = {**about, "destination": target.destination.name}
         try:
-            delivery = self._tell(notification, record, telling)
+            delivery = self._tell(notification, record, target)
         except Exception as error:  # noqa: BLE001 - one destination must not keep the others; said, and kept
-            return self._failure(record, error, about, telling.destination.name)
+            return self._failure(record, error, about, target.destination.name)
         for note in delivery.notes:
             self._say("WARNING", note, about)
         self._say("INFO", delivery.outcome.value, about)
@@ -205,7 +205,7 @@ class Notifier:
         return None
 
     def _count(self, heartbeat: Heartbeat, about: Mapping[str, Any]) -> None:
-        """Count a heartbeat that could have been told, had it been a notification; it is never put off or parked."""
+        """Count a heartbeat that could have been told, had it been a notification; it is never put off or dead_lettered."""
         try:
             now = self.clock()
             for destination in self.routing.destinations.values():
@@ -248,23 +248,25 @@ class Notifier:
         text = f"{whose}not told yet: {type(error).__name__} at {_place(error)}"
         return _Failure(text, about, backoff(_tries(record)), "ERROR")
 
-    def _settled(self, record: Mapping[str, Any], failures: Sequence[_Failure]) -> bool:
-        """Put the message off or park it, whichever its failures call for; True when it need not come back."""
+    def _dispose(self, record: Mapping[str, Any], failures: Sequence[_Failure]) -> bool:
+        """Put the message off or dead_letter it, whichever its failures call for; True when it need not come back."""
         if not failures:
             return True
         waits = [failure.wait for failure in failures if failure.wait is not None]
         if not waits:
             why = "; ".join(failure.text for failure in failures)
-            return self._park(record, why, failures[0].about)
+            return self._dead_letter(record, why, failures[0].about)
         # As soon as one may take it, but never sooner than Slack asked for.
         wait = max(min(waits), *(failure.least for failure in failures))
         for failure in failures[:-1]:
             self._say(failure.level, failure.text, failure.about)
         last = failures[-1]
-        return self._put_off(record, wait, last.level, last.text, last.about)
+        return self._defer(record, wait, last.level, last.text, last.about)
 
-    def _tell(self, notification: Notification, record: Mapping[str, Any], telling: Telling) -> Delivery:
-        destination, now = telling.destination, self.clock()
+    def _tell(
+        self, notification: Notification, record: Mapping[str, Any], target: NotificationTarget
+    ) -> Delivery:
+        destination, now = target.destination, self.clock()
         if now < self._pauses.get(destination.name, 0):
             left = self._pauses[destination.name] - now
             raise RetryableDeliveryError("waiting as long as Slack asked", retry_after=left)
@@ -281,10 +283,10 @@ class Notifier:
                 claimant=f"{self.claimant}/{record.get('messageId')}/{number}",
                 now=self.clock(),
                 lease=max(1_000, self.deadline - self.clock()),
-                mentions=telling.mentions,
-                concerned=telling.concerned,
+                mentions=target.mentions,
+                concerned=target.concerned,
                 replies=self.replies,
-                patience=FIRST_THINGS_FIRST,
+                patience=ORDERING_WINDOW,
             )
 
         secret = self.secret_of(destination)
@@ -303,25 +305,25 @@ class Notifier:
             kept = self._slack[destination.name] = (credential, self.connect(credential))
         return kept[1]
 
-    def _put_off(
+    def _defer(
         self, record: Mapping[str, Any], wait: Millis, level: str, text: str, about: Mapping[str, Any]
     ) -> bool:
         self._say(level, text, {**about, "again_in_seconds": wait // 1000, "tries": _tries(record)})
         try:
-            self.queue.put_off(str(record.get("receiptHandle", "")), wait)
+            self.queue.defer(str(record.get("receiptHandle", "")), wait)
         except Exception as error:  # noqa: BLE001 - then it comes back after the queue's own time
             self._say("WARNING", f"the delay could not be set: {type(error).__name__}", about)
         return False
 
-    def _park(self, record: Mapping[str, Any], why: str, about: Mapping[str, Any]) -> bool:
+    def _dead_letter(self, record: Mapping[str, Any], why: str, about: Mapping[str, Any]) -> bool:
         try:
-            parked = self.queue.park(str(record.get("body", "")), why)
+            dead_lettered = self.queue.dead_letter(str(record.get("body", "")), why)
         except Exception as error:  # noqa: BLE001 - not safe, so not acknowledged
             why = f"{why}; parking it failed: {type(error).__name__}"
-            return self._put_off(record, backoff(_tries(record)), "ERROR", why, about)
-        if not parked:
-            return self._put_off(record, LONGEST_DELAY, "ERROR", why, about)
-        self._say("ERROR", f"{why}; parked in the dead-letter queue", about)
+            return self._defer(record, backoff(_tries(record)), "ERROR", why, about)
+        if not dead_lettered:
+            return self._defer(record, MAX_DELAY, "ERROR", why, about)
+        self._say("ERROR", f"{why}; moved to the dead-letter queue", about)
         return True
 
     def _say(self, level: str, text: str, about: Mapping[str, Any]) -> None:
@@ -330,14 +332,16 @@ class Notifier:
 
 def backoff(tries: int) -> Millis:
     """How long to wait after so many tries: 2 s, 4 s, 8 s and so on to 15 minutes."""
-    return min(LONGEST_DELAY, 2_000 << min(20, max(0, tries - 1)))
+    return min(MAX_DELAY, 2_000 << min(20, max(0, tries - 1)))
 
 
 def wait_for(asked: Millis | None, tries: int) -> Millis:
     """How long to wait where somebody may have said how long: as asked, but longer after very many tries."""
     if not asked:
         return backoff(tries)
-    return max(asked, backoff(tries - OBEDIENT_TRIES)) if tries > OBEDIENT_TRIES else asked
+    return (
+        max(asked, backoff(tries - MAX_RETRY_AFTER_HONOURED)) if tries > MAX_RETRY_AFTER_HONOURED else asked
+    )
 
 
 def read_body(body: str) -> Notification:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from tocsin.core.incidents.suppressed import quiet_alerts
+from tocsin.core.incidents.suppressed import suppressed_alerts
 from tocsin.core.model import Millis
-from tocsin.services.absence import begin_watches, let_go
-from tocsin.services.reconciliation import Settler
+from tocsin.services.absence import begin_watches, forget_removed
+from tocsin.services.reconciliation import Reconciler
 
 
 @dataclass(slots=True)
@@ -21,48 +21,50 @@ class Reconciled:
 
     Attributes:
         services: How many services had something unfinished.
-        folded: Tallies folded into incidents.
+        applied: Occurrence counts applied into incidents.
         sent: Reasons of the notifications published, by service.
         open: Incidents that are open afterwards; None where nothing was due, or it could not be counted.
-        quiet: Alerts of the services looked at that fire and are not told of by themselves, by why.
-        failures: What went wrong, by service; the others were settled all the same.
+        suppressed: Alerts of the services looked at that fire and are not told of by themselves, by why.
+        failures: What went wrong, by service; the others were reconciled all the same.
     """
 
     services: int = 0
-    folded: int = 0
+    applied: int = 0
     sent: dict[str, list[str]] = field(default_factory=dict)
     open: int | None = None
-    quiet: Counter[str] = field(default_factory=Counter)
+    suppressed: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Exception] = field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """What the function answers and logs."""
         return {
             "services": self.services,
-            "folded": self.folded,
+            "applied": self.applied,
             "sent": self.sent,
             "failures": {service: repr(error) for service, error in self.failures.items()},
         }
 
 
-def reconcile(settler: Settler, now: Millis, *, may_go_on: Callable[[], bool] = lambda: True) -> Reconciled:
+def reconcile(
+    reconciler: Reconciler, now: Millis, *, may_go_on: Callable[[], bool] = lambda: True
+) -> Reconciled:
     """Settle every service that has something unfinished; one that fails does not keep the others.
 
     Args:
-        settler: Settles one service.
+        reconciler: Settles one service.
         now: The time.
         may_go_on: Asked before each service; once it says no, the rest waits for the next round, which begins
             with those that have waited longest.
     """
     done = Reconciled()
-    ledger, signatures = settler.ledger, settler.policy.signatures
-    if settler.queues is not None:
+    ledger, signatures = reconciler.ledger, reconciler.policy.signatures
+    if reconciler.queues is not None:
         done.failures.update(begin_watches(ledger, signatures))
     services = ledger.open_services(now)
     if services:
         try:
-            let_go(ledger, signatures, now)
-        except Exception as error:  # noqa: BLE001 - only tidiness; the services are settled all the same
+            forget_removed(ledger, signatures, now)
+        except Exception as error:  # noqa: BLE001 - only tidiness; the services are reconciled all the same
             done.failures["watches"] = error
     silences = cache(ledger.silences)  # the same for all services of a round: read once, if at all
     for service in services:
@@ -70,15 +72,15 @@ def reconcile(settler: Settler, now: Millis, *, may_go_on: Callable[[], bool] = 
             break
         done.services += 1
         try:
-            settled = settler.settle(service, now, silences=silences)
+            reconciled = reconciler.reconcile(service, now, silences=silences)
         except Exception as error:  # noqa: BLE001 - said by the handler, tried again in a minute
             done.failures[service] = error
             continue
-        done.folded += settled.folded
-        if settled.incident is not None:
-            done.quiet.update(quiet_alerts(settled.incident, signatures))
-        if settled.sent:
-            done.sent[service] = [reason.value for reason in settled.sent]
+        done.applied += reconciled.applied
+        if reconciled.incident is not None:
+            done.suppressed.update(suppressed_alerts(reconciled.incident, signatures))
+        if reconciled.sent:
+            done.sent[service] = [reason.value for reason in reconciled.sent]
     if done.services:
         with suppress(
             Exception

@@ -1,4 +1,4 @@
-"""Settling: bring a service's incident up to date and tell what is due.
+"""reconciliation: bring a service's incident up to date and tell what is due.
 
 The one step that both ``detect`` (at once) and ``reconcile`` (every minute) do.
 
@@ -23,7 +23,7 @@ from tocsin.core.incidents.lifecycle import (
     Advance,
     Observed,
     advance,
-    belongs_to,
+    earlier_incident_for,
     next_due,
     remembering,
     without,
@@ -31,22 +31,32 @@ from tocsin.core.incidents.lifecycle import (
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import (
-    AlreadyFoldedError,
+    AlreadyAppliedError,
+    CountKey,
     Ledger,
     StaleVersionError,
     Stored,
-    TallyKey,
     key_of,
 )
-from tocsin.core.model import ON_TRIAL, Alert, Change, Incident, Millis, Pending, QueueReading, Reason, Tally
+from tocsin.core.model import (
+    TEST_MODE_GROUP,
+    Alert,
+    Change,
+    Incident,
+    Millis,
+    OccurrenceCount,
+    Pending,
+    QueueReading,
+    Reason,
+)
 from tocsin.core.notifications.contract import build_notification
 from tocsin.services.absence import QueueDepths, absences
 
-GRACE: Millis = 10_000
+OUTBOX_TAKEOVER_AFTER: Millis = 10_000
 """How old an outbox entry must be before another writer publishes it: its own writer is probably about to."""
 
-RACES = 8
-"""How many lost races one settling takes before it leaves the rest to ``reconcile``."""
+MAX_CONFLICTS = 8
+"""How many lost races one reconciliation takes before it leaves the rest to ``reconcile``."""
 
 SUSPECT_FOR: Millis = BEFORE_DIRECT + 3_600_000
 """How far back changes are looked for: as far as any is suspected, and the time that an occurrence may be late."""
@@ -70,28 +80,28 @@ class Queues(QueueDepths, Protocol):
 
 
 @dataclass(slots=True)
-class Settled:
-    """What one settling did.
+class Reconciliation:
+    """What one reconciliation did.
 
     Attributes:
         incident: The incident afterwards; None when there is none.
-        folded: How many tallies were folded into it.
+        applied: How many occurrence_counts were applied into it.
         sent: The reasons of the notifications that were published.
-        made_way: The incident that was the latest until an earlier one was brought back, as long as it is not kept.
+        superseded: The incident that was the latest until an earlier one was brought back, as long as it is not kept.
     """
 
     incident: Incident | None = None
-    folded: int = 0
+    applied: int = 0
     sent: list[Reason] = field(default_factory=list)
-    made_way: Incident | None = None
+    superseded: Incident | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Settler:
+class Reconciler:
     """Brings incidents up to date.
 
     Attributes:
-        ledger: Where tallies and incidents are.
+        ledger: Where occurrence_counts and incidents are.
         publisher: Where notifications go.
         policy: Intervals and signatures.
         runbooks_url: Where the runbooks are read.
@@ -106,104 +116,109 @@ class Settler:
     queues: Queues | None = None
     services: Settings | None = None
 
-    def settle(
+    def reconcile(
         self,
         service: str,
         now: Millis,
         *,
-        fresh: Sequence[Tally] = (),
+        fresh: Sequence[OccurrenceCount] = (),
         needed: Callable[[Incident | None], bool] = lambda _: True,
         changes: Sequence[Change] = (),
         silences: Callable[[], Sequence[Silence]] | None = None,
-    ) -> Settled:
-        """Fold what is pending for a service, let time pass, publish what is due.
+    ) -> Reconciliation:
+        """Apply what is pending for a service, let time pass, publish what is due.
 
         Args:
             service: The service.
             now: The time.
-            fresh: Tallies just recorded, which the ledger's ``pending`` may not show yet.
+            fresh: Occurrence counts just recorded, which the ledger's ``pending`` may not show yet.
             needed: Asked of the stored incident before anything is written: in a storm all but one of many
-                concurrent callers find that the one was faster, and leave their tallies to ``reconcile``.
+                concurrent callers find that the one was faster, and leave their occurrence_counts to ``reconcile``.
             changes: Changes that its incident should know of, whether or not it has anything else to tell.
-            silences: Gives the silences, for whoever settles many services at one time; the ledger's if not given.
+            silences: Gives the silences, for whoever reconciles many services at one time; the ledger's if not given.
 
         Raises:
-            Exception: Whatever ledger or publisher raise; all is then as the next settling can repair it.
+            Exception: Whatever ledger or publisher raise; all is then as the next reconciliation can repair it.
         """
-        done, gone, races = Settled(), set[TallyKey](), 0
+        done, gone, races = Reconciliation(), set[CountKey](), 0
         readings: dict[str, QueueReading] = {}
-        watched: dict[TallyKey, Tally] = {}
+        watched: dict[CountKey, OccurrenceCount] = {}
         suspects = cache(lambda: self._suspects(service, now))
-        while races < RACES:
+        while races < MAX_CONFLICTS:
             stored = self.ledger.load(service)
             done.incident = stored.incident
             if not needed(stored.incident) and not _overdue(stored.incident, now):
                 break
             try:
-                old = [entry for entry in _outbox(stored) if now - entry.at >= GRACE]
+                old = [entry for entry in _outbox(stored) if now - entry.at >= OUTBOX_TAKEOVER_AFTER]
                 stored = self._publish(stored, old, now, done)
                 if stored.incident and stored.incident.resolved_at is not None and stored.incident.outbox:
                     break  # its last word is still on its way and a new incident would overwrite it: later
                 missing = self._missing(service, stored.incident, now)
-                watched.update((key_of(tally), tally) for tally in missing)
+                watched.update((key_of(occurrence_count), occurrence_count) for occurrence_count in missing)
                 # The fresh ones first: what is new must not wait behind a backlog.
                 waiting = {
-                    key_of(tally): tally for tally in (*fresh, *self.ledger.pending(service))
+                    key_of(occurrence_count): occurrence_count
+                    for occurrence_count in (*fresh, *self.ledger.pending(service))
                 } | watched
-                tallies = [tally for key, tally in waiting.items() if key not in gone]
-                stored = self._brought_back(stored, tallies, now, done)
-                if service != ON_TRIAL:
-                    self._look_at_queues(stored.incident, tallies, now, readings)
+                occurrence_counts = [
+                    occurrence_count for key, occurrence_count in waiting.items() if key not in gone
+                ]
+                stored = self._reopen_earlier(stored, occurrence_counts, now, done)
+                if service != TEST_MODE_GROUP:
+                    self._read_queues(stored.incident, occurrence_counts, now, readings)
                 muted = (silences or self.ledger.silences)()
                 observed = Observed(silences=muted, readings=readings, changes=changes)
-                self._fold(stored, service, tallies, now, done, gone, observed, suspects)
+                self._apply(stored, service, occurrence_counts, now, done, gone, observed, suspects)
                 break
             except StaleVersionError:
                 races += 1
-            except AlreadyFoldedError as error:
+            except AlreadyAppliedError as error:
                 races += 1
                 gone.update(error.keys)
         return done
 
-    def _fold(
+    def _apply(
         self,
         stored: Stored,
         service: str,
-        tallies: Sequence[Tally],
+        occurrence_counts: Sequence[OccurrenceCount],
         now: Millis,
-        done: Settled,
-        gone: set[TallyKey],
+        done: Reconciliation,
+        gone: set[CountKey],
         seen: Observed,
         suspects: Callable[[], Sequence[Change]],
     ) -> None:
-        """Fold all tallies, as many at a time as one save takes, publishing as notifications come due."""
-        most = self.ledger.most_folded
-        heard: dict[str, Millis] = {}
-        for tally in tallies:
-            heard[tally.fingerprint] = max(heard.get(tally.fingerprint, 0), tally.received_at)
-        for start in range(0, max(1, len(tallies)), most):
-            batch, more = tallies[start : start + most], start + most < len(tallies)
-            observed = replace(seen, heard=heard, more=more)
+        """Apply all occurrence_counts, as many at a time as one save takes, publishing as notifications come due."""
+        most = self.ledger.max_applied
+        last_received: dict[str, Millis] = {}
+        for occurrence_count in occurrence_counts:
+            last_received[occurrence_count.fingerprint] = max(
+                last_received.get(occurrence_count.fingerprint, 0), occurrence_count.received_at
+            )
+        for start in range(0, max(1, len(occurrence_counts)), most):
+            batch, more = occurrence_counts[start : start + most], start + most < len(occurrence_counts)
+            observed = replace(seen, last_received=last_received, more=more)
             moved = self._advance(stored.incident, batch, now, service, observed)
             if self.services is not None and _has_news(moved, stored) and (found := suspects()):
                 # Looked up only now: what merely adds to an alert that people know of must cost no read.
                 observed = replace(observed, changes=(*observed.changes, *found))
                 moved = self._advance(stored.incident, batch, now, service, observed)
             if moved.incident is None:
-                self.ledger.drop(moved.absorbed)
-            if moved.incident is None or (moved.incident == stored.incident and not moved.absorbed):
+                self.ledger.drop(moved.applied)
+            if moved.incident is None or (moved.incident == stored.incident and not moved.applied):
                 continue
             others = {entry.sequence for entry in _outbox(stored)}
             version = self.ledger.save(
                 moved.incident,
                 stored.version,
-                folded=moved.absorbed,
-                due=self._look_at(moved.incident, now),
-                closed=moved.closed or done.made_way,
+                applied=moved.applied,
+                due=self._next_check_at(moved.incident, now),
+                closed=moved.closed or done.superseded,
             )
-            done.made_way = None
-            gone.update(key_of(tally) for tally in moved.absorbed)
-            done.incident, done.folded = moved.incident, done.folded + len(moved.absorbed)
+            done.superseded = None
+            gone.update(key_of(occurrence_count) for occurrence_count in moved.applied)
+            done.incident, done.applied = moved.incident, done.applied + len(moved.applied)
             saved = Stored(moved.incident, version)
             # Not what another writer queued and is publishing this moment. A new incident counts from 1 again.
             own = [entry for entry in _outbox(saved) if moved.closed or entry.sequence not in others]
@@ -212,66 +227,73 @@ class Settler:
     def _advance(
         self,
         incident: Incident | None,
-        tallies: Sequence[Tally],
+        occurrence_counts: Sequence[OccurrenceCount],
         now: Millis,
         service: str,
         observed: Observed,
     ) -> Advance:
-        """Fold into the service's incident, or into the next digest."""
-        if service == ON_TRIAL:
-            return digest.advance(incident, tallies, now, policy=self.policy, more=observed.more)
-        return advance(incident, tallies, now, service=service, policy=self.policy, observed=observed)
+        """Apply into the service's incident, or into the next digest."""
+        if service == TEST_MODE_GROUP:
+            return digest.advance(incident, occurrence_counts, now, policy=self.policy, more=observed.more)
+        return advance(
+            incident, occurrence_counts, now, service=service, policy=self.policy, observed=observed
+        )
 
-    def _missing(self, service: str, incident: Incident | None, now: Millis) -> list[Tally]:
+    def _missing(self, service: str, incident: Incident | None, now: Millis) -> list[OccurrenceCount]:
         """What is missing now, or is not any more; only services have lines that must appear."""
-        if service == ON_TRIAL:
+        if service == TEST_MODE_GROUP:
             return []
         return absences(self.ledger, self.policy.signatures, service, incident, now, queues=self.queues)
 
-    def learn(self, service: str, change: Change, now: Millis) -> Settled:
+    def learn(self, service: str, change: Change, now: Millis) -> Reconciliation:
         """Tell the open incident of a service of a direct change before it that became known only now.
 
         An incident that nobody has been told of yet looks for itself when it speaks.
         """
         incident = self.ledger.load(service).incident
         if self.services is None or incident is None or incident.resolved_at is not None:
-            return Settled()
+            return Reconciliation()
         if incident.notified_at is None or not is_suspect(change, incident):
-            return Settled()
-        return self.settle(service, now, changes=[change])
+            return Reconciliation()
+        return self.reconcile(service, now, changes=[change])
 
     def _suspects(self, service: str, now: Millis) -> Sequence[Change]:
         """What changed lately and may be behind an incident of the service; nothing where it cannot be read."""
-        if self.services is None or service == ON_TRIAL:
+        if self.services is None or service == TEST_MODE_GROUP:
             return ()
         try:
             return concerning(self.ledger.changes(now - SUSPECT_FOR), service, self.services)
         except Exception:  # noqa: BLE001 - whatever it is: an alert must not wait for what explains it
             return ()
 
-    def _brought_back(self, stored: Stored, tallies: Sequence[Tally], now: Millis, done: Settled) -> Stored:
+    def _reopen_earlier(
+        self, stored: Stored, occurrence_counts: Sequence[OccurrenceCount], now: Millis, done: Reconciliation
+    ) -> Stored:
         """The incident that goes on: the latest, or an earlier one whose alert is back, for which the latest makes way."""
-        done.made_way, latest = None, stored.incident
-        earlier = None if latest is None else belongs_to(latest, tallies, self.policy)
+        done.superseded, latest = None, stored.incident
+        earlier = None if latest is None else earlier_incident_for(latest, occurrence_counts, self.policy)
         if latest is None or earlier is None:
             return stored
         kept = self.ledger.closed_incident(latest.service, earlier)
         if kept is None or kept.resolved_at is None:
             return stored
-        done.made_way = latest
+        done.superseded = latest
         return Stored(remembering(kept, latest, now, self.policy), stored.version)
 
-    def _look_at_queues(
+    def _read_queues(
         self,
         incident: Incident | None,
-        tallies: Sequence[Tally],
+        occurrence_counts: Sequence[OccurrenceCount],
         now: Millis,
         readings: dict[str, QueueReading],
     ) -> None:
-        """Look once at each dead-letter queue whose alarm fires, or began to with one of these tallies."""
+        """Look once at each dead-letter queue whose alarm fires, or began to with one of these occurrence_counts."""
         if self.queues is None:
             return
-        looked_at: list[Alert | Tally] = [*(incident.firing if incident else ()), *tallies]
+        looked_at: list[Alert | OccurrenceCount] = [
+            *(incident.firing if incident else ()),
+            *occurrence_counts,
+        ]
         watched = {
             each.fingerprint: (each.fields["queue"], each.account, each.region)
             for each in looked_at
@@ -282,7 +304,9 @@ class Settler:
             if reading is not None:
                 readings[fingerprint] = reading
 
-    def _publish(self, stored: Stored, entries: Sequence[Pending], now: Millis, done: Settled) -> Stored:
+    def _publish(
+        self, stored: Stored, entries: Sequence[Pending], now: Millis, done: Reconciliation
+    ) -> Stored:
         """Publish entries of the outbox, and take them out of it."""
         incident = stored.incident
         if incident is None or not entries:
@@ -292,15 +316,15 @@ class Settler:
             done.sent.append(entry.reason)
         return self._clear(stored, [entry.sequence for entry in entries], now, done)
 
-    def _clear(self, stored: Stored, sequences: Sequence[int], now: Millis, done: Settled) -> Stored:
-        """Take published entries out of the outbox, also when somebody folded more meanwhile."""
-        for _ in range(RACES):
+    def _clear(self, stored: Stored, sequences: Sequence[int], now: Millis, done: Reconciliation) -> Stored:
+        """Take published entries out of the outbox, also when somebody applied more meanwhile."""
+        for _ in range(MAX_CONFLICTS):
             incident = stored.incident
             if incident is None or not any(entry.sequence in sequences for entry in incident.outbox):
                 return stored
             left = without(incident, sequences)
             try:
-                version = self.ledger.save(left, stored.version, due=self._look_at(left, now))
+                version = self.ledger.save(left, stored.version, due=self._next_check_at(left, now))
             except StaleVersionError:
                 stored = self.ledger.load(incident.service)
                 if stored.incident is None or stored.incident.id != incident.id:
@@ -308,13 +332,13 @@ class Settler:
                 continue
             done.incident = left
             return Stored(left, version)
-        return stored  # the next settling publishes them once more; readers know them by their sequence
+        return stored  # the next reconciliation publishes them once more; readers know them by their sequence
 
-    def _look_at(self, incident: Incident, now: Millis) -> Millis | None:
+    def _next_check_at(self, incident: Incident, now: Millis) -> Millis | None:
         """When the incident wants to be looked at again; None for never."""
         due = next_move(incident, now, self.policy)
         if (
-            due is None or incident.service == ON_TRIAL
+            due is None or incident.service == TEST_MODE_GROUP
         ):  # a digest waits for days, and must cost nothing meanwhile
             return due
         return min(due, now + LOOK_AGAIN)
@@ -326,7 +350,7 @@ class Settler:
 
 def next_move(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
     """Say when time alone will next move an incident, or tell a digest; None for never."""
-    of = digest.next_due if incident.service == ON_TRIAL else next_due
+    of = digest.next_due if incident.service == TEST_MODE_GROUP else next_due
     return of(incident, now, policy)
 
 
@@ -346,4 +370,4 @@ def _has_news(moved: Advance, stored: Stored) -> bool:
 
 def _overdue(incident: Incident | None, now: Millis) -> bool:
     """Whether a notification has waited so long that its writer must have died."""
-    return incident is not None and any(now - entry.at >= GRACE for entry in incident.outbox)
+    return incident is not None and any(now - entry.at >= OUTBOX_TAKEOVER_AFTER for entry in incident.outbox)

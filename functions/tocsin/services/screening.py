@@ -1,7 +1,7 @@
 """Screening: a batch in which nothing can match is answered before anything else is imported.
 
 Nearly every cold start of ``detect`` is for a batch without a match. Reading signatures and settings, and importing
-what counts and tells, takes several times as long as looking at such a batch. So a fresh process opens this screen
+what counts and tells, takes several times as long as looking at such a batch. So a fresh process opens this prefilter
 first, and everything else when a batch gets through it.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tocsin.adapters.files.sealed_search import sealed_search
+from tocsin.adapters.files.compiled_search import compiled_search
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
 from tocsin.core.matching.prefilter import RawSearch, is_whole
 
@@ -25,7 +25,7 @@ NO_SETTING = frozenset({
 """Variables of the environment that wire things and can make no configuration wrong; any other might."""
 
 
-class Screen:
+class Prefilter:
     """Answers for batches in which nothing can match.
 
     Args:
@@ -35,7 +35,7 @@ class Screen:
     def __init__(self, search: RawSearch) -> None:
         self._search = search
 
-    def passes_over(self, event: object) -> int | None:
+    def skips(self, event: object) -> int | None:
         """Look at an event.
 
         Args:
@@ -58,8 +58,8 @@ class Screen:
         return is_whole(raw) and not self._search.might_match(raw)
 
 
-def open_screen(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Screen | None:
-    """The screen, or None where the configuration must be read first because nothing is known about it.
+def open_prefilter(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Prefilter | None:
+    """The prefilter, or None where the configuration must be read first because nothing is known about it.
 
     Args:
         environ: The environment; a variable that may change a setting is a reason to read them all.
@@ -69,14 +69,14 @@ def open_screen(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Scr
         value and name.startswith("TOCSIN_") and name not in NO_SETTING for name, value in environ.items()
     ):
         return None
-    expression = sealed_search(root)
-    return None if expression is None else Screen(RawSearch(expression))
+    expression = compiled_search(root)
+    return None if expression is None else Prefilter(RawSearch(expression))
 
 
-def quiet(records: int) -> dict[str, Any]:
+def no_match_response(records: int) -> dict[str, Any]:
     """What ``detect`` answers about records in which nothing was."""
     return {
-        "records": records, "events": 0, "occurrences": {}, "duplicates": 0, "changes": 0, "ignored": [], "parked": [],
+        "records": records, "events": 0, "occurrences": {}, "duplicates": 0, "changes": 0, "ignored": [], "dead_lettered": [],
         "sent": {}, "failures": [],
     }  # fmt: skip
 

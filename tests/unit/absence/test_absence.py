@@ -13,8 +13,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tocsin.adapters.files.configuration import Configuration, load_configuration, seal
-from tocsin.core.absence.signs import LifeSigns, Sign
+from tocsin.adapters.files.configuration import Configuration, compile_signatures, load_configuration
+from tocsin.core.absence.expected_lines import ExpectedLines, Sign
 from tocsin.core.config.settings import Service, Settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Envelope, LogEvent, Severity
@@ -64,8 +64,8 @@ def problems_of(old, new):
     return [str(each) for each in parse_signatures({"signatures/x.toml": RULE.replace(old, new, 1)})[1]]
 
 
-def life_signs(signatures=None):
-    return LifeSigns(read() if signatures is None else signatures, SETTINGS.service_of_log_group)
+def expected_lines(signatures=None):
+    return ExpectedLines(read() if signatures is None else signatures, SETTINGS.service_of_log_group)
 
 
 def raw(*lines, group=WORKER, **changes):
@@ -161,20 +161,20 @@ def test_samples_are_proven_those_of_a_rule_that_is_off_too(old, new, said, stat
     ],
 )  # fmt: skip
 def test_signs_are_found_in_text_and_in_json_at_any_level(line, shows):
-    found = life_signs().shown(line, log_group=WORKER, service="worker")
+    found = expected_lines().shown(line, log_group=WORKER, service="worker")
     assert [(name, sign) for name, sign, _ in found] == ([("worker-does-nothing", shows)] if shows else [])
-    assert shows is None or life_signs().may_show(raw(line))
+    assert shows is None or expected_lines().may_show(raw(line))
 
 
 def test_not_forbids_a_sign_of_life_and_leaves_work_alone():
     rule = replace(read()["worker-does-nothing"], none=("dry run|RequestId",))
-    signs = life_signs({rule.id: rule})
+    signs = expected_lines({rule.id: rule})
     assert signs.shown("Classified as: x (dry run)") == []
     assert [sign for _, sign, _ in signs.shown(START)] == [Sign.WORK]
 
 
 def test_other_log_groups_are_told_by_their_name_and_by_nothing_else():
-    signs = life_signs()
+    signs = expected_lines()
     assert signs.may_show(raw(SIGN))
     assert not signs.may_show(raw(SIGN, group=BACKEND))
     assert not signs.may_show(raw("INFO nothing of the kind"))
@@ -186,12 +186,14 @@ def test_a_message_cannot_pretend_to_be_from_another_log_group():
     faked = f'"logGroup": "{WORKER}" {SIGN}'
     document = json.loads(raw(faked, group=BACKEND))
     document["logGroup"] = document.pop("logGroup")  # after the events, as nobody sends it
-    assert not life_signs().may_show(json.dumps({"logEvents": document["logEvents"], **document}).encode())
+    assert not expected_lines().may_show(
+        json.dumps({"logEvents": document["logEvents"], **document}).encode()
+    )
 
 
 def test_a_scope_of_log_groups_is_kept_to_as_well():
     rule = replace(read()["worker-does-nothing"], services=(), log_groups=("/aws/lambda/w*",))
-    signs = life_signs({rule.id: rule})
+    signs = expected_lines({rule.id: rule})
     assert signs.may_show(raw(SIGN))
     assert not signs.may_show(raw(SIGN, group=BACKEND))
 
@@ -199,9 +201,9 @@ def test_a_scope_of_log_groups_is_kept_to_as_well():
 def test_without_a_rule_or_with_one_that_is_off_nothing_is_looked_for():
     rule = replace(read()["worker-does-nothing"], status=Status.OFF)
     for signatures in ({}, {rule.id: rule}):
-        assert not life_signs(signatures)
-        assert not life_signs(signatures).may_show(raw(SIGN))
-        assert life_signs(signatures).raw_expression == ""
+        assert not expected_lines(signatures)
+        assert not expected_lines(signatures).may_show(raw(SIGN))
+        assert expected_lines(signatures).raw_expression == ""
 
 
 def test_a_sign_of_life_is_no_failure():
@@ -225,13 +227,13 @@ def test_one_envelope_makes_one_mark_and_no_line_is_from_the_future():
         LogEvent(str(i), T0 + at, line)
         for i, (at, line) in enumerate([(0, START), (9, SIGN), (99_000, START)])
     )
-    marks = list(life_signs().marks(Envelope("e", "1", WORKER, "s", events), "worker", T0 + 50))
+    marks = list(expected_lines().marks(Envelope("e", "1", WORKER, "s", events), "worker", T0 + 50))
     assert [(mark.service, mark.signature, mark.account) for mark in marks] == [
         ("worker", "worker-does-nothing", "1")
     ]
     assert [moment.at for moment in marks[0].signs] == [T0 + 9]
     assert [moment.at for moment in marks[0].work] == [T0, T0 + 50]
-    assert {moment.heard for moment in (*marks[0].signs, *marks[0].work)} == {T0 + 50}
+    assert {moment.received_at for moment in (*marks[0].signs, *marks[0].work)} == {T0 + 50}
     assert {(moment.log_group, moment.log_stream) for moment in marks[0].work} == {(WORKER, "s")}
 
 
@@ -248,14 +250,14 @@ def root(tmp_path):
 
 def test_a_sealed_rule_is_the_same_and_its_search_finds_its_signs(root):
     before = load_configuration(root, {}).signatures
-    assert seal(root)
+    assert compile_signatures(root)
     after = load_configuration(root, {}).signatures
     assert after.keys() == before.keys()
     rule = after["worker-does-nothing"]
     assert set(rule.literals) == {*rule.any, *rule.absence.work}
     assert replace(rule, literals={}) == before["worker-does-nothing"]
     search = json.loads((root / "signatures" / "search.json").read_text("utf-8"))["expression"]
-    expression = LifeSigns(after, str).raw_expression
+    expression = ExpectedLines(after, str).raw_expression
     assert expression
     assert expression in search
 

@@ -1,4 +1,4 @@
-"""A line that must appear, watched: marks in any order, told once, taken back, and nothing spent on anybody else."""
+"""A line that must appear, watched: observations in any order, told once, taken back, and nothing spent on anybody else."""
 
 from __future__ import annotations
 
@@ -15,19 +15,27 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tocsin.adapters.files.configuration import Configuration, load_configuration
-from tocsin.core.absence.watch import Mark, Moment, Watch, is_missing, is_worth_a_write, merged, missing_at
+from tocsin.core.absence.watch import (
+    Observation,
+    Sighting,
+    Watch,
+    is_missing,
+    is_worth_a_write,
+    merged,
+    missing_at,
+)
 from tocsin.core.config.settings import Intervals, Service, Settings
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import StaleVersionError
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.model import ON_TRIAL
+from tocsin.core.model import TEST_MODE_GROUP
 from tocsin.core.notifications.contract import millis_of
 from tocsin.core.signatures.reader import parse_signatures
 from tocsin.core.signatures.signature import Status
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 from tocsin_cli.simulation import LoggedLine, Simulation
 
 T0 = 1_766_300_400_000  # 2025-12-21T07:00:00Z, the day the stub was deployed
@@ -82,20 +90,20 @@ RULE = SIGNATURES[NAME].absence
 SETTINGS = Settings(services=(Service("backend", ("*backend*",)), Service("worker", ("*worker*",))))
 
 
-# --- marks ---
+# --- observations ---
 
 
-def moment(at, heard=None):
-    return Moment(at, at if heard is None else heard, WORKER, "s")
+def moment(at, received_at=None):
+    return Sighting(at, at if received_at is None else received_at, WORKER, "s")
 
 
 def noted(events, rule=RULE, watch=None):
-    """A watch after single marks, each ``("sign" | "work", time)``."""
+    """A watch after single observations, each ``("sign" | "work", time)``."""
     watch = watch or Watch("worker", NAME)
     for kind, at in events:
         one = (moment(at),)
         watch = merged(
-            watch, Mark("worker", NAME, **({"signs": one} if kind == "sign" else {"work": one})), rule
+            watch, Observation("worker", NAME, **({"signs": one} if kind == "sign" else {"work": one})), rule
         )
     return watch
 
@@ -133,13 +141,13 @@ def test_signs_before_the_work_that_follows_them_give_the_exact_time(events):
 
 @given(EVENTS, EVENTS)
 def test_one_envelope_is_as_good_as_one_mark_for_each_of_its_lines(first, second):
-    mark = Mark(
+    observation = Observation(
         "worker", NAME,
         signs=tuple(moment(at) for kind, at in second if kind == "sign"),
         work=tuple(moment(at) for kind, at in second if kind == "work"),
     )  # fmt: skip
     before = noted(first)
-    together = merged(before, mark, RULE)
+    together = merged(before, observation, RULE)
     signs_first = noted(sorted(second, key=lambda event: event[0]), watch=before)
     assert (together.sign, together.work, together.latest) == (
         signs_first.sign,
@@ -177,7 +185,7 @@ class Calls(MemoryLedger):
         self.calls = []
 
     def __getattribute__(self, name):
-        if not name.startswith("_") and name in vars(MemoryLedger) and name != "most_folded":
+        if not name.startswith("_") and name in vars(MemoryLedger) and name != "max_applied":
             self.__dict__["calls"].append(name)
         return super().__getattribute__(name)
 
@@ -199,19 +207,19 @@ class World:
     def __init__(self, rules=SIGNATURES, *, queues=None, ledger=None, intervals=None):
         self.ledger, self.published, self.made, self.rules = ledger or Calls(), [], [], rules
         policy = Policy(intervals or Intervals(), rules)
-        self.settler = Settler(self.ledger, self, policy, "https://runbooks.example/", queues)
+        self.reconciler = Reconciler(self.ledger, self, policy, "https://runbooks.example/", queues)
         self.detector = self.another_process()
         self.sent = 0
 
     def another_process(self):
         return Detector(
-            Matcher(self.rules), self.rules, SETTINGS, settler=self._make, failure_queue=lambda: pytest.fail("parked"),
+            Matcher(self.rules), self.rules, SETTINGS, reconciler=self._make, failure_queue=lambda: pytest.fail("dead_lettered"),
             own_log_groups="/tocsin/", region="us-east-1",
         )  # fmt: skip
 
     def _make(self):
-        self.made.append("settler")
-        return self.settler
+        self.made.append("reconciler")
+        return self.reconciler
 
     def publish(self, notification):
         self.published.append(notification)
@@ -233,7 +241,7 @@ class World:
 
     def rounds(self, start, end):
         for now in range(start, end, MIN):
-            assert reconcile(self.settler, now).failures == {}
+            assert reconcile(self.reconciler, now).failures == {}
 
     @property
     def told(self):
@@ -252,7 +260,7 @@ def test_other_log_groups_make_no_call_and_are_not_even_parsed(monkeypatch):
     assert (world.made, world.ledger.calls) == ([], [])
 
 
-@pytest.mark.parametrize("status", [Status.OFF, None])
+@pytest.observation.parametrize("status", [Status.OFF, None])
 def test_a_rule_that_is_off_or_not_there_costs_nothing(status):
     rules = {
         k: replace(v, status=status) if status else v for k, v in SIGNATURES.items() if status or k != NAME
@@ -418,7 +426,7 @@ def test_everything_is_in_the_ledger_so_that_a_new_deployment_goes_on_where_the_
     assert last.told == [("resolved", NAME)]
 
 
-@pytest.mark.parametrize("change", ["gone", "off"])
+@pytest.observation.parametrize("change", ["gone", "off"])
 def test_a_signature_that_is_not_there_any_more_lets_go_and_its_alert_ends(change):
     world = World()
     world.log(T0, START)
@@ -450,8 +458,8 @@ def test_on_trial_it_is_counted_and_nobody_is_told():
     world.log(T0 + 3 * HOUR, SIGN)
     assert world.told == []
     assert world.ledger.load("worker").incident is None
-    (alert,) = world.ledger.load(ON_TRIAL).incident.alerts.values()
-    assert (alert.count, alert.absence, alert.tried_in, alert.begun) == (1, True, "worker", 1)
+    (alert,) = world.ledger.load(TEST_MODE_GROUP).incident.alerts.values()
+    assert (alert.count, alert.absence, alert.origin_service, alert.begun) == (1, True, "worker", 1)
 
 
 def test_promoted_while_the_line_is_missing_people_are_told():
@@ -498,8 +506,8 @@ class Crashing(MemoryLedger):
         return call
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before it took effect", "after it took effect"])
-@pytest.mark.parametrize("nth", range(1, 24))
+@pytest.observation.parametrize("after", [False, True], ids=["before it took effect", "after it took effect"])
+@pytest.observation.parametrize("nth", range(1, 24))
 def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
     world = World(ledger=Crashing())
     world.ledger.after = after
@@ -507,7 +515,7 @@ def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
     def rounds(start, end):
         for minute in range(start, end):
             with suppress(CrashError):
-                reconcile(world.settler, T0 + minute * MIN)
+                reconcile(world.reconciler, T0 + minute * MIN)
 
     def told():
         """Only a crash between SNS and the table may repeat a notification, and then under the same id."""
@@ -583,7 +591,7 @@ def test_a_service_whose_watch_cannot_be_begun_is_said_and_the_others_are_settle
 
     world = World(QUEUED, queues=Depths(), ledger=Broken())
     world.log(T0, BOOM, group=BACKEND)
-    assert list(reconcile(world.settler, T0 + MIN).failures) == ["worker"]
+    assert list(reconcile(world.reconciler, T0 + MIN).failures) == ["worker"]
 
 
 # --- the outage it is for, on the simulated clock ---
@@ -615,7 +623,7 @@ def incident_e(*, before):
     yield from runs(T0 + 45 * DAY, T0 + 46 * DAY, 3 * HOUR, works=True)
 
 
-@pytest.mark.parametrize("before", [True, False], ids=["it had worked before", "it had never worked"])
+@pytest.observation.parametrize("before", [True, False], ids=["it had worked before", "it had never worked"])
 def test_forty_five_days_of_nothing_are_told_within_an_hour_and_a_minute(before):
     outcome = replayed(incident_e(before=before))
     (incident,) = outcome.incidents
@@ -634,7 +642,7 @@ def test_forty_five_days_of_nothing_are_told_within_an_hour_and_a_minute(before)
 def test_the_shipped_signature_is_off_and_switched_on_tells_the_same():
     root = Path(__file__).parents[3] / "functions"
     shipped = load_configuration(root, {})
-    assert Simulation(shipped)._life_signs.raw_expression == ""
+    assert Simulation(shipped)._expected_lines.raw_expression == ""
     rule = shipped.signatures[NAME]
     on = shipped._replace(signatures={**shipped.signatures, NAME: replace(rule, status=Status.STABLE)})
     for config, told in ((shipped, []), (on, ["opened"])):
@@ -669,7 +677,7 @@ def test_the_simulated_clock_tells_the_same_as_every_minute_of_the_real_one():
     for line in sorted(lines, key=lambda line: line.timestamp):
         while clock + MIN <= line.timestamp:
             clock += MIN
-            reconcile(world.settler, clock)
+            reconcile(world.reconciler, clock)
         world.log(line.timestamp, line.message)
     world.rounds(clock + MIN, T0 + 10 * HOUR)
     assert [(each["reason"], each["at"]) for each in simulated.notifications] == [

@@ -67,19 +67,19 @@ def test_a_missing_runbook_is_named(project, capsys):
 
 
 def test_what_is_wrong_is_never_sealed(project):
-    sealed = project / "functions" / "signatures" / "sealed.json"
-    before = sealed.read_bytes()
+    compiled = project / "functions" / "signatures" / "compiled.json"
+    before = compiled.read_bytes()
     edit(project, "signatures/python.toml", '"RuntimeError: Event loop is closed"', '"nothing"')
     assert check(project) == 1
-    assert sealed.read_bytes() == before
+    assert compiled.read_bytes() == before
 
 
 def test_a_folder_that_cannot_be_written_is_no_mistake(project, capsys):
-    sealed = project / "functions" / "signatures" / "sealed.json"
-    sealed.unlink()
-    sealed.mkdir()
+    compiled = project / "functions" / "signatures" / "compiled.json"
+    compiled.unlink()
+    compiled.mkdir()
     assert check(project) == 0
-    assert "not sealed" in capsys.readouterr().err
+    assert "not compiled" in capsys.readouterr().err
 
 
 def test_the_schema_is_printed(capsys):

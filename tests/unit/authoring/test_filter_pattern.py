@@ -19,7 +19,7 @@ from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
-from tocsin_cli.authoring.filter_pattern import LONGEST, Style, filter_pattern
+from tocsin_cli.authoring.filter_pattern import MAX_PATTERN_LENGTH, Style, filter_pattern
 from tocsin_cli.commands import filter_pattern as command
 from tocsin_cli.main import main
 
@@ -135,7 +135,7 @@ def test_ordinary_lines_cost_nothing(message):
 
 
 def test_it_keeps_to_the_rules_of_cloudwatch():
-    assert 0 < len(PATTERN) <= LONGEST == 1024
+    assert 0 < len(PATTERN) <= MAX_PATTERN_LENGTH == 1024
     assert PATTERN.isascii()
     assert not set(PATTERN) & set("()!\"' <>")
 

@@ -192,7 +192,7 @@ def test_what_is_recognised_already_is_explained_by_the_new_one(project, capsys)
     assert run(project, "our-bucket", "--from-line", line) == 0
     assert "s3-access-denied recognised the line too" in capsys.readouterr().out
     signatures = load_configuration(project / "functions", {}).signatures
-    # On trial it takes nothing away from what people are told; promoted, it speaks alone.
+    # In test mode it takes nothing away from what people are told; promoted, it speaks alone.
     assert [match.signature for match in Matcher(signatures).match(line)] == [
         "s3-access-denied",
         "our-bucket",

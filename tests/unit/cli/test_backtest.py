@@ -22,7 +22,7 @@ from tocsin_cli.backtest import cloudwatch as cloudwatch_history
 from tocsin_cli.backtest.cloudwatch import logs_client, moment, read_log_group
 from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.html import render_backtest_page
-from tocsin_cli.backtest.log_files import NOWHEN, Reading, files_below, read_text
+from tocsin_cli.backtest.log_files import FALLBACK_START, Reading, files_below, read_text
 from tocsin_cli.backtest.timeline import show_report, sparkline, summary
 from tocsin_cli.main import main
 from tocsin_cli.options import parse_time
@@ -133,7 +133,7 @@ def test_the_times_of_many_dialects_are_read(line, at):
 
 def test_lines_without_any_time_are_a_millisecond_apart_and_that_is_said():
     lines, problems = read("a\nb\nc\n")
-    assert [line.timestamp for line in lines] == [NOWHEN, NOWHEN + 1, NOWHEN + 2]
+    assert [line.timestamp for line in lines] == [FALLBACK_START, FALLBACK_START + 1, FALLBACK_START + 2]
     assert "no line has a time" in problems[0]
 
 

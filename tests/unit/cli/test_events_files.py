@@ -42,8 +42,8 @@ def test_the_files_are_what_the_generator_writes_byte_for_byte(tmp_path):
     written = write_events(tmp_path, CONFIGURATION)
     assert [path.name for path in written] == NAMES
     for path in written:
-        mended = "run `tocsin event all`"
-        assert path.read_bytes() == (EVENTS / path.name).read_bytes(), f"{path.name} is out of date: {mended}"
+        fixed = "run `tocsin event all`"
+        assert path.read_bytes() == (EVENTS / path.name).read_bytes(), f"{path.name} is out of date: {fixed}"
 
 
 def test_every_shape_has_every_starting_signature():
@@ -71,10 +71,10 @@ def test_detect_does_with_each_what_its_name_says(name):
         assert signature in json.dumps(dry.notifications) or name.endswith("-ok.json")
     elif name == "kinesis-with-broken-records.json":
         assert done.occurrences["import-module-error"] == 1
-        assert len(done.parked) == len(dry.parked) == 2
+        assert len(done.dead_lettered) == len(dry.dead_lettered) == 2
     else:
         assert not done.occurrences
-        assert not dry.parked
+        assert not dry.dead_lettered
     assert ("control message" in " ".join(done.ignored)) == (name == "logs-control-message.json")
 
 

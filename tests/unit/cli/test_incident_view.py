@@ -22,7 +22,7 @@ from tocsin_cli.stack.incident_tables import show_incident, show_incidents, show
 HOUR = 3_600_000
 NOW = T0 + 2 * HOUR
 SILENCE = Silence(
-    "s-36afaf", NOW + HOUR, "the partner knows, mended in the release of Monday", "Ada Lovelace <ada@example.com>",
+    "s-36afaf", NOW + HOUR, "the partner knows, fixed in the release of Monday", "Ada Lovelace <ada@example.com>",
     NOW - HOUR, "import-*", "worker",
 )  # fmt: skip
 ACTS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")

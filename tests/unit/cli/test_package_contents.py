@@ -147,7 +147,7 @@ def test_glibc_of_the_runtime_itself_is_good_enough():
 
 
 @pytest.mark.parametrize(
-    "name", ["tocsin.toml", "signatures/lambda.toml", "signatures/sealed.json", "tocsin/core/words.py"]
+    "name", ["tocsin.toml", "signatures/lambda.toml", "signatures/compiled.json", "tocsin/core/words.py"]
 )
 def test_a_file_of_ours_that_is_missing_is_named(package, problems, name):
     (package / name).unlink()
@@ -165,7 +165,7 @@ def test_a_seal_that_does_not_fit_the_signatures_is_refused(package, root, probl
         with (folder / "signatures" / "lambda.toml").open("a") as file:
             file.write("# changed\n")
     (problem,) = problems()
-    assert problem.startswith("signatures/sealed.json: does not fit the signatures: tocsin check")
+    assert problem.startswith("signatures/compiled.json: does not fit the signatures: tocsin check")
 
 
 def test_a_file_left_over_in_our_own_folders_is_refused(package, problems):
@@ -185,7 +185,7 @@ def test_an_environment_in_the_package_is_refused(package, problems):
 
 
 def test_a_package_that_grew_beyond_reason_is_refused(problems, monkeypatch):
-    monkeypatch.setattr(package_contents, "LARGEST", 1000)
+    monkeypatch.setattr(package_contents, "MAX_PACKAGE_SIZE", 1000)
     assert any("would already be a mistake" in each for each in problems())
 
 

@@ -25,7 +25,7 @@ from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature, Source, Status, Threshold
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 from tocsin_cli.simulation import LoggedLine, Simulation
 
 T0 = 1_770_000_000_000
@@ -46,7 +46,7 @@ SIGNATURES = {
     for rule in (
         signature("kaboom", any=(r"Kaboom in (?P<module>\w+)",), group_by=("module",)),
         signature("often", any=(r"Throttled call",), threshold=Threshold(3, 2 * MINUTE)),
-        signature("trial", any=(r"Maybe broken",), status=Status.TEST),
+        signature("test_mode", any=(r"Maybe broken",), status=Status.TEST),
         signature("slow", any=(r"Sluggish reply",), resolve_after=90 * MINUTE),
     )
 }
@@ -75,10 +75,10 @@ class Live:
         self.notifications = []
         ledger = MemoryLedger()
         policy = Policy(config.settings.intervals, config.signatures)
-        self.settler = Settler(ledger, self, policy, config.settings.runbooks_url)
+        self.reconciler = Reconciler(ledger, self, policy, config.settings.runbooks_url)
         self.detector = Detector(
-            Matcher(config.signatures), config.signatures, config.settings, settler=lambda: self.settler,
-            failure_queue=lambda: pytest.fail("parked"), own_log_groups="/tocsin/", region="",
+            Matcher(config.signatures), config.signatures, config.settings, reconciler=lambda: self.reconciler,
+            failure_queue=lambda: pytest.fail("dead_lettered"), own_log_groups="/tocsin/", region="",
         )  # fmt: skip
 
     def publish(self, notification):
@@ -89,7 +89,7 @@ class Live:
         for now, group, lines in deliveries:
             while clock + MINUTE <= now:
                 clock += MINUTE
-                assert not reconcile(self.settler, clock).failures
+                assert not reconcile(self.reconciler, clock).failures
             events = [
                 {"id": f"{now}{i}", "timestamp": line.timestamp, "message": line.message}
                 for i, line in enumerate(lines)
@@ -102,7 +102,7 @@ class Live:
             assert not self.detector.detect({"awslogs": {"data": data}}, now).failures
         while clock <= until:
             clock += MINUTE
-            assert not reconcile(self.settler, clock).failures
+            assert not reconcile(self.reconciler, clock).failures
 
 
 def essence(notifications):
@@ -186,7 +186,7 @@ def test_what_is_on_trial_or_below_its_threshold_is_counted_and_told_to_nobody()
         for n, message in enumerate(("Maybe broken", "Throttled call"))
     ]
     outcome = told(lines)
-    assert (outcome.notifications, outcome.occurrences) == ((), {"trial": 1, "often": 1})
+    assert (outcome.notifications, outcome.occurrences) == ((), {"test_mode": 1, "often": 1})
     assert [incident.sequence for incident in outcome.incidents] == [0, 0]
 
 
@@ -206,10 +206,10 @@ def test_our_own_log_groups_are_passed_over_here_too():
     assert (outcome.notifications, sum(outcome.ignored.values())) == ((), 1)
 
 
-def test_memory_holds_no_tally_that_was_folded():
+def test_memory_holds_no_occurrence_count_that_was_folded():
     simulation = Simulation(CONFIG)
     simulation.feed(storm(5_000, SECOND))
-    assert len(simulation._ledger._tallies) <= 61
+    assert len(simulation._ledger._occurrence_counts) <= 61
 
 
 def test_a_delivery_at_the_same_moment_as_a_round_is_not_lost():

@@ -170,7 +170,9 @@ OWNED = {"lambda-timeout": "data"}
 
 
 def calls(notification):
-    return {each.destination.name: each.mentions for each in routing_of(BY_SEVERITY).tellings(notification)}
+    return {
+        each.destination.name: each.mentions for each in routing_of(BY_SEVERITY).targets_for(notification)
+    }
 
 
 def test_an_incident_is_told_wherever_one_of_its_alerts_leads_and_calls_only_where_the_news_leads():
@@ -184,10 +186,12 @@ def test_an_incident_is_told_wherever_one_of_its_alerts_leads_and_calls_only_whe
 
 def test_the_message_goes_on_naming_whom_it_concerns_until_it_is_over():
     joined = told(Reason.NEW_ALERT, TIMEOUT, IMPORT_ERROR, about=[IMPORT_ERROR], owners=OWNED)
-    concerned = {each.destination.name: each.concerned for each in routing_of(BY_SEVERITY).tellings(joined)}
+    concerned = {
+        each.destination.name: each.concerned for each in routing_of(BY_SEVERITY).targets_for(joined)
+    }
     assert concerned == {"oncall": ("S0ONCALL1",), "calm": ("S0DATATEAM",)}
     over = told(Reason.RESOLVED, TIMEOUT, IMPORT_ERROR, about=[TIMEOUT], owners=OWNED)
-    assert {each.concerned for each in routing_of(BY_SEVERITY).tellings(over)} == {()}
+    assert {each.concerned for each in routing_of(BY_SEVERITY).targets_for(over)} == {()}
 
 
 def test_a_symptom_calls_nobody():

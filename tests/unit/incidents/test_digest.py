@@ -1,4 +1,4 @@
-"""Signatures on trial: counted exactly, told to nobody one by one, and once a day in one calm message."""
+"""Signatures in test mode: counted exactly, told to nobody one by one, and once a day in one calm message."""
 
 from __future__ import annotations
 
@@ -14,26 +14,31 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from test_settling import CrashError, Crashing
+from test_reconciling import CrashError, Crashing
 
 from tocsin.core.config.routing import DEFAULT, Destination, Route, Routing
 from tocsin.core.config.settings import Intervals, Service, Settings, parse_settings
 from tocsin.core.incidents import digest
+from tocsin.core.incidents.counting import MAX_ALERTS
 from tocsin.core.incidents.digest import next_digest_at
-from tocsin.core.incidents.folding import MOST_ALERTS
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.incidents.serialization import dump_incident, dump_tally, load_incident, load_tally
+from tocsin.core.incidents.serialization import (
+    dump_incident,
+    dump_occurrence_count,
+    load_incident,
+    load_occurrence_count,
+)
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.model import ON_TRIAL, AlertState, Reason, Severity, Tally
-from tocsin.core.notifications.contract import LARGEST, message_attributes, millis_of
-from tocsin.core.notifications.email import LONGEST_SUBJECT, email_subject, email_text
+from tocsin.core.model import TEST_MODE_GROUP, AlertState, OccurrenceCount, Reason, Severity
+from tocsin.core.notifications.contract import MAX_NOTIFICATION_SIZE, message_attributes, millis_of
+from tocsin.core.notifications.email import MAX_SUBJECT_LENGTH, email_subject, email_text
 from tocsin.core.notifications.parsing import parse_notification
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.signatures.signature import AlarmRule, Signature, Source, Status, Threshold
 from tocsin.core.slack.messages import (
-    MOST_BLOCKS,
-    MOST_JSON,
+    MAX_BLOCKS,
+    MAX_JSON,
     json_length,
     render,
     render_standalone,
@@ -41,7 +46,7 @@ from tocsin.core.slack.messages import (
 )
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 from tocsin_cli.fake_slack.block_kit import block_problems
 
 T0 = 1_770_000_000_000  # 2026-02-02T02:40:00Z, a Monday
@@ -77,10 +82,10 @@ def promoted(*names, status=Status.STABLE):
     }
 
 
-def tally(i, at=T0, *, name="maybe", service="backend", n=1, **changes):
-    made = Tally(
-        envelope=f"e{i}", fingerprint=f"{name}/{service}", signature=name, service=ON_TRIAL, fields={}, count=n,
-        first_seen=at, last_seen=at, received_at=at, sample=f"line {i}", tried_in=service,
+def occurrence_count(i, at=T0, *, name="maybe", service="backend", n=1, **changes):
+    made = OccurrenceCount(
+        envelope=f"e{i}", fingerprint=f"{name}/{service}", signature=name, service=TEST_MODE_GROUP, fields={}, count=n,
+        first_seen=at, last_seen=at, received_at=at, sample=f"line {i}", origin_service=service,
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -95,12 +100,12 @@ class World:
     def __init__(self, rules=None, *, ledger=None, **intervals):
         self.ledger, self.published = ledger or MemoryLedger(), []
         self.rules = rules or SIGNATURES
-        self.settler = Settler(
+        self.reconciler = Reconciler(
             self.ledger, self, policy(self.rules, **intervals), "https://runbooks.example/"
         )
         self.sent = 0
         self.detector = Detector(
-            Matcher(self.rules), self.rules, SETTINGS, settler=lambda: self.settler, failure_queue=lambda: pytest.fail("parked"),
+            Matcher(self.rules), self.rules, SETTINGS, reconciler=lambda: self.reconciler, failure_queue=lambda: pytest.fail("dead_lettered"),
             own_log_groups="/tocsin/", region="us-east-1",
         )  # fmt: skip
 
@@ -126,7 +131,7 @@ class World:
         return done
 
     def round(self, now):
-        done = reconcile(self.settler, now)
+        done = reconcile(self.reconciler, now)
         assert done.failures == {}
         return done
 
@@ -168,10 +173,10 @@ def test_nothing_on_trial_makes_no_digest_and_no_work():
 
 def test_detect_only_counts_and_tells_nobody():
     world = World()
-    world.settler = type("Counts", (), {"ledger": world.ledger})()  # anything but counting would fail
+    world.reconciler = type("Counts", (), {"ledger": world.ledger})()  # anything but counting would fail
     done = world.log(T0, "Maybe one", "Maybe one", "Maybe two")
     assert (done.occurrences, done.sent) == ({"maybe": 3}, {})
-    assert [t.service for t in world.ledger.pending(ON_TRIAL)] == [ON_TRIAL] * 2
+    assert [t.service for t in world.ledger.pending(TEST_MODE_GROUP)] == [TEST_MODE_GROUP] * 2
     assert world.ledger.load("backend").incident is None
 
 
@@ -202,14 +207,14 @@ def test_between_two_digests_the_index_names_only_the_time_of_the_next():
     world.log(T0, "Maybe one")
     world.round(T0 + MIN)
     assert world.ledger.open_services(EIGHT - 1) == []
-    assert world.ledger.open_services(EIGHT) == [ON_TRIAL]
+    assert world.ledger.open_services(EIGHT) == [TEST_MODE_GROUP]
 
 
 def test_what_was_received_before_a_digest_and_counted_after_it_waits_for_the_next():
     world = World()
-    world.ledger.count(tally(0, EIGHT - HOUR))
+    world.ledger.count(occurrence_count(0, EIGHT - HOUR))
     world.round(EIGHT)
-    world.ledger.count(tally(1, EIGHT - SECOND))
+    world.ledger.count(occurrence_count(1, EIGHT - SECOND))
     world.round(EIGHT + MIN)
     assert world.told == ["digest"]
     world.round(EIGHT + DAY)
@@ -219,7 +224,7 @@ def test_what_was_received_before_a_digest_and_counted_after_it_waits_for_the_ne
 def test_after_days_without_reconcile_there_is_one_digest_for_all_of_them():
     world = World()
     for day in range(4):
-        world.ledger.count(tally(day, T0 + day * DAY))
+        world.ledger.count(occurrence_count(day, T0 + day * DAY))
     world.round(T0 + 4 * DAY)
     assert [each["incident"]["count"] for each in world.published] == [4]
 
@@ -227,7 +232,7 @@ def test_after_days_without_reconcile_there_is_one_digest_for_all_of_them():
 def test_more_than_one_save_takes_is_one_digest_all_the_same():
     world = World()
     for i in range(250):
-        world.ledger.count(tally(i, T0 + i))
+        world.ledger.count(occurrence_count(i, T0 + i))
     world.round(EIGHT)
     assert [each["incident"]["count"] for each in world.published] == [250]
 
@@ -238,7 +243,7 @@ def test_switched_off_it_is_counted_and_never_told():
     world.round(T0 + MIN)
     world.round(T0 + 30 * DAY)
     assert world.published == []
-    assert world.ledger.load(ON_TRIAL).incident.count == 1
+    assert world.ledger.load(TEST_MODE_GROUP).incident.count == 1
     assert world.ledger.open_services(1 << 60) == []
 
 
@@ -250,13 +255,13 @@ def test_silences_and_queues_are_none_of_its_business():
         depth = read
 
     world = World()
-    settler = replace(world.settler, queues=Queues())
-    world.ledger.count(tally(0, name="depth", alarm="a-depth", fields={"queue": "q"}))
-    assert reconcile(settler, EIGHT).failures == {}
+    reconciler = replace(world.reconciler, queues=Queues())
+    world.ledger.count(occurrence_count(0, name="depth", alarm="a-depth", fields={"queue": "q"}))
+    assert reconcile(reconciler, EIGHT).failures == {}
     assert world.told == ["digest"]
 
 
-# --- what was promoted or put on trial meanwhile ---
+# --- what was promoted or put in test mode meanwhile ---
 
 
 def test_promoted_it_is_told_at_once_and_what_was_counted_stays_in_the_digest():
@@ -270,8 +275,8 @@ def test_promoted_it_is_told_at_once_and_what_was_counted_stays_in_the_digest():
     for minute in range(20):
         later.round(EIGHT + minute * MIN)
     (told,) = [each for each in later.published if each["reason"] == "digest"]
-    assert (lines_of(told), told["alerts"][0]["trial"]) == (
-        [("maybe", "backend", 1)], {"status": "stable", "begun": 1},
+    assert (lines_of(told), told["alerts"][0]["test_mode"]) == (
+        [("maybe", "backend", 1)], {"status": "stable", "would_have_fired": 1},
     )  # fmt: skip
 
 
@@ -286,8 +291,8 @@ def test_an_envelope_that_comes_again_after_the_promotion_is_not_counted_twice()
 def test_what_was_put_on_trial_while_it_fires_is_over_once_quiet():
     world = World(promoted("maybe", "depth"))
     world.log(T0, "Maybe one")
-    alarm = tally(9, name="depth", service="backend", alarm="a-depth")
-    world.ledger.count(replace(alarm, service="backend", tried_in=""))
+    alarm = occurrence_count(9, name="depth", service="backend", alarm="a-depth")
+    world.ledger.count(replace(alarm, service="backend", origin_service=""))
     world.round(T0 + MIN)
     later = world.deployed(SIGNATURES)
     later.log(T0 + 2 * MIN, "Maybe one")
@@ -296,42 +301,46 @@ def test_what_was_put_on_trial_while_it_fires_is_over_once_quiet():
     assert world.told[0] == "opened"
     assert later.told[-1] == "resolved"
     assert later.ledger.load("backend").incident.resolved_at == T0 + 15 * MIN
-    assert later.ledger.load(ON_TRIAL).incident.count == 1
+    assert later.ledger.load(TEST_MODE_GROUP).incident.count == 1
 
 
 # --- how often it would have been told ---
 
 
-def begun(*tallies, rules=None):
-    moved = digest.advance(None, tallies, T0, policy=policy(rules))
-    return {alert.signature: alert.begun for alert in moved.incident.alerts.values()}
+def would_have_fired(*occurrence_counts, rules=None):
+    moved = digest.advance(None, occurrence_counts, T0, policy=policy(rules))
+    return {alert.signature: alert.would_have_fired for alert in moved.incident.alerts.values()}
 
 
 def test_it_would_have_begun_once_for_each_time_after_quiet():
-    assert begun(*(tally(i, T0 + i * MIN) for i in range(100))) == {"maybe": 1}
-    assert begun(*(tally(i, T0 + i * 15 * MIN) for i in range(4))) == {"maybe": 4}
+    assert would_have_fired(*(occurrence_count(i, T0 + i * MIN) for i in range(100))) == {"maybe": 1}
+    assert would_have_fired(*(occurrence_count(i, T0 + i * 15 * MIN) for i in range(4))) == {"maybe": 4}
 
 
 def test_below_its_threshold_it_would_not_have_begun():
-    assert begun(*(tally(i, T0 + i * MIN, name="often") for i in range(4))) == {"often": 0}
-    assert begun(*(tally(i, T0 + i * MIN, name="often") for i in range(40))) == {"often": 1}
-    sparse = [tally(i, T0 + i * 4 * MIN, name="often") for i in range(40)]
-    assert begun(*sparse) == {"often": 0}
+    assert would_have_fired(*(occurrence_count(i, T0 + i * MIN, name="often") for i in range(4))) == {
+        "often": 0
+    }
+    assert would_have_fired(*(occurrence_count(i, T0 + i * MIN, name="often") for i in range(40))) == {
+        "often": 1
+    }
+    sparse = [occurrence_count(i, T0 + i * 4 * MIN, name="often") for i in range(40)]
+    assert would_have_fired(*sparse) == {"often": 0}
 
 
 def test_each_alarm_counts_and_its_ok_does_not():
-    rings = [tally(i, T0 + i * MIN, name="depth", alarm="a-depth") for i in range(3)]
-    fine = tally("ok", T0 + HOUR, name="depth", alarm="a-depth", n=0, state=AlertState.RESOLVED)
-    assert begun(*rings, fine) == {"depth": 3}
+    rings = [occurrence_count(i, T0 + i * MIN, name="depth", alarm="a-depth") for i in range(3)]
+    fine = occurrence_count("ok", T0 + HOUR, name="depth", alarm="a-depth", n=0, state=AlertState.RESOLVED)
+    assert would_have_fired(*rings, fine) == {"depth": 3}
 
 
 def test_an_ok_alone_makes_no_digest():
     ledger = MemoryLedger()
-    ledger.count(tally("ok", name="depth", alarm="a-depth", n=0, state=AlertState.RESOLVED))
+    ledger.count(occurrence_count("ok", name="depth", alarm="a-depth", n=0, state=AlertState.RESOLVED))
     world = World(ledger=ledger)
     world.round(T0)
     world.round(EIGHT)
-    assert (world.published, ledger.pending(ON_TRIAL)) == ([], [])
+    assert (world.published, ledger.pending(TEST_MODE_GROUP)) == ([], [])
 
 
 # --- exactly once, whatever happens ---
@@ -358,7 +367,7 @@ def test_one_digest_an_interval_and_every_occurrence_in_exactly_one(events, cras
     for i, (minute, name, service, n, again, wait) in enumerate(events):
         for time in range(again + 1):
             at = T0 + (minute + time * wait) * MIN
-            deliveries.append((at, tally(i, T0 + minute * MIN, name=name, service=service, n=n)))
+            deliveries.append((at, occurrence_count(i, T0 + minute * MIN, name=name, service=service, n=n)))
     deliveries.sort(key=lambda pair: pair[0])
     left, end = list(crashes), T0 + 9 * DAY
     for now in sorted({at + MIN for at, _ in deliveries} | set(range(EIGHT, end, interval))):
@@ -367,7 +376,7 @@ def test_one_digest_an_interval_and_every_occurrence_in_exactly_one(events, cras
         if left:  # a round that dies anywhere, then the next minute's
             crashing = Crashing(left.pop(0), after=after)
             flaky = replace(
-                world.settler,
+                world.reconciler,
                 ledger=crashing.wrap(ledger, "load", "pending", "save", "drop", "open_services"),
                 publisher=crashing.wrap(world, "publish"),
             )
@@ -390,32 +399,34 @@ def test_one_digest_an_interval_and_every_occurrence_in_exactly_one(events, cras
 
 
 @given(
-    st.permutations([tally(i, T0 + i * MIN, n=i + 1, name=n) for i, n in enumerate(["maybe", "often"] * 4)])
+    st.permutations(
+        [occurrence_count(i, T0 + i * MIN, n=i + 1, name=n) for i, n in enumerate(["maybe", "often"] * 4)]
+    )
 )
-def test_the_order_of_what_is_folded_changes_no_count(tallies):
-    whole = digest.advance(None, tallies, T0 + HOUR, policy=policy()).incident
-    halves = digest.advance(None, tallies[:4], T0 + HOUR, policy=policy()).incident
-    halves = digest.advance(halves, tallies[4:], T0 + HOUR, policy=policy()).incident
+def test_the_order_of_what_is_folded_changes_no_count(occurrence_counts):
+    whole = digest.advance(None, occurrence_counts, T0 + HOUR, policy=policy()).incident
+    halves = digest.advance(None, occurrence_counts[:4], T0 + HOUR, policy=policy()).incident
+    halves = digest.advance(halves, occurrence_counts[4:], T0 + HOUR, policy=policy()).incident
     for each in (whole, halves):
         assert {alert.signature: alert.count for alert in each.alerts.values()} == {"maybe": 16, "often": 20}
 
 
 def test_the_documents_keep_it_and_older_ones_are_read():
-    incident = digest.advance(None, [tally(0)], T0, policy=policy()).incident
+    incident = digest.advance(None, [occurrence_count(0)], T0, policy=policy()).incident
     assert load_incident(dump_incident(incident)) == incident
-    assert load_tally(dump_tally(tally(0))) == tally(0)
-    old = json.loads(dump_tally(tally(0)))
-    del old["tried_in"]
-    assert load_tally(json.dumps(old)).tried_in == ""
+    assert load_occurrence_count(dump_occurrence_count(occurrence_count(0))) == occurrence_count(0)
+    old = json.loads(dump_occurrence_count(occurrence_count(0)))
+    del old["origin_service"]
+    assert load_occurrence_count(json.dumps(old)).origin_service == ""
 
 
 # --- what is said ---
 
 
-def digest_of(*tallies, rules=None):
+def digest_of(*occurrence_counts, rules=None):
     ledger = MemoryLedger()
     world = World(rules, ledger=ledger)
-    for each in tallies:
+    for each in occurrence_counts:
         ledger.count(each)
     world.round(EIGHT)
     (told,) = world.published
@@ -423,14 +434,18 @@ def digest_of(*tallies, rules=None):
 
 
 def test_it_keeps_the_contract_and_wakes_nobody():
-    told = digest_of(tally(0, n=41), tally(1, name="often", service="worker", n=3))
+    told = digest_of(occurrence_count(0, n=41), occurrence_count(1, name="often", service="worker", n=3))
     jsonschema.validate(told, SCHEMA)
     assert parse_notification(json.dumps(told)) == told
-    assert (told["severity"], told["title"], told["service"]) == ("low", "2 signatures on trial", ON_TRIAL)
+    assert (told["severity"], told["title"], told["service"]) == (
+        "low",
+        "2 signatures in test mode",
+        TEST_MODE_GROUP,
+    )
     assert told["incident"]["status"] == "resolved"
     assert message_attributes(told)["reason"]["StringValue"] == "digest"
-    assert [each["trial"] for each in told["alerts"]] == [
-        {"status": "test", "begun": 1}, {"status": "test", "begun": 0},
+    assert [each["test_mode"] for each in told["alerts"]] == [
+        {"status": "test", "would_have_fired": 1}, {"status": "test", "would_have_fired": 0},
     ]  # fmt: skip
     assert (told["why"]["novelty"], told["why"]["total"]) == ("repeat", 44)
 
@@ -441,12 +456,12 @@ def test_it_goes_to_the_default_destination_alone_and_calls_nobody():
         {"payments": "S0PAY"},
         (Route("routes[0]", {}, "on-call"),),
     )
-    (only,) = routing.tellings(digest_of(tally(0)))
+    (only,) = routing.targets_for(digest_of(occurrence_count(0)))
     assert (only.destination.name, only.mentions, only.concerned) == (DEFAULT, (), ())
 
 
 def test_slack_shows_one_calm_message_without_a_reply():
-    told = digest_of(tally(0, n=41), tally(1, name="often", service="worker", n=3))
+    told = digest_of(occurrence_count(0, n=41), occurrence_count(1, name="often", service="worker", n=3))
     message = render(told, mentions=("S0PAY",))
     assert message == render_standalone(told)
     assert render_thread(told) is None
@@ -454,34 +469,34 @@ def test_slack_shows_one_calm_message_without_a_reply():
     assert not [sign for sign in ("🔴", "🟠", "🟡", "🔵", "<!subteam", "S0PAY") if sign in text]
     assert "Title of maybe" in text
     assert "41 times" in text
-    assert "would have begun once" in text
+    assert "would have would_have_fired once" in text
     assert "its threshold was not reached" in text
     assert "line 0" in text
     assert block_problems(message.blocks) == []
 
 
 def test_what_became_of_a_signature_meanwhile_is_said():
-    told = digest_of(tally(0), rules=promoted("maybe"))
+    told = digest_of(occurrence_count(0), rules=promoted("maybe"))
     assert "stable since" in email_text(told)
-    assert "None of them is on trial any more." in email_text(told)
+    assert "None of them is in test mode any more." in email_text(told)
     gone = {name: each for name, each in SIGNATURES.items() if name != "maybe"}
-    assert "removed since" in email_text(digest_of(tally(0), rules=gone))
+    assert "removed since" in email_text(digest_of(occurrence_count(0), rules=gone))
 
 
 def test_of_very_many_the_most_seen_are_shown_and_the_rest_is_counted():
     many = [
-        tally(i, n=i + 1, service=f"service-{i}", sample="<!channel> ``` & " * 90)
-        for i in range(MOST_ALERTS + 5)
+        occurrence_count(i, n=i + 1, service=f"service-{i}", sample="<!channel> ``` & " * 90)
+        for i in range(MAX_ALERTS + 5)
     ]
     told = digest_of(*many)
     jsonschema.validate(told, SCHEMA)
-    assert len(json.dumps(told)) <= LARGEST
-    total = sum(range(1, MOST_ALERTS + 6))
+    assert len(json.dumps(told)) <= MAX_NOTIFICATION_SIZE
+    total = sum(range(1, MAX_ALERTS + 6))
     assert told["incident"]["count"] == total
-    assert told["incident"]["alert_count"] == MOST_ALERTS
+    assert told["incident"]["alert_count"] == MAX_ALERTS
     message = render(told)
-    assert len(message.blocks) <= MOST_BLOCKS
-    assert json_length(message.blocks) <= MOST_JSON
+    assert len(message.blocks) <= MAX_BLOCKS
+    assert json_length(message.blocks) <= MAX_JSON
     text = json.dumps(message.blocks, ensure_ascii=False)
     assert f"{total:,} times" in text
     assert "occurrences of signatures beyond these" in text
@@ -492,13 +507,13 @@ def test_of_very_many_the_most_seen_are_shown_and_the_rest_is_counted():
 
 
 def test_the_e_mail_says_the_same_and_fits():
-    told = digest_of(tally(0, n=1204))
-    assert email_subject(told) == "[DIGEST] 1 signature on trial, seen 1,204 times"
+    told = digest_of(occurrence_count(0, n=1204))
+    assert email_subject(told) == "[DIGEST] 1 signature in test mode, seen 1,204 times"
     text = email_text(told)
     assert "Title of maybe (maybe) in backend: 1,204 times" in text
     assert 'status = "stable"' in text
-    crowd = digest_of(*(tally(i, service="s" * 90 + str(i), sample="x" * 900) for i in range(60)))
-    assert len(email_subject(crowd)) <= LONGEST_SUBJECT
+    crowd = digest_of(*(occurrence_count(i, service="s" * 90 + str(i), sample="x" * 900) for i in range(60)))
+    assert len(email_subject(crowd)) <= MAX_SUBJECT_LENGTH
     assert len(email_text(crowd)) <= 8_000
 
 
@@ -520,16 +535,16 @@ def test_the_deployment_has_the_last_word():
 
 def test_no_service_has_the_name_of_the_group():
     with pytest.raises(ConfigurationError, match="a service has another name"):
-        parse_settings(f'[services."{ON_TRIAL}"]\nlog_groups = ["*"]\n', {})
-    assert SETTINGS.service_of_alarm(ON_TRIAL, {}) != ON_TRIAL
-    assert SETTINGS.service_of_log_group(f"/x/{ON_TRIAL}") != ON_TRIAL
+        parse_settings(f'[services."{TEST_MODE_GROUP}"]\nlog_groups = ["*"]\n', {})
+    assert SETTINGS.service_of_alarm(TEST_MODE_GROUP, {}) != TEST_MODE_GROUP
+    assert SETTINGS.service_of_log_group(f"/x/{TEST_MODE_GROUP}") != TEST_MODE_GROUP
 
 
 def test_the_reason_is_one_of_the_contract():
     assert Reason.DIGEST.value in SCHEMA["properties"]["reason"]["enum"]
 
 
-# --- what is on trial takes nothing away from what is told ---
+# --- what is in test mode takes nothing away from what is told ---
 
 
 @pytest.mark.parametrize("catch_all", [False, True])

@@ -8,7 +8,19 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_lifecycle import INTERVALS, MIN, POLICY, SIGNATURES, T0, H, Life, S, alarm, signature, tally
+from test_lifecycle import (
+    INTERVALS,
+    MIN,
+    POLICY,
+    SIGNATURES,
+    T0,
+    H,
+    Life,
+    S,
+    alarm,
+    occurrence_count,
+    signature,
+)
 
 from tocsin.core.incidents.lifecycle import next_due
 from tocsin.core.incidents.policy import Policy
@@ -30,14 +42,14 @@ def silenced(until=T0 + H, **changes):
 def test_a_silenced_alert_is_counted_and_told_to_nobody():
     life = silenced()
     for minute in range(30):
-        life.at(T0 + minute * MIN, tally(T0 + minute * MIN))
+        life.at(T0 + minute * MIN, occurrence_count(T0 + minute * MIN))
     assert life.reasons == []
     assert life.incident.count == 30
     assert life.incident.alerts["other"].silence == "s1"
 
 
 def test_what_ends_under_its_silence_ends_in_silence():
-    life = silenced().at(T0, tally(T0)).at(T0 + 20 * MIN).at(T0 + 2 * H)
+    life = silenced().at(T0, occurrence_count(T0)).at(T0 + 20 * MIN).at(T0 + 2 * H)
     assert life.reasons == []
     assert life.incident.resolved_at is not None
 
@@ -45,14 +57,14 @@ def test_what_ends_under_its_silence_ends_in_silence():
 def test_a_silence_that_ends_while_the_fault_goes_on_is_told_once_with_what_it_kept_quiet():
     life = silenced(T0 + 30 * MIN)
     for minute in range(50):
-        life.at(T0 + minute * MIN, tally(T0 + minute * MIN, 10))
+        life.at(T0 + minute * MIN, occurrence_count(T0 + minute * MIN, 10))
     assert life.reasons[0] == "silence_expired"
     assert life.reasons.count("silence_expired") == 1
     at, _, entry = life.said[0]
     assert at == T0 + 30 * MIN
     assert entry.told == {}
     assert entry.fingerprints == ("other",)
-    assert entry.because == "silence s1 of ana ended (deploying the fix)"
+    assert entry.reason_detail == "silence s1 of ana ended (deploying the fix)"
     assert set(life.reasons[1:]) == {"update"}
 
 
@@ -61,7 +73,7 @@ def test_a_silence_in_the_middle_of_a_storm_stops_the_updates_and_its_end_says_h
     for minute in range(60):
         now = T0 + minute * MIN
         life.silences = (silence(T0 + 40 * MIN, since=T0 + 12 * MIN),)
-        life.at(now, tally(now))
+        life.at(now, occurrence_count(now))
     assert [reason for now, reason, _ in life.said if now < T0 + 12 * MIN] == ["opened", "update", "update"]
     # One edit shows that it is muted; then it is quiet.
     quiet = [reason for now, reason, _ in life.said if T0 + 12 * MIN <= now < T0 + 40 * MIN]
@@ -72,22 +84,22 @@ def test_a_silence_in_the_middle_of_a_storm_stops_the_updates_and_its_end_says_h
 
 
 def test_a_silence_taken_back_early_is_over_at_the_next_look():
-    life = silenced(T0 + H).at(T0, tally(T0)).at(T0 + MIN, tally(T0 + MIN))
+    life = silenced(T0 + H).at(T0, occurrence_count(T0)).at(T0 + MIN, occurrence_count(T0 + MIN))
     assert next_due(life.incident, T0 + MIN, POLICY) == T0 + 2 * MIN
     life.silences = (replace(life.silences[0], expires_at=T0 + MIN + 1),)
     assert life.at(T0 + 2 * MIN).reasons == ["silence_expired"]
 
 
 def test_other_alerts_of_the_service_are_heard():
-    life = silenced().at(T0, tally(T0), tally(T0, name="cause"))
+    life = silenced().at(T0, occurrence_count(T0), occurrence_count(T0, name="cause"))
     assert life.reasons == ["opened"]
     assert life.said[0][2].fingerprints == ("cause",)
 
 
 def test_what_people_were_told_of_is_said_to_be_over_although_it_is_muted():
-    life = Life().at(T0, tally(T0))
+    life = Life().at(T0, occurrence_count(T0))
     life.silences = (silence(T0 + 5 * H, since=T0 + MIN),)
-    life.at(T0 + 2 * MIN, tally(T0 + 2 * MIN, 5)).at(T0 + 20 * MIN)
+    life.at(T0 + 2 * MIN, occurrence_count(T0 + 2 * MIN, 5)).at(T0 + 20 * MIN)
     assert life.reasons == ["opened", "resolved"]
 
 
@@ -108,7 +120,9 @@ def test_no_reminder_for_what_is_muted():
 
 
 def test_a_symptom_stays_explained_while_its_cause_is_muted():
-    life = silenced(signature="cause").at(T0, tally(T0, name="cause"), tally(T0, name="symptom"))
+    life = silenced(signature="cause").at(
+        T0, occurrence_count(T0, name="cause"), occurrence_count(T0, name="symptom")
+    )
     assert life.reasons == []
 
 
@@ -124,7 +138,7 @@ def test_a_symptom_stays_explained_while_its_cause_is_muted():
     ],
 )
 def test_a_silence_covers_by_signature_service_and_fields(covers, quiet):
-    life = silenced(**covers).at(T0, replace(tally(T0), fields={"bucket": "b-1"}))
+    life = silenced(**covers).at(T0, replace(occurrence_count(T0), fields={"bucket": "b-1"}))
     assert life.reasons == ([] if quiet else ["opened"])
 
 
@@ -147,7 +161,9 @@ def test_nothing_is_lost_between_silences_what_nobody_heard_was_muted_to_its_end
     life.silences = silences
     arrivals = {}
     for n, (second, name) in enumerate(storm):
-        arrivals.setdefault(T0 + second * S, []).append(tally(T0 + second * S, name=name, envelope=str(n)))
+        arrivals.setdefault(T0 + second * S, []).append(
+            occurrence_count(T0 + second * S, name=name, envelope=str(n))
+        )
     for now in sorted({*arrivals, *range(T0, T0 + 5 * H, MIN)}):
         life.at(now, *arrivals.get(now, []))
     assert life.incident.resolved_at is not None
@@ -165,7 +181,7 @@ def test_nothing_is_lost_between_silences_what_nobody_heard_was_muted_to_its_end
 def test_an_alert_below_its_threshold_stays_muted_when_it_reaches_it():
     life = silenced(signature="rare")
     for second in range(5):
-        life.at(T0 + second * S, tally(T0 + second * S, name="rare"))
+        life.at(T0 + second * S, occurrence_count(T0 + second * S, name="rare"))
     assert life.reasons == []
     assert life.at(T0 + H).reasons == []
 
@@ -174,21 +190,23 @@ def test_a_signature_whose_silence_ended_and_that_a_deploy_removed_is_told():
     policy = Policy(INTERVALS, {**SIGNATURES, "gone": signature("gone")})
     life = Life(policy)
     life.silences = (silence(T0 + 5 * MIN, signature="gone"),)
-    life.at(T0, tally(T0, name="gone"))
+    life.at(T0, occurrence_count(T0, name="gone"))
     life.policy = POLICY
     assert life.at(T0 + 5 * MIN).reasons == ["silence_expired"]
 
 
 def test_a_return_that_is_muted_to_its_end_says_neither_that_it_began_nor_that_it_is_over():
-    life = Life().at(T0, tally(T0)).at(T0 + 20 * MIN)
+    life = Life().at(T0, occurrence_count(T0)).at(T0 + 20 * MIN)
     life.silences = (silence(T0 + 10 * H, since=T0 + 30 * MIN),)
     for hour in (1, 2, 3):
-        life.at(T0 + hour * H, tally(T0 + hour * H)).at(T0 + hour * H + 6 * MIN).at(T0 + hour * H + 20 * MIN)
+        life.at(T0 + hour * H, occurrence_count(T0 + hour * H)).at(T0 + hour * H + 6 * MIN).at(
+            T0 + hour * H + 20 * MIN
+        )
     assert set(life.reasons[2:]) <= {"update"}  # the message shows that it is muted
     assert life.incident.resolved_at is not None
     assert life.incident.count == 4
     life.silences = ()
-    life.at(T0 + 11 * H, tally(T0 + 11 * H))
+    life.at(T0 + 11 * H, occurrence_count(T0 + 11 * H))
     assert life.reasons[-1] == "silence_expired"  # with what was kept quiet
     assert life.said[-1][2].told["other"] == 1
     assert life.at(T0 + 12 * H).reasons[-1] == "resolved"

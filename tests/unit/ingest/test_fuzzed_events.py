@@ -26,7 +26,7 @@ from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.detection import Detector
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 
 T0 = 1_770_000_000_000
 SIGNATURES = {
@@ -38,7 +38,7 @@ SIGNATURES = {
 }  # fmt: skip
 ROOT = Path(__file__).resolve().parents[3]
 EVENTS = [json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "events").glob("*.json"))]
-LONGEST_ANSWER = 20_000
+MAX_ANSWER_LENGTH = 20_000
 FUZZ = settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -46,19 +46,21 @@ class World:
     """A detector whose every effect stays here."""
 
     def __init__(self):
-        self.ledger, self.parked = MemoryLedger(), []
-        settler = Settler(self.ledger, self, Policy(Intervals(), SIGNATURES), "https://runbooks.example/")
+        self.ledger, self.dead_lettered = MemoryLedger(), []
+        reconciler = Reconciler(
+            self.ledger, self, Policy(Intervals(), SIGNATURES), "https://runbooks.example/"
+        )
         self.detector = Detector(
-            Matcher(SIGNATURES), SIGNATURES, Settings(), settler=lambda: settler, failure_queue=lambda: self,
+            Matcher(SIGNATURES), SIGNATURES, Settings(), reconciler=lambda: reconciler, failure_queue=lambda: self,
             own_log_groups="/tocsin/", region="us-east-1",
         )  # fmt: skip
 
     def publish(self, notification):
         assert len(json.dumps(notification)) < 256_000
 
-    def park(self, record, error):
+    def dead_letter(self, record, error):
         json.dumps(record, default=repr).encode()
-        self.parked.append(error)
+        self.dead_lettered.append(error)
 
 
 def document(number=0, **changes):
@@ -98,9 +100,9 @@ def survives(bad):
     )
     assert done.failures == []
     assert done.occurrences["kaboom"] >= 2
-    assert len(world.parked) <= 22
+    assert len(world.dead_lettered) <= 22
     assert {"good0", "good1"} <= {incident.service for incident in stored(world)}
-    assert len(json.dumps(done.summary())) < LONGEST_ANSWER
+    assert len(json.dumps(done.summary())) < MAX_ANSWER_LENGTH
     return done
 
 
@@ -182,10 +184,10 @@ def test_a_real_event_with_any_part_replaced_is_read_or_refused_in_declared_word
     try:
         done = World().detector.detect(event, T0)
     except UnknownEventError as error:
-        assert len(str(error)) < LONGEST_ANSWER  # noqa: PT017 - what is refused is refused in words
+        assert len(str(error)) < MAX_ANSWER_LENGTH  # noqa: PT017 - what is refused is refused in words
     else:
         assert done.failures == []
-        assert len(json.dumps(done.summary())) < LONGEST_ANSWER
+        assert len(json.dumps(done.summary())) < MAX_ANSWER_LENGTH
 
 
 def nested(depth, opening="[", closing="]"):

@@ -18,7 +18,7 @@ from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.detection import Detector
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 
 T0 = 1_795_000_000_000
 BOOM = "[ERROR] Kaboom: module '{}' exploded"
@@ -42,11 +42,11 @@ class FlakyLedger(MemoryLedger):
         super().__init__()
         self.fails = lambda: ""
 
-    def count(self, tally):
+    def count(self, occurrence_count):
         how = self.fails()
         if how == "before":
             raise ConnectionError
-        counted = super().count(tally)
+        counted = super().count(occurrence_count)
         if how == "after":
             raise ConnectionError
         return counted
@@ -56,14 +56,14 @@ class World:
     """A detector whose table, topic and failure queue can fail, and a shard that Lambda reads for it."""
 
     def __init__(self):
-        self.ledger, self.published, self.parked = FlakyLedger(), [], []
+        self.ledger, self.published, self.dead_lettered = FlakyLedger(), [], []
         self.publishing_fails = lambda: False
-        self.settler = Settler(self.ledger, self, Policy(Intervals(), SIGNATURES), "https://r.example/")
+        self.reconciler = Reconciler(self.ledger, self, Policy(Intervals(), SIGNATURES), "https://r.example/")
         self.restart()
 
     def restart(self):
         self.detector = Detector(
-            Matcher(SIGNATURES), SIGNATURES, SETTINGS, settler=lambda: self.settler, failure_queue=lambda: self,
+            Matcher(SIGNATURES), SIGNATURES, SETTINGS, reconciler=lambda: self.reconciler, failure_queue=lambda: self,
             own_log_groups="/tocsin/", region="us-east-1",
         )  # fmt: skip
 
@@ -72,8 +72,8 @@ class World:
             raise ConnectionError
         self.published.append(notification)
 
-    def park(self, what, error):
-        self.parked.append((what, error))
+    def dead_letter(self, what, error):
+        self.dead_lettered.append((what, error))
 
     def answer(self, records, now=T0):
         event = {"Records": records}
@@ -96,10 +96,10 @@ class World:
         raise AssertionError("the shard never came to its end")
 
     def counted(self):
-        """Occurrences by service: those folded into incidents, and those that wait to be."""
+        """Occurrences by service: those applied into incidents, and those that wait to be."""
         return {
             service: (getattr(self.ledger.load(service).incident, "count", 0))
-            + sum(tally.count for tally in MemoryLedger.pending(self.ledger, service))
+            + sum(occurrence_count.count for occurrence_count in MemoryLedger.pending(self.ledger, service))
             for service in ("backend", "worker")
         }
 
@@ -130,14 +130,14 @@ def test_only_the_records_of_the_service_that_failed_come_again(world):
 def test_a_record_that_cannot_be_read_is_parked_and_holds_nobody_up(world):
     broken = {"eventSource": "aws:kinesis", "kinesis": {"data": "bm90IGd6aXA=", "sequenceNumber": "0"}}
     assert world.answer([broken, record(1, [BOOM.format("a")])]) == {"batchItemFailures": []}
-    assert [what for what, _ in world.parked] == [broken]
+    assert [what for what, _ in world.dead_lettered] == [broken]
 
 
 def test_a_record_that_cannot_be_parked_comes_again(world):
     def full(_what, _error):
         raise ConnectionError
 
-    world.park = full
+    world.dead_letter = full
     bad_event = {
         "messageType": "DATA_MESSAGE",
         "logGroup": "/g",
@@ -170,7 +170,7 @@ def test_a_fault_of_our_own_parks_the_record_without_its_text_and_holds_nobody_u
     monkeypatch.setattr(world.detector._matcher, "match", faulty)
     poison = record(0, [BOOM.format("secret")])
     assert world.answer([poison, record(1, [BOOM.format("a")])]) == {"batchItemFailures": []}
-    [(what, error)] = world.parked
+    [(what, error)] = world.dead_lettered
     assert what == poison
     assert "KeyError" in error
     assert "test_stream.py:" in error
@@ -205,12 +205,12 @@ def test_however_often_writes_fail_and_processes_die_each_occurrence_is_counted_
     # The whole shard once more, as after a rewind of the stream: nothing changes.
     world.ledger.fails, world.publishing_fails = (lambda: ""), (lambda: False)
     for service in truth:
-        world.settler.settle(service, now + 20_000)
+        world.reconciler.reconcile(service, now + 20_000)
     told = len(world.published)
     world.restart()
     world.read_shard(records, size)
     for service in truth:
-        world.settler.settle(service, now + 30_000)
+        world.reconciler.reconcile(service, now + 30_000)
     assert world.counted() == truth
     assert len(world.published) == told
     # SNS may hear one notification twice after a failure, under one id, by which notify knows it.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.batches import ordinary_lines
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.matching.logline import read_line
-from tocsin.core.matching.matcher import MOST_TRIES, Matcher
+from tocsin.core.matching.matcher import MAX_TRIES, Matcher
 from tocsin.core.matching.quoting import quoted_as
 from tocsin.core.signatures.signature import Source
 
@@ -52,7 +52,7 @@ def one(entry, line):
                 line.text, *found.span()
             ):
                 return True
-            if tries >= MOST_TRIES:
+            if tries >= MAX_TRIES:
                 break
     return False
 

@@ -53,7 +53,7 @@ def test_what_is_known_to_be_wrong_still_is():
     for row in known_wrong(CORPUS):
         found, right = ids(row["message"]), set(row["labels"])
         assert (right and not found & right) or found - right, (
-            f"mended: strike it off the list: {row['message']}"
+            f"fixed: strike it off the list: {row['message']}"
         )
         assert row["why"]
 

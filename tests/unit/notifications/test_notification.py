@@ -24,7 +24,12 @@ from sample_incidents import (
 )
 
 from tocsin.core.model import AlertState, Reason, Severity
-from tocsin.core.notifications.contract import LARGEST, build_notification, filled, message_attributes
+from tocsin.core.notifications.contract import (
+    MAX_NOTIFICATION_SIZE,
+    build_notification,
+    filled,
+    message_attributes,
+)
 from tocsin.core.notifications.email import email_subject, email_text
 from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
 from tocsin.core.slack.messages import render, render_standalone
@@ -145,7 +150,7 @@ def test_an_alarm_has_an_alarm_link_and_no_log_links():
     assert links["insights"] is None
 
 
-def many(number, sample):
+def pluralize(number, sample):
     return [
         replace(IMPORT_ERROR, fingerprint=f"f{n}", fields={f"k{i}": sample[:300] for i in range(20)},
                 sample=sample, first_seen=T0 + n, log_stream="s" * 500)
@@ -156,9 +161,9 @@ def many(number, sample):
 @pytest.mark.parametrize("character", ["x", "é", "🔥", '"', "\\", "\u0000", "\ud800"])
 @pytest.mark.parametrize("number", [1, 7, 50])
 def test_the_message_is_bounded_and_says_how_many_alerts_there_are(character, number):
-    alerts = many(number, character * 6_000)
+    alerts = pluralize(number, character * 6_000)
     notification = built(*alerts, about=alerts[:1])
-    assert len(json.dumps(notification)) <= LARGEST
+    assert len(json.dumps(notification)) <= MAX_NOTIFICATION_SIZE
     assert notification["incident"]["alert_count"] == number
     assert notification["alerts"][0]["changed"]
     whole = json.dumps({"default": json.dumps(notification), "email": email_text(notification)})
@@ -166,7 +171,7 @@ def test_the_message_is_bounded_and_says_how_many_alerts_there_are(character, nu
 
 
 def test_the_least_important_lose_their_samples_first():
-    alerts = many(30, "x" * 3_000)
+    alerts = pluralize(30, "x" * 3_000)
     notification = built(*alerts, about=alerts[:1])
     samples = [alert["sample"] is not None for alert in notification["alerts"]]
     assert samples == sorted(samples, reverse=True)

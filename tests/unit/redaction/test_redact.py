@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tocsin.core.redaction import redact as module
-from tocsin.core.redaction.redact import GUARD, MOST_CHARACTERS, RULES, redact, redact_or_withhold
+from tocsin.core.redaction.redact import GUARD, MAX_CHARACTERS, RULES, redact, redact_or_withhold
 
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 LOWER = UPPER.lower()
@@ -354,11 +354,11 @@ def test_letters_that_grow_when_lowered_do_not_shift_what_is_hidden():
 @pytest.mark.parametrize("shift", [0, 1, 5, 20, GUARD - 10])
 def test_a_secret_that_the_cut_of_a_long_text_goes_through_is_not_shown(shift):
     secret = "AKIAIOSFODNN7EXAMPLE"
-    line = "x" * (MOST_CHARACTERS - 5 - shift) + " " + secret + " password=hunter2hunter2 " + "y" * 500_000
+    line = "x" * (MAX_CHARACTERS - 5 - shift) + " " + secret + " password=hunter2hunter2 " + "y" * 500_000
     hidden = redact(line)
     assert "AKIA" not in hidden
     assert "hunter2" not in hidden
-    assert len(hidden) <= MOST_CHARACTERS + 40
+    assert len(hidden) <= MAX_CHARACTERS + 40
 
 
 def hostile_units(rule):

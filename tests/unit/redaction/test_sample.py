@@ -10,8 +10,8 @@ from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.model import Match
 from tocsin.core.redaction import redact as redact_module
 from tocsin.core.redaction.sample import (
-    LONGEST_FIELD,
-    LONGEST_SAMPLE,
+    MAX_FIELD_LENGTH,
+    MAX_SAMPLE_LENGTH,
     WITHHELD,
     field_value,
     normalise,
@@ -60,13 +60,13 @@ def test_a_secret_at_the_cut_never_shows_in_part(position, after):
     shown = sample_of("x" * position + f" {secret} password={password} " + "y" * after)
     assert not any(secret[i : i + 5] in shown for i in range(len(secret) - 5))
     assert not any(password[i : i + 5] in shown for i in range(len(password) - 5))
-    assert len(shown) <= LONGEST_SAMPLE
+    assert len(shown) <= MAX_SAMPLE_LENGTH
 
 
 def test_of_a_long_traceback_the_beginning_and_the_exception_at_the_end_are_shown_in_whole_lines():
     shown = sample_of(TRACEBACK)
     lines = shown.splitlines()
-    assert len(shown) <= LONGEST_SAMPLE
+    assert len(shown) <= MAX_SAMPLE_LENGTH
     assert lines[0] == "[ERROR] RuntimeError: it failed"
     assert lines[-1] == "RuntimeError: the exception itself"
     assert sum("characters left out" in line for line in lines) == 1
@@ -75,10 +75,10 @@ def test_of_a_long_traceback_the_beginning_and_the_exception_at_the_end_are_show
 
 @given(st.text(max_size=6_000))
 def test_a_sample_is_never_too_long_and_a_field_is_one_short_line(text):
-    assert len(sample_of(text)) <= LONGEST_SAMPLE
+    assert len(sample_of(text)) <= MAX_SAMPLE_LENGTH
     sample_of(text).encode()
     value = field_value(text)
-    assert len(value) <= LONGEST_FIELD
+    assert len(value) <= MAX_FIELD_LENGTH
     assert len(value.splitlines()) <= 1
     value.encode()
 
@@ -90,7 +90,7 @@ def test_normalising_twice_is_normalising_once(text):
 
 def test_a_line_of_a_mebibyte_is_cut_to_size_and_keeps_its_secrets():
     shown = sample_of("ERROR " + "x" * 400 + " password=hunter2hunter2 " + "y " * 500_000)
-    assert len(shown) <= LONGEST_SAMPLE
+    assert len(shown) <= MAX_SAMPLE_LENGTH
     assert shown.startswith("ERROR xxx")
     assert "hunter2" not in shown
 

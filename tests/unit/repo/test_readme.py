@@ -42,7 +42,7 @@ FOREIGN = [
 ]  # fmt: skip
 """Package registries: whoever installs has their own. Put together here, so that this file passes its own test."""
 
-MOST_BYTES_OF_A_PICTURE = 400_000
+MAX_BYTES_OF_A_PICTURE = 400_000
 MADE_LATER = {"benchmarks/results.json"}
 """Named files that a command makes."""
 
@@ -110,7 +110,7 @@ def test_the_picture_comes_before_any_explanation_and_is_a_small_png():
     data = (ROOT / picture[2]).read_bytes()
     width, height = struct.unpack(">II", data[16:24])
     assert data.startswith(b"\x89PNG\r\n")
-    assert len(data) <= MOST_BYTES_OF_A_PICTURE
+    assert len(data) <= MAX_BYTES_OF_A_PICTURE
     assert width >= 1200
     assert height <= 1.2 * width, "the reader should reach the text"
 

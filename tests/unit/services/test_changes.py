@@ -21,7 +21,7 @@ from tocsin.core.config.settings import Intervals, Service, Settings, parse_sett
 from tocsin.core.incidents.changes import (
     BEFORE,
     BEFORE_DIRECT,
-    MOST,
+    MAX_CHANGES,
     began_at,
     concerning,
     learned,
@@ -36,7 +36,7 @@ from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
 from tocsin.core.slack.messages import render, render_standalone, render_thread
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 
 T0 = 1_770_000_000_000
 S, MIN, HOUR = 1000, 60_000, 3_600_000
@@ -44,12 +44,12 @@ FUNCTION = "prod-backend-BackendApiFunction-Zk3Jx8Qw"
 
 
 class World(PlainWorld):
-    """A detector whose settler knows which changes concern which service."""
+    """A detector whose reconciler knows which changes concern which service."""
 
     def __init__(self):
         super().__init__()
         self.reads = 0
-        self.settler = Settler(
+        self.reconciler = Reconciler(
             self.ledger, self, Policy(Intervals(), KABOOM), "https://runbooks.example/", services=SETTINGS
         )
         found = self.ledger.changes
@@ -255,9 +255,9 @@ def test_order_and_duplicates_do_not_matter_nor_in_how_many_pieces_they_become_k
     assert remembered(told, shuffled) == at_once
     half = len(shuffled) // 2
     piecemeal = learned(learned(told, shuffled[:half]), shuffled[half:])
-    if len(at_once) < MOST:  # what fell off the end cannot come back
+    if len(at_once) < MAX_CHANGES:  # what fell off the end cannot come back
         assert piecemeal.changes == at_once or not found
-    assert len(at_once) <= MOST
+    assert len(at_once) <= MAX_CHANGES
 
 
 @given(st.lists(changes, max_size=30))
@@ -282,14 +282,14 @@ def test_what_is_too_long_ago_is_no_suspect_and_a_direct_change_is_one_for_longe
 
 def test_it_survives_being_stored_and_an_older_document_has_none():
     known = replace(
-        incident(IMPORT_ERROR), changes=(direct(at=BEGAN), stack(at=BEGAN)), changes_untold=("x",),
+        incident(IMPORT_ERROR), changes=(direct(at=BEGAN), stack(at=BEGAN)), changes_not_notified=("x",),
         outbox=(Pending(1, Reason.UPDATE, BEGAN, learned=("x",)),),
     )  # fmt: skip
     assert load_incident(dump_incident(known)) == known
     older = json.loads(dump_incident(known))
-    del older["changes"], older["changes_untold"], older["outbox"][0]["learned"]
+    del older["changes"], older["changes_not_notified"], older["outbox"][0]["learned"]
     loaded = load_incident(json.dumps(older))
-    assert (loaded.changes, loaded.changes_untold, loaded.outbox[0].learned) == ((), (), ())
+    assert (loaded.changes, loaded.changes_not_notified, loaded.outbox[0].learned) == ((), (), ())
 
 
 # ---------------------------------------------------------------- telling
@@ -403,8 +403,8 @@ def test_an_unreadable_change_is_parked_and_the_rest_goes_on(world):
         {"Records": [{"body": json.dumps(broken)}, {"body": json.dumps(call_event(FUNCTION, T0))}]}
     )
     assert done.changes == 1
-    assert len(world.parked) == 1
-    assert "time must be a time" in world.parked[0][1]
+    assert len(world.dead_lettered) == 1
+    assert "time must be a time" in world.dead_lettered[0][1]
 
 
 def test_what_adds_to_a_known_alert_reads_no_changes(world):
@@ -412,7 +412,7 @@ def test_what_adds_to_a_known_alert_reads_no_changes(world):
     assert world.reads == 1
     for number in range(1, 20):
         world.detect(logs([BOOM], first_id=100 * number), T0 + number * S)
-        reconcile(world.settler, T0 + number * S)
+        reconcile(world.reconciler, T0 + number * S)
     assert world.reads == 1
 
 
@@ -430,13 +430,13 @@ def test_what_becomes_known_after_the_incident_is_told_once_with_the_next_update
     done = world.detect(call_event(FUNCTION, T0 - MIN), T0 + 2 * MIN)
     assert done.sent == {}
     for minute in range(3, 12):
-        reconcile(world.settler, T0 + minute * MIN)
+        reconcile(world.reconciler, T0 + minute * MIN)
     reasons = [notification["reason"] for notification in world.published]
     assert reasons == ["opened", "update"]
     assert world.published[1]["changes"][0]["learned_late"]
     # An incident that knows already is not told again.
     world.detect(call_event(FUNCTION, T0 - MIN), T0 + 11 * MIN)
-    reconcile(world.settler, T0 + 11 * MIN + 30 * S)
+    reconcile(world.reconciler, T0 + 11 * MIN + 30 * S)
     assert len(world.published) == 2
 
 
@@ -466,7 +466,7 @@ def moved(event, at):
 def test_what_came_back_is_measured_from_its_return(world):
     world.detect(logs([BOOM]), T0)
     for minute in range(1, 20):
-        reconcile(world.settler, T0 + minute * MIN)
+        reconcile(world.reconciler, T0 + minute * MIN)
     again = T0 + HOUR
     world.detect(stack_event("second-try", "UPDATE_COMPLETE", again - 5 * MIN), again)
     world.detect(moved(logs([BOOM], first_id=900), again), again)
@@ -480,12 +480,12 @@ def test_a_change_since_is_no_news_of_its_own(world):
     world.detect(logs([BOOM]), T0)
     world.detect(call_event(FUNCTION, T0 + MIN), T0 + 2 * MIN)
     for minute in range(3, 12):
-        reconcile(world.settler, T0 + minute * MIN)
+        reconcile(world.reconciler, T0 + minute * MIN)
     assert [notification["reason"] for notification in world.published] == ["opened"]
 
 
 def test_a_settler_without_services_looks_at_no_changes(world):
-    world.settler = replace(world.settler, services=None)
+    world.reconciler = replace(world.reconciler, services=None)
     world.detect(call_event(FUNCTION, T0 - MIN), T0 - MIN)
     world.detect(logs([BOOM]), T0)
     assert world.reads == 0

@@ -24,7 +24,7 @@ from tocsin.core.config.routing import Destination, Route, Routing
 from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import build_notification, millis_of
 from tocsin.core.slack.delivery_record import DeliveryRecord, highest, includes, including
-from tocsin.services.notifier import LONGEST_DELAY, PATIENCE, Notifier, backoff, read_body
+from tocsin.services.notifier import MAX_DELAY, PATIENCE, Notifier, backoff, read_body
 
 NOTIFICATION = build_notification(
     incident(), pending(Reason.NEW_ALERT, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS
@@ -57,19 +57,19 @@ class MemoryStore:
     def claim(self, *_):
         return self.record
 
-    def settle(self, *arguments, **_):
+    def release(self, *arguments, **_):
         self.record = arguments[4]
 
 
 class Queue:
     def __init__(self, *, parking=True):
-        self.put, self.parked, self.parking = {}, [], parking
+        self.put, self.dead_lettered, self.parking = {}, [], parking
 
-    def put_off(self, receipt_handle, delay):
+    def defer(self, receipt_handle, delay):
         self.put[receipt_handle] = delay
 
-    def park(self, body, why):
-        self.parked.append((body, why))
+    def dead_letter(self, body, why):
+        self.dead_lettered.append((body, why))
         return self.parking
 
 
@@ -114,8 +114,8 @@ class Stores:
     def claim(self, name, *rest):
         return self.kept.setdefault(name, MemoryStore()).claim(name, *rest)
 
-    def settle(self, name, *rest, **more):
-        self.kept[name].settle(name, *rest, **more)
+    def release(self, name, *rest, **more):
+        self.kept[name].release(name, *rest, **more)
 
 
 def notifier(slack=None, *, queue=None, secret=None, deadline=T0 + MINUTE):
@@ -159,7 +159,7 @@ def test_a_failure_between_the_message_and_its_reply_leaves_the_rest_of_the_batc
     assert work.work([record(), record(other(2), 2)]) == ["m1"]
     assert queue.put == {"r1": 2_000}
     assert work.work([record(tries=2)]) == []
-    assert queue.parked == []
+    assert queue.dead_lettered == []
     threads = {}
     for _, metadata in slack.posts:
         threads.setdefault(metadata["incident"], []).append("thread_ts" in metadata)
@@ -180,7 +180,7 @@ def test_429_puts_the_message_off_for_as_long_as_slack_asks_and_the_rest_of_the_
 
 
 @pytest.mark.parametrize(
-    ("tries", "wait"), [(1, 30_000), (20, 30_000), (25, 32_000), (40, LONGEST_DELAY), (99, LONGEST_DELAY)]
+    ("tries", "wait"), [(1, 30_000), (20, 30_000), (25, 32_000), (40, MAX_DELAY), (99, MAX_DELAY)]
 )
 def test_a_slack_that_asks_for_half_a_minute_for_hours_does_not_use_up_the_queues_tries(tries, wait):
     slack, queue = Slack([RetryableDeliveryError("429", retry_after=30_000, limited=True)]), Queue()
@@ -194,12 +194,12 @@ def test_one_failure_does_not_keep_the_others():
     assert failed == ["m1"]
     assert queue.put == {"r1": 16_000}
     assert len(slack.posts) == 2
-    assert [body for body, _ in queue.parked] == ["{"]
+    assert [body for body, _ in queue.dead_lettered] == ["{"]
 
 
 def test_delays_double_up_to_a_quarter_of_an_hour():
     assert [backoff(tries) for tries in (0, 1, 2, 3, 9, 10, 50)] == [
-        2_000, 2_000, 4_000, 8_000, 512_000, LONGEST_DELAY, LONGEST_DELAY,
+        2_000, 2_000, 4_000, 8_000, 512_000, MAX_DELAY, MAX_DELAY,
     ]  # fmt: skip
 
 
@@ -207,7 +207,9 @@ def test_what_slack_refuses_is_parked_once_said_clearly_and_acknowledged():
     queue = Queue()
     work = notifier(Slack([PermanentDeliveryError("chat.postMessage: no_text")]), queue=queue)
     assert work.work([record()]) == []
-    assert queue.parked == [(json.dumps(NOTIFICATION), "Slack cannot be told: chat.postMessage: no_text")]
+    assert queue.dead_lettered == [
+        (json.dumps(NOTIFICATION), "Slack cannot be told: chat.postMessage: no_text")
+    ]
     assert [line.level for line in work.log] == ["ERROR"]
 
 
@@ -216,7 +218,7 @@ def test_a_refused_credential_waits_a_while_for_somebody_to_correct_it():
         queue = Queue()
         work = notifier(Slack([CredentialRefusedError("invalid_auth")]), queue=queue)
         assert work.work([record(age=age)]) == ([] if parked else ["m1"])
-        assert len(queue.parked) == parked
+        assert len(queue.dead_lettered) == parked
         assert "invalid_auth" in work.log[-1].text
 
 
@@ -229,7 +231,7 @@ def test_a_corrected_secret_is_used_at_once():
 
 def test_what_cannot_be_parked_is_not_acknowledged():
     class Broken(Queue):
-        def park(self, *_):
+        def dead_letter(self, *_):
             raise ConnectionError
 
     for queue in (Broken(), Queue(parking=False)):
@@ -239,7 +241,7 @@ def test_what_cannot_be_parked_is_not_acknowledged():
 
 def test_a_delay_that_cannot_be_set_still_leaves_the_message_unacknowledged():
     class Broken(Queue):
-        def put_off(self, *_):
+        def defer(self, *_):
             raise ConnectionError
 
     assert notifier(Slack([RetryableDeliveryError("x")]), queue=Broken()).work([record()]) == ["m1"]
@@ -266,7 +268,7 @@ def test_an_unexpected_error_says_where_and_quotes_nothing():
 def test_a_body_that_is_no_notification_is_parked_and_blocks_nothing(body):
     queue = Queue()
     assert notifier(queue=queue).work([record(body), record(number=2)]) == []
-    assert [parked for parked, _ in queue.parked] == [body]
+    assert [parked for parked, _ in queue.dead_lettered] == [body]
 
 
 # ------------------------------------------------------------------ several destinations
@@ -341,7 +343,7 @@ def test_a_destination_that_fails_for_a_while_keeps_nobody_and_is_told_later_alo
     assert places.queue.put == {"r1": 2_000}
     assert places.work(record(tries=2)) == []
     assert places.posted() == {"oncall": 2, "default": 2}
-    assert places.queue.parked == []
+    assert places.queue.dead_lettered == []
 
 
 @pytest.mark.parametrize("failing", ["oncall", "default"])
@@ -351,10 +353,10 @@ def test_what_one_destination_refuses_for_good_is_parked_once_when_the_other_is_
         **{failing: [PermanentDeliveryError("no_text")] * 2, other: [RetryableDeliveryError("HTTP 500")]}
     )
     assert places.work(record()) == ["m1"]
-    assert places.queue.parked == []
+    assert places.queue.dead_lettered == []
     assert places.work(record(tries=2)) == []
     assert places.posted() == {failing: 0, other: 2}
-    ((body, why),) = places.queue.parked
+    ((body, why),) = places.queue.dead_lettered
     assert body == json.dumps(NOTIFICATION)
     assert why == ("" if failing == "default" else "destination oncall: ") + "Slack cannot be told: no_text"
 
@@ -362,14 +364,14 @@ def test_what_one_destination_refuses_for_good_is_parked_once_when_the_other_is_
 def test_when_all_refuse_it_is_parked_once_and_each_is_named():
     places = Places(oncall=[PermanentDeliveryError("a")], default=[PermanentDeliveryError("b")])
     assert places.work(record()) == []
-    ((_, why),) = places.queue.parked
+    ((_, why),) = places.queue.dead_lettered
     assert why == "destination oncall: Slack cannot be told: a; Slack cannot be told: b"
 
 
 def test_what_was_parked_and_is_redriven_is_told_where_it_was_refused_and_nowhere_twice():
     places = Places(oncall=[PermanentDeliveryError("not_in_channel")])
     assert places.work(record()) == []
-    assert len(places.queue.parked) == 1
+    assert len(places.queue.dead_lettered) == 1
     assert places.work(record()) == []
     assert places.posted() == {"oncall": 2, "default": 2}
 

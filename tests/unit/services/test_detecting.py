@@ -16,7 +16,7 @@ from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
 from tocsin.core.signatures.signature import AlarmRule, Signature, Source, Status
 from tocsin.services.detection import Detector
-from tocsin.services.reconciliation import Settler
+from tocsin.services.reconciliation import Reconciler
 
 T0 = 1_770_000_000_000
 MIN = 60_000
@@ -97,27 +97,27 @@ class World:
     """A detector with everything it speaks to recorded."""
 
     def __init__(self):
-        self.ledger, self.published, self.parked, self.made = Calls(), [], [], []
-        self.settler = Settler(
+        self.ledger, self.published, self.dead_lettered, self.made = Calls(), [], [], []
+        self.reconciler = Reconciler(
             self.ledger, self, Policy(Intervals(), SIGNATURES), "https://runbooks.example/"
         )
         self.detector = self.another_process()
 
     def another_process(self):
         return Detector(
-            Matcher(SIGNATURES), SIGNATURES, SETTINGS, settler=self._make_settler, failure_queue=lambda: self,
+            Matcher(SIGNATURES), SIGNATURES, SETTINGS, reconciler=self._make_settler, failure_queue=lambda: self,
             own_log_groups="/tocsin/", region="us-east-1",
         )  # fmt: skip
 
     def _make_settler(self):
-        self.made.append("settler")
-        return self.settler
+        self.made.append("reconciler")
+        return self.reconciler
 
     def publish(self, notification):
         self.published.append(notification)
 
-    def park(self, record, error):
-        self.parked.append((record, error))
+    def dead_letter(self, record, error):
+        self.dead_lettered.append((record, error))
 
     def detect(self, event, now=T0):
         return self.detector.detect(event, now)
@@ -157,12 +157,14 @@ def test_a_batch_that_only_adds_to_a_known_alert_makes_one_call(world):
 def test_a_known_alert_is_written_without_its_sample(world):
     world.detect(logs([BOOM]))
     world.detect(logs([BOOM], first_id=100), T0 + MIN)
-    assert [tally.sample for tally in MemoryLedger.pending(world.ledger, "backend")] == [""]
+    assert [
+        occurrence_count.sample for occurrence_count in MemoryLedger.pending(world.ledger, "backend")
+    ] == [""]
 
 
 def test_what_a_process_knows_ends_with_the_quiet_period_so_that_what_is_back_is_told_at_once(world):
     world.detect(logs([BOOM]))
-    world.settler.settle("backend", T0 + 15 * MIN)
+    world.reconciler.reconcile("backend", T0 + 15 * MIN)
     done = world.detect(logs([BOOM], first_id=100), T0 + 15 * MIN)
     assert done.sent == {"backend": ["regressed"]}
 
@@ -285,7 +287,7 @@ def sns_records(*messages):
         {"EventSource": "aws:sns", "Sns": {"Message": "not json"}},
         {"EventSource": "aws:sns", "Sns": {"Message": "{}"}},
         {"EventSource": "aws:sns", "Sns": {"Message": '{"AlarmName": "x"}'}},
-        {"eventSource": "aws:unheard-of"},
+        {"eventSource": "aws:not_notified-of"},
         "a string",
         None,
     ],
@@ -295,9 +297,9 @@ def test_a_bad_record_is_parked_with_its_reason_and_the_others_go_on(world, bad)
     good = {"eventSource": "aws:kinesis", "kinesis": {"data": envelope([BOOM])}}
     done = world.detect({"Records": [bad, good]})
     assert done.occurrences == {"kaboom": 1}
-    assert len(done.parked) == 1
-    assert len(done.parked[0]) > 10
-    assert [record for record, _ in world.parked] == [bad]
+    assert len(done.dead_lettered) == 1
+    assert len(done.dead_lettered[0]) > 10
+    assert [record for record, _ in world.dead_lettered] == [bad]
 
 
 def test_a_log_event_that_is_none_is_parked_and_the_others_go_on(world):
@@ -305,7 +307,7 @@ def test_a_log_event_that_is_none_is_parked_and_the_others_go_on(world):
         logs([], logEvents=[{"id": "1", "timestamp": T0}, 7, {"id": "2", "timestamp": T0, "message": BOOM}])
     )
     assert done.occurrences == {"kaboom": 1}
-    assert len(done.parked) == 2
+    assert len(done.dead_lettered) == 2
 
 
 def test_an_alarm_without_a_trigger_reaches_people_if_any_signature_takes_it(world):
@@ -313,7 +315,7 @@ def test_an_alarm_without_a_trigger_reaches_people_if_any_signature_takes_it(wor
         "AlarmName": "backend-composite", "NewStateValue": "ALARM", "NewStateReason": "r",
         "StateChangeTime": "2026-02-03T11:00:00.000+0000", "AlarmRule": "ALARM(a)",
     })))  # fmt: skip
-    assert done.parked == []
+    assert done.dead_lettered == []
 
 
 def test_an_event_of_no_known_shape_is_refused_by_the_keys_seen(world):
@@ -337,7 +339,7 @@ def test_a_queue_that_fails_while_parking_is_a_failure_so_that_the_event_comes_a
     def broken(record, error):
         raise ConnectionError
 
-    world.park = broken
+    world.dead_letter = broken
     done = world.detect({"Records": [{"eventSource": "aws:kinesis"}]})
     assert len(done.failures) == 1
 
@@ -345,10 +347,10 @@ def test_a_queue_that_fails_while_parking_is_a_failure_so_that_the_event_comes_a
 def test_one_service_whose_table_fails_does_not_keep_the_others(world):
     count = world.ledger.count
 
-    def broken(tally):
-        if tally.service == "backend":
+    def broken(occurrence_count):
+        if occurrence_count.service == "backend":
             raise ConnectionError
-        return count(tally)
+        return count(occurrence_count)
 
     world.ledger.count = broken
     records = [
@@ -389,7 +391,7 @@ def test_a_duplicate_does_not_make_a_process_believe_the_alert_was_renewed(world
     world.detect(event)
     second = world.another_process()
     second.detect(event, T0 + 14 * MIN)
-    world.settler.settle("backend", T0 + 15 * MIN)
+    world.reconciler.reconcile("backend", T0 + 15 * MIN)
     done = second.detect(logs([BOOM], first_id=50), T0 + 20 * MIN)
     assert done.sent == {"backend": ["regressed"]}
     assert world.published[-1]["alerts"][0]["sample"]

@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.batches import batch, ordinary_batch
-from tocsin.adapters.files.configuration import load_configuration, seal
-from tocsin.adapters.files.sealed_search import SEALED_SEARCH, sealed_search
+from tocsin.adapters.files.compiled_search import SEALED_SEARCH, compiled_search
+from tocsin.adapters.files.configuration import compile_signatures, load_configuration
 from tocsin.bootstrap import DryRun, configuration, wire_detector
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.signatures.heartbeat import with_heartbeat
-from tocsin.services.screening import NO_SETTING, open_screen, quiet
+from tocsin.services.screening import NO_SETTING, no_match_response, open_prefilter
 
 ROOT = Path(__file__).parents[3]
 FUNCTIONS = ROOT / "functions"
@@ -36,8 +36,8 @@ SAMPLES = [
 
 
 @pytest.fixture(scope="module")
-def screen():
-    found = open_screen({})
+def prefilter():
+    found = open_prefilter({})
     assert found is not None
     return found
 
@@ -58,15 +58,15 @@ def packed(raw):
 
 
 @pytest.mark.parametrize("event", [ordinary_batch(50), kinesis(ordinary_batch(5), ordinary_batch(6))])
-def test_the_answer_is_the_one_that_everything_together_would_have_given(screen, event):
+def test_the_answer_is_the_one_that_everything_together_would_have_given(prefilter, event):
     whole = wire_detector({}, configuration({}), DryRun()).detect(event, 0).summary()
-    assert quiet(screen.passes_over(event)) == whole
+    assert no_match_response(prefilter.skips(event)) == whole
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=range(len(SAMPLES)))
-def test_no_known_failure_is_passed_over(screen, sample):
-    assert screen.passes_over(batch(["fine", sample])) is None
-    assert screen.passes_over(kinesis(ordinary_batch(3), batch([sample]))) is None
+def test_no_known_failure_is_passed_over(prefilter, sample):
+    assert prefilter.skips(batch(["fine", sample])) is None
+    assert prefilter.skips(kinesis(ordinary_batch(3), batch([sample]))) is None
 
 
 @settings(max_examples=100, deadline=None)
@@ -77,7 +77,7 @@ def test_the_sealed_search_finds_what_the_signatures_find(noise, sample, ascii_o
     raw = json.dumps(document, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     whole = Matcher(load_configuration(FUNCTIONS, {}).signatures)
     if whole.might_match(raw):
-        assert open_screen({}).passes_over(packed(raw)) is None
+        assert open_prefilter({}).skips(packed(raw)) is None
 
 
 @pytest.mark.parametrize(
@@ -91,40 +91,40 @@ def test_the_sealed_search_finds_what_the_signatures_find(noise, sample, ascii_o
     ],
     ids=range(19),
 )  # fmt: skip
-def test_whatever_is_not_an_envelope_in_order_is_looked_at_properly(screen, event):
-    assert screen.passes_over(event) is None
+def test_whatever_is_not_an_envelope_in_order_is_looked_at_properly(prefilter, event):
+    assert prefilter.skips(event) is None
 
 
 @pytest.mark.parametrize("file", ["tocsin.toml", "signatures/python.toml", "signatures/new.toml"])
 def test_after_any_change_of_the_configuration_the_sealed_search_counts_for_nothing(project, file):
-    assert open_screen({}, project) is not None
+    assert open_prefilter({}, project) is not None
     with (project / file).open("a", encoding="utf-8") as stream:
         stream.write("# changed\n")
-    assert open_screen({}, project) is None
-    seal(project)
-    assert open_screen({}, project) is not None
+    assert open_prefilter({}, project) is None
+    compile_signatures(project)
+    assert open_prefilter({}, project) is not None
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"digest": 1, "expression": 2}'])
 def test_a_broken_seal_counts_for_nothing(project, content):
     (project / SEALED_SEARCH).write_text(content, "utf-8")
-    assert sealed_search(project) is None
+    assert compiled_search(project) is None
 
 
 def test_configuration_that_is_wrong_is_never_sealed(project):
     (project / "tocsin.toml").write_text('[intervals]\ngroup_wait = "soon"\n', "utf-8")
-    assert not seal(project)
-    assert open_screen({}, project) is None
+    assert not compile_signatures(project)
+    assert open_prefilter({}, project) is None
 
 
 def test_a_setting_from_the_environment_is_checked_before_anything_runs():
-    assert open_screen({"TOCSIN_GROUP_WAIT": "soon"}) is None
-    assert open_screen({"TOCSIN_GROUP_WAIT": "", "TOCSIN_TABLE": "t"}) is not None
+    assert open_prefilter({"TOCSIN_GROUP_WAIT": "soon"}) is None
+    assert open_prefilter({"TOCSIN_GROUP_WAIT": "", "TOCSIN_TABLE": "t"}) is not None
 
 
 def test_the_search_that_ships_is_current():
     matcher = Matcher(with_heartbeat(load_configuration(FUNCTIONS, {}).signatures))
-    assert sealed_search(FUNCTIONS) == matcher.raw_expression, (
+    assert compiled_search(FUNCTIONS) == matcher.raw_expression, (
         "run `tocsin check` and commit signatures/search.json"
     )
 

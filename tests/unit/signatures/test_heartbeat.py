@@ -28,9 +28,9 @@ from tocsin.core.signatures.heartbeat import (
 )
 from tocsin.core.signatures.reader import ID
 from tocsin.services.detection import Detector, Heartbeats
-from tocsin.services.heartbeat import Heart, HeartbeatRelay
+from tocsin.services.heartbeat import HeartbeatRelay, HeartbeatWriter
 from tocsin.services.notifier import Notifier
-from tocsin.services.screening import open_screen
+from tocsin.services.screening import open_prefilter
 
 ROOT = Path(__file__).parents[3]
 CONFIG = load_configuration(ROOT / "functions", {})
@@ -58,13 +58,13 @@ class World:
         self.stored, self.published, self.touched, self.broken = [], [], [], None
         relay = HeartbeatRelay(self, self)
         self.detector = Detector(
-            MATCHER, CONFIG.signatures, CONFIG.settings, settler=self.touch, failure_queue=self.touch,
+            MATCHER, CONFIG.signatures, CONFIG.settings, reconciler=self.touch, failure_queue=self.touch,
             own_log_groups="/tocsin/", region="us-east-1",
             heartbeats=Heartbeats(heartbeat, lambda: relay) if heartbeat else None,
         )  # fmt: skip
 
     def touch(self):
-        self.touched.append("settler or failure queue")
+        self.touched.append("reconciler or failure queue")
         raise AssertionError("an incident or the failure queue is reached for")
 
     def detected(self, heartbeat):
@@ -93,7 +93,7 @@ def test_the_line_is_stored_published_and_no_occurrence_of_anything(world):
 
 def test_detect_says_nothing_about_it_so_that_nothing_can_come_back(world):
     done = world.detector.detect(delivery(LINE, "something else", BOOM), T0)
-    assert (done.ignored, done.parked, done.duplicates, done.failures) == ([], [], 0, [])
+    assert (done.ignored, done.dead_lettered, done.duplicates, done.failures) == ([], [], 0, [])
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_a_failure_of_aws_is_raised_like_any_other_and_the_next_delivery_beats(w
 
 
 def test_the_search_that_ships_lets_it_through_at_a_cold_start():
-    screen = open_screen({})
-    assert screen is not None
-    assert screen.passes_over(delivery("INFO all is well")) is not None
-    assert screen.passes_over(delivery(LINE)) is None
+    prefilter = open_prefilter({})
+    assert prefilter is not None
+    assert prefilter.skips(delivery("INFO all is well")) is not None
+    assert prefilter.skips(delivery(LINE)) is None
 
 
 def test_no_signature_of_a_file_can_take_its_id():
@@ -182,29 +182,29 @@ class BrokenLog:
 
 def test_a_heart_beats_at_once_and_then_every_so_often_however_often_it_is_asked():
     log = BrokenLog()
-    heart = Heart(log, 5 * MINUTE)
+    writer = HeartbeatWriter(log, 5 * MINUTE)
     for second in range(16 * 60):
-        heart.beat(T0 + second * 1000)
+        writer.write(T0 + second * 1000)
     assert [(now - T0) / MINUTE for _, now in log.lines] == [0, 4.5, 9, 13.5]
     assert log.lines[1][0] == heartbeat_line(T0 + 270_000)
 
 
 def test_asked_once_a_minute_with_jitter_no_beat_is_skipped():
     log = BrokenLog()
-    heart = Heart(log, 5 * MINUTE)
+    writer = HeartbeatWriter(log, 5 * MINUTE)
     for minute in range(31):
-        heart.beat(T0 + minute * MINUTE + (-7_000 if minute % 2 else 7_000))
+        writer.write(T0 + minute * MINUTE + (-7_000 if minute % 2 else 7_000))
     assert len(log.lines) == 7
 
 
 def test_a_line_that_could_not_be_written_is_tried_again_when_asked_next():
     log = BrokenLog()
     log.broken = True
-    heart = Heart(log, 5 * MINUTE)
+    writer = HeartbeatWriter(log, 5 * MINUTE)
     with pytest.raises(ConnectionError):
-        heart.beat(T0)
+        writer.write(T0)
     log.broken = False
-    assert heart.beat(T0 + 1000) is True
+    assert writer.write(T0 + 1000) is True
     assert len(log.lines) == 1
 
 
@@ -237,10 +237,10 @@ class Desk:
     def arrived(self, now):
         self.arrivals.append(now)
 
-    def put_off(self, *_):
+    def defer(self, *_):
         raise AssertionError("a heartbeat is put off")
 
-    def park(self, *_):
+    def dead_letter(self, *_):
         raise AssertionError("a heartbeat is parked")
 
     def connect(self, _):

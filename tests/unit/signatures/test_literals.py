@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tocsin.adapters.files.configuration import load_configuration
-from tocsin.core.expressions import quiet_options
+from tocsin.core.expressions import re2_options
 from tocsin.core.signatures.literals import Literal, NoLiteralError, required_literals
 
 SIGNATURES = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
@@ -27,7 +27,7 @@ def holds(expression: str, text: str) -> bool:
 @given(data=st.data())
 def test_whatever_an_expression_of_the_pack_matches_has_one_of_its_literals(expression, data):
     text = data.draw(st.from_regex(re.compile(expression, re.ASCII)))
-    assume(re2.search(expression, text, quiet_options()))
+    assume(re2.search(expression, text, re2_options()))
     assert holds(expression, text)
 
 
@@ -72,7 +72,7 @@ def test_whatever_any_expression_matches_has_one_of_its_literals(expression, dat
     except NoLiteralError:
         assume(False)  # noqa: FBT003 -- hypothesis' own way to say that this example does not count
     text = data.draw(st.from_regex(expression))
-    assume(re2.search(expression, text, quiet_options()))
+    assume(re2.search(expression, text, re2_options()))
     assert holds(expression, text)
 
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from tocsin.adapters.files import configuration
-from tocsin.adapters.files.configuration import SEAL, load_configuration, seal
+from tocsin.adapters.files.configuration import COMPILED, compile_signatures, load_configuration
 from tocsin.core.model import Level
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.signatures.reader import KEYS, parse_signatures
@@ -155,8 +155,8 @@ def test_missing_files_are_named(tmp_path):
 
 def test_with_a_seal_nothing_is_tried_again_and_the_same_is_read(tmp_path, monkeypatch):
     before = load_configuration(write(tmp_path), {})
-    assert seal(tmp_path)
-    assert not seal(tmp_path), "a current seal is not written again"
+    assert compile_signatures(tmp_path)
+    assert not compile_signatures(tmp_path), "a current seal is not written again"
     monkeypatch.setattr(configuration, "required_literals", None)
     after = load_configuration(tmp_path, {})
     literals = after.signatures["engine-broken"].literals
@@ -170,7 +170,7 @@ def test_with_a_seal_nothing_is_tried_again_and_the_same_is_read(tmp_path, monke
 @pytest.mark.parametrize("change", ["text", "another file", "seal broken", "seal of nothing"])
 def test_after_any_change_the_seal_counts_for_nothing(tmp_path, change):
     write(tmp_path)
-    seal(tmp_path)
+    compile_signatures(tmp_path)
     bad = with_line('severity = "bad"')
     match change:
         case "text":
@@ -178,7 +178,7 @@ def test_after_any_change_the_seal_counts_for_nothing(tmp_path, change):
         case "another file":
             (tmp_path / "signatures" / "y.toml").write_text(bad.replace("engine-broken]", "other]"), "utf-8")
         case _:
-            (tmp_path / SEAL).write_text("{" if change == "seal broken" else "[]", "utf-8")
+            (tmp_path / COMPILED).write_text("{" if change == "seal broken" else "[]", "utf-8")
             assert load_configuration(tmp_path, {}).signatures
             return
     with pytest.raises(ConfigurationError, match="severity"):
@@ -187,9 +187,9 @@ def test_after_any_change_the_seal_counts_for_nothing(tmp_path, change):
 
 def test_the_seal_of_the_pack_is_current():
     texts = configuration.read_signature_files(ROOT / "functions", [])
-    sealed = json.loads((ROOT / "functions" / SEAL).read_text("utf-8"))
-    assert sealed["digest"] == configuration._digest(texts), (
-        "run `tocsin check` and commit signatures/sealed.json"
+    compiled = json.loads((ROOT / "functions" / COMPILED).read_text("utf-8"))
+    assert compiled["digest"] == configuration._digest(texts), (
+        "run `tocsin check` and commit signatures/compiled.json"
     )
 
 

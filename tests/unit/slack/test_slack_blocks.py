@@ -44,12 +44,12 @@ def notification(
     told=None,
     signatures=SIGNATURES,
     growing=(),
-    because="",
+    reason_detail="",
     **changes,
 ):
     made = incident(*alerts, **changes)
     entry = pending(reason, *(made.alerts.values() if about is None else about), sequence=2, told=told)
-    entry = replace(entry, growing=tuple(alert.fingerprint for alert in growing), because=because)
+    entry = replace(entry, growing=tuple(alert.fingerprint for alert in growing), reason_detail=reason_detail)
     return build_notification(made, entry, signatures, runbooks_url=RUNBOOKS)
 
 
@@ -281,8 +281,8 @@ def test_what_is_told_late_says_so_first_and_looks_like_no_alarm(renderer, reaso
     message = renderer(told, late=True)
     if message is None:
         return
-    assert message.text.startswith("🕓 Earlier, told late: ")
-    assert message.plain.startswith("🕓 Earlier, told late: this is from 2026-07-31 03:12:01 UTC.")
+    assert message.text.startswith("🕓 Delayed: ")
+    assert message.plain.startswith("🕓 Delayed: this is from 2026-07-31 03:12:01 UTC.")
     assert not message.broadcast
     text = words(message)
     assert re.search(r"\*Told late\.\* This is from <!date\^", text)
@@ -384,7 +384,7 @@ def test_the_end_of_a_silence_says_whose_it_was_and_what_it_kept_quiet():
     told = notification(
         reason=Reason.SILENCE_EXPIRED,
         told={IMPORT_ERROR.fingerprint: 4},
-        because="silence ab12 of ana ended (deploying <!channel> the fix)",
+        reason_detail="silence ab12 of ana ended (deploying <!channel> the fix)",
     )
     text = words(render_thread(told))
     assert "It was seen 1,200 times while it was muted." in text

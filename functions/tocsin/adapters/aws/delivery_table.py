@@ -2,7 +2,7 @@
 
 One item per incident and destination: ``pk`` = ``I#<incident id>``, ``sk`` = ``SLACK`` for the destination
 ``default``, ``SLACK#<destination>`` for another. Claiming it marks the notification as
-doubtful in the same write, so that whoever comes after a crash knows that Slack may have been told.
+unconfirmed in the same write, so that whoever comes after a crash knows that Slack may have been told.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class DeliveryStore:
             lease: How long; longer than the invocation can live.
 
         Returns:
-            The record as it was before: ``doubtful`` holds this sequence if an earlier attempt was cut short.
+            The record as it was before: ``unconfirmed`` holds this sequence if an earlier attempt was cut short.
 
         Raises:
             BusyError: Somebody else has the lease.
@@ -74,7 +74,7 @@ class DeliveryStore:
                 Key=self._key(incident),
                 UpdateExpression=(
                     "SET lease_owner = :me, lease_until = :until, expires_at = :expiry, "
-                    "attempted_at = if_not_exists(attempted_at, :now) ADD doubtful :this"
+                    "attempted_at = if_not_exists(attempted_at, :now) ADD unconfirmed :this"
                 ),
                 ConditionExpression=(
                     "attribute_not_exists(lease_owner) OR lease_until <= :now OR lease_owner = :me"
@@ -94,7 +94,7 @@ class DeliveryStore:
             raise BusyError(int(held) if held else now + lease) from error
         return _record(answer.get("Attributes", {}), now)
 
-    def settle(
+    def release(
         self,
         incident: str,
         sequence: int,
@@ -102,7 +102,7 @@ class DeliveryStore:
         now: Millis,
         record: DeliveryRecord,
         *,
-        doubtful: bool,
+        unconfirmed: bool,
     ) -> None:
         """Write down what came of it and give the lease back.
 
@@ -112,7 +112,7 @@ class DeliveryStore:
             claimant: Who has the lease.
             now: The time.
             record: What is known now.
-            doubtful: Whether it is still open if Slack was told of this notification.
+            unconfirmed: Whether it is still open if Slack was told of this notification.
 
         Raises:
             LeaseLostError: Somebody else has the lease; what they find in Slack counts.
@@ -123,7 +123,7 @@ class DeliveryStore:
                 Key=self._key(incident),
                 UpdateExpression=(
                     "SET channel = :channel, ts = :ts, shown = :shown, told = :told, expires_at = :expiry "
-                    "REMOVE lease_owner, lease_until" + ("" if doubtful else " DELETE doubtful :this")
+                    "REMOVE lease_owner, lease_until" + ("" if unconfirmed else " DELETE unconfirmed :this")
                 ),
                 ConditionExpression="lease_owner = :me",
                 ExpressionAttributeValues={
@@ -133,7 +133,7 @@ class DeliveryStore:
                     ":shown": {"N": str(record.shown)},
                     ":told": {"S": record.told},
                     ":expiry": {"N": str(now // 1000 + KEEP_SECONDS)},
-                    **({} if doubtful else {":this": {"NS": [str(sequence)]}}),
+                    **({} if unconfirmed else {":this": {"NS": [str(sequence)]}}),
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
@@ -149,6 +149,6 @@ def _record(item: dict[str, AttributeValueTypeDef], now: Millis) -> DeliveryReco
         ts=item.get("ts", {}).get("S", ""),
         shown=int(item.get("shown", {}).get("N", "0")),
         told=item.get("told", {}).get("S", ""),
-        doubtful=frozenset(map(int, item.get("doubtful", {}).get("NS", ()))),
+        unconfirmed=frozenset(map(int, item.get("unconfirmed", {}).get("NS", ()))),
         attempted_at=int(item.get("attempted_at", {}).get("N", str(now))),
     )

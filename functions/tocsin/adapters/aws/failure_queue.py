@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-LARGEST_MESSAGE = 1_048_576
+MAX_MESSAGE_SIZE = 1_048_576
 """Bytes: SQS's largest message (botocore's service model, 2025)."""
 
 
@@ -22,13 +22,13 @@ class SqsFailureQueue:
     def __init__(self, client: SQSClient, url: str, *, function: str) -> None:
         self._client, self._url, self._function = client, url, function
 
-    def park(self, record: object, error: str) -> None:
+    def dead_letter(self, record: object, error: str) -> None:
         """Keep a record with what is wrong with it.
 
         Raises:
             RecordTooLargeError: It does not fit a message.
         """
         body = json.dumps({"function": self._function, "error": error, "record": record}, default=repr)
-        if len(body.encode()) > LARGEST_MESSAGE:
-            raise RecordTooLargeError(f"{error}; the record is too large to be parked by itself")
+        if len(body.encode()) > MAX_MESSAGE_SIZE:
+            raise RecordTooLargeError(f"{error}; the record is too large to be dead_lettered by itself")
         self._client.send_message(QueueUrl=self._url, MessageBody=body)

@@ -1,18 +1,18 @@
 """The ledger in DynamoDB.
 
-Counting exactly once, and why this way: every delivery is counted with one conditional put of a *tally*, one
+Counting exactly once, and why this way: every delivery is counted with one conditional put of a *occurrence_count*, one
 item per alert and envelope. A transaction of marker and totals would be simpler to read, but concurrent writers
 to one alert cancel each other (TransactionConflict), worst in a storm, when it matters most; a set of seen
 envelopes inside the alert's item is one write too, but the item ends at 400 KB and every write is billed by its
-whole size. Puts of distinct keys never conflict. Whoever next looks after the incident folds the pending tallies
-into it in one transaction: the incident under a version condition, and each tally marked as folded on the
-condition that it was not. A tally outlives every redelivery (Lambda's retries take minutes, CloudWatch's a day),
+whole size. Puts of distinct keys never conflict. Whoever next looks after the incident applies the pending occurrence_counts
+into it in one transaction: the incident under a version condition, and each occurrence_count marked as applied on the
+condition that it was not. A occurrence_count outlives every redelivery (Lambda's retries take minutes, CloudWatch's a day),
 then its time to live removes it.
 
 Items (``pk``/``sk``):
 
 =====================  ======================  ===========================================================
-``A#<fingerprint>``    ``E#<envelope>``        a tally; ``grp``/``due`` while it is pending
+``A#<fingerprint>``    ``E#<envelope>``        a occurrence_count; ``grp``/``due`` while it is pending
 ``G#<service>``        ``CURRENT``             the service's latest incident; ``grp``/``due`` while it moves
 ``G#<service>``        ``INCIDENT#<id>``       an incident that is over
 ``G#<service>``        ``WATCH#<signature>``   a watch over a line that must appear; ``grp``/``due`` while it waits
@@ -22,7 +22,7 @@ Items (``pk``/``sk``):
 
 The index ``due`` (``grp``, ``due``) is sparse: it holds only what is unfinished, so one scan of it is all that
 ``reconcile`` needs, and costs one read unit while nothing is wrong. It is eventually consistent, which the
-conditions make harmless: what it shows too late is folded a minute later, what it still shows is refused.
+conditions make harmless: what it shows too late is applied a minute later, what it still shows is refused.
 """
 
 from __future__ import annotations
@@ -37,27 +37,27 @@ from tocsin.core.absence.watch_json import dump_watch, load_watch
 from tocsin.core.incidents.serialization import (
     dump_change,
     dump_incident,
-    dump_tally,
+    dump_occurrence_count,
     load_change,
     load_incident,
-    load_tally,
+    load_occurrence_count,
 )
 from tocsin.core.incidents.silences import Silence, dump_silence, load_silence
 from tocsin.core.incidents.store import (
-    AlreadyFoldedError,
+    AlreadyAppliedError,
+    CountKey,
     SilenceConflictError,
     StaleVersionError,
     Stored,
-    TallyKey,
     key_of,
 )
-from tocsin.core.model import ON_TRIAL
+from tocsin.core.model import TEST_MODE_GROUP
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
-    from tocsin.core.model import Change, Incident, Millis, Tally
+    from tocsin.core.model import Change, Incident, Millis, OccurrenceCount
 
 KEEP_TALLIES: int = 15 * 86_400
 """Seconds; an event may come again from CloudWatch Logs for 24 hours, from Lambda for 6 more, and from people who
@@ -70,7 +70,7 @@ KEEP_SILENCES: int = 30 * 86_400
 """Seconds after it expired: long enough that ``silence_expired`` is told, and people can look up what was muted."""
 
 KEEP_WATCHES: int = 90 * 86_400
-"""Seconds after something was last heard for it."""
+"""Seconds after something was last received_at for it."""
 
 KEEP_CHANGES: int = 25 * 3_600
 """Seconds after it happened: a day, and time for an incident that begins then to be told."""
@@ -87,29 +87,29 @@ WATCH = "WATCH#"
 class IncidentTable:
     """A ``Ledger`` in one DynamoDB table."""
 
-    most_folded = 99
+    max_applied = 99
     """A transaction takes 100 actions (DynamoDB's limit); one is the incident."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client, self._table = client, table
 
-    def count(self, tally: Tally) -> bool:
+    def count(self, occurrence_count: OccurrenceCount) -> bool:
         """See ``Ledger``: one write, whatever else is going on."""
         try:
             self._client.put_item(
                 TableName=self._table,
                 Item={
-                    **_tally_key(key_of(tally)),
-                    "grp": {"S": tally.service},
-                    "due": {"N": str(tally.received_at)},
-                    "tally": {"S": dump_tally(tally)},
-                    "expires_at": {"N": str(tally.received_at // 1000 + KEEP_TALLIES)},
+                    **_occurrence_count_key(key_of(occurrence_count)),
+                    "grp": {"S": occurrence_count.service},
+                    "due": {"N": str(occurrence_count.received_at)},
+                    "occurrence_count": {"S": dump_occurrence_count(occurrence_count)},
+                    "expires_at": {"N": str(occurrence_count.received_at // 1000 + KEEP_TALLIES)},
                 },
                 ConditionExpression="attribute_not_exists(pk)",
             )
         except (
             self._client.exceptions.ConditionalCheckFailedException,
-            self._client.exceptions.TransactionConflictException,  # being folded this moment: it was there
+            self._client.exceptions.TransactionConflictException,  # being applied this moment: it was there
         ):
             return False
         return True
@@ -126,16 +126,18 @@ class IncidentTable:
         item = self._item(_closed_key(service, incident))
         return load_incident(item["doc"]["S"]) if item else None
 
-    def pending(self, service: str) -> list[Tally]:
+    def pending(self, service: str) -> list[OccurrenceCount]:
         """See ``Ledger``."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             IndexName=INDEX,
             KeyConditionExpression="grp = :service",
-            FilterExpression="attribute_exists(tally)",
+            FilterExpression="attribute_exists(occurrence_count)",
             ExpressionAttributeValues={":service": {"S": service}},
         )
-        return [load_tally(item["tally"]["S"]) for page in pages for item in page["Items"]]
+        return [
+            load_occurrence_count(item["occurrence_count"]["S"]) for page in pages for item in page["Items"]
+        ]
 
     def open_services(self, now: Millis) -> list[str]:
         """See ``Ledger``."""
@@ -160,23 +162,23 @@ class IncidentTable:
             TableName=self._table,
             IndexName=INDEX,
             Select="COUNT",
-            FilterExpression="sk = :current AND grp <> :trial",  # not tallies, not watches
-            ExpressionAttributeValues={":current": {"S": "CURRENT"}, ":trial": {"S": ON_TRIAL}},
+            FilterExpression="sk = :current AND grp <> :test_mode",  # not occurrence_counts, not watches
+            ExpressionAttributeValues={":current": {"S": "CURRENT"}, ":test_mode": {"S": TEST_MODE_GROUP}},
         )
         return sum(page["Count"] for page in pages)
 
-    def drop(self, tallies: Sequence[Tally]) -> None:
+    def drop(self, occurrence_counts: Sequence[OccurrenceCount]) -> None:
         """See ``Ledger``."""
-        for tally in tallies:
+        for occurrence_count in occurrence_counts:
             with suppress(self._client.exceptions.ConditionalCheckFailedException):
-                self._client.update_item(**self._mark_folded(key_of(tally)))
+                self._client.update_item(**self._mark_applied(key_of(occurrence_count)))
 
     def save(
         self,
         incident: Incident,
         version: int,
         *,
-        folded: Sequence[Tally] = (),
+        applied: Sequence[OccurrenceCount] = (),
         due: Millis | None,
         closed: Incident | None = None,
     ) -> int:
@@ -184,7 +186,7 @@ class IncidentTable:
         put = self._incident_put(incident, version, due)
         if closed is not None:
             self._client.put_item(TableName=self._table, Item=_closed_item(closed))
-        if not folded:
+        if not applied:
             try:
                 self._client.put_item(**put)
             except (
@@ -193,9 +195,9 @@ class IncidentTable:
             ) as error:
                 raise StaleVersionError from error
             return version + 1
-        keys = [key_of(tally) for tally in folded]
+        keys = [key_of(occurrence_count) for occurrence_count in applied]
         actions: list[TransactWriteItemTypeDef] = [{"Put": put}]
-        actions += [{"Update": self._mark_folded(key)} for key in keys]
+        actions += [{"Update": self._mark_applied(key)} for key in keys]
         try:
             self._client.transact_write_items(TransactItems=actions)
         except self._client.exceptions.TransactionCanceledException as error:
@@ -206,7 +208,7 @@ class IncidentTable:
             if codes[:1] == ["ConditionalCheckFailed"] or "TransactionConflict" in codes:
                 raise StaleVersionError from error
             if gone:
-                raise AlreadyFoldedError(gone) from error
+                raise AlreadyAppliedError(gone) from error
             raise
         except self._client.exceptions.TransactionInProgressException as error:
             raise StaleVersionError from error
@@ -220,7 +222,7 @@ class IncidentTable:
         version = int(item["version"]["N"])
         with suppress(ValueError, KeyError):
             return load_watch(item["doc"]["S"], version)
-        # Broken by hand, or by a version yet to come: begun anew over what is there.
+        # Broken by hand, or by a version yet to come: begun again over what is there.
         return Watch(service, signature, version=version)
 
     def save_watch(self, watch: Watch, due: Millis | None) -> Watch:
@@ -232,9 +234,9 @@ class IncidentTable:
             "version": {"N": str(saved.version)},
         }
         if (
-            watch.heard and not watch.fired
+            watch.received_at and not watch.fired
         ):  # while its line is missing it must be known, however long that is
-            item["expires_at"] = {"N": str(watch.heard // 1000 + KEEP_WATCHES)}
+            item["expires_at"] = {"N": str(watch.received_at // 1000 + KEEP_WATCHES)}
         if due is not None:
             item |= {"grp": {"S": watch.service}, "due": {"N": str(due)}}
         try:
@@ -330,10 +332,10 @@ class IncidentTable:
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer.get("Item")
 
-    def _mark_folded(self, key: TallyKey) -> UpdateTypeDef:
+    def _mark_applied(self, key: CountKey) -> UpdateTypeDef:
         return {
             "TableName": self._table,
-            "Key": _tally_key(key),
+            "Key": _occurrence_count_key(key),
             "UpdateExpression": "REMOVE grp, due",
             "ConditionExpression": "attribute_exists(grp)",
         }
@@ -363,7 +365,7 @@ class IncidentTable:
         }
 
 
-def _tally_key(key: TallyKey) -> dict[str, Any]:
+def _occurrence_count_key(key: CountKey) -> dict[str, Any]:
     fingerprint, envelope = key
     return {"pk": {"S": f"A#{fingerprint}"}, "sk": {"S": f"E#{envelope}"}}
 

@@ -33,10 +33,10 @@ def count_redactions(redactions: int, stack: str) -> None:
     _print("Redactions", redactions, stack)
 
 
-def count_quiet(quiet: Mapping[str, int], stack: str) -> None:
+def count_suppressed(quiet: Mapping[str, int], stack: str) -> None:
     """Count alerts that fire and are not told of by themselves, by why."""
     for why, count in quiet.items():
-        _print("Quiet", count, stack, why=why)
+        _print("Suppressed", count, stack, why=why)
 
 
 def gauge_open_incidents(incidents: int, stack: str) -> None:

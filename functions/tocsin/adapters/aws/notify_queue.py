@@ -9,7 +9,7 @@ from tocsin.core.model import Millis
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-LONGEST_DELAY: Millis = 43_200_000 - 60_000
+MAX_DELAY: Millis = 43_200_000 - 60_000
 """SQS ends a message's invisibility twelve hours after it was received, whatever is asked for."""
 
 
@@ -25,19 +25,19 @@ class NotifyQueue:
     def __init__(self, client: SQSClient, url: str, parking_url: str) -> None:
         self._client, self._url, self._parking_url = client, url, parking_url
 
-    def put_off(self, receipt_handle: str, delay: Millis) -> None:
+    def defer(self, receipt_handle: str, delay: Millis) -> None:
         """Have a message delivered again after a delay.
 
         Raises:
             botocore.exceptions.ClientError: SQS refused it; the message comes back after the queue's own
             time. botocore.exceptions.BotoCoreError: SQS could not be asked; likewise.
         """
-        seconds = min(LONGEST_DELAY, max(0, delay)) // 1000
+        seconds = min(MAX_DELAY, max(0, delay)) // 1000
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )
 
-    def park(self, body: str, why: str) -> bool:
+    def dead_letter(self, body: str, why: str) -> bool:
         """Keep a message in the dead-letter queue, as it was received, so that it can be redriven.
 
         Returns:

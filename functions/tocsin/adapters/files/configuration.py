@@ -1,10 +1,10 @@
 """The configuration on disk: ``signatures/*.toml`` and ``tocsin.toml`` beside the handlers.
 
 Compiling every expression and deriving its literals takes longer than all the rest of a cold start. ``tocsin check``
-therefore leaves a seal, ``signatures/sealed.json``: what it derived, under the digest of exactly the files (and of the
-code that read them) that it found right. With the seal, a cold start reads what is already known to be right; without,
+therefore leaves a compiled form, ``signatures/compiled.json``: what it derived, under the digest of exactly the files (and of the
+code that read them) that it found right. With it, a cold start reads what is already known to be right; without,
 or after any change, everything is tried again and refused in the same words. Beside it lies the search that most cold
-starts need alone (``sealed_search``).
+starts need alone (``compiled_search``).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tocsin.adapters.files.sealed_search import seal_search
+from tocsin.adapters.files.compiled_search import seal_search
 from tocsin.adapters.files.settings_file import load_settings
-from tocsin.core.absence.signs import LifeSigns
+from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.problems import ConfigurationError, Problem
@@ -102,13 +102,13 @@ def literal_problems(signature: Signature) -> list[Problem]:
     return problems
 
 
-# --- the seal ---
+# --- the compiled signatures ---
 
-SEAL = "signatures/sealed.json"
+COMPILED = "signatures/compiled.json"
 
 
-def seal(root: Path) -> bool:
-    """Leave the seal for configuration that was just found right.
+def compile_signatures(root: Path) -> bool:
+    """Leave the compiled signatures for configuration that was just found right.
 
     Returns:
         Whether it had to be written; False where it was current.
@@ -122,7 +122,7 @@ def seal(root: Path) -> bool:
         return False  # right only with what this environment lays over it; the next one may not
     searches = (
         Matcher(with_heartbeat(found_right)).raw_expression,
-        LifeSigns(found_right, str).raw_expression,
+        ExpectedLines(found_right, str).raw_expression,
     )
     written = seal_search(root, "|".join(filter(None, searches)))
     texts = read_signature_files(root, [])
@@ -134,32 +134,34 @@ def seal(root: Path) -> bool:
     content = {
         "digest": digest,
         "tables": tables,
-        "tried": {
+        "known": {
             expression: [[*literal.words, literal.any_case] for literal in required_literals(expression)]
             for signature in signatures.values()
             for expression in (*signature.any, *signature.absence.work)
         },
-        "forbidding": [expression for signature in signatures.values() for expression in signature.none],
+        "excluding": [expression for signature in signatures.values() for expression in signature.none],
     }
-    (root / SEAL).write_text(json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8")
+    (root / COMPILED).write_text(
+        json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8"
+    )
     return True
 
 
 def _unseal(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, Signature], list[Problem]] | None:
-    """What the seal says about exactly these texts, or None where it says nothing."""
+    """What the compiled signatures says about exactly these texts, or None where it says nothing."""
     content = _sealed(root)
     if not texts or content.get("digest") != _digest(texts):
         return None
-    tried = {
+    known = {
         expression: tuple(Literal(tuple(words), any_case) for *words, any_case in found)
-        for expression, found in content["tried"].items()
+        for expression, found in content["known"].items()
     }
-    return read_signatures(content["tables"], tried=tried | dict.fromkeys(content["forbidding"], ()))
+    return read_signatures(content["tables"], known=known | dict.fromkeys(content["excluding"], ()))
 
 
 def _sealed(root: Path) -> dict[str, Any]:
     try:
-        content = json.loads((root / SEAL).read_bytes())
+        content = json.loads((root / COMPILED).read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

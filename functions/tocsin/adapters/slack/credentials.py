@@ -22,7 +22,7 @@ SHAPES = (
 )
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-# Errors a person must mend; anything else may pass by itself.
+# Errors a person must fix; anything else may pass by itself.
 _LASTING = {
     "ResourceNotFoundException": "there is no such secret",
     "InvalidRequestException": "it cannot be read: it is marked for deletion or has no value",

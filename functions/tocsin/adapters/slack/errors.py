@@ -40,7 +40,7 @@ class PermanentDeliveryError(DeliveryError):
 
 
 class CredentialRefusedError(PermanentDeliveryError):
-    """Token, channel or webhook are not what Slack accepts; a change of the secret may mend it."""
+    """Token, channel or webhook are not what Slack accepts; a change of the secret may fix it."""
 
 
 class BlocksRefusedError(PermanentDeliveryError):

@@ -20,7 +20,7 @@ TIMEOUT = (3.05, 10.0)
 """Seconds to connect, and between two bytes of the answer."""
 
 _DEFAULT_WAIT: Millis = 30_000
-_LONGEST_WAIT: Millis = 3_600_000
+_MAX_WAIT: Millis = 3_600_000
 
 
 class BearerToken(AuthBase):
@@ -91,4 +91,4 @@ def call(
 def retry_after(response: requests.Response) -> Millis:
     """How long Slack asks to wait; half a minute where it does not say, an hour at most."""
     said = response.headers.get("Retry-After", "").strip()
-    return min(_LONGEST_WAIT, max(1_000, int(said) * 1_000)) if said.isdecimal() else _DEFAULT_WAIT
+    return min(_MAX_WAIT, max(1_000, int(said) * 1_000)) if said.isdecimal() else _DEFAULT_WAIT

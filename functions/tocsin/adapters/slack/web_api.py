@@ -29,7 +29,7 @@ EVENT_TYPE = "tocsin_notification"
 CLOCK_SKEW: Millis = 5 * 60_000
 """How far Slack's clock may be behind ours when a message is looked for."""
 
-_PAGE, _MOST_PAGES = 200, 15
+_PAGE, _MAX_PAGES = 200, 15
 
 _LIMITED = {"ratelimited", "rate_limited", "message_limit_exceeded"}
 # "It's possible some aspect of the operation succeeded before the error was raised" (chat.postMessage).
@@ -146,7 +146,7 @@ class SlackBot:
             "limit": _PAGE,
             "include_all_metadata": "true",
         }
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             answer = self._call(method, query=asked)
             yield from answer.get("messages") or ()
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")

@@ -1,6 +1,6 @@
 """The watch over a line that must appear: when it was last seen, since when there is work for it, whether it is missing.
 
-What a watch knows comes from marks, in any order and any number of times. ``merged`` makes of them the same last sign
+What a watch knows comes from observations, in any order and any number of times. ``merged`` makes of them the same last sign
 and the same last work whatever the order; times only move forward, and work that is not newer than the last sign does
 not count. Since when there is work is exact where signs come before the work that follows them. Where a sign comes late
 it may be as much later than the truth as the sign was late: told a little later, and never too early.
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tocsin.core.matching.fingerprint import fingerprint
-from tocsin.core.model import AlertState, Millis, Tally
+from tocsin.core.model import AlertState, Millis, OccurrenceCount
 from tocsin.core.redaction.sample import sample_of
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature, Source, Status
@@ -20,12 +20,12 @@ from tocsin.core.times import format_duration, iso_time
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Sighting:
     """One sign of life or of work.
 
     Attributes:
         at: Its own time, which orders signs and work.
-        heard: When Tocsin received it. Waiting is measured on this: a delayed delivery does not look like a long
+        received_at: When Tocsin received it. Waiting is measured on this: a delayed delivery does not look like a long
             absence, because what it waits for is delayed, too.
         log_group: Where it was logged; empty for a queue.
         log_stream: Likewise.
@@ -33,24 +33,24 @@ class Moment:
     """
 
     at: Millis
-    heard: Millis
+    received_at: Millis
     log_group: str = ""
     log_stream: str = ""
     queue: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """What one envelope, or one look at a queue, adds to a watch; any number of moments, in any order."""
+class Observation:
+    """What one envelope, or one look at a queue, adds to a watch; any number of sightings, in any order."""
 
     service: str
     signature: str
-    signs: tuple[Moment, ...] = ()
-    work: tuple[Moment, ...] = ()
+    signs: tuple[Sighting, ...] = ()
+    work: tuple[Sighting, ...] = ()
     account: str = ""
     region: str = ""
 
-    def plus(self, other: Mark) -> Mark:
+    def plus(self, other: Observation) -> Observation:
         """Both together."""
         return replace(self, signs=(*self.signs, *other.signs), work=(*self.work, *other.work))
 
@@ -73,18 +73,20 @@ class Watch:
 
     service: str
     signature: str
-    sign: Moment | None = None
-    work: Moment | None = None
-    latest: Moment | None = None
+    sign: Sighting | None = None
+    work: Sighting | None = None
+    latest: Sighting | None = None
     fired: Millis = 0
     account: str = ""
     region: str = ""
     version: int = 0
 
     @property
-    def heard(self) -> Millis:
-        """When something was last heard for it."""
-        return max((moment.heard for moment in (self.sign, self.work, self.latest) if moment), default=0)
+    def received_at(self) -> Millis:
+        """When something was last received_at for it."""
+        return max(
+            (sighting.received_at for sighting in (self.sign, self.work, self.latest) if sighting), default=0
+        )
 
 
 def is_watched(rule: Signature | None) -> bool:
@@ -92,20 +94,22 @@ def is_watched(rule: Signature | None) -> bool:
     return rule is not None and rule.source is Source.ABSENCE and rule.status is not Status.OFF
 
 
-def merged(watch: Watch, mark: Mark, rule: AbsenceRule) -> Watch:
-    """The watch with what a mark adds."""
-    sign = max((*mark.signs, *_known(watch.sign)), key=_latest, default=None)
+def merged(watch: Watch, observation: Observation, rule: AbsenceRule) -> Watch:
+    """The watch with what a observation adds."""
+    sign = max((*observation.signs, *_known(watch.sign)), key=_latest, default=None)
     since = sign.at + rule.slack if sign else -1
     work = [
-        moment for moment in (*mark.work, *_known(watch.work), *_known(watch.latest)) if moment.at > since
+        sighting
+        for sighting in (*observation.work, *_known(watch.work), *_known(watch.latest))
+        if sighting.at > since
     ]
     return replace(
         watch,
         sign=sign,
         work=min(work, key=_earliest, default=None),
         latest=max(work, key=_latest, default=None),
-        account=watch.account or mark.account,
-        region=watch.region or mark.region,
+        account=watch.account or observation.account,
+        region=watch.region or observation.region,
     )
 
 
@@ -126,7 +130,7 @@ def is_worth_a_write(known: Watch, then: Watch, rule: AbsenceRule) -> bool:
 def missing_at(watch: Watch, rule: AbsenceRule) -> Millis | None:
     """From when on the line counts as missing, unless it appears before; None while nobody waits for it."""
     since = watch.work if rule.needs_work else watch.sign
-    return None if since is None else since.heard + rule.within
+    return None if since is None else since.received_at + rule.within
 
 
 def is_missing(watch: Watch, rule: AbsenceRule, now: Millis) -> bool:
@@ -135,19 +139,19 @@ def is_missing(watch: Watch, rule: AbsenceRule, now: Millis) -> bool:
     return at is not None and at <= now
 
 
-def look_at(watch: Watch, rule: AbsenceRule) -> Millis | None:
+def next_check_at(watch: Watch, rule: AbsenceRule) -> Millis | None:
     """When the watch wants to be looked at; it may lie in the past, then it is due every minute. None for never."""
     if watch.fired:
         return watch.fired
     at = missing_at(watch, rule)
     if at is None and rule.queues:
-        return ask_at(watch, rule)
+        return poll_queues_at(watch, rule)
     return at
 
 
-def ask_at(watch: Watch, rule: AbsenceRule) -> Millis:
+def poll_queues_at(watch: Watch, rule: AbsenceRule) -> Millis:
     """From when on its queues are asked whether there is work that no line tells of."""
-    return watch.sign.heard + rule.within if watch.sign else 0
+    return watch.sign.received_at + rule.within if watch.sign else 0
 
 
 def fired(watch: Watch, rule: AbsenceRule) -> Watch:
@@ -156,11 +160,11 @@ def fired(watch: Watch, rule: AbsenceRule) -> Watch:
     return replace(watch, fired=watch.fired or max(1, since.at if since else 0))
 
 
-def missing(watch: Watch, rule: Signature, now: Millis) -> Tally:
-    """The tally that says that the line of a watch that ``fired`` is missing."""
-    since = (watch.work if rule.absence.needs_work else watch.sign) or Moment(watch.fired, watch.fired)
+def missing(watch: Watch, rule: Signature, now: Millis) -> OccurrenceCount:
+    """The occurrence_count that says that the line of a watch that ``fired`` is missing."""
+    since = (watch.work if rule.absence.needs_work else watch.sign) or Sighting(watch.fired, watch.fired)
     return replace(
-        _tally(watch, rule, now),
+        _occurrence_count(watch, rule, now),
         envelope=f"absence/{watch.signature}/{watch.service}/{watch.fired}",
         count=1,
         first_seen=since.at,
@@ -171,10 +175,10 @@ def missing(watch: Watch, rule: Signature, now: Millis) -> Tally:
     )
 
 
-def returned(watch: Watch, rule: Signature, now: Millis, since: Millis) -> Tally:
-    """The tally that says that the line is not missing any more, after the alert that is known by ``since``."""
+def returned(watch: Watch, rule: Signature, now: Millis, since: Millis) -> OccurrenceCount:
+    """The occurrence_count that says that the line is not missing any more, after the alert that is known by ``since``."""
     return replace(
-        _tally(watch, rule, now),
+        _occurrence_count(watch, rule, now),
         envelope=f"absence/{watch.signature}/{watch.service}/{since}/over",
         state=AlertState.RESOLVED,
     )
@@ -185,8 +189,8 @@ def fingerprint_of(watch: Watch, rule: Signature) -> str:
     return fingerprint(rule, watch.service, {})
 
 
-def _tally(watch: Watch, rule: Signature, now: Millis) -> Tally:
-    return Tally(
+def _occurrence_count(watch: Watch, rule: Signature, now: Millis) -> OccurrenceCount:
+    return OccurrenceCount(
         envelope="", fingerprint=fingerprint_of(watch, rule), signature=watch.signature,
         service=watch.service, fields={}, count=0, first_seen=now, last_seen=now, received_at=now, sample="",
         absence=True, account=watch.account, region=watch.region,
@@ -205,19 +209,19 @@ def _in_words(watch: Watch, rule: Signature, now: Millis) -> str:
     return f"{text}. {last}It must appear within {format_duration(rule.absence.within)}."
 
 
-def _known(moment: Moment | None) -> Iterable[Moment]:
-    return () if moment is None else (moment,)
+def _known(sighting: Sighting | None) -> Iterable[Sighting]:
+    return () if sighting is None else (sighting,)
 
 
-def _earliest(moment: Moment) -> tuple[object, ...]:
-    """By time; of equals the one first heard is the least, so that a duplicate changes nothing."""
-    return (moment.at, moment.heard, moment.log_group, moment.log_stream, moment.queue)
+def _earliest(sighting: Sighting) -> tuple[object, ...]:
+    """By time; of equals the one first received_at is the least, so that a duplicate changes nothing."""
+    return (sighting.at, sighting.received_at, sighting.log_group, sighting.log_stream, sighting.queue)
 
 
-def _latest(moment: Moment) -> tuple[object, ...]:
-    """By time; of equals the one first heard is the greatest, likewise."""
-    return (moment.at, -moment.heard, moment.log_group, moment.log_stream, moment.queue)
+def _latest(sighting: Sighting) -> tuple[object, ...]:
+    """By time; of equals the one first received_at is the greatest, likewise."""
+    return (sighting.at, -sighting.received_at, sighting.log_group, sighting.log_stream, sighting.queue)
 
 
-def _is_later(then: Moment | None, known: Moment | None, by: Millis) -> bool:
+def _is_later(then: Sighting | None, known: Sighting | None, by: Millis) -> bool:
     return then is not None and (known is None or then.at > known.at + by)

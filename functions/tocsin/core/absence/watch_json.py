@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from tocsin.core.absence.watch import Moment, Watch
+from tocsin.core.absence.watch import Sighting, Watch
 from tocsin.core.json_document import build, dump
 
 
@@ -23,11 +23,11 @@ def load_watch(text: str, version: int) -> Watch:
     """
     data = json.loads(text)
     try:
-        moments = {key: _moment(data.get(key)) for key in ("sign", "work", "latest")}
-        return build(Watch, {**data, **moments, "version": version})
+        sightings = {key: _sighting(data.get(key)) for key in ("sign", "work", "latest")}
+        return build(Watch, {**data, **sightings, "version": version})
     except (AttributeError, TypeError) as error:
         raise ValueError(f"not a watch document: {error}") from error
 
 
-def _moment(data: dict[str, Any] | None) -> Moment | None:
-    return build(Moment, data) if data else None
+def _sighting(data: dict[str, Any] | None) -> Sighting | None:
+    return build(Sighting, data) if data else None

@@ -68,7 +68,7 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class RouteMatch:
     """Where an alert comes out of the tree.
 
     Attributes:
@@ -81,7 +81,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class NotificationTarget:
     """A destination that is told of a notification.
 
     Attributes:
@@ -109,15 +109,15 @@ class Routing:
     owners: Mapping[str, str] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
 
-    def arrivals(self, labels: Labels) -> tuple[Arrival, ...]:
+    def arrivals(self, labels: Labels) -> tuple[RouteMatch, ...]:
         """Every place where an alert with these labels comes out: at least one, in order."""
-        return tuple(_walk(self.routes, labels, ())) or (Arrival(DEFAULT),)
+        return tuple(_walk(self.routes, labels, ())) or (RouteMatch(DEFAULT),)
 
     def destinations_of(self, labels: Labels) -> tuple[str, ...]:
         """The names of the destinations, each once."""
         return tuple(dict.fromkeys(arrival.destination for arrival in self.arrivals(labels)))
 
-    def tellings(self, notification: Mapping[str, Any]) -> tuple[Telling, ...]:
+    def targets_for(self, notification: Mapping[str, Any]) -> tuple[NotificationTarget, ...]:
         """Where a notification is told, and whom it calls there.
 
         It is told wherever any alert of its incident leads, whether that alert is firing, over or a symptom: who was
@@ -129,7 +129,7 @@ class Routing:
         """
         if Reason(notification["reason"]) is Reason.DIGEST:
             # No alert: a page for whoever looks after the rules, wherever their alerts would lead.
-            return (Telling(self.destinations[DEFAULT]),)
+            return (NotificationTarget(self.destinations[DEFAULT]),)
         service = notification["service"]
         alerts = notification["alerts"]
         known = {self._of(entry, service): None for entry in [*alerts, *notification.get("labels", ())]}
@@ -147,7 +147,8 @@ class Routing:
                 if everything or alert["changed"]:
                     called[name] |= groups
         return tuple(
-            Telling(self.destinations[name], tuple(called[name]), tuple(concerned[name])) for name in names
+            NotificationTarget(self.destinations[name], tuple(called[name]), tuple(concerned[name]))
+            for name in names
         )
 
     @staticmethod
@@ -156,13 +157,13 @@ class Routing:
         return tuple((label, found.get(label) or "") for label in LABELS)
 
 
-def _walk(routes: Iterable[Route], labels: Labels, path: tuple[Route, ...]) -> Iterator[Arrival]:
+def _walk(routes: Iterable[Route], labels: Labels, path: tuple[Route, ...]) -> Iterator[RouteMatch]:
     for route in routes:
         if not route.fits(labels):
             continue
         here = (*path, route)
         deeper = tuple(_walk(route.routes, labels, here))
-        yield from deeper or (Arrival(route.destination, here),)
+        yield from deeper or (RouteMatch(route.destination, here),)
         if not route.goes_on:
             return
 

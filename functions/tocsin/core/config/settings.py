@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.config.routing import Routing
-from tocsin.core.model import ON_TRIAL, Millis
+from tocsin.core.model import TEST_MODE_GROUP, Millis
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.times import parse_duration
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tocsin.core.redaction.rule import Rule
 
 FILE = "tocsin.toml"
-LONGEST_SERVICE = 100
+MAX_SERVICE_LENGTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Intervals:
         repeat_interval: How long an unchanged, still firing incident stays quiet before it reminds.
         resolve_after: How long an alert must be quiet to count as resolved.
         regress_within: How long after it was over an alert that is seen again belongs to the same incident.
-        digest_interval: How often what signatures on trial recognised is told in one digest; 0 for never.
+        digest_interval: How often what signatures in test mode recognised is told in one digest; 0 for never.
     """
 
     group_wait: Millis = 0
@@ -207,7 +207,7 @@ _NO_DIGEST = ("digest_interval", "off")
 
 def _unreserved(service: str) -> str:
     """The name of a service that nobody configured, kept apart from the one that none may have."""
-    return f"{service} (service)" if service == ON_TRIAL else service
+    return f"{service} (service)" if service == TEST_MODE_GROUP else service
 
 
 def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems: list[Problem]) -> Intervals:
@@ -236,10 +236,12 @@ def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems:
 
 def _service(name: str, table: object, problems: list[Problem]) -> Service:
     key = f"services.{name}"
-    if not name.strip() or len(name) > LONGEST_SERVICE:
-        problems.append(Problem(FILE, key, f"a service has a name of 1 to {LONGEST_SERVICE} characters"))
-    if name == ON_TRIAL:
-        problems.append(Problem(FILE, key, "is the group of what is on trial; a service has another name"))
+    if not name.strip() or len(name) > MAX_SERVICE_LENGTH:
+        problems.append(Problem(FILE, key, f"a service has a name of 1 to {MAX_SERVICE_LENGTH} characters"))
+    if name == TEST_MODE_GROUP:
+        problems.append(
+            Problem(FILE, key, "is the group of what is in test mode; a service has another name")
+        )
     if not isinstance(table, dict):
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)

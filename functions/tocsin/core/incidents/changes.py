@@ -21,7 +21,7 @@ BEFORE_DIRECT: Final[Millis] = 24 * HOUR
 """The same for a direct change: it stays wrong until the stack is deployed again."""
 
 
-MOST: Final = 10
+MAX_CHANGES: Final = 10
 """Changes that an incident remembers."""
 
 
@@ -48,9 +48,11 @@ def began_at(incident: Incident) -> Millis:
     Not always with the incident: one that has been open for days must not hide that a deployment broke something else.
     """
     told = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
-    fresh = [alert for alert in told if not alert.silence and (not alert.heard or alert.regressed)]
-    if not fresh and incident.news_at is not None:
-        return incident.news_at
+    fresh = [
+        alert for alert in told if not alert.silence and (not alert.notified_individually or alert.regressed)
+    ]
+    if not fresh and incident.latest_news_started_at is not None:
+        return incident.latest_news_started_at
     return min(
         (
             alert.active_at if alert.regressed else alert.first_seen
@@ -83,7 +85,7 @@ def remembered(incident: Incident, found: Iterable[Change]) -> tuple[Change, ...
         latest.values(),
         key=lambda change: (change.at > began, not change.is_direct, -change.at, change.id),
     )
-    return tuple(ordered[:MOST])
+    return tuple(ordered[:MAX_CHANGES])
 
 
 def learned(incident: Incident, found: Sequence[Change]) -> Incident:
@@ -93,8 +95,8 @@ def learned(incident: Incident, found: Sequence[Change]) -> Incident:
     known = {change.id for change in incident.changes}
     changes = remembered(incident, found)
     late = [change.id for change in changes if change.id not in known and is_suspect(change, incident)]
-    untold = (*incident.changes_untold, *late) if incident.notified_at is not None else ()
-    return replace(incident, changes=changes, changes_untold=untold)
+    untold = (*incident.changes_not_notified, *late) if incident.notified_at is not None else ()
+    return replace(incident, changes=changes, changes_not_notified=untold)
 
 
 def is_suspect(change: Change, incident: Incident) -> bool:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.model import Alert, AlertState, Incident, Millis, QueueReading, Tally
+from tocsin.core.model import Alert, AlertState, Incident, Millis, OccurrenceCount, QueueReading
 
 HOUR: Millis = 3_600_000
 WARN_BEFORE = (24 * HOUR, 6 * HOUR, HOUR)
 """How long before its oldest message is lost a queue is news again; each once."""
 
 
-def is_watched(of: Alert | Tally, policy: Policy) -> bool:
+def is_watched(of: Alert | OccurrenceCount, policy: Policy) -> bool:
     """Whether the queue of an alert, or of what is about to be one, is looked at: it fires, and its signature says so."""
     rule = policy.signatures.get(of.signature)
     return (
@@ -53,7 +53,7 @@ def is_growing(alert: Alert) -> bool:
     """Whether the queue is news: half as deep again as people were told, or nearer to losing a message."""
     if alert.queue is None or alert.state is not AlertState.FIRING:
         return False
-    grown = alert.queue.depth > alert.queue_told and 2 * alert.queue.depth >= 3 * alert.queue_told
+    grown = alert.queue.depth > alert.queue_notified and 2 * alert.queue.depth >= 3 * alert.queue_notified
     return grown or warnings(alert) > alert.queue_warned
 
 
@@ -70,7 +70,10 @@ def growing(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
     return tuple(
         alert
         for alert in incident.alerts.values()
-        if alert.heard and not alert.silence and is_watched(alert, policy) and is_growing(alert)
+        if alert.notified_individually
+        and not alert.silence
+        and is_watched(alert, policy)
+        and is_growing(alert)
     )
 
 
@@ -80,9 +83,9 @@ def told(alert: Alert, *, as_news: bool) -> Alert:
         return alert
     if not as_news:
         return replace(alert, queue_shown=alert.queue.depth)
-    deepest = max(alert.queue_told, alert.queue.depth) if is_growing(alert) else alert.queue_told
+    deepest = max(alert.queue_notified, alert.queue.depth) if is_growing(alert) else alert.queue_notified
     warned = max(alert.queue_warned, warnings(alert))
-    return replace(alert, queue_told=deepest, queue_shown=alert.queue.depth, queue_warned=warned)
+    return replace(alert, queue_notified=deepest, queue_shown=alert.queue.depth, queue_warned=warned)
 
 
 def differs(alert: Alert) -> bool:

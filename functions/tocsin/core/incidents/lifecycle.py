@@ -1,7 +1,7 @@
 """The life of an incident, as a pure state machine.
 
-``advance`` folds what was counted into the incident, lets time pass up to ``now``, and puts every
-notification that is then due into the incident's outbox. Detection calls it with fresh tallies, ``reconcile``
+``advance`` applies what was counted into the incident, lets time pass up to ``now``, and puts every
+notification that is then due into the incident's outbox. Detection calls it with fresh occurrence_counts, ``reconcile``
 with whatever is left and the clock; both store the answer and then publish the outbox. Nothing here reads a
 clock, so the tests and ``tocsin backtest`` run days in milliseconds through the very code of the Lambdas.
 """
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import began_at, learned
-from tocsin.core.incidents.folding import MOST_ALERTS, fold
+from tocsin.core.incidents.counting import MAX_ALERTS, apply
 from tocsin.core.incidents.inhibition import inhibitor
 from tocsin.core.incidents.muting import mute
 from tocsin.core.incidents.policy import Policy
@@ -27,13 +27,13 @@ from tocsin.core.model import (
     Change,
     Incident,
     Millis,
+    OccurrenceCount,
     Pending,
     QueueReading,
     Reason,
-    Tally,
 )
 
-MOST_BURSTS = 5
+MAX_BURSTS = 5
 """Notifications of new alerts per ``group_interval``; more wait for its end and come as one. Of alerts that
 regressed it is one: what flaps has been told of."""
 
@@ -43,7 +43,7 @@ MINUTE: Millis = 60_000
 DAY: Millis = 86_400_000
 """The longest time between two reminders, unless ``repeat_interval`` is longer."""
 
-HOLD_STRAY_OK: Millis = 390 * 60_000
+UNMATCHED_OK_TTL: Millis = 390 * 60_000
 """How long an alarm's OK that has no alert yet is kept, in case its ALARM is only delivered later: Lambda keeps
 an asynchronous event for up to six hours."""
 
@@ -53,12 +53,12 @@ class Advance(NamedTuple):
 
     Attributes:
         incident: The incident as it is now; None when there is none and nothing calls for one.
-        absorbed: The tallies that are in it now; the others stay pending.
+        applied: The occurrence_counts that are in it now; the others stay pending.
         closed: The incident that was over and that ``incident`` replaced, for the record.
     """
 
     incident: Incident | None
-    absorbed: tuple[Tally, ...]
+    applied: tuple[OccurrenceCount, ...]
     closed: Incident | None = None
 
 
@@ -67,15 +67,15 @@ class Observed:
     """What an incident cannot know by itself.
 
     Attributes:
-        heard: When each alert (by fingerprint) was last received, where more tallies wait than are given: what
-            is still to be folded must not look quiet.
-        more: Whether more tallies wait: then the incident is not over yet, whatever is quiet.
+        last_received: When each alert (by fingerprint) was last received, where more occurrence_counts wait than are given: what
+            is still to be applied must not look quiet.
+        more: Whether more occurrence_counts wait: then the incident is not over yet, whatever is quiet.
         silences: Those that may be active, and those that ended not long ago.
         readings: What looking at dead-letter queues found, by the fingerprint of the alert of their alarm.
         changes: What was deployed or altered and concerns its service.
     """
 
-    heard: Mapping[str, Millis] = field(default_factory=dict)
+    last_received: Mapping[str, Millis] = field(default_factory=dict)
     more: bool = False
     silences: Sequence[Silence] = ()
     readings: Mapping[str, QueueReading] = field(default_factory=dict)
@@ -91,27 +91,27 @@ class Due(NamedTuple):
 
 def advance(
     incident: Incident | None,
-    tallies: Iterable[Tally],
+    occurrence_counts: Iterable[OccurrenceCount],
     now: Millis,
     *,
     service: str,
     policy: Policy,
     observed: Observed | None = None,
 ) -> Advance:
-    """Fold tallies into the service's incident and queue every notification that is due at ``now``.
+    """Apply occurrence_counts into the service's incident and queue every notification that is due at ``now``.
 
     Args:
         incident: The service's latest incident, open or resolved, or None.
-        tallies: What was counted and not yet folded, in any order, each at most once.
+        occurrence_counts: What was counted and not yet applied, in any order, each at most once.
         now: The time.
         service: The group.
         policy: Intervals and signatures.
         observed: What the incident cannot know by itself; None for nothing.
     """
     observed = observed or Observed()
-    before, current, absorbed = _folded(incident, tallies, now, service, policy)
+    before, current, applied = _folded(incident, occurrence_counts, now, service, policy)
     if current is None:
-        return Advance(before, absorbed)
+        return Advance(before, applied)
     closed = None
     if before is not None and before.id != current.id:
         carried = _unfinished(before)
@@ -123,87 +123,99 @@ def advance(
         if name in current.alerts
     }
     current = _quieted(replace(current, alerts={**current.alerts, **read}), now, policy, observed)
-    current, because = mute(learned(current, observed.changes), observed.silences, now)
-    return Advance(_spoken(current, now, policy, observed, because), absorbed, closed)
+    current, reason_detail = mute(learned(current, observed.changes), observed.silences, now)
+    return Advance(_spoken(current, now, policy, observed, reason_detail), applied, closed)
 
 
-class _Folded(NamedTuple):
+class _Applied(NamedTuple):
     """The incident that was over before, the one that is open now (it may be the same), and what is in them."""
 
     before: Incident | None
     current: Incident | None
-    absorbed: tuple[Tally, ...]
+    applied: tuple[OccurrenceCount, ...]
 
 
 def _folded(
-    incident: Incident | None, tallies: Iterable[Tally], now: Millis, service: str, policy: Policy
-) -> _Folded:
+    incident: Incident | None,
+    occurrence_counts: Iterable[OccurrenceCount],
+    now: Millis,
+    service: str,
+    policy: Policy,
+) -> _Applied:
     current = incident if incident is not None and incident.resolved_at is None else None
-    absorbed: list[Tally] = []
-    for tally in sorted(tallies, key=_in_time):
+    applied: list[OccurrenceCount] = []
+    for occurrence_count in sorted(occurrence_counts, key=_in_time):
         if current is not None:
-            current = fold(current, tally, policy)
-        elif incident is not None and _is_remembered(incident, tally, policy):
-            incident = fold(incident, tally, policy)
-            alert = incident.alerts.get(tally.fingerprint)
+            current = apply(current, occurrence_count, policy)
+        elif incident is not None and _is_remembered(incident, occurrence_count, policy):
+            incident = apply(incident, occurrence_count, policy)
+            alert = incident.alerts.get(occurrence_count.fingerprint)
             if alert is not None and alert.regressed:  # else it is below its threshold: over it stays
-                current = _reopened(incident, tally, policy)
-        elif tally.state is AlertState.FIRING:
-            current = fold(_opened(incident, service, tally, now, policy), tally, policy)
-        elif now - tally.received_at < HOLD_STRAY_OK:
+                current = _reopened(incident, occurrence_count, policy)
+        elif occurrence_count.state is AlertState.FIRING:
+            current = apply(
+                _opened(incident, service, occurrence_count, now, policy), occurrence_count, policy
+            )
+        elif now - occurrence_count.received_at < UNMATCHED_OK_TTL:
             continue
-        absorbed.append(tally)
-    return _Folded(incident, current, tuple(absorbed))
+        applied.append(occurrence_count)
+    return _Applied(incident, current, tuple(applied))
 
 
-def _in_time(tally: Tally) -> tuple[Millis, str, str]:
-    """What tallies are folded in the order of: the same, whatever order they come in."""
-    return tally.last_seen, tally.envelope, tally.fingerprint
+def _in_time(occurrence_count: OccurrenceCount) -> tuple[Millis, str, str]:
+    """What occurrence_counts are applied in the order of: the same, whatever order they come in."""
+    return occurrence_count.last_seen, occurrence_count.envelope, occurrence_count.fingerprint
 
 
 def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
     """Say which notification, if any, the incident owes people at ``now``, and why."""
     if incident.resolved_at is not None:
         return None
-    heard = audible(incident, policy)
-    unheard = [alert for alert in heard if not alert.heard]
-    if unmuted := [alert for alert in heard if alert.unmuted]:
-        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in unheard if not a.unmuted)]))
+    audible_alerts = audible(incident, policy)
+    not_notified = [alert for alert in audible_alerts if not alert.notified_individually]
+    if unmuted := [alert for alert in audible_alerts if alert.unmuted]:
+        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in not_notified if not a.unmuted)]))
     if incident.notified_at is None:
         waited = now >= incident.opened_at + policy.intervals.group_wait or not _is_firing(incident)
-        return Due(Reason.OPENED, _names(unheard)) if unheard and waited else None
-    news = _news(incident, heard, now, policy)
-    if news or any(not alert.heard or alert.regressed for alert in heard):
+        return Due(Reason.OPENED, _names(not_notified)) if not_notified and waited else None
+    news = _news(incident, audible_alerts, now, policy)
+    if news or any(not alert.notified_individually or alert.regressed for alert in audible_alerts):
         return news  # news that still waits: a mere count must not tell of it in passing
-    return _count(incident, heard, now, policy)
+    return _count(incident, audible_alerts, now, policy)
 
 
-def _news(incident: Incident, heard: Sequence[Alert], now: Millis, policy: Policy) -> Due | None:
+def _news(incident: Incident, audible_alerts: Sequence[Alert], now: Millis, policy: Policy) -> Due | None:
     """What is new in an incident that people know of: back again, joined, over."""
     fresh = now >= incident.burst_since + policy.intervals.group_interval
     over = not _is_firing(incident)
-    regressed = [alert for alert in heard if alert.regressed]
-    unheard = [alert for alert in heard if not alert.heard and not alert.regressed]
+    regressed = [alert for alert in audible_alerts if alert.regressed]
+    not_notified = [
+        alert for alert in audible_alerts if not alert.notified_individually and not alert.regressed
+    ]
     if regressed and (fresh or not incident.burst):
-        return Due(Reason.REGRESSED, _names([*regressed, *unheard]))
-    waited = any(now >= alert.joined_at + policy.intervals.group_wait for alert in unheard)
-    if unheard and ((waited and (fresh or incident.burst < MOST_BURSTS)) or over):
-        return Due(Reason.NEW_ALERT, _names(unheard))
-    if over and incident.return_told and now >= _settled_at(incident, policy):
+        return Due(Reason.REGRESSED, _names([*regressed, *not_notified]))
+    waited = any(now >= alert.joined_at + policy.intervals.group_wait for alert in not_notified)
+    if not_notified and ((waited and (fresh or incident.burst < MAX_BURSTS)) or over):
+        return Due(Reason.NEW_ALERT, _names(not_notified))
+    if over and incident.return_notified and now >= _ends_at(incident, policy):
         return Due(Reason.RESOLVED, _names(grown(incident)))
     return None
 
 
-def _count(incident: Incident, heard: Sequence[Alert], now: Millis, policy: Policy) -> Due | None:
+def _count(incident: Incident, audible_alerts: Sequence[Alert], now: Millis, policy: Policy) -> Due | None:
     """What only goes on: a reminder, or counts and states that the incident's message does not show yet."""
     if now >= _reminds_at(incident, policy) and (
-        firing := [alert for alert in heard if alert.state is AlertState.FIRING]
+        firing := [alert for alert in audible_alerts if alert.state is AlertState.FIRING]
     ):
         return Due(Reason.REPEAT, _names(firing))
     if now < (incident.notified_at or incident.opened_at) + policy.intervals.group_interval:
         return None
     changed = [alert for alert in _announced(incident) if _has_changed(alert, policy)]
-    if changed or incident.omitted > incident.omitted_told or (incident.changes_untold and heard):
+    if (
+        changed
+        or incident.omitted > incident.omitted_notified
+        or (incident.changes_not_notified and audible_alerts)
+    ):
         return Due(Reason.UPDATE, _names(changed))
     return None
 
@@ -223,7 +235,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
     if any(time <= now for time in times):
         return now
     if not _is_firing(incident):
-        times.append(_settled_at(incident, policy))
+        times.append(_ends_at(incident, policy))
     if incident.notified_at is None:
         times.append(incident.opened_at + intervals.group_wait)
     else:
@@ -232,7 +244,11 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
             incident.burst_since + intervals.group_interval,
             _reminds_at(incident, policy),
         ]
-        times += [alert.joined_at + intervals.group_wait for alert in _announced(incident) if not alert.heard]
+        times += [
+            alert.joined_at + intervals.group_wait
+            for alert in _announced(incident)
+            if not alert.notified_individually
+        ]
     if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
         times.append(now + min(MINUTE, intervals.group_interval))
     return min((time for time in times if time > now), default=None)
@@ -259,33 +275,35 @@ def without(incident: Incident, sequences: Sequence[int]) -> Incident:
     )
 
 
-def _is_remembered(incident: Incident, tally: Tally, policy: Policy) -> bool:
-    """Whether a tally belongs to an incident that is over: it knows the alert, and was over less than a day ago."""
-    if tally.state is not AlertState.FIRING or incident.resolved_at is None:
+def _is_remembered(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> bool:
+    """Whether a occurrence_count belongs to an incident that is over: it knows the alert, and was over less than a day ago."""
+    if occurrence_count.state is not AlertState.FIRING or incident.resolved_at is None:
         return False
-    known = incident.alerts.get(tally.fingerprint)
+    known = incident.alerts.get(occurrence_count.fingerprint)
     if known is not None:
         over_at = incident.resolved_at if known.announced else None
     else:
-        over_at = incident.ended.get(tally.fingerprint)
-    return over_at is not None and tally.received_at < over_at + policy.intervals.regress_within
+        over_at = incident.ended.get(occurrence_count.fingerprint)
+    return over_at is not None and occurrence_count.received_at < over_at + policy.intervals.regress_within
 
 
-def _reopened(incident: Incident, tally: Tally, policy: Policy) -> Incident:
+def _reopened(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
     """An incident that was over, and is not: the same thread goes on."""
     flaps = (
-        bool(tally.alarm)
+        bool(occurrence_count.alarm)
         and incident.resolved_at is not None
-        and tally.received_at < incident.resolved_at + policy.intervals.group_interval
+        and occurrence_count.received_at < incident.resolved_at + policy.intervals.group_interval
     )
-    began = min(tally.first_seen, tally.received_at)
-    return replace(incident, resolved_at=None, reopened=flaps, reopened_at=began, return_told=False)
+    began = min(occurrence_count.first_seen, occurrence_count.received_at)
+    return replace(incident, resolved_at=None, reopened=flaps, reopened_at=began, return_notified=False)
 
 
-def _opened(before: Incident | None, service: str, tally: Tally, now: Millis, policy: Policy) -> Incident:
-    opened_at = min(tally.received_at, now)
+def _opened(
+    before: Incident | None, service: str, occurrence_count: OccurrenceCount, now: Millis, policy: Policy
+) -> Incident:
+    opened_at = min(occurrence_count.received_at, now)
     made = Incident(
-        id=incident_id(service, opened_at, tally, before),
+        id=incident_id(service, opened_at, occurrence_count, before),
         service=service,
         opened_at=opened_at,
         alerts=_unfinished(before),
@@ -303,25 +321,31 @@ def remembering(incident: Incident, before: Incident, now: Millis, policy: Polic
     over = {alert.fingerprint: before.resolved_at for alert in before.alerts.values() if alert.announced}
     since = now - policy.intervals.regress_within
     ended = {**incident.ended, **before.ended, **over}
-    latest = sorted(ended.items(), key=lambda item: -item[1])[:MOST_ALERTS]
+    latest = sorted(ended.items(), key=lambda item: -item[1])[:MAX_ALERTS]
     kept = {name: at for name, at in latest if at > since and name not in incident.alerts}
     ids = {**incident.ended_in, **before.ended_in, **dict.fromkeys(over, before.id)}
     return replace(incident, ended=kept, ended_in={name: ids[name] for name in kept if name in ids})
 
 
-def belongs_to(incident: Incident, tallies: Iterable[Tally], policy: Policy) -> str | None:
+def earlier_incident_for(
+    incident: Incident, occurrence_counts: Iterable[OccurrenceCount], policy: Policy
+) -> str | None:
     """The id of the earlier incident that is to go on, or None.
 
     Args:
         incident: The service's latest incident; only one that is over makes way.
-        tallies: What was counted: one of an alert that only an earlier incident knows brings that one back, unless
+        occurrence_counts: What was counted: one of an alert that only an earlier incident knows brings that one back, unless
             another is of an alert that the latest one knows.
         policy: Within what time.
     """
     if incident.resolved_at is None:
         return None
-    back = [tally for tally in tallies if _is_remembered(incident, tally, policy)]
-    if not back or any(tally.fingerprint in incident.alerts for tally in back):
+    back = [
+        occurrence_count
+        for occurrence_count in occurrence_counts
+        if _is_remembered(incident, occurrence_count, policy)
+    ]
+    if not back or any(occurrence_count.fingerprint in incident.alerts for occurrence_count in back):
         return None
     first = min(back, key=_in_time)
     return incident.ended_in.get(first.fingerprint)
@@ -334,7 +358,7 @@ def _unfinished(incident: Incident | None) -> dict[str, Alert]:
     return {alert.fingerprint: alert for alert in incident.firing if not alert.announced and alert.recent}
 
 
-def _settled_at(incident: Incident, policy: Policy) -> Millis:
+def _ends_at(incident: Incident, policy: Policy) -> Millis:
     """When an incident in which nothing fires is over: at once, or, once it flapped, after a quiet interval."""
     last = max((alert.active_at for alert in incident.alerts.values() if alert.announced), default=0)
     return last + policy.intervals.group_interval if incident.reopened else 0
@@ -346,43 +370,46 @@ def _quieted(incident: Incident, now: Millis, policy: Policy, observed: Observed
         alert.fingerprint: replace(alert, state=AlertState.RESOLVED, over_at=now, unmuted=False)
         for alert in incident.firing
         if policy.ends_by_quiet(alert)
-        and now >= max(alert.active_at, observed.heard.get(alert.fingerprint, 0)) + policy.quiet_period(alert)
+        and now
+        >= max(alert.active_at, observed.last_received.get(alert.fingerprint, 0)) + policy.quiet_period(alert)
     }
     return replace(incident, alerts={**incident.alerts, **quiet}) if quiet else incident
 
 
-def _spoken(incident: Incident, now: Millis, policy: Policy, observed: Observed, because: str) -> Incident:
-    """The incident with everything in its outbox that people are owed now."""
-    while owed := due(incident, now, policy):
-        if observed.more and owed.reason is Reason.RESOLVED:
+def _spoken(
+    incident: Incident, now: Millis, policy: Policy, observed: Observed, reason_detail: str
+) -> Incident:
+    """The incident with everything in its outbox that people are pending now."""
+    while pending := due(incident, now, policy):
+        if observed.more and pending.reason is Reason.RESOLVED:
             return incident
-        incident = _told(incident, owed, now, policy, because)
-        if owed.reason is Reason.RESOLVED:
+        incident = _told(incident, pending, now, policy, reason_detail)
+        if pending.reason is Reason.RESOLVED:
             return incident
-    untold = incident.notified_at is None or not incident.return_told
+    untold = incident.notified_at is None or not incident.return_notified
     if untold and not incident.firing and not observed.more:
         # Nothing ever reached its threshold, or it was muted: over, and nobody needs to hear of it.
         return replace(incident, resolved_at=now)
     return incident
 
 
-def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: str) -> Incident:
+def _told(incident: Incident, pending: Due, now: Millis, policy: Policy, reason_detail: str) -> Incident:
     sequence = incident.sequence + 1
     told = {
         alert.fingerprint: alert.notified_count for alert in incident.alerts.values() if alert.notified_count
     }
     # Only what is told of is told: an alert that joins is news of its own, and the queue's growth waits for its turn.
-    growing = queue_watch.growing(incident, policy) if owed.reason is Reason.UPDATE else ()
-    queues = {*owed.fingerprints, *_names(growing)}
+    growing = queue_watch.growing(incident, policy) if pending.reason is Reason.UPDATE else ()
+    queues = {*pending.fingerprints, *_names(growing)}
     by_themselves = set(_names(audible(incident, policy)))
     fresh = now >= incident.burst_since + policy.intervals.group_interval
-    speaks = owed.reason in (Reason.NEW_ALERT, Reason.REGRESSED)
-    counts = owed.reason is Reason.UPDATE
+    speaks = pending.reason in (Reason.NEW_ALERT, Reason.REGRESSED)
+    counts = pending.reason is Reason.UPDATE
     updates = incident.updates + 1 if counts else 0
-    repeats = incident.repeats + 1 if owed.reason is Reason.REPEAT else incident.repeats if counts else 0
+    repeats = incident.repeats + 1 if pending.reason is Reason.REPEAT else incident.repeats if counts else 0
     entry = Pending(
-        sequence, owed.reason, now, owed.fingerprints, told, _names(growing), updates,
-        because if owed.reason is Reason.SILENCE_EXPIRED else "", incident.changes_untold,
+        sequence, pending.reason, now, pending.fingerprints, told, _names(growing), updates,
+        reason_detail if pending.reason is Reason.SILENCE_EXPIRED else "", incident.changes_not_notified,
     )  # fmt: skip
     return replace(
         incident,
@@ -392,17 +419,17 @@ def _told(incident: Incident, owed: Due, now: Millis, policy: Policy, because: s
         },
         sequence=sequence,
         notified_at=now,
-        spoke_at=incident.spoke_at if counts else now,
+        last_non_update_at=incident.last_non_update_at if counts else now,
         repeats=repeats,
         updates=updates,
-        omitted_told=incident.omitted,
+        omitted_notified=incident.omitted,
         burst_since=now if speaks and fresh else incident.burst_since,
         burst=(1 if fresh else incident.burst + 1) if speaks else incident.burst,
-        resolved_at=now if owed.reason is Reason.RESOLVED else None,
+        resolved_at=now if pending.reason is Reason.RESOLVED else None,
         outbox=(*incident.outbox, entry),
-        return_told=incident.return_told or not counts,
-        changes_untold=(),
-        news_at=began_at(incident),
+        return_notified=incident.return_notified or not counts,
+        changes_not_notified=(),
+        latest_news_started_at=began_at(incident),
     )
 
 
@@ -417,7 +444,7 @@ def _as_told(alert: Alert, *, with_queue: bool, by_itself: bool) -> Alert:
         notified_count=alert.count,
         notified_state=alert.state,
         notified_silence="",
-        heard=alert.heard or by_itself,
+        notified_individually=alert.notified_individually or by_itself,
         regressed=False,
         unmuted=False,
     )
@@ -439,7 +466,7 @@ def _reminds_at(incident: Incident, policy: Policy) -> Millis:
     """When people are reminded: after ``repeat_interval``, then twice that, up to once a day."""
     first = policy.intervals.repeat_interval
     gap = min(first << min(incident.repeats, 20), max(first, DAY))
-    return (incident.spoke_at or incident.notified_at or incident.opened_at) + gap
+    return (incident.last_non_update_at or incident.notified_at or incident.opened_at) + gap
 
 
 def _announced(incident: Incident) -> tuple[Alert, ...]:
@@ -454,7 +481,7 @@ def _names(alerts: Iterable[Alert]) -> tuple[str, ...]:
     return tuple(alert.fingerprint for alert in alerts)
 
 
-def incident_id(service: str, opened_at: Millis, first: Tally, before: Incident | None) -> str:
+def incident_id(service: str, opened_at: Millis, first: OccurrenceCount, before: Incident | None) -> str:
     """Readable, sortable, and unique: no two incidents of a service follow the same one.
 
     ``notify`` knows notifications by it; two incidents of one id would have each other's taken for duplicates.

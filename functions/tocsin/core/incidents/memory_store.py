@@ -8,24 +8,24 @@ from dataclasses import replace
 from tocsin.core.absence.watch import Watch
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import (
-    AlreadyFoldedError,
+    AlreadyAppliedError,
+    CountKey,
     SilenceConflictError,
     StaleVersionError,
     Stored,
-    TallyKey,
     key_of,
 )
-from tocsin.core.model import ON_TRIAL, Change, Incident, Millis, Tally
+from tocsin.core.model import TEST_MODE_GROUP, Change, Incident, Millis, OccurrenceCount
 
 
 class MemoryLedger:
     """A ledger in memory, for dry runs, backtests and tests of everything above the table."""
 
-    most_folded = 99
+    max_applied = 99
 
     def __init__(self) -> None:
-        self._tallies: dict[TallyKey, Tally] = {}
-        self._pending: dict[TallyKey, Tally] = {}
+        self._occurrence_counts: dict[CountKey, OccurrenceCount] = {}
+        self._pending: dict[CountKey, OccurrenceCount] = {}
         self._incidents: dict[str, Stored] = {}
         self._due: dict[str, Millis] = {}
         self._silences: dict[str, Silence] = {}
@@ -33,26 +33,34 @@ class MemoryLedger:
         self._changes: dict[str, Change] = {}
         self.closed: list[Incident] = []
 
-    def count(self, tally: Tally) -> bool:
+    def count(self, occurrence_count: OccurrenceCount) -> bool:
         """See ``Ledger``."""
-        if key_of(tally) in self._tallies:
+        if key_of(occurrence_count) in self._occurrence_counts:
             return False
-        self._tallies[key_of(tally)] = self._pending[key_of(tally)] = tally
+        self._occurrence_counts[key_of(occurrence_count)] = self._pending[key_of(occurrence_count)] = (
+            occurrence_count
+        )
         return True
 
     def load(self, service: str) -> Stored:
         """See ``Ledger``."""
         return self._incidents.get(service, Stored(None, 0))
 
-    def pending(self, service: str) -> list[Tally]:
+    def pending(self, service: str) -> list[OccurrenceCount]:
         """See ``Ledger``."""
-        return [tally for tally in self._pending.values() if tally.service == service]
+        return [
+            occurrence_count
+            for occurrence_count in self._pending.values()
+            if occurrence_count.service == service
+        ]
 
     def open_services(self, now: Millis) -> list[str]:
         """See ``Ledger``."""
         due = dict(self._due)
-        for tally in self._pending.values():
-            due[tally.service] = min(due.get(tally.service, tally.received_at), tally.received_at)
+        for occurrence_count in self._pending.values():
+            due[occurrence_count.service] = min(
+                due.get(occurrence_count.service, occurrence_count.received_at), occurrence_count.received_at
+            )
         for watch, at in self._watches.values():
             if at is not None:
                 due[watch.service] = min(due.get(watch.service, at), at)
@@ -60,28 +68,28 @@ class MemoryLedger:
 
     def open_incidents(self) -> int:
         """See ``Ledger``."""
-        return len(self._due.keys() - {ON_TRIAL})
+        return len(self._due.keys() - {TEST_MODE_GROUP})
 
-    def drop(self, tallies: Iterable[Tally]) -> None:
+    def drop(self, occurrence_counts: Iterable[OccurrenceCount]) -> None:
         """See ``Ledger``."""
-        for tally in tallies:
-            self._pending.pop(key_of(tally), None)
+        for occurrence_count in occurrence_counts:
+            self._pending.pop(key_of(occurrence_count), None)
 
     def save(
         self,
         incident: Incident,
         version: int,
         *,
-        folded: Iterable[Tally] = (),
+        applied: Iterable[OccurrenceCount] = (),
         due: Millis | None,
         closed: Incident | None = None,
     ) -> int:
         """See ``Ledger``."""
-        keys = [key_of(tally) for tally in folded]
+        keys = [key_of(occurrence_count) for occurrence_count in applied]
         if self.load(incident.service).version != version:
             raise StaleVersionError
         if gone := [key for key in keys if key not in self._pending]:
-            raise AlreadyFoldedError(gone)
+            raise AlreadyAppliedError(gone)
         for key in keys:
             del self._pending[key]
         self.closed = [kept for kept in self.closed if kept.id != incident.id]  # it goes on

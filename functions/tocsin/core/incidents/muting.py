@@ -10,14 +10,14 @@ from tocsin.core.incidents.silences import Silence
 from tocsin.core.model import Alert, AlertState, Incident, Millis
 from tocsin.core.sanitize import clipped, one_line
 
-LONGEST_WORDS = 300
+MAX_WORDS_LENGTH = 300
 
 
 class Muted(NamedTuple):
     """An incident with its silences applied, and in words which of them ended; empty when none did."""
 
     incident: Incident
-    because: str
+    reason_detail: str
 
 
 def mute(incident: Incident, silences: Sequence[Silence], now: Millis) -> Muted:
@@ -38,8 +38,8 @@ def mute(incident: Incident, silences: Sequence[Silence], now: Millis) -> Muted:
             alerts[name] = _unmuted(alert)
             if alerts[name].unmuted and alert.silence not in ended:
                 ended.append(alert.silence)
-    because = "; ".join(_words(silence) for silence in silences if silence.id in ended)
-    return Muted(replace(incident, alerts=alerts), because)
+    reason_detail = "; ".join(_words(silence) for silence in silences if silence.id in ended)
+    return Muted(replace(incident, alerts=alerts), reason_detail)
 
 
 def _covers(silence: Silence, alert: Alert, incident: Incident) -> bool:
@@ -54,7 +54,7 @@ def _unmuted(alert: Alert) -> Alert:
             silence="",
             notified_count=alert.count,
             notified_state=alert.state,
-            heard=True,
+            notified_individually=True,
             regressed=False,
         )
     goes_on = bool(alert.alarm) or alert.absence or alert.count > alert.notified_count
@@ -63,4 +63,4 @@ def _unmuted(alert: Alert) -> Alert:
 
 def _words(silence: Silence) -> str:
     text = f"silence {silence.id} of {silence.author} ended ({silence.reason})"
-    return clipped(one_line(text), LONGEST_WORDS)
+    return clipped(one_line(text), MAX_WORDS_LENGTH)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tocsin.core.absence.watch import is_watched
 from tocsin.core.config.settings import Intervals
-from tocsin.core.incidents.trial import is_on_trial
+from tocsin.core.incidents.test_mode import is_in_test_mode
 from tocsin.core.model import Alert, Millis
 from tocsin.core.signatures.signature import Signature, Source
 
@@ -34,10 +34,10 @@ class Policy:
     def ends_by_quiet(self, alert: Alert) -> bool:
         """Whether quiet resolves an alert: not an alarm, nor an absence, unless no signature waits for its end any more.
 
-        One whose signature was put on trial hears of no end: that is counted for the digest.
+        One whose signature was put in test mode hears of no end: that is counted for the digest.
         """
         rule = self.signatures.get(alert.signature)
-        if is_on_trial(rule):
+        if is_in_test_mode(rule):
             return True
         if alert.absence:
             return not is_watched(rule)

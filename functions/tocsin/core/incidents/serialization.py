@@ -1,4 +1,4 @@
-"""Incidents and tallies as the JSON documents the table keeps.
+"""Incidents and occurrence_counts as the JSON documents the table keeps.
 
 A document, not a row per alert: the incident is always written by one writer at a time, as a whole, under a
 version condition, so its parts can never disagree.
@@ -17,13 +17,13 @@ from tocsin.core.model import (
     Change,
     ChangeKind,
     Incident,
+    OccurrenceCount,
     Pending,
     QueueReading,
     Reason,
-    Tally,
 )
 
-MOST_BYTES = 380_000
+MAX_BYTES = 380_000
 """A DynamoDB item ends at 400 KB, its keys and attribute names included."""
 
 _SHORT_FIELD = 30
@@ -37,7 +37,7 @@ def dump_incident(incident: Incident) -> str:
     """
     text = dump(asdict(incident))
     for lighter in (_without_told_samples, _bare):
-        if len(text.encode()) <= MOST_BYTES:
+        if len(text.encode()) <= MAX_BYTES:
             break
         alerts = {name: lighter(alert) for name, alert in incident.alerts.items()}
         text = dump(asdict(replace(incident, alerts=alerts)))
@@ -54,23 +54,23 @@ def load_incident(text: str) -> Incident:
     data["alerts"] = {name: _alert(entry) for name, entry in data["alerts"].items()}
     data["outbox"] = tuple(_pending(entry) for entry in data["outbox"])
     data["changes"] = tuple(_change(entry) for entry in data.get("changes", ()))
-    data["changes_untold"] = tuple(data.get("changes_untold", ()))
+    data["changes_not_notified"] = tuple(data.get("changes_not_notified", ()))
     return build(Incident, data)
 
 
-def dump_tally(tally: Tally) -> str:
-    """Write a tally as compact JSON."""
-    return dump(asdict(tally))
+def dump_occurrence_count(occurrence_count: OccurrenceCount) -> str:
+    """Write a occurrence_count as compact JSON."""
+    return dump(asdict(occurrence_count))
 
 
-def load_tally(text: str) -> Tally:
-    """Read a tally written by this or an older version.
+def load_occurrence_count(text: str) -> OccurrenceCount:
+    """Read a occurrence_count written by this or an older version.
 
     Raises:
-        ValueError: It is not a document that ``dump_tally`` wrote.
+        ValueError: It is not a document that ``dump_occurrence_count`` wrote.
     """
     data = json.loads(text)
-    return build(Tally, {**data, "state": AlertState(data["state"])})
+    return build(OccurrenceCount, {**data, "state": AlertState(data["state"])})
 
 
 def dump_change(change: Change) -> str:
@@ -102,7 +102,7 @@ def _alert(data: dict[str, Any]) -> Alert:
         "state": AlertState(data["state"]),
         "recent": tuple((at, count) for at, count in data.get("recent", ())),
         "notified_state": AlertState(told) if told else None,
-        "heard": data.get("heard", bool(data.get("notified_count"))),
+        "notified_individually": data.get("notified_individually", bool(data.get("notified_count"))),
         "queue": build(QueueReading, queue) if queue else None,
     }
     return build(Alert, {**data, **changes})

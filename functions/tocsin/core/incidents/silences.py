@@ -15,14 +15,14 @@ from typing import Any, Final
 
 from tocsin.core.json_document import build, dump
 from tocsin.core.model import Millis
-from tocsin.core.times import LATEST, format_duration, is_believable
+from tocsin.core.times import LATEST, format_duration, is_plausible
 
-LONGEST: Final[Millis] = 30 * 86_400_000
+MAX_SILENCE: Final[Millis] = 30 * 86_400_000
 """What is to be quiet for longer than 30 days is not a silence but a change of the signature."""
 
-MOST_LETTERS: Final = {"id": 64, "reason": 500, "author": 200, "signature": 200, "service": 200}
-MOST_FIELDS: Final = 20
-MOST_FIELD_LETTERS: Final = 300
+MAX_LETTERS: Final = {"id": 64, "reason": 500, "author": 200, "signature": 200, "service": 200}
+MAX_FIELDS: Final = 20
+MAX_FIELD_LETTERS: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Silence:
 
     Attributes:
         id: Unique.
-        expires_at: When it ends; required, and at most ``LONGEST`` after ``created_at``.
+        expires_at: When it ends; required, and at most ``MAX_SILENCE`` after ``created_at``.
         reason: Why, in its author's words.
         author: Who made it.
         created_at: When it was made, which is when it begins.
@@ -54,7 +54,7 @@ class Silence:
 
     def __post_init__(self) -> None:
         """Refuse what must not mute anything."""
-        for name, most in MOST_LETTERS.items():
+        for name, most in MAX_LETTERS.items():
             _check_text(name, getattr(self, name), most)
         for name in ("id", "reason", "author"):
             if not getattr(self, name).strip():
@@ -120,25 +120,25 @@ def _check_text(name: str, value: object, most: int) -> None:
 
 def _check_times(created_at: object, expires_at: object) -> None:
     for name, at in (("created_at", created_at), ("expires_at", expires_at)):
-        if not isinstance(at, int) or isinstance(at, bool) or not is_believable(at):
+        if not isinstance(at, int) or isinstance(at, bool) or not is_plausible(at):
             raise ValueError(f"{name}: must be whole milliseconds between 0 and {LATEST}")
     assert isinstance(created_at, int)  # noqa: S101 -- for the type checker; the loop has just refused all else
     assert isinstance(expires_at, int)  # noqa: S101 -- as above
     if expires_at <= created_at:
         raise ValueError("expires_at: must be after created_at")
-    if expires_at - created_at > LONGEST:
+    if expires_at - created_at > MAX_SILENCE:
         raise ValueError(
-            f"expires_at: {format_duration(expires_at - created_at)} from now, the most is {format_duration(LONGEST)}"
+            f"expires_at: {format_duration(expires_at - created_at)} from now, the most is {format_duration(MAX_SILENCE)}"
         )
 
 
 def _check_fields(given: object) -> None:
     if not isinstance(given, Mapping):
         raise ValueError("fields: must be an object")  # noqa: TRY004 -- the value comes out of a document
-    if len(given) > MOST_FIELDS:
-        raise ValueError(f"fields: {len(given)} of them, at most {MOST_FIELDS} are kept")
+    if len(given) > MAX_FIELDS:
+        raise ValueError(f"fields: {len(given)} of them, at most {MAX_FIELDS} are kept")
     for name, glob in given.items():
-        _check_text("fields", name, MOST_FIELD_LETTERS)
-        _check_text(f"fields.{name}", glob, MOST_FIELD_LETTERS)
+        _check_text("fields", name, MAX_FIELD_LETTERS)
+        _check_text(f"fields.{name}", glob, MAX_FIELD_LETTERS)
         if not name or not glob:
             raise ValueError(f"fields.{name}: name and value must not be empty; * is any value")

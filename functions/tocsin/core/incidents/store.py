@@ -12,15 +12,15 @@ from typing import Protocol
 
 from tocsin.core.absence.watch import Watch
 from tocsin.core.incidents.silences import Silence
-from tocsin.core.model import Change, Incident, Millis, Tally
+from tocsin.core.model import Change, Incident, Millis, OccurrenceCount
 
-TallyKey = tuple[str, str]
-"""Fingerprint and envelope: what a tally is counted once by."""
+CountKey = tuple[str, str]
+"""Fingerprint and envelope: what a occurrence_count is counted once by."""
 
 
-def key_of(tally: Tally) -> TallyKey:
-    """The key a tally is counted once by."""
-    return tally.fingerprint, tally.envelope
+def key_of(occurrence_count: OccurrenceCount) -> CountKey:
+    """The key a occurrence_count is counted once by."""
+    return occurrence_count.fingerprint, occurrence_count.envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,16 @@ class StaleVersionError(Exception):
     """Somebody else saved the incident, or the watch, first; load it again."""
 
 
-class AlreadyFoldedError(Exception):
-    """Some tallies were folded by somebody else; leave them out and try again.
+class AlreadyAppliedError(Exception):
+    """Some occurrence_counts were applied by somebody else; leave them out and try again.
 
     Attributes:
-        keys: Those tallies.
+        keys: Those occurrence_counts.
     """
 
-    def __init__(self, keys: Sequence[TallyKey]) -> None:
+    def __init__(self, keys: Sequence[CountKey]) -> None:
         self.keys = tuple(keys)
-        super().__init__(f"{len(self.keys)} tallies were folded already")
+        super().__init__(f"{len(self.keys)} occurrence_counts were applied already")
 
 
 class SilenceConflictError(Exception):
@@ -52,41 +52,41 @@ class SilenceConflictError(Exception):
 
 
 class Ledger(Protocol):
-    """Where tallies are counted once, and incidents, silences, watches and, for a day, changes are kept."""
+    """Where occurrence_counts are counted once, and incidents, silences, watches and, for a day, changes are kept."""
 
-    def count(self, tally: Tally) -> bool:
-        """Record a tally as pending; False when the same one was recorded before. Never conflicts."""
+    def count(self, occurrence_count: OccurrenceCount) -> bool:
+        """Record a occurrence_count as pending; False when the same one was recorded before. Never conflicts."""
 
     def load(self, service: str) -> Stored:
         """The service's latest incident, as of every save that has returned."""
 
-    def pending(self, service: str) -> list[Tally]:
-        """Tallies recorded and not folded; may lag a moment behind ``count`` and behind ``save``."""
+    def pending(self, service: str) -> list[OccurrenceCount]:
+        """Occurrence counts recorded and not applied; may lag a moment behind ``count`` and behind ``save``."""
 
     def open_services(self, now: Millis) -> list[str]:
-        """Services with pending tallies, or with an incident or a watch that is due, longest due first."""
+        """Services with pending occurrence_counts, or with an incident or a watch that is due, longest due first."""
 
     def open_incidents(self) -> int:
-        """How many incidents are open now: those that time will move, what is on trial left out."""
+        """How many incidents are open now: those that time will move, what is in test mode left out."""
 
-    def drop(self, tallies: Sequence[Tally]) -> None:
-        """Mark tallies as folded into no incident; those that are folded already are passed over."""
+    def drop(self, occurrence_counts: Sequence[OccurrenceCount]) -> None:
+        """Observation occurrence_counts as applied into no incident; those that are applied already are passed over."""
 
     def save(
         self,
         incident: Incident,
         version: int,
         *,
-        folded: Sequence[Tally] = (),
+        applied: Sequence[OccurrenceCount] = (),
         due: Millis | None,
         closed: Incident | None = None,
     ) -> int:
-        """Replace the incident and mark tallies as folded, all or nothing.
+        """Replace the incident and mark occurrence_counts as applied, all or nothing.
 
         Args:
             incident: What it is now.
             version: The version it was loaded with.
-            folded: The tallies that are in it now; at most ``most_folded`` of them.
+            applied: The occurrence_counts that are in it now; at most ``max_applied`` of them.
             due: When it wants to be looked at again; None for never.
             closed: The incident it replaces, to be kept for the record.
 
@@ -95,7 +95,7 @@ class Ledger(Protocol):
 
         Raises:
             StaleVersionError: The stored version is another.
-            AlreadyFoldedError: A tally is not pending any more.
+            AlreadyAppliedError: A occurrence_count is not pending any more.
         """
 
     def closed_incident(self, service: str, incident: str) -> Incident | None:
@@ -146,4 +146,4 @@ class Ledger(Protocol):
         Where there are very many, the latest thousands. One that cannot be read is left out.
         """
 
-    most_folded: int
+    max_applied: int

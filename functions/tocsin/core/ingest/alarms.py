@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from tocsin.core.model import AlarmChange, AlarmState, Millis
 from tocsin.core.redaction.sample import named
-from tocsin.core.times import is_believable
+from tocsin.core.times import is_plausible
 
 STATE_CHANGE: Final = "CloudWatch Alarm State Change"
 """EventBridge's ``detail-type`` for what this module reads."""
@@ -79,7 +79,7 @@ def parse_time(value: object) -> Millis | None:
 
     Returns:
         Milliseconds since the epoch; None when it is not a time, or none that an alarm can have changed at
-        (``moments.is_believable``). A time without an offset is UTC.
+        (``moments.is_plausible``). A time without an offset is UTC.
     """
     if not isinstance(value, str):
         return None
@@ -92,7 +92,7 @@ def parse_time(value: object) -> Millis | None:
     # Whole milliseconds without floating point: ids are made of this.
     since = moment - datetime(1970, 1, 1, tzinfo=UTC)
     at = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
-    return at if is_believable(at) else None
+    return at if is_plausible(at) else None
 
 
 def _from_sns(payload: Mapping[str, Any]) -> AlarmChange:

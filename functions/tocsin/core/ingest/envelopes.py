@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from tocsin.core.ingest.inflation import MOST_INFLATED, EnvelopeError, inflate
+from tocsin.core.ingest.inflation import MAX_INFLATED, EnvelopeError, inflate
 from tocsin.core.ingest.json_kinds import kind_of
 from tocsin.core.model import Envelope, LogEvent
 from tocsin.core.redaction.sample import named
-from tocsin.core.times import is_believable
+from tocsin.core.times import is_plausible
 
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -37,7 +37,7 @@ class BadLogEvent(NamedTuple):
 
     Attributes:
         error: What is wrong with it, with its position; holds nothing of the log line.
-        original: The event as it came, to be parked; not redacted.
+        original: The event as it came, to be dead_lettered; not redacted.
     """
 
     error: str
@@ -56,7 +56,7 @@ class ParsedEnvelope(NamedTuple):
     problems: tuple[BadLogEvent, ...] = ()
 
 
-def decode_envelope(data: str | bytes, *, limit: int = MOST_INFLATED) -> ParsedEnvelope | ControlMessage:
+def decode_envelope(data: str | bytes, *, limit: int = MAX_INFLATED) -> ParsedEnvelope | ControlMessage:
     """Inflate and parse in one step, for callers that always want the events.
 
     Raises:
@@ -97,13 +97,13 @@ def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
     entries = document.get("logEvents")
     if not isinstance(entries, list):
         raise EnvelopeError(f"logEvents must be a list, is {kind_of(entries)}")
-    events, problems = _read_events(entries, mend=bool(_SURROGATE_ESCAPE.search(raw)))
+    events, problems = _read_events(entries, fix=bool(_SURROGATE_ESCAPE.search(raw)))
     account, log_stream = _text(document, "owner"), _text(document, "logStream")
     identity = _digest(account, log_group, log_stream, [event.id for event in events])
     return ParsedEnvelope(Envelope(identity, account, log_group, log_stream, events), problems)
 
 
-def _read_events(entries: list[Any], *, mend: bool) -> tuple[tuple[LogEvent, ...], tuple[BadLogEvent, ...]]:
+def _read_events(entries: list[Any], *, fix: bool) -> tuple[tuple[LogEvent, ...], tuple[BadLogEvent, ...]]:
     events: list[LogEvent] = []
     problems: list[BadLogEvent] = []
     for number, entry in enumerate(entries):
@@ -116,7 +116,7 @@ def _read_events(entries: list[Any], *, mend: bool) -> tuple[tuple[LogEvent, ...
                 BadLogEvent(f"logEvents[{number}].message must be text, is {kind_of(message)}", entry)
             )
             continue
-        if not isinstance(timestamp, int) or isinstance(timestamp, bool) or not is_believable(timestamp):
+        if not isinstance(timestamp, int) or isinstance(timestamp, bool) or not is_plausible(timestamp):
             problems.append(
                 BadLogEvent(
                     f"logEvents[{number}].timestamp must be milliseconds of a time between 1970 and 3000, is "
@@ -125,7 +125,7 @@ def _read_events(entries: list[Any], *, mend: bool) -> tuple[tuple[LogEvent, ...
                 )
             )
             continue
-        if mend:
+        if fix:
             # Half a surrogate pair is legal in JSON and an error in UTF-8, which everything after this writes.
             message = message.encode("utf-8", "replace").decode()
         if not isinstance(key, str) or not key:

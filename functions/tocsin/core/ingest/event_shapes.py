@@ -13,7 +13,7 @@ and EventBridge nor a record that is broken.
 | alarm by direct Lambda action | ``alarmData`` |
 | change of a stack, or by CloudTrail of a function | ``detail-type`` |
 | any of these through an SQS queue | ``Records[].eventSource`` = ``aws:sqs`` |
-| what was parked, sent again | ``error`` and ``record`` (ours), ``requestPayload`` (Lambda's on-failure destination) |
+| what was dead_lettered, sent again | ``error`` and ``record`` (ours), ``requestPayload`` (Lambda's on-failure destination) |
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LogsRecord:
 
     Attributes:
         data: base64 of gzip of JSON, for `envelopes.inflate`.
-        original: The record as it came, to be parked if it turns out unreadable.
+        original: The record as it came, to be dead_lettered if it turns out unreadable.
     """
 
     data: str
@@ -83,7 +83,7 @@ class IgnoredRecord:
 
 @dataclass(frozen=True, slots=True)
 class BadRecord:
-    """A record that cannot be read, to be parked while the others go on.
+    """A record that cannot be read, to be dead_lettered while the others go on.
 
     Attributes:
         error: What is wrong; holds nothing of the record but key names.

@@ -10,7 +10,7 @@ import binascii
 import zlib
 from typing import Final
 
-MOST_INFLATED: Final = 64 * 1024 * 1024
+MAX_INFLATED: Final = 64 * 1024 * 1024
 """Bytes an envelope may inflate to. A PutLogEvents batch holds at most 1 MiB, so that a real envelope stays
 under a few MiB even when every character is escaped; a hand-made one can inflate a thousandfold."""
 
@@ -21,7 +21,7 @@ class EnvelopeError(ValueError):
     """An envelope that cannot be read; its text says what is wrong and what to do. Never retryable."""
 
 
-def inflate(data: str | bytes, *, limit: int = MOST_INFLATED) -> bytes:
+def inflate(data: str | bytes, *, limit: int = MAX_INFLATED) -> bytes:
     """Decode base64 and gzip, without ever holding more than the limit.
 
     Args:

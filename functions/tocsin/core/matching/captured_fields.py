@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _AROUND: Final = 8_192
 
 
-_MOST_PLACES: Final = 20
+_MAX_PLACES: Final = 20
 
 
 _TELLING_LENGTH: Final = 4
@@ -49,10 +49,10 @@ def _lines_with_finds(match: Match, message: str, extra: Sequence[Rule]) -> list
     """The line as it is shown, and as signatures read it (JSON taken apart), each with what is hidden in it."""
     # Not at the top: most cold starts find nothing to show.
     from tocsin.core.matching.logline import read_line  # noqa: PLC0415
-    from tocsin.core.redaction.redact import MOST_CHARACTERS, hidden_in  # noqa: PLC0415
+    from tocsin.core.redaction.redact import MAX_CHARACTERS, hidden_in  # noqa: PLC0415
 
     read = read_line(message).text
-    if len(message) > MOST_CHARACTERS:  # of such a line, what is around the match
+    if len(message) > MAX_CHARACTERS:  # of such a line, what is around the match
         message = read = read[max(0, match.start - _AROUND) : match.end + _AROUND]
     texts = dict.fromkeys((normalise(message), normalise(read)))
     return [(text, hidden_in(text, extra)) for text in texts]
@@ -67,7 +67,7 @@ def _as_in_line(value: str, lines: list[tuple[str, list[Hidden]]]) -> str:
         return value
     where = re.compile(r"\s+".join(map(re.escape, words)))
     for text, finds in lines:
-        shown = [masked(text, finds, *found.span()) for found in islice(where.finditer(text), _MOST_PLACES)]
+        shown = [masked(text, finds, *found.span()) for found in islice(where.finditer(text), _MAX_PLACES)]
         if shown:
             return next((one for one in shown if "[REDACTED:" not in one), shown[0])
     # Not in the line as it is: it was cut, or put together. Whatever the line hides of it is hidden.

@@ -18,9 +18,9 @@ from tocsin.core.model import Level
 
 DEEPEST = 6
 """Levels of nesting that are rendered; what lies deeper is written as it is."""
-MOST_ENTRIES = 200
+MAX_ENTRIES = 200
 """Entries of a list that are rendered."""
-LONGEST_PREFIX = 240
+MAX_PREFIX_LENGTH = 240
 """Characters of a line within which a level is looked for."""
 FARTHEST_HEADER = 400
 """Lines that a continuation line looks back for the line that carries the level."""
@@ -71,7 +71,7 @@ class LogLine:
         says has no level; where it is wrapped in JSON, the level there is the forwarder's.
         """
         start = self.text.rfind("\n", 0, position) + 1
-        if _PLATFORM_LINE.match(self.text[start : start + LONGEST_PREFIX]):
+        if _PLATFORM_LINE.match(self.text[start : start + MAX_PREFIX_LENGTH]):
             return None
         part = next(part for part in reversed(self.parts) if part.start <= position)
         if part.is_json and part.level is not None:
@@ -80,7 +80,7 @@ class LogLine:
         end = len(self.text) if end < 0 else end
         for _ in range(FARTHEST_HEADER):
             start = self.text.rfind("\n", 0, max(end, 0)) + 1
-            level = stated_level(self.text[start : min(end, start + LONGEST_PREFIX)])
+            level = stated_level(self.text[start : min(end, start + MAX_PREFIX_LENGTH)])
             if level is not None or start == 0:
                 return level
             end = start - 1
@@ -261,7 +261,7 @@ def _value_lines(value: object, depth: int) -> Iterator[str]:
     elif isinstance(value, dict):
         yield from _lines(value, depth + 1)
     elif isinstance(value, list):
-        for entry in value[:MOST_ENTRIES]:
+        for entry in value[:MAX_ENTRIES]:
             yield from _value_lines(entry, depth + 1)
     elif value is not None:
         yield str(value).lower() if isinstance(value, bool) else str(value)
@@ -349,7 +349,7 @@ def stated_level(line: str) -> Level | None:
     """The level that the beginning of a text line states, or None.
 
     Args:
-        line: One line; only its beginning counts, pass no more than ``LONGEST_PREFIX`` characters.
+        line: One line; only its beginning counts, pass no more than ``MAX_PREFIX_LENGTH`` characters.
     """
     if not _TOGETHER:
         together = re2.Set.SearchSet()

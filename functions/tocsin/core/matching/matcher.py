@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import re2
 
-from tocsin.core.expressions import quiet_options
+from tocsin.core.expressions import re2_options
 from tocsin.core.matching.logline import TRANSLATED, LogLine, read_line
-from tocsin.core.matching.prefilter import LARGEST_SEARCH, RawSearch, byte_options
+from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options
 from tocsin.core.matching.quoting import quoted_as
 from tocsin.core.matching.tracebacks import read_traceback
 from tocsin.core.model import AlarmChange, Match
@@ -27,11 +27,11 @@ from tocsin.core.signatures.signature import Signature, Source, Status
 
 QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
-MOST_TRIES = 40
+MAX_TRIES = 40
 """Places in one line where one expression is tried: those before were below the level or quoted the error."""
-MOST_MEMORY = 32 << 20
+MAX_MEMORY = 32 << 20
 """Bytes RE2 may take for one expression."""
-LONGEST_FIELD = 400
+MAX_FIELD_LENGTH = 400
 """Characters that a captured field may have; a fingerprint is made of words, not of pages."""
 
 ESCAPED_WORD = r"\\u00(?:2[DdEe]|3[0-9]|[4-7])|\\u(?:001[bB]|017[fF]|212[aA])|\xc5\xbf|\xe2\x84\xaa"
@@ -78,7 +78,7 @@ class Matcher:
     Args:
         signatures: By id, in the order that matches are answered in; those that are off are passed over. Expressions
             are compiled when first needed.
-        source: Whose expressions are looked for: failures, or (``ABSENCE``) the signs of life of ``life_signs``, to
+        source: Whose expressions are looked for: failures, or (``ABSENCE``) the signs of life of ``expected_lines``, to
             which levels and quotations do not apply.
     """
 
@@ -203,7 +203,7 @@ class Matcher:
     def _hits(self, encoded: bytes) -> list[int]:
         """The places in ``_literals`` of those that occur; places beyond it stand for translated events."""
         if self._gate is None:
-            gate = re2.Set.SearchSet(byte_options(LARGEST_SEARCH))
+            gate = re2.Set.SearchSet(byte_options(MAX_SEARCH_SIZE))
             for literal in self._literals:
                 gate.Add(literal.expression.encode("latin-1"))
             for expression in (*TRANSLATED, ESCAPED_WORD):
@@ -243,7 +243,7 @@ class Matcher:
                 if reason is None:
                     return Verdict(signature.id, "matched", expression.pattern, match)
                 refused = reason
-                if tries >= MOST_TRIES or reason.outcome == "forbidden by not":
+                if tries >= MAX_TRIES or reason.outcome == "forbidden by not":
                     break
         return refused
 
@@ -275,7 +275,7 @@ class Matcher:
     def _explained(self, name: str, found: Iterable[Match | None]) -> str:
         """The matching signature that explains another one away, or the empty string.
 
-        One on trial explains only others on trial: what people are told must not change by a rule that is not told.
+        One in test mode explains only others in test mode: what people are told must not change by a rule that is not told.
         """
         told = (Status.STABLE, self._signatures[name].status)
         others = [
@@ -309,17 +309,19 @@ def _closure(name: str, signatures: Mapping[str, Signature]) -> frozenset[str]:
 
 
 def _options() -> re2.Options:
-    options = quiet_options()
-    options.max_mem = MOST_MEMORY
+    options = re2_options()
+    options.max_mem = MAX_MEMORY
     return options
 
 
 def _fields(groups: Mapping[str, str | None]) -> dict[str, str]:
     """The captures, without empty ones, on one line and bounded."""
     bounded = {
-        name: " ".join(captured[: 2 * LONGEST_FIELD].split()) for name, captured in groups.items() if captured
+        name: " ".join(captured[: 2 * MAX_FIELD_LENGTH].split())
+        for name, captured in groups.items()
+        if captured
     }
-    return {name: value[:LONGEST_FIELD] for name, value in bounded.items() if value}
+    return {name: value[:MAX_FIELD_LENGTH] for name, value in bounded.items() if value}
 
 
 def _fits(values: Iterable[str], globs: tuple[str, ...]) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re2
 
-LARGEST_SEARCH = 128 << 20
+MAX_SEARCH_SIZE = 128 << 20
 """Bytes RE2 may take for the one search that stands for all signatures: enough for thousands of them. It takes what it
 needs; what does not fit is refused when the search is made, by `tocsin check` first of all."""
 
@@ -22,7 +22,7 @@ class RawSearch:
 
     def __init__(self, expression: str) -> None:
         self._compiled = (
-            re2.compile(expression.encode("latin-1"), byte_options(LARGEST_SEARCH)) if expression else None
+            re2.compile(expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE)) if expression else None
         )
 
     def might_match(self, raw: bytes) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re2
 
-LONGEST = 20_000
+MAX_TRACEBACK_LENGTH = 20_000
 """Characters of a traceback that are read; beyond that the outer frames are not needed."""
 
 _FRAME = re2.compile(r'(?m)^\s*File "(?P<path>[^"\n]+)",? [Ll]ine \d+(?:, in (?P<function>[\w<>.]+))?')
@@ -37,13 +37,13 @@ def read_traceback(text: str, start: int = 0) -> dict[str, str]:
     head = _HEAD.search(text, line_start)
     if head is None:
         # The error was found by the line that ends its traceback.
-        before = list(_HEAD.finditer(text[max(0, line_start - LONGEST) : line_start]))
+        before = list(_HEAD.finditer(text[max(0, line_start - MAX_TRACEBACK_LENGTH) : line_start]))
         if not before:
             return {}
-        begin = max(0, line_start - LONGEST) + before[-1].start()
+        begin = max(0, line_start - MAX_TRACEBACK_LENGTH) + before[-1].start()
     else:
         begin = head.start()
-    body = text[begin : begin + LONGEST]
+    body = text[begin : begin + MAX_TRACEBACK_LENGTH]
     frames = [(found.group("path"), found.group("function") or "<module>") for found in _FRAME.finditer(body)]
     own = [frame for frame in frames if not _FOREIGN.search(frame[0])] or frames
     fields: dict[str, str] = {}

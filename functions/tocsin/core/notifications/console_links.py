@@ -23,7 +23,7 @@ _UNRESERVED = "-_.!~*'()"
 _JSURL_ORDINARY = re.compile(r"[A-Za-z0-9_.-]*")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z0-9]+)+")
 _HOSTS = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
-_MOST_FILTERS = 6
+_MAX_FILTERS = 6
 _FLAGS = re.compile(r"\A\(\?[imsU]+\)")
 _UNSURE = re.compile(r"\(\?[msU-]*i|\\Q")
 _SYNTAX = "\\[](){}.*+?^$|"
@@ -68,7 +68,7 @@ def insights_query(expressions: Iterable[str]) -> str:
     """
     wanted = list(dict.fromkeys(_filter(expression) for expression in expressions))
     lines = ["fields @timestamp, @message, @logStream"]
-    if wanted and all(wanted) and len(wanted) <= _MOST_FILTERS:
+    if wanted and all(wanted) and len(wanted) <= _MAX_FILTERS:
         lines.append("| filter " + " or ".join(f"@message like /{text}/" for text in wanted))
     return "\n".join([*lines, "| sort @timestamp asc", "| limit 1000"])
 

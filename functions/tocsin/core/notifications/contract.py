@@ -15,7 +15,7 @@ from typing import Any
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import began_at
 from tocsin.core.incidents.inhibition import depth_of_symptom, inhibitor, likely_cause, severity_of
-from tocsin.core.incidents.trial import trial_status
+from tocsin.core.incidents.test_mode import test_mode_status
 from tocsin.core.model import Alert, AlertState, Change, Incident, Millis, Pending, Reason, Severity
 from tocsin.core.notifications.console_links import alarm_link, insights_link, insights_query, log_stream_link
 from tocsin.core.notifications.explanation import latest_round, why
@@ -24,18 +24,18 @@ from tocsin.core.signatures.signature import Signature
 from tocsin.core.times import iso_time
 
 VERSION = "1"
-LARGEST = 60_000
+MAX_NOTIFICATION_SIZE = 60_000
 """Bytes of a notification as JSON. SNS takes 256 KiB; inside its envelope the JSON is escaped once more,
 which at worst doubles it, and the text for e-mail comes on top."""
 
-MOST_IDS = 50
+MAX_IDS = 50
 """Signature ids in the message attribute."""
 
-_LONGEST_SAMPLE = 6_000
-_LONGEST_FIELD = 200
-_LONGEST_IN_SENTENCE = 120
-_LONGEST_SENTENCE = 2_000
-_MOST_FIELDS = 12
+_MAX_SAMPLE_LENGTH = 6_000
+_MAX_FIELD_LENGTH = 200
+_MAX_IN_SENTENCE_LENGTH = 120
+_MAX_SENTENCE_LENGTH = 2_000
+_MAX_FIELDS = 12
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 _OVER = frozenset({Reason.RESOLVED, Reason.DIGEST})
@@ -68,7 +68,7 @@ def build_notification(
         severity, title = Severity.LOW, _digest_title(listed)
         alerts.sort(key=lambda alert: -alert["count"])
     subject = _subject(listed, main, incident, pending, signatures)
-    because = why(incident, pending, subject, listed, signatures)
+    reason_detail = why(incident, pending, subject, listed, signatures)
     notification: Notification = {
         "version": VERSION,
         "id": f"{incident.id}/{pending.sequence}",
@@ -86,7 +86,7 @@ def build_notification(
             "first_seen": iso_time(min(alert.first_seen for alert in listed)),
             "last_seen": iso_time(max(_until(alert, pending) for alert in listed)),
             "resolved_at": iso_time(pending.at) if pending.reason in _OVER else None,
-            "count": because["total"],
+            "count": reason_detail["total"],
             "alert_count": len(listed),
             "omitted_count": incident.omitted,
             "updates": pending.updates,
@@ -94,7 +94,7 @@ def build_notification(
         },
         "labels": _labels(listed, signatures),
         "changes": [_change(change, began_at(incident), pending) for change in incident.changes],
-        "why": because,
+        "why": reason_detail,
         "alerts": alerts,
     }
     return _fitted(notification)
@@ -102,7 +102,7 @@ def build_notification(
 
 def message_attributes(notification: Notification) -> dict[str, dict[str, str]]:
     """The SNS message attributes, for subscribers' filter policies, in the shape ``sns:Publish`` takes."""
-    ids = list(dict.fromkeys(alert["signature"] for alert in notification["alerts"]))[:MOST_IDS]
+    ids = list(dict.fromkeys(alert["signature"] for alert in notification["alerts"]))[:MAX_IDS]
     return {
         "severity": {"DataType": "String", "StringValue": notification["severity"]},
         "service": {"DataType": "String", "StringValue": notification["service"]},
@@ -177,8 +177,8 @@ def _alert(
 ) -> dict[str, Any]:
     rule = signatures.get(alert.signature)
     fields = {
-        clipped(one_line(name), 60): clipped(one_line(value), _LONGEST_FIELD)
-        for name, value in list(alert.fields.items())[:_MOST_FIELDS]
+        clipped(one_line(name), 60): clipped(one_line(value), _MAX_FIELD_LENGTH)
+        for name, value in list(alert.fields.items())[:_MAX_FIELDS]
     }
     summary = rule.summary if rule else (
         "The deployed configuration no longer has this signature, so its meaning is not known any more."
@@ -188,7 +188,7 @@ def _alert(
         if rule
         else f"Read the log; a deployment removed the signature `{alert.signature}`."
     )
-    service = alert.tried_in or incident.service
+    service = alert.origin_service or incident.service
     where = (alert.region, alert.log_group)
     window = (alert.first_seen, alert.last_seen)
     return {
@@ -204,16 +204,18 @@ def _alert(
         "silenced_by": alert.silence or None,
         "likely_cause": _cause(incident, alert, signatures),
         "queue": _queue(alert, pending),
-        "trial": {"status": trial_status(rule), "begun": alert.begun} if alert.tried_in else None,
+        "test_mode": {"status": test_mode_status(rule), "would_have_fired": alert.would_have_fired}
+        if alert.origin_service
+        else None,
         "count": alert.count,
-        "count_since_last": max(0, alert.count - pending.told.get(alert.fingerprint, 0)),
+        "count_since_last": max(0, alert.count - pending.notified_before.get(alert.fingerprint, 0)),
         "first_seen": iso_time(alert.first_seen),
         "last_seen": iso_time(_until(alert, pending)),
         "fields": fields,
         "summary": filled(summary, service, fields, code=False),
         "first_action": filled(action, service, fields, code=True),
         "runbook_url": runbooks_url + rule.runbook if rule else runbooks_url,
-        "sample": clipped(visible(alert.sample), _LONGEST_SAMPLE) or None,
+        "sample": clipped(visible(alert.sample), _MAX_SAMPLE_LENGTH) or None,
         "source": {
             "log_group": alert.log_group or None,
             "log_stream": alert.log_stream or None,
@@ -245,7 +247,7 @@ def _cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]
         "fingerprint": cause.fingerprint,
         "signature": cause.signature,
         "title": _title(cause, signatures),
-        "detail": clipped(one_line(next(iter(cause.fields.values()), "")), _LONGEST_IN_SENTENCE) or None,
+        "detail": clipped(one_line(next(iter(cause.fields.values()), "")), _MAX_IN_SENTENCE_LENGTH) or None,
         "state": cause.state.value,
         "count": cause.count,
         "first_seen": iso_time(cause.first_seen),
@@ -255,11 +257,11 @@ def _cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]
 def _change(change: Change, began: Millis, pending: Pending) -> dict[str, Any]:
     return {
         "kind": change.kind.value,
-        "what": clipped(one_line(change.what), _LONGEST_IN_SENTENCE),
+        "what": clipped(one_line(change.what), _MAX_IN_SENTENCE_LENGTH),
         "status": change.status or None,
         "direct": change.is_direct,
         "by": change.by or None,
-        "who": clipped(one_line(change.who), _LONGEST_IN_SENTENCE) or None,
+        "who": clipped(one_line(change.who), _MAX_IN_SENTENCE_LENGTH) or None,
         "at": iso_time(change.at),
         "seconds_before": (began - change.at) // 1000,
         "learned_late": change.id in pending.learned,
@@ -271,7 +273,7 @@ def _queue(alert: Alert, pending: Pending) -> dict[str, Any] | None:
         return None
     lost = queue_watch.expires_at(alert)
     return {
-        "name": clipped(one_line(alert.fields.get("queue", "")), _LONGEST_FIELD),
+        "name": clipped(one_line(alert.fields.get("queue", "")), _MAX_FIELD_LENGTH),
         "depth": alert.queue.depth,
         "at": iso_time(alert.queue.at),
         "oldest_expires_at": iso_time(lost) if lost is not None else None,
@@ -293,14 +295,14 @@ def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool
     def value(found: re.Match[str]) -> str:
         name = found[1]
         if name == "service":
-            return clipped(one_line(service), _LONGEST_IN_SENTENCE)
+            return clipped(one_line(service), _MAX_IN_SENTENCE_LENGTH)
         inside = template.count("`", 0, found.start()) % 2 == 1
         if name not in fields:
             return name.upper() if inside else f"the {name.replace('_', ' ')}"
-        text = clipped(one_line(fields[name]).replace("`", "'"), _LONGEST_IN_SENTENCE)
+        text = clipped(one_line(fields[name]).replace("`", "'"), _MAX_IN_SENTENCE_LENGTH)
         return f"`{text}`" if code and not inside else text
 
-    return clipped(_PLACEHOLDER.sub(value, template), _LONGEST_SENTENCE)
+    return clipped(_PLACEHOLDER.sub(value, template), _MAX_SENTENCE_LENGTH)
 
 
 def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:
@@ -310,7 +312,7 @@ def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:
 
 def _digest_title(alerts: list[Alert]) -> str:
     rules = len({alert.signature for alert in alerts})
-    return "1 signature on trial" if rules == 1 else f"{rules} signatures on trial"
+    return "1 signature in test mode" if rules == 1 else f"{rules} signatures in test mode"
 
 
 def _owner(alert: Alert, signatures: Mapping[str, Signature]) -> str:
@@ -338,13 +340,13 @@ def _fitted(notification: Notification) -> Notification:
     """
     alerts = notification["alerts"]
     for alert in reversed(alerts[1:]):
-        if _size(notification) <= LARGEST:
+        if _size(notification) <= MAX_NOTIFICATION_SIZE:
             return notification
         alert["sample"] = None
-    while len(alerts) > 1 and _size(notification) > LARGEST:
+    while len(alerts) > 1 and _size(notification) > MAX_NOTIFICATION_SIZE:
         alerts.pop()
     for key, least in (("sample", None), ("fields", {})):
-        if _size(notification) > LARGEST:
+        if _size(notification) > MAX_NOTIFICATION_SIZE:
             alerts[0][key] = least
     return notification
 

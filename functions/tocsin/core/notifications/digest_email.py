@@ -10,12 +10,12 @@ from tocsin.core.sanitize import clipped, one_line, visible
 
 QUIET = "Counted, and told to nobody one by one. Nothing here is an alert."
 
-_LONGEST_SAMPLE = 300
-_LONGEST_SERVICE = 100
+_MAX_SAMPLE_LENGTH = 300
+_MAX_SERVICE_LENGTH = 100
 
 
 def digest_text(notification: Notification) -> str:
-    """The body for people: what each signature on trial recognised, where, how often; and how it ends."""
+    """The body for people: what each signature in test mode recognised, where, how often; and how it ends."""
     incident = notification["incident"]
     since = incident["opened_at"][:19].replace("T", " ")
     parts = [
@@ -27,7 +27,7 @@ def digest_text(notification: Notification) -> str:
         parts.append(f"  from {_time(alert['first_seen'])} to {_time(alert['last_seen'])} UTC")
         parts.append(f"  {verdict(alert)}")
         if alert["sample"]:
-            sample = clipped(visible(alert["sample"]), _LONGEST_SAMPLE)
+            sample = clipped(visible(alert["sample"]), _MAX_SAMPLE_LENGTH)
             parts += [f"      {line}" for line in sample.split("\n")]
     if more := more_words(notification, len(notification["alerts"])):
         parts += ["", more]
@@ -36,31 +36,31 @@ def digest_text(notification: Notification) -> str:
 
 
 def verdict(alert: dict[str, Any]) -> str:
-    """What a stable signature would have told, and whether it is on trial still; one clause without log text."""
-    trial = alert.get("trial") or {"status": "test", "begun": 0}
-    begun = trial["begun"]
+    """What a stable signature would have told, and whether it is in test mode still; one clause without log text."""
+    test_mode = alert.get("test_mode") or {"status": "test", "would_have_fired": 0}
+    would_have_fired = test_mode["would_have_fired"]
     told = (
-        f"would have begun {times(begun)}"
-        if begun
+        f"would have would_have_fired {times(would_have_fired)}"
+        if would_have_fired
         else "would not have been told: its threshold was not reached"
     )
     became = {
         "stable": "; stable since",
         "off": "; switched off since",
         "removed": "; removed since",
-    }.get(trial["status"], "")
+    }.get(test_mode["status"], "")
     return f"As a {alert['severity']} alert it {told}{became}."
 
 
 def reason_words(notification: Notification) -> str:
     """Why it was sent, and what it is known by."""
-    why = (notification.get("why") or {}).get("text") or "signatures on trial"
+    why = (notification.get("why") or {}).get("text") or "signatures in test mode"
     return f"Why: digest · {why} · {notification['id']}"
 
 
 def where(alert: dict[str, Any]) -> str:
     """The service it happened in."""
-    return clipped(one_line(alert.get("service") or "unknown"), _LONGEST_SERVICE)
+    return clipped(one_line(alert.get("service") or "unknown"), _MAX_SERVICE_LENGTH)
 
 
 def more_words(notification: Notification, shown: int) -> str:
@@ -74,9 +74,11 @@ def more_words(notification: Notification, shown: int) -> str:
 
 
 def how_it_ends(notification: Notification) -> str:
-    """How a trial ends, for whoever decides; empty where none of them is on trial still."""
-    if all((alert.get("trial") or {}).get("status", "test") != "test" for alert in notification["alerts"]):
-        return "None of them is on trial any more."
+    """How a trial ends, for whoever decides; empty where none of them is in test mode still."""
+    if all(
+        (alert.get("test_mode") or {}).get("status", "test") != "test" for alert in notification["alerts"]
+    ):
+        return "None of them is in test mode any more."
     return (
         'To be told of one at once, set status = "stable" and deploy; to be rid of it, "off", or delete it.'
     )

@@ -17,12 +17,12 @@ from tocsin.core.notifications.phrases import (
 )
 from tocsin.core.sanitize import clipped, one_line, visible
 
-LONGEST_SUBJECT = 99
+MAX_SUBJECT_LENGTH = 99
 """SNS: fewer than 100 characters, printable ASCII, no line break (sns:Publish in the API reference)."""
 
-_LONGEST_TEXT = 8_000
-_LONGEST_SAMPLE = 1_500
-_MOST_OTHERS = 20
+_MAX_TEXT_LENGTH = 8_000
+_MAX_SAMPLE_LENGTH = 1_500
+_MAX_OTHERS = 20
 
 NEWS = {
     Reason.OPENED: "New incident",
@@ -32,7 +32,7 @@ NEWS = {
     Reason.REGRESSED: "It is back",
     Reason.RESOLVED: "Resolved",
     Reason.SILENCE_EXPIRED: "A silence ended, and it is still going on",
-    Reason.DIGEST: "What signatures on trial recognised",
+    Reason.DIGEST: "What signatures in test mode recognised",
 }
 """What each reason means to the reader, in a few words."""
 
@@ -46,7 +46,9 @@ def email_subject(notification: Notification) -> str:
     news = {Reason.REGRESSED: " again", Reason.REPEAT: " still", Reason.UPDATE: " still"}.get(reason, "")
     text = one_line(f"[{mark}]{news} {notification['service']}: {notification['title']}")
     ascii_only = "".join(character if " " <= character <= "~" else "?" for character in text)
-    return ascii_only if len(ascii_only) <= LONGEST_SUBJECT else ascii_only[: LONGEST_SUBJECT - 3] + "..."
+    return (
+        ascii_only if len(ascii_only) <= MAX_SUBJECT_LENGTH else ascii_only[: MAX_SUBJECT_LENGTH - 3] + "..."
+    )
 
 
 def email_text(notification: Notification) -> str:
@@ -54,14 +56,14 @@ def email_text(notification: Notification) -> str:
     if Reason(notification["reason"]) is Reason.DIGEST:
         from tocsin.core.notifications.digest_email import digest_text  # noqa: PLC0415 - it builds on this module
 
-        return clipped(digest_text(notification), _LONGEST_TEXT)
+        return clipped(digest_text(notification), _MAX_TEXT_LENGTH)
     main, others = leading_alert(notification)
     reason = Reason(notification["reason"])
     parts = [
         f"{notification['title']} in {notification['service']}",
         f"{NEWS[reason]}. Severity: {notification['severity']}.",
         "",
-        f"{_tally(notification)}",
+        f"{_occurrence_count(notification)}",
     ]
     parts += _circumstances(main, notification)
     if changed := changes_words(notification, str):
@@ -73,10 +75,10 @@ def email_text(notification: Notification) -> str:
     parts += [f"{label}: {main['links'][key]}" for key, label in labels.items() if main["links"][key]]
     parts += ["", *(f"{name}: {value}" for name, value in shown_fields(main).items())]
     if main["sample"]:
-        parts += ["", "Sample (redacted):", *_indented(clipped(main["sample"], _LONGEST_SAMPLE))]
+        parts += ["", "Sample (redacted):", *_indented(clipped(main["sample"], _MAX_SAMPLE_LENGTH))]
     if others:
-        parts += ["", "Also in this incident:", *map(_line, others[:_MOST_OTHERS])]
-    unlisted = notification["incident"]["alert_count"] - 1 - len(others[:_MOST_OTHERS])
+        parts += ["", "Also in this incident:", *map(_line, others[:_MAX_OTHERS])]
+    unlisted = notification["incident"]["alert_count"] - 1 - len(others[:_MAX_OTHERS])
     if unlisted > 0:
         parts.append(f"- and {unlisted} more")
     parts += [
@@ -89,7 +91,7 @@ def email_text(notification: Notification) -> str:
         ", ".join(filter(None, (source["log_group"], source["alarm"], main["account"], main["region"])))
     )
     text = "\n".join(visible(part) for part in parts)
-    return clipped(text.replace("\n\n\n", "\n\n").strip(), _LONGEST_TEXT)
+    return clipped(text.replace("\n\n\n", "\n\n").strip(), _MAX_TEXT_LENGTH)
 
 
 def _circumstances(alert: dict[str, Any], notification: Notification) -> list[str]:
@@ -109,7 +111,7 @@ def _circumstances(alert: dict[str, Any], notification: Notification) -> list[st
     return ["", *parts] if parts else []
 
 
-def _tally(notification: Notification) -> str:
+def _occurrence_count(notification: Notification) -> str:
     incident = notification["incident"]
     first, last = (incident[key][:19].replace("T", " ") for key in ("first_seen", "last_seen"))
     if incident["count"] == 1:

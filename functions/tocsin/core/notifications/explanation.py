@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tocsin.core.incidents.trial import is_on_trial
+from tocsin.core.incidents.test_mode import is_in_test_mode
 from tocsin.core.model import Alert, AlertState, Incident, Pending, Reason
 from tocsin.core.signatures.signature import Signature
 from tocsin.core.times import format_duration
@@ -37,8 +37,8 @@ def why(
     rule = signatures.get(main.signature)
     threshold = rule.threshold if rule else None
     digest = pending.reason is Reason.DIGEST
-    since = sum(max(0, alert.count - pending.told.get(alert.fingerprint, 0)) for alert in listed)
-    first = sum(1 for alert in listed if alert.fingerprint not in pending.told and alert.count)
+    since = sum(max(0, alert.count - pending.notified_before.get(alert.fingerprint, 0)) for alert in listed)
+    first = sum(1 for alert in listed if alert.fingerprint not in pending.notified_before and alert.count)
     return {
         "text": _text(incident, pending, main, listed, rule),
         "signature": main.signature,
@@ -79,9 +79,9 @@ def _text(
         case Reason.RESOLVED:
             return _ended(main, latest_round(listed, incident), rule)
         case Reason.SILENCE_EXPIRED:
-            return pending.because or "a silence ended"
+            return pending.reason_detail or "a silence ended"
         case Reason.DIGEST:
-            return "what signatures on trial recognised since the last digest"
+            return "what signatures in test mode recognised since the last digest"
 
 
 def _went_on(incident: Incident, pending: Pending) -> str:
@@ -91,7 +91,7 @@ def _went_on(incident: Incident, pending: Pending) -> str:
     if pending.learned:
         return "it became known what changed before"
     about = [alert for alert in incident.alerts.values() if alert.fingerprint in pending.fingerprints]
-    more = sum(max(0, alert.count - pending.told.get(alert.fingerprint, 0)) for alert in about)
+    more = sum(max(0, alert.count - pending.notified_before.get(alert.fingerprint, 0)) for alert in about)
     over = [alert.signature for alert in about if alert.state is AlertState.RESOLVED]
     parts = [f"{more:,} more" if more else "", f"{', '.join(dict.fromkeys(over))} is over" if over else ""]
     muted = any(alert.silence for alert in about)
@@ -100,8 +100,8 @@ def _went_on(incident: Incident, pending: Pending) -> str:
 
 def _ended(main: Alert, ended: Sequence[Alert], rule: Signature | None) -> str:
     """Why an incident is over: each kind of alert in it ends in a way of its own."""
-    if is_on_trial(rule) and (main.alarm or main.absence):
-        return "its signature is on trial now"
+    if is_in_test_mode(rule) and (main.alarm or main.absence):
+        return "its signature is in test mode now"
     ways = (
         ("quiet for long enough", any(not (alert.alarm or alert.absence) for alert in ended)),
         ("the line is back", any(alert.absence for alert in ended)),

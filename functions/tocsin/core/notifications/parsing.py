@@ -117,7 +117,7 @@ _NOTIFICATION: dict[str, Any] = {
             "name": _text, "depth": _count, "at": _like(_TIME), "oldest_expires_at?": _like(_TIME),
             "growing": _flag,
         },
-        "trial?": {"status": _text, "begun": _count},
+        "test_mode?": {"status": _text, "would_have_fired": _count},
         "count": _count, "count_since_last": _count,
         "first_seen": _like(_TIME), "last_seen": _like(_TIME), "fields": _texts_by_name, "summary": _text,
         "first_action": _text, "runbook_url": _text, "sample": _text_or_null,

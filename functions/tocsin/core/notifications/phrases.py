@@ -55,7 +55,7 @@ def queue_words(queue: dict[str, Any], at: Millis) -> str:
     )
 
 
-MOST_CHANGES = 3
+MAX_CHANGES = 3
 """Changes that a message names."""
 
 
@@ -73,8 +73,8 @@ def changes_words(notification: Notification, quoted: Callable[[str], str]) -> s
     if not changes:
         return ""
     before = [change for change in changes if change["seconds_before"] >= 0]
-    named = "; ".join(change_words(change, quoted) for change in changes[:MOST_CHANGES])
-    more = f"; and {len(changes) - MOST_CHANGES} more" if len(changes) > MOST_CHANGES else ""
+    named = "; ".join(change_words(change, quoted) for change in changes[:MAX_CHANGES])
+    more = f"; and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
     return f"{'Changed before' if before else 'Changed since'}: {named}{more}"
 
 

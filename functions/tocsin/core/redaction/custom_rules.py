@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import re2
 
-from tocsin.core.expressions import LARGEST_PROGRAM, LONGEST_EXPRESSION, quiet_options
+from tocsin.core.expressions import MAX_EXPRESSION_LENGTH, MAX_PROGRAM_SIZE, re2_options
 from tocsin.core.problems import Problem
 from tocsin.core.redaction.key_values import Span
 from tocsin.core.redaction.redact import hidden_by
@@ -29,15 +29,15 @@ from tocsin.core.redaction.rules import RULES, sensitive_key
 PROOF: Final = ("hides", "keeps")
 """What every rule has: samples that it must hide something in, and samples that it must not."""
 
-MOST_RULES: Final = 50
+MAX_RULES: Final = 50
 """More would be felt in every line that matches."""
 
-MOST_FINDS: Final = 200
+MAX_FINDS: Final = 200
 """Of one expression in one text."""
 
 _KEY_NAME: Final = re.compile(r"[A-Za-z0-9]+(?:[_\-. ][A-Za-z0-9]+){0,9}")
 _RULE_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){0,9}")
-_LONGEST_NAME: Final = 60
+_MAX_NAME_LENGTH: Final = 60
 _SHORTEST_KEY: Final = 3
 
 
@@ -70,8 +70,8 @@ def read_redaction(table: Mapping[str, Any], file: str) -> tuple[tuple[Rule, ...
                 if rule:
                     _prove(rule, entry, wrong, keeps_needed=kind == "expressions")
                     rules.append(rule)
-    if len(rules) > MOST_RULES:
-        problems.append(Problem(file, "redaction", f"has {len(rules)} rules, more than {MOST_RULES}"))
+    if len(rules) > MAX_RULES:
+        problems.append(Problem(file, "redaction", f"has {len(rules)} rules, more than {MAX_RULES}"))
     return tuple(rules), problems
 
 
@@ -87,7 +87,7 @@ class _Wrong:
 
 def _by_key(name: str, entry: Mapping[str, Any], wrong: _Wrong) -> Rule | None:
     _unknown(entry, PROOF, wrong)
-    if not _KEY_NAME.fullmatch(name) or not _SHORTEST_KEY <= len(name) <= _LONGEST_NAME:
+    if not _KEY_NAME.fullmatch(name) or not _SHORTEST_KEY <= len(name) <= _MAX_NAME_LENGTH:
         wrong("", "must be a key's name: letters and digits, parted by _ - . or a blank, 3 to 60 characters")
         return None
     shown = "-".join(re.findall("[a-z0-9]+", name.lower()))
@@ -97,7 +97,7 @@ def _by_key(name: str, entry: Mapping[str, Any], wrong: _Wrong) -> Rule | None:
 
 def _by_expression(name: str, entry: Mapping[str, Any], wrong: _Wrong) -> Rule | None:
     _unknown(entry, ("expression", *PROOF), wrong)
-    if not _RULE_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+    if not _RULE_NAME.fullmatch(name) or len(name) > _MAX_NAME_LENGTH:
         wrong("", "a rule has a kebab-case name of at most 60 characters")
         return None
     if any(rule.name == name for rule in RULES):
@@ -110,7 +110,7 @@ def _by_expression(name: str, entry: Mapping[str, Any], wrong: _Wrong) -> Rule |
     def search(text: str) -> Iterator[Span]:
         # A search is linear in the text, so many of them are not: after enough finds the rest is hidden unread.
         for number, found in enumerate(compiled.finditer(text)):
-            if number == MOST_FINDS:
+            if number == MAX_FINDS:
                 yield found.start(), len(text)
                 return
             span = found.span(group)
@@ -124,11 +124,11 @@ def _compiled(expression: object, wrong: _Wrong) -> re2._Regexp | None:
     if not isinstance(expression, str) or not expression:
         wrong("expression", "must be an RE2 expression")
         return None
-    if len(expression) > LONGEST_EXPRESSION:
-        wrong("expression", f"longer than {LONGEST_EXPRESSION} characters")
+    if len(expression) > MAX_EXPRESSION_LENGTH:
+        wrong("expression", f"longer than {MAX_EXPRESSION_LENGTH} characters")
         return None
     try:
-        compiled = re2.compile(expression, quiet_options())
+        compiled = re2.compile(expression, re2_options())
     except re2.error as error:
         reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
         wrong("expression", f"not an RE2 expression: {reason}")
@@ -136,8 +136,8 @@ def _compiled(expression: object, wrong: _Wrong) -> re2._Regexp | None:
     if compiled.search(""):
         wrong("expression", "matches the empty text, so it would hide nothing everywhere")
         return None
-    if compiled.programsize > LARGEST_PROGRAM:
-        wrong("expression", f"costs {compiled.programsize} RE2 instructions, more than {LARGEST_PROGRAM}")
+    if compiled.programsize > MAX_PROGRAM_SIZE:
+        wrong("expression", f"costs {compiled.programsize} RE2 instructions, more than {MAX_PROGRAM_SIZE}")
         return None
     return compiled
 

@@ -26,7 +26,7 @@ _ENCODED_COLON: Final = re.compile(r"(?i)%(?:25){0,3}3A|:")
 _ENDS_URL: Final = re.compile(r"""\s|["'`<>](?:[\s,;:)\]}>]|$)|\\{1,16}["']|\\[nrt]""")
 _HOST_AND_PORT: Final = re.compile(r"[^@:]*(?::\d{1,5})?")
 _PLAIN_USER: Final = re.compile(r"[a-z][a-z_\-]{0,14}")
-_LONGEST_USERINFO: Final = 600
+_MAX_USERINFO_LENGTH: Final = 600
 
 
 def userinfo_password(text: str, found: re.Match[str]) -> Span | None:
@@ -35,7 +35,7 @@ def userinfo_password(text: str, found: re.Match[str]) -> Span | None:
     In the URL of a database everything up to the last @ is taken for it; elsewhere an @ in the path is left alone.
     """
     at = found.start()
-    first = max(0, at - _LONGEST_USERINFO)
+    first = max(0, at - _MAX_USERINFO_LENGTH)
     # A password may itself look like the start of a URL, and a URL may stand in another's query.
     early = [slashes.end() for slashes in islice(_SLASHES.finditer(text, first, at), 2)]
     late = [
@@ -78,7 +78,7 @@ def _userinfo_from(text: str, start: int, at: int) -> Span | None:
 def encoded_userinfo_password(text: str, found: re.Match[str]) -> Span | None:
     """The same in a percent-encoded URL, encoded once or more often."""
     at = found.start()
-    before = text[max(0, at - _LONGEST_USERINFO) : at].lower()
+    before = text[max(0, at - _MAX_USERINFO_LENGTH) : at].lower()
     found_at = ((before.rfind(slashes), len(slashes)) for slashes in ("%3a%2f%2f", "%253a%252f%252f"))
     begin = max((index + length for index, length in found_at if index >= 0), default=-1)
     userinfo = before[begin:]

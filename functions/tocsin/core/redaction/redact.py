@@ -33,14 +33,14 @@ from tocsin.core.redaction.key_values import Span
 from tocsin.core.redaction.rule import Rule
 from tocsin.core.redaction.rules import RULES
 
-MOST_CHARACTERS: Final = 131_072
+MAX_CHARACTERS: Final = 131_072
 """Longer texts are cut to this first, so that a hostile line of 1 MiB, CloudWatch's largest, costs no more than
 a second; what comes after the cut is not looked at and not shown."""
 
 GUARD: Final = 4_096
 """Characters before that cut which are read and never shown: a secret that the cut went through lies in them."""
 
-MOST_OVERLAP: Final = 8
+MAX_OVERLAP: Final = 8
 """How many times its own length a text may be read because finds overlap; then the rest is hidden whole."""
 
 _ASCII_LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -73,15 +73,15 @@ def redact(text: str, extra: Sequence[Rule] = ()) -> str:
     """Hide secrets and personal data.
 
     Args:
-        text: Any text, of any size; see `MOST_CHARACTERS` for what is cut.
+        text: Any text, of any size; see `MAX_CHARACTERS` for what is cut.
         extra: Rules of the deployment's own, applied with all others.
 
     Returns:
         The text with each find replaced by ``[REDACTED:<rule>]``.
     """
     whole = len(text)
-    text = text[:MOST_CHARACTERS]
-    shown = whole if whole <= MOST_CHARACTERS else MOST_CHARACTERS - GUARD
+    text = text[:MAX_CHARACTERS]
+    shown = whole if whole <= MAX_CHARACTERS else MAX_CHARACTERS - GUARD
     parts = [masked(text, hidden_in(text, extra), 0, shown)]
     if shown < whole:
         parts.append(f"[CUT:{whole - shown} characters]")
@@ -99,9 +99,9 @@ def redact_or_withhold(text: str, extra: Sequence[Rule] = ()) -> str | None:
 def hidden_in(text: str, extra: Sequence[Rule] = ()) -> list[Hidden]:
     """Find everything that is to be hidden in a text, in order and without overlaps.
 
-    Of a longer text only the first `MOST_CHARACTERS` are looked at.
+    Of a longer text only the first `MAX_CHARACTERS` are looked at.
     """
-    return hidden_by((*RULES, *extra), text[:MOST_CHARACTERS])
+    return hidden_by((*RULES, *extra), text[:MAX_CHARACTERS])
 
 
 def hidden_by(rules: Iterable[Rule], text: str) -> list[Hidden]:
@@ -153,7 +153,7 @@ def _at_needles(rule: Rule, text: str, lowered: str) -> Iterator[Span]:
                 # A find inside an earlier one counts too: what looked like a value, from an unclosed quote to the
                 # next quote, may hold a key whose value only begins there. That such finds overlap is bounded.
                 spent += span[1] - span[0] if position < covered else 0
-                if spent > MOST_OVERLAP * len(text):
+                if spent > MAX_OVERLAP * len(text):
                     yield position, len(text)
                     break
                 yield span

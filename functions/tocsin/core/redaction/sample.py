@@ -18,10 +18,10 @@ WITHHELD: Final = "[withheld: redaction failed]"
 MARKER: Final = "[REDACTED:"
 """How what stands for something hidden begins; see ``redact``."""
 
-LONGEST_SAMPLE: Final = 1_500
+MAX_SAMPLE_LENGTH: Final = 1_500
 """Characters; leaves room for everything else within Slack's 3,000 per section, escapes included."""
 
-LONGEST_FIELD: Final = 120
+MAX_FIELD_LENGTH: Final = 120
 
 _HEAD: Final = 500
 """Characters kept of the beginning; the rest goes to the end, where a traceback has its exception."""
@@ -70,7 +70,7 @@ def sample_of(text: str, extra: Sequence[Rule] = ()) -> str:
         extra: The deployment's own rules of redaction.
 
     Returns:
-        At most `LONGEST_SAMPLE` characters: visible, redacted; of a long text the first lines and the last ones,
+        At most `MAX_SAMPLE_LENGTH` characters: visible, redacted; of a long text the first lines and the last ones,
         because a traceback names its exception at the end. `WITHHELD` when redaction failed.
     """
     safe = _redacted(text, extra)
@@ -78,12 +78,12 @@ def sample_of(text: str, extra: Sequence[Rule] = ()) -> str:
 
 
 def field_value(text: str, extra: Sequence[Rule] = ()) -> str:
-    """Make a captured field fit to be stored and shown: visible, redacted, on one line, cut to `LONGEST_FIELD`."""
+    """Make a captured field fit to be stored and shown: visible, redacted, on one line, cut to `MAX_FIELD_LENGTH`."""
     safe = _redacted(text, extra)
     if safe is None:
         return WITHHELD
     line = " ".join(safe.split())
-    return line if len(line) <= LONGEST_FIELD else line[: LONGEST_FIELD - 1] + "…"
+    return line if len(line) <= MAX_FIELD_LENGTH else line[: MAX_FIELD_LENGTH - 1] + "…"
 
 
 def named(table: Mapping[str, object]) -> str:
@@ -99,9 +99,9 @@ def _redacted(text: str, extra: Sequence[Rule]) -> str | None:
 
 
 def _shorten(text: str) -> str:
-    if len(text) <= LONGEST_SAMPLE:
+    if len(text) <= MAX_SAMPLE_LENGTH:
         return text
-    room = LONGEST_SAMPLE - 40  # for the line that says what is missing
+    room = MAX_SAMPLE_LENGTH - 40  # for the line that says what is missing
     head = text[:_HEAD]
     tail = text[len(text) - (room - _HEAD) :]
     # At a line's end where one is near enough, so that whole lines are shown.

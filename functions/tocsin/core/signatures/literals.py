@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 
 SHORTEST = 4
 """Letters and digits that a literal must have; shorter ones are everywhere and tell nothing."""
-MOST_STRINGS = 48
+MAX_STRINGS = 48
 """Alternatives that are spelled out for one expression before the derivation looks elsewhere."""
-LONGEST_PHRASE = 3
+MAX_PHRASE_LENGTH = 3
 """Words of a literal; more tell little more, and the search takes longer to compile."""
 
 COMMON = frozenset(
@@ -132,7 +132,7 @@ class _Covers:
         run: Strings = _EMPTY
         for op, argument in nodes:
             exact = self.node(op, argument)
-            if exact is None or len(run) * len(exact) > MOST_STRINGS:
+            if exact is None or len(run) * len(exact) > MAX_STRINGS:
                 self.offer(run)
                 whole = None
                 run = _EMPTY if exact is None else exact
@@ -203,7 +203,7 @@ class _Covers:
                 union |= aside.best
         if union:
             self.consider(without_contained(frozenset(union)))
-        if exacts is None or len(exacts) > MOST_STRINGS:
+        if exacts is None or len(exacts) > MAX_STRINGS:
             return None
         return frozenset(exacts)
 
@@ -214,8 +214,8 @@ def _phrase(string: _String) -> Literal | None:
     for line in re.split(r"[\n\r]", string.text):
         words = _WORD.findall(line)
         phrases += [
-            Literal(tuple(words[start : start + LONGEST_PHRASE]), string.any_case)
-            for start in range(max(1, len(words) - LONGEST_PHRASE + 1))
+            Literal(tuple(words[start : start + MAX_PHRASE_LENGTH]), string.any_case)
+            for start in range(max(1, len(words) - MAX_PHRASE_LENGTH + 1))
         ]
     return min((phrase for phrase in phrases if _long_enough(phrase)), key=_phrase_cost, default=None)
 

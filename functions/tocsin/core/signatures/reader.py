@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import re2
 
-from tocsin.core.expressions import LARGEST_PROGRAM, LONGEST_EXPRESSION, quiet_options
+from tocsin.core.expressions import MAX_EXPRESSION_LENGTH, MAX_PROGRAM_SIZE, re2_options
 from tocsin.core.model import Level, Millis, Severity
 from tocsin.core.problems import Problem
 from tocsin.core.signatures.absence_rule import KEYS as ABSENCE_KEYS
@@ -103,13 +103,13 @@ def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], li
 
 
 def read_signatures(
-    tables: Mapping[str, Mapping[str, Any]], *, tried: Mapping[str, tuple[Literal, ...]] | None = None
+    tables: Mapping[str, Mapping[str, Any]], *, known: Mapping[str, tuple[Literal, ...]] | None = None
 ) -> tuple[dict[str, Signature], list[Problem]]:
     """Read signatures from parsed files.
 
     Args:
         tables: The tables by file name.
-        tried: Expressions that were compiled before and need no second trial, with their literals.
+        known: Expressions that were compiled before and need no second trial, with their literals.
 
     Returns:
         As ``parse_signatures``.
@@ -124,7 +124,7 @@ def read_signatures(
             if not isinstance(table, dict):
                 problems.append(Problem(file, name, f"must be a table, is {table!r}"))
                 continue
-            reader = _Reader(file, name, table, tried or {})
+            reader = _Reader(file, name, table, known or {})
             signature = reader.signature()
             problems += reader.problems
             if signature is not None:
@@ -165,9 +165,9 @@ class _Reader:
     """Reads one table, gathering what is wrong with it."""
 
     def __init__(
-        self, file: str, name: str, table: Mapping[str, Any], tried: Mapping[str, tuple[Literal, ...]]
+        self, file: str, name: str, table: Mapping[str, Any], known: Mapping[str, tuple[Literal, ...]]
     ) -> None:
-        self.file, self.name, self.table, self.tried = file, name, table, tried
+        self.file, self.name, self.table, self.known = file, name, table, known
         self.problems = list[Problem]()
 
     def wrong(self, key: str, reason: str) -> None:
@@ -197,7 +197,7 @@ class _Reader:
             threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
             inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
             watch_queue=self.flag("watch_queue"),
-            literals={known: self.tried[known] for known in (*any_, *absence.work) if known in self.tried},
+            literals={known: self.known[known] for known in (*any_, *absence.work) if known in self.known},
         )  # fmt: skip
         self.check_names(signature)
         return None if self.problems else signature
@@ -266,22 +266,22 @@ class _Reader:
         expressions = self.strings(key, value)
         for number, expression in enumerate(expressions):
             where = f"{key}[{number}]"
-            if expression in self.tried:
+            if expression in self.known:
                 continue
-            if len(expression) > LONGEST_EXPRESSION:
-                self.wrong(where, f"longer than {LONGEST_EXPRESSION} characters")
+            if len(expression) > MAX_EXPRESSION_LENGTH:
+                self.wrong(where, f"longer than {MAX_EXPRESSION_LENGTH} characters")
                 continue
             try:
-                compiled = re2.compile(expression, quiet_options())
+                compiled = re2.compile(expression, re2_options())
             except re2.error as error:
                 reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
                 self.wrong(where, f"not an RE2 expression: {reason}")
                 continue
             if compiled.search(""):
                 self.wrong(where, "matches the empty line, so it would match every line")
-            if compiled.programsize > LARGEST_PROGRAM:
+            if compiled.programsize > MAX_PROGRAM_SIZE:
                 self.wrong(
-                    where, f"costs {compiled.programsize} RE2 instructions, more than {LARGEST_PROGRAM}"
+                    where, f"costs {compiled.programsize} RE2 instructions, more than {MAX_PROGRAM_SIZE}"
                 )
         return expressions
 

@@ -13,7 +13,7 @@ from tocsin.core.signatures.literals import Literal
 
 
 class Status(StrEnum):
-    """Whether a signature's alerts are posted, only counted while it is on trial, or not even looked for."""
+    """Whether a signature's alerts are posted, only counted while it is in test mode, or not even looked for."""
 
     STABLE = "stable"
     TEST = "test"

@@ -9,38 +9,38 @@ from typing import Any
 from tocsin.core.model import Severity
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.notifications.phrases import changes_words, is_suspect, queue_words, shown_fields, times
-from tocsin.core.slack.elements import MOST_FIELDS, Block, link_buttons, mrkdwn_object, plain_section, section
+from tocsin.core.slack.elements import MAX_FIELDS, Block, link_buttons, mrkdwn_object, plain_section, section
 from tocsin.core.slack.mrkdwn import code, cut, escape, fence, mrkdwn, plain, time_token
 
 SIGNS = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "🟡", Severity.LOW: "🔵"}
-_CALM = "▫️"
+_LATE = "▫️"
 
 Alert = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class SizeBudget:
     """How much of what has no natural bound is shown."""
 
     sample: int
     others: int
     sentence: int
     links: bool = True
-    calm: bool = False
+    late: bool = False
     """No colours of severity: what is told late must not look like an alarm."""
 
 
-def sign(alert: Alert, room: Room) -> str:
+def sign(alert: Alert, budget: SizeBudget) -> str:
     """The colour of its severity, unless the message must not alarm."""
-    return _CALM if room.calm else SIGNS[Severity(alert["severity"])]
+    return _LATE if budget.late else SIGNS[Severity(alert["severity"])]
 
 
-def advice(alert: Alert, room: Room) -> list[Block]:
+def advice(alert: Alert, budget: SizeBudget) -> list[Block]:
     """What to do, then what it means."""
-    when = "Do first, if it still goes on" if room.calm else "Do first"
+    when = "Do first, if it still goes on" if budget.late else "Do first"
     return [
-        section(f"*{when}:* {mrkdwn(alert['first_action'], room.sentence)}"),
-        plain_section(plain(alert["summary"], room.sentence)),
+        section(f"*{when}:* {mrkdwn(alert['first_action'], budget.sentence)}"),
+        plain_section(plain(alert["summary"], budget.sentence)),
     ]
 
 
@@ -65,12 +65,12 @@ def circumstances(alert: Alert, at: int) -> list[Block]:
     return [section("\n".join(lines))] if lines else []
 
 
-def changed_before(notification: Notification, room: Room) -> list[Block]:
+def changed_before(notification: Notification, budget: SizeBudget) -> list[Block]:
     """What changed just before, in one line; louder where something was changed directly."""
     words = changes_words(notification, lambda name: code(name, 100))
     if not words:
         return []
-    loud = is_suspect(notification) and not room.calm
+    loud = is_suspect(notification) and not budget.late
     return [section(f"⚠️ *{words}*" if loud else f"🚢 {words}")]
 
 
@@ -86,7 +86,7 @@ def _label(name: str) -> str:
     return cut(" ".join(re.findall(r"[^\W_]+", name)) or "found", 60)
 
 
-def others(notification: Notification, rest: list[Alert], room: Room) -> list[Block]:
+def others(notification: Notification, rest: list[Alert], budget: SizeBudget) -> list[Block]:
     """The rest of the incident, a line each: what fires, what it explains, what is over."""
     groups = (
         ("Also firing", [a for a in rest if a["state"] == "firing" and not a["inhibited_by"]]),
@@ -95,12 +95,12 @@ def others(notification: Notification, rest: list[Alert], room: Room) -> list[Bl
     )
     at = millis_of(notification["at"])
     lines: list[str] = []
-    left = room.others
+    left = budget.others
     for name, alerts in groups:
         if alerts and left:
-            lines += [f"*{name}*", *(_line(alert, room, at) for alert in alerts[:left])]
+            lines += [f"*{name}*", *(_line(alert, budget, at) for alert in alerts[:left])]
             left -= len(alerts[:left])
-    shown = room.others - left
+    shown = budget.others - left
     more = notification["incident"]["alert_count"] - (len(notification["alerts"]) - len(rest)) - shown
     if more > 0:
         lines.append(f"…and {more} more" if shown else f"{more} more alerts belong to this incident.")
@@ -109,19 +109,19 @@ def others(notification: Notification, rest: list[Alert], room: Room) -> list[Bl
     return [section("\n".join(lines))] if lines else []
 
 
-def _line(alert: Alert, room: Room, at: int) -> str:
-    mark = sign(alert, room) if alert["state"] == "firing" else "✅"
+def _line(alert: Alert, budget: SizeBudget, at: int) -> str:
+    mark = sign(alert, budget) if alert["state"] == "firing" else "✅"
     first = next(iter(shown_fields(alert).values()), "")
     what = f" {code(first, 80)}" if first else ""
     if alert.get("queue") and alert["state"] == "firing":
         what = f" {code(alert['queue']['name'], 80)}: {queue_words(alert['queue'], at)}"
     never_told = alert["changed"] and 0 < alert["count"] == alert["count_since_last"]
-    new = " 🆕" if never_told and alert["state"] == "firing" and not room.calm else ""
+    new = " 🆕" if never_told and alert["state"] == "firing" and not budget.late else ""
     muted = " 🔕 muted" if alert.get("silenced_by") else ""
     return f"{mark} {mrkdwn(alert['title'], 120)}{what} · {times(alert['count'])}{new}{muted}"
 
 
-def buttons(alert: Alert, room: Room, *, primary: bool) -> list[Block]:
+def buttons(alert: Alert, budget: SizeBudget, *, primary: bool) -> list[Block]:
     """The runbook, and the places in the CloudWatch console that show this alert."""
     addresses: list[tuple[str, str | None]] = [
         ("📖 Runbook", alert["runbook_url"]),
@@ -129,13 +129,13 @@ def buttons(alert: Alert, room: Room, *, primary: bool) -> list[Block]:
         ("Logs Insights", alert["links"]["insights"]),
         ("Alarm", alert["links"]["alarm"]),
     ]
-    elements = link_buttons(addresses if room.links else addresses[:1])
+    elements = link_buttons(addresses if budget.links else addresses[:1])
     if elements and primary and elements[0]["url"] == alert["runbook_url"]:
         elements[0]["style"] = "primary"
     return [{"type": "actions", "elements": elements}] if elements else []
 
 
-def details(alert: Alert, room: Room, *, of: int, at: int) -> list[Block]:
+def details(alert: Alert, budget: SizeBudget, *, of: int, at: int) -> list[Block]:
     """Everything about one of ``of`` alerts that a reply tells of."""
     seen = f"{times(alert['count'])}, last {time_token(millis_of(alert['last_seen']))}"
     because = (
@@ -144,13 +144,13 @@ def details(alert: Alert, room: Room, *, of: int, at: int) -> list[Block]:
     blocks = [
         {"type": "divider"},
         section(
-            f"{sign(alert, room)} *{mrkdwn(alert['title'], 300)}* · {alert['severity']} · seen {seen}{because}"
+            f"{sign(alert, budget)} *{mrkdwn(alert['title'], 300)}* · {alert['severity']} · seen {seen}{because}"
         ),
         *circumstances(alert, at),
-        *advice(alert, room),
+        *advice(alert, budget),
     ]
-    if fields := found(alert)[:MOST_FIELDS]:
+    if fields := found(alert)[:MAX_FIELDS]:
         blocks.append({"type": "section", "fields": fields})
-    if alert["sample"] and room.sample:
-        blocks.append(section(fence(alert["sample"], max(150, room.sample // of))))
-    return blocks + buttons(alert, room, primary=False)
+    if alert["sample"] and budget.sample:
+        blocks.append(section(fence(alert["sample"], max(150, budget.sample // of))))
+    return blocks + buttons(alert, budget, primary=False)

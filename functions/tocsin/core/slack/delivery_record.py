@@ -17,7 +17,7 @@ class DeliveryRecord:
         shown: The highest sequence that the message shows, or that a webhook posted.
         told: The sequences that are done with, as ``1-4,7``: a list of ranges, so that an incident of weeks
             stays a few bytes.
-        doubtful: Sequences of which an attempt began and was not seen to end: Slack may or may not have them.
+        unconfirmed: Sequences of which an attempt began and was not seen to end: Slack may or may not have them.
         attempted_at: When the first attempt began; no message of this incident can be older.
     """
 
@@ -25,7 +25,7 @@ class DeliveryRecord:
     ts: str = ""
     shown: int = 0
     told: str = ""
-    doubtful: frozenset[int] = frozenset()
+    unconfirmed: frozenset[int] = frozenset()
     attempted_at: Millis = 0
 
 

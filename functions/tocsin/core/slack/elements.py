@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.core.slack.mrkdwn import cut, length, plain
 
-MOST_FIELDS = 10
+MAX_FIELDS = 10
 _HEADER, _SECTION, _URL, _BUTTON = 150, 3000, 3000, 75
 
 Block = dict[str, Any]

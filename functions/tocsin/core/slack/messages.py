@@ -33,7 +33,7 @@ from tocsin.core.slack import digest_blocks as slack_digest
 from tocsin.core.slack.alert_blocks import (
     SIGNS,
     Alert,
-    Room,
+    SizeBudget,
     advice,
     buttons,
     changed_before,
@@ -43,17 +43,17 @@ from tocsin.core.slack.alert_blocks import (
     others,
     sign,
 )
-from tocsin.core.slack.elements import MOST_FIELDS, Block, context, header, mrkdwn_object, section
+from tocsin.core.slack.elements import MAX_FIELDS, Block, context, header, mrkdwn_object, section
 from tocsin.core.slack.mrkdwn import fence, length, mrkdwn, time_token
 from tocsin.core.times import format_duration
 
-MOST_JSON = 12_800
+MAX_JSON = 12_800
 """Characters of all blocks as JSON; from about 13,200 Slack answers ``msg_blocks_too_long``."""
-MOST_BLOCKS = 50
+MAX_BLOCKS = 50
 _FALLBACK, _PLAIN = 600, 3_500
 _MENTIONS = 20
 
-_LATE = "🕓 Earlier, told late:"
+_LATE = "🕓 Delayed:"
 
 _NEWS = {
     Reason.OPENED: "",
@@ -90,8 +90,8 @@ class SlackMessage:
 
 
 _ROOMS = (
-    Room(2600, 20, 1200), Room(1400, 12, 1200), Room(700, 8, 700), Room(300, 4, 500), Room(150, 0, 300),
-    Room(0, 0, 250, links=False),
+    SizeBudget(2600, 20, 1200), SizeBudget(1400, 12, 1200), SizeBudget(700, 8, 700), SizeBudget(300, 4, 500), SizeBudget(150, 0, 300),
+    SizeBudget(0, 0, 250, links=False),
 )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def render(notification: Notification, *, late: bool = False, mentions: Sequence
         notification,
         main,
         headline,
-        lambda room: _whole(notification, main, headline, room, min(room.sample, 1000)),
+        lambda budget: _whole(notification, main, headline, budget, min(budget.sample, 1000)),
         late=late,
         mentions=mentions,
     )
@@ -129,7 +129,7 @@ def render_standalone(
         notification,
         main,
         headline,
-        lambda room: _whole(notification, main, headline, room, room.sample),
+        lambda budget: _whole(notification, main, headline, budget, budget.sample),
         late=late,
         mentions=mentions,
     )
@@ -158,7 +158,7 @@ def render_thread(
         notification,
         main,
         headline,
-        lambda room: _reply(notification, reason, about, room),
+        lambda budget: _reply(notification, reason, about, budget),
         late=late,
         mentions=mentions,
     )
@@ -217,22 +217,24 @@ def _wakes(notification: Notification, reason: Reason, about: list[Alert]) -> bo
     return any(not alert["inhibited_by"] and Severity(alert["severity"]).rank < worst for alert in about)
 
 
-def _whole(notification: Notification, main: Alert, headline: str, room: Room, sample: int) -> list[Block]:
+def _whole(
+    notification: Notification, main: Alert, headline: str, budget: SizeBudget, sample: int
+) -> list[Block]:
     reason = Reason(notification["reason"])
     over = reason is Reason.RESOLVED
     blocks = [header(headline)]
-    if room.calm:
+    if budget.late:
         blocks.append(section(_overtaken(notification)))
-    if over and not room.calm:
+    if over and not budget.late:
         blocks.append(section(_over(notification)))
     if not over:
-        blocks += changed_before(notification, room)
-        blocks += [*circumstances(main, millis_of(notification["at"])), *advice(main, room)]
-    blocks += _fields(notification, main, reason, room)
+        blocks += changed_before(notification, budget)
+        blocks += [*circumstances(main, millis_of(notification["at"])), *advice(main, budget)]
+    blocks += _fields(notification, main, reason, budget)
     if main["sample"] and sample and not over:
         blocks.append(section(fence(main["sample"], sample)))
-    blocks += buttons(main, room, primary=not over and not room.calm)
-    blocks += others(notification, [alert for alert in notification["alerts"] if alert is not main], room)
+    blocks += buttons(main, budget, primary=not over and not budget.late)
+    blocks += others(notification, [alert for alert in notification["alerts"] if alert is not main], budget)
     blocks += _context(notification, main)
     return blocks
 
@@ -267,20 +269,20 @@ def _over(notification: Notification) -> str:
     return f"{words} Nothing to do now; the runbook says how to prevent it."
 
 
-def _fields(notification: Notification, main: Alert, reason: Reason, room: Room) -> list[Block]:
+def _fields(notification: Notification, main: Alert, reason: Reason, budget: SizeBudget) -> list[Block]:
     """What is new, how bad, how often, since when, until when; then what the expression found."""
     first, last = millis_of(main["first_seen"]), millis_of(main["last_seen"])
-    colour = "" if reason is Reason.RESOLVED or room.calm else sign(main, room) + " "
+    colour = "" if reason is Reason.RESOLVED or budget.late else sign(main, budget) + " "
     status = _status(notification, reason)
     pairs = [
-        ("Status then", status.partition(" ")[2]) if room.calm else ("Status", status),
+        ("Status then", status.partition(" ")[2]) if budget.late else ("Status", status),
         ("Severity", f"{colour}{main['severity']}"),
         ("First seen", time_token(first)),
         ("Last seen", time_token(last) if last > first else "the same moment"),
         ("Occurrences", _how_often(notification, main, reason)),
     ]
     known = [mrkdwn_object(f"*{name}*\n{value}") for name, value in pairs]
-    return [{"type": "section", "fields": [*known, *found(main)][:MOST_FIELDS]}]
+    return [{"type": "section", "fields": [*known, *found(main)][:MAX_FIELDS]}]
 
 
 def _how_often(notification: Notification, main: Alert, reason: Reason) -> str:
@@ -304,21 +306,21 @@ def _status(notification: Notification, reason: Reason) -> str:
         Reason.REGRESSED: "🔁 Was over, is back",
         Reason.RESOLVED: f"✅ Resolved {time_token(millis_of(notification['at']))}",
         Reason.SILENCE_EXPIRED: "🔔 Silence ended, still firing",
-        Reason.DIGEST: "🧪 On trial",
+        Reason.DIGEST: "🧪 In test mode",
     }[reason]
 
 
-def _reply(notification: Notification, reason: Reason, about: list[Alert], room: Room) -> list[Block]:
-    late = [section(_overtaken(notification))] if room.calm else []
+def _reply(notification: Notification, reason: Reason, about: list[Alert], budget: SizeBudget) -> list[Block]:
+    late = [section(_overtaken(notification))] if budget.late else []
     if reason is Reason.RESOLVED:
         title = f"✅ *Resolved* {time_token(millis_of(notification['at']))}."
         title += "" if late else f" {_over(notification)}"
         alerts = notification["alerts"]
-        listed = others(notification, alerts, room) if len(alerts) > 1 else []
+        listed = others(notification, alerts, budget) if len(alerts) > 1 else []
         return [*late, section(title), *listed, *_context(notification, leading_alert(notification)[0])]
     if reason is Reason.UPDATE and not growing(notification):
         title = "🔎 *It is known now what changed before it began.*"
-        changes = changed_before(notification, room)
+        changes = changed_before(notification, budget)
         return [*late, section(title), *changes, *_context(notification, leading_alert(notification)[0])]
     title = {
         Reason.NEW_ALERT: "\N{HEAVY PLUS SIGN} *New in this incident*",
@@ -327,13 +329,13 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], room:
         Reason.REGRESSED: "🔁 *Back again*: it was over and has started once more.",
         Reason.SILENCE_EXPIRED: f"🔔 *A silence ended, and this is still firing.*{_kept_quiet(notification)}",
     }[reason]
-    blocks = [*late, section(title), *changed_before(notification, room)]
-    shown = about[: 3 if room.others else 1]
+    blocks = [*late, section(title), *changed_before(notification, budget)]
+    shown = about[: 3 if budget.others else 1]
     for alert in shown:
-        blocks += details(alert, room, of=len(shown), at=millis_of(notification["at"]))
+        blocks += details(alert, budget, of=len(shown), at=millis_of(notification["at"]))
     rest = about[len(shown) :]
     if rest:
-        blocks += others(notification, rest, room)
+        blocks += others(notification, rest, budget)
     return [*blocks, *_context(notification, shown[0])]
 
 
@@ -356,18 +358,18 @@ def _fitted(
     notification: Notification,
     main: Alert,
     headline: str,
-    build: Callable[[Room], list[Block]],
+    build: Callable[[SizeBudget], list[Block]],
     *,
     late: bool,
     mentions: Sequence[str],
 ) -> SlackMessage:
-    """Build with as much room as Slack's total allows, whom it calls after the first line."""
+    """Build with as much budget as Slack's total allows, whom it calls after the first line."""
     called = " ".join(f"<!subteam^{group}>" for group in mentions[:_MENTIONS])
     blocks: list[Block] = []
-    for room in _ROOMS:
-        blocks = build(replace(room, calm=late))
+    for budget in _ROOMS:
+        blocks = build(replace(budget, late=late))
         blocks[1:1] = [section(called)] if called else []
-        if len(blocks) <= MOST_BLOCKS and json_length(blocks) <= MOST_JSON:
+        if len(blocks) <= MAX_BLOCKS and json_length(blocks) <= MAX_JSON:
             break
     over = Reason(notification["reason"]) is Reason.RESOLVED
     action = "" if over or late else f" — {main['first_action']}"
@@ -385,7 +387,7 @@ def _digest(notification: Notification) -> SlackMessage:
     blocks: list[Block] = []
     for most, sample in slack_digest.ROOMS:
         blocks = slack_digest.digest_blocks(notification, most, sample)
-        if json_length(blocks) <= MOST_JSON:
+        if json_length(blocks) <= MAX_JSON:
             break
     text = mrkdwn(slack_digest.headline(notification), _FALLBACK)
     return SlackMessage(text, blocks, mrkdwn(email_text(notification), _PLAIN))

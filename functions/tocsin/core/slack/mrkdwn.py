@@ -14,7 +14,7 @@ from tocsin.core.model import Millis
 from tocsin.core.sanitize import one_line, visible
 
 _FENCE = "```"
-_LONGEST_ENTITY = len("&amp;")
+_MAX_ENTITY_LENGTH = len("&amp;")
 
 
 def escape(text: str) -> str:
@@ -33,14 +33,14 @@ def cut(escaped: str, most: int) -> str:
         return escaped
     if most <= 0:
         return ""
-    kept, room = 0, most - 1
+    kept, budget = 0, most - 1
     for character in escaped:
-        room -= 2 if character > "\uffff" else 1
-        if room < 0:
+        budget -= 2 if character > "\uffff" else 1
+        if budget < 0:
             break
         kept += 1
     head = escaped[:kept]
-    opened = head.rfind("&", max(0, kept - _LONGEST_ENTITY))
+    opened = head.rfind("&", max(0, kept - _MAX_ENTITY_LENGTH))
     if opened >= 0 and ";" not in head[opened:]:
         head = head[:opened]
     return head + "…"
@@ -57,8 +57,8 @@ def fence(text: str, most: int) -> str:
     Runs of three back-ticks would close the fence, so back-ticks become apostrophes in them.
     """
     inside = escape(visible(text).replace(_FENCE, "'''")).strip("\n")
-    room = most - 2 * len(_FENCE) - 2
-    return f"{_FENCE}\n{cut(inside, room) or ' '}\n{_FENCE}"
+    budget = most - 2 * len(_FENCE) - 2
+    return f"{_FENCE}\n{cut(inside, budget) or ' '}\n{_FENCE}"
 
 
 def code(text: str, most: int) -> str:

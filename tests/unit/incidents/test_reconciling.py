@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.incidents.store import AlreadyFoldedError, StaleVersionError
-from tocsin.core.model import AlertState, Severity, Tally
+from tocsin.core.incidents.store import AlreadyAppliedError, StaleVersionError
+from tocsin.core.model import AlertState, OccurrenceCount, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import GRACE, Settler
+from tocsin.services.reconciliation import OUTBOX_TAKEOVER_AFTER, Reconciler
 
 T0 = 1_770_000_000_000
 S, MIN, H = 1000, 60_000, 3_600_000
@@ -30,8 +30,8 @@ SIGNATURES = {
 POLICY = Policy(Intervals(), SIGNATURES)
 
 
-def tally(i, *, n=1, at=T0, service="backend", fingerprint="f0"):
-    return Tally(
+def occurrence_count(i, *, n=1, at=T0, service="backend", fingerprint="f0"):
+    return OccurrenceCount(
         envelope=f"e{i}", fingerprint=fingerprint, signature="boom", service=service, fields={}, count=n,
         first_seen=at, last_seen=at, received_at=at, sample="a line",
     )  # fmt: skip
@@ -87,16 +87,16 @@ class Crashing:
         return Wrapped()
 
 
-def settler(ledger, topic):
-    return Settler(ledger, topic, POLICY, "https://runbooks.example/")
+def reconciler(ledger, topic):
+    return Reconciler(ledger, topic, POLICY, "https://runbooks.example/")
 
 
-def test_a_fresh_tally_opens_and_publishes_and_leaves_an_empty_outbox():
+def test_a_fresh_occurrence_count_opens_and_publishes_and_leaves_an_empty_outbox():
     ledger, topic = MemoryLedger(), Topic()
-    ledger.count(tally(0))
-    settled = settler(ledger, topic).settle("backend", T0, fresh=[tally(0)])
+    ledger.count(occurrence_count(0))
+    reconciled = reconciler(ledger, topic).reconcile("backend", T0, fresh=[occurrence_count(0)])
     assert [n["reason"] for n in topic.published] == ["opened"]
-    assert settled.sent == ["opened"]
+    assert reconciled.sent == ["opened"]
     assert ledger.load("backend").incident.outbox == ()
     assert ledger.pending("backend") == []
 
@@ -106,15 +106,19 @@ def test_a_fresh_tally_opens_and_publishes_and_leaves_an_empty_outbox():
 def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
     ledger, topic = MemoryLedger(), Topic()
     crashing = Crashing(nth, after=after)
-    flaky = settler(
+    flaky = reconciler(
         crashing.wrap(ledger, "count", "load", "pending", "save", "open_services"),
         crashing.wrap(topic, "publish"),
     )
 
     def deliver():
         """What detect does with one event; Lambda calls it again when it raises."""
-        fresh = [t for t in (tally(0, n=3), tally(1, n=4, fingerprint="f1")) if flaky.ledger.count(t)]
-        flaky.settle("backend", T0, fresh=fresh)
+        fresh = [
+            t
+            for t in (occurrence_count(0, n=3), occurrence_count(1, n=4, fingerprint="f1"))
+            if flaky.ledger.count(t)
+        ]
+        flaky.reconcile("backend", T0, fresh=fresh)
 
     try:
         deliver()
@@ -125,7 +129,7 @@ def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
         now = T0 + minute * MIN
         with suppress(CrashError):
             reconcile(flaky, now)
-    reconcile(settler(ledger, topic), now + MIN)
+    reconcile(reconciler(ledger, topic), now + MIN)
     incident = ledger.load("backend").incident
     assert incident.count == 7
     assert incident.resolved_at is not None
@@ -142,53 +146,57 @@ def test_every_crash_point_above_was_really_reached():
     for nth in range(1, 12):
         ledger, topic = MemoryLedger(), Topic()
         crashing = Crashing(nth, after=False)
-        flaky = settler(
+        flaky = reconciler(
             crashing.wrap(ledger, "count", "load", "pending", "save"), crashing.wrap(topic, "publish")
         )
         try:
-            fresh = [t for t in (tally(0, n=3), tally(1, n=4, fingerprint="f1")) if flaky.ledger.count(t)]
-            flaky.settle("backend", T0, fresh=fresh)
+            fresh = [
+                t
+                for t in (occurrence_count(0, n=3), occurrence_count(1, n=4, fingerprint="f1"))
+                if flaky.ledger.count(t)
+            ]
+            flaky.reconcile("backend", T0, fresh=fresh)
         except CrashError as error:
             reached.add(error.args[0])
     assert reached == {"count", "load", "pending", "save", "publish"}
 
 
-def test_the_same_tally_again_changes_no_count_and_says_nothing():
+def test_the_same_occurrence_count_again_changes_no_count_and_says_nothing():
     ledger, topic = MemoryLedger(), Topic()
-    box = settler(ledger, topic)
+    box = reconciler(ledger, topic)
     for second in range(5):
-        fresh = [t for t in [tally(0, n=3)] if ledger.count(t)]
-        box.settle("backend", T0 + second * S, fresh=fresh)
+        fresh = [t for t in [occurrence_count(0, n=3)] if ledger.count(t)]
+        box.reconcile("backend", T0 + second * S, fresh=fresh)
     assert ledger.load("backend").incident.count == 3
     assert [n["reason"] for n in topic.published] == ["opened"]
 
 
 def test_a_young_outbox_entry_is_left_to_its_writer_and_an_old_one_is_published():
     ledger, topic = MemoryLedger(), Topic()
-    ledger.count(tally(0))
+    ledger.count(occurrence_count(0))
     with pytest.raises(CrashError):
-        settler(ledger, Crashing(1, after=False).wrap(topic, "publish")).settle(
-            "backend", T0, fresh=[tally(0)]
+        reconciler(ledger, Crashing(1, after=False).wrap(topic, "publish")).reconcile(
+            "backend", T0, fresh=[occurrence_count(0)]
         )
-    reconcile(settler(ledger, topic), T0 + GRACE - 1)
+    reconcile(reconciler(ledger, topic), T0 + OUTBOX_TAKEOVER_AFTER - 1)
     assert topic.ids == []
-    reconcile(settler(ledger, topic), T0 + GRACE)
+    reconcile(reconciler(ledger, topic), T0 + OUTBOX_TAKEOVER_AFTER)
     assert [n["reason"] for n in topic.published] == ["opened"]
 
 
 def test_an_incident_whose_last_word_is_on_its_way_is_not_overwritten_by_a_new_one():
     ledger, topic = MemoryLedger(), Topic()
-    box = settler(ledger, topic)
-    ledger.count(tally(0))
-    box.settle("backend", T0, fresh=[tally(0)])
+    box = reconciler(ledger, topic)
+    ledger.count(occurrence_count(0))
+    box.reconcile("backend", T0, fresh=[occurrence_count(0)])
     over = T0 + 15 * MIN
     with pytest.raises(CrashError):
-        settler(ledger, Crashing(1, after=False).wrap(topic, "publish")).settle("backend", over)
-    again = tally(1, at=over + S)
+        reconciler(ledger, Crashing(1, after=False).wrap(topic, "publish")).reconcile("backend", over)
+    again = occurrence_count(1, at=over + S)
     ledger.count(again)
-    box.settle("backend", over + S, fresh=[again])
+    box.reconcile("backend", over + S, fresh=[again])
     assert [n["reason"] for n in topic.published] == ["opened"]
-    reconcile(box, over + GRACE)
+    reconcile(box, over + OUTBOX_TAKEOVER_AFTER)
     assert [n["reason"] for n in topic.published] == ["opened", "resolved", "regressed"]
 
 
@@ -201,18 +209,18 @@ def test_one_service_that_fails_does_not_keep_the_others():
 
     ledger, topic = HalfBroken(), Topic()
     for service in ("broken", "fine"):
-        ledger.count(tally(service, service=service))
-    done = reconcile(settler(ledger, topic), T0)
+        ledger.count(occurrence_count(service, service=service))
+    done = reconcile(reconciler(ledger, topic), T0)
     assert list(done.failures) == ["broken"]
     assert [n["service"] for n in topic.published] == ["fine"]
 
 
 def test_a_round_says_how_many_incidents_are_open_if_it_had_anything_to_do():
     ledger, topic = MemoryLedger(), Topic()
-    assert reconcile(settler(ledger, topic), T0).open is None
+    assert reconcile(reconciler(ledger, topic), T0).open is None
     for service in ("backend", "worker"):
-        ledger.count(tally(service, service=service))
-    assert reconcile(settler(ledger, topic), T0).open == 2
+        ledger.count(occurrence_count(service, service=service))
+    assert reconcile(reconciler(ledger, topic), T0).open == 2
 
 
 def test_a_count_that_fails_fails_nothing_else():
@@ -221,15 +229,15 @@ def test_a_count_that_fails_fails_nothing_else():
             raise CrashError("throttled")
 
     ledger, topic = Uncountable(), Topic()
-    ledger.count(tally(0))
-    done = reconcile(settler(ledger, topic), T0)
+    ledger.count(occurrence_count(0))
+    done = reconcile(reconciler(ledger, topic), T0)
     assert (done.open, done.failures, len(topic.published)) == (None, {}, 1)
 
 
 class LockedLedger(MemoryLedger):
     """A memory ledger whose operations are atomic, as DynamoDB's are."""
 
-    most_folded = 99
+    max_applied = 99
 
     def __init__(self):
         super().__init__()
@@ -256,10 +264,10 @@ def test_many_concurrent_settlings_of_one_service_count_once_and_tell_once():
         try:
             barrier.wait()
             for i in range(20):
-                one = tally(f"{worker}-{i}", fingerprint=f"f{i % 3}")
-                duplicate = tally(f"shared-{i}", n=5)
+                one = occurrence_count(f"{worker}-{i}", fingerprint=f"f{i % 3}")
+                duplicate = occurrence_count(f"shared-{i}", n=5)
                 fresh = [t for t in (one, duplicate) if ledger.count(t)]
-                settler(ledger, topic).settle("backend", T0 + i, fresh=fresh)
+                reconciler(ledger, topic).reconcile("backend", T0 + i, fresh=fresh)
         except Exception as error:  # noqa: BLE001 - collected and asserted on
             errors.append(error)
 
@@ -269,7 +277,7 @@ def test_many_concurrent_settlings_of_one_service_count_once_and_tell_once():
     for thread in threads:
         thread.join()
     assert errors == []
-    reconcile(settler(ledger, topic), T0 + MIN)
+    reconcile(reconciler(ledger, topic), T0 + MIN)
     assert ledger.pending("backend") == []
     assert ledger.load("backend").incident.count == 12 * 20 + 20 * 5
     assert len(set(topic.ids)) == len(topic.ids)
@@ -279,8 +287,8 @@ def test_many_concurrent_settlings_of_one_service_count_once_and_tell_once():
 def test_a_big_backlog_is_folded_in_as_many_saves_as_it_takes():
     ledger, topic = LockedLedger(), Topic()
     for i in range(1000):
-        ledger.count(tally(i))
-    settler(ledger, topic).settle("backend", T0)
+        ledger.count(occurrence_count(i))
+    reconciler(ledger, topic).reconcile("backend", T0)
     assert ledger.load("backend").incident.count == 1000
     assert ledger.pending("backend") == []
     assert len(topic.ids) == 1
@@ -288,16 +296,16 @@ def test_a_big_backlog_is_folded_in_as_many_saves_as_it_takes():
 
 def test_what_an_index_still_shows_though_it_is_folded_is_not_counted_twice():
     class Lagging(MemoryLedger):
-        """An index that goes on showing what was folded."""
+        """An index that goes on showing what was applied."""
 
         def pending(self, service):
-            return [t for t in self._tallies.values() if t.service == service]
+            return [t for t in self._occurrence_counts.values() if t.service == service]
 
     ledger, topic = Lagging(), Topic()
-    box = settler(ledger, topic)
+    box = reconciler(ledger, topic)
     for i in range(3):
-        ledger.count(tally(i, at=T0 + i))
-        box.settle("backend", T0 + i, fresh=[tally(i, at=T0 + i)])
+        ledger.count(occurrence_count(i, at=T0 + i))
+        box.reconcile("backend", T0 + i, fresh=[occurrence_count(i, at=T0 + i)])
     assert ledger.load("backend").incident.count == 3
     assert ledger._pending == {}
 
@@ -308,8 +316,8 @@ def test_what_an_index_does_not_show_yet_is_folded_from_the_caller():
             return []
 
     ledger, topic = Blind(), Topic()
-    ledger.count(tally(0))
-    settler(ledger, topic).settle("backend", T0, fresh=[tally(0)])
+    ledger.count(occurrence_count(0))
+    reconciler(ledger, topic).reconcile("backend", T0, fresh=[occurrence_count(0)])
     assert len(topic.ids) == 1
 
 
@@ -327,22 +335,24 @@ def test_whatever_fails_and_repeats_every_occurrence_is_told_of_once(deliveries)
     counted = {}
     for i, (envelope, second, nth, after) in enumerate(sorted(deliveries, key=lambda d: d[1])):
         now = T0 + second * S
-        t = replace(tally(envelope, n=envelope + 1, fingerprint=f"f{envelope % 2}"), received_at=now)
+        t = replace(
+            occurrence_count(envelope, n=envelope + 1, fingerprint=f"f{envelope % 2}"), received_at=now
+        )
         crashing = Crashing(nth, after=after)
-        flaky = settler(
+        flaky = reconciler(
             crashing.wrap(ledger, "count", "load", "pending", "save"), crashing.wrap(topic, "publish")
         )
         try:
             fresh = [t] if flaky.ledger.count(t) else []
             counted.setdefault(envelope, envelope + 1)
-            flaky.settle("backend", now, fresh=fresh)
+            flaky.reconcile("backend", now, fresh=fresh)
         except CrashError:
-            if ("f" + str(envelope % 2), f"e{envelope}") in ledger._tallies:
+            if ("f" + str(envelope % 2), f"e{envelope}") in ledger._occurrence_counts:
                 counted.setdefault(envelope, envelope + 1)
         if i % 3 == 0:
-            reconcile(settler(ledger, topic), now)
+            reconcile(reconciler(ledger, topic), now)
     for minute in range(41, 90):
-        reconcile(settler(ledger, topic), T0 + minute * MIN)
+        reconcile(reconciler(ledger, topic), T0 + minute * MIN)
     incidents = [*ledger.closed, ledger.load("backend").incident]
     incidents = [incident for incident in incidents if incident]
     assert sum(incident.count for incident in incidents) == sum(counted.values())
@@ -356,70 +366,70 @@ def test_whatever_fails_and_repeats_every_occurrence_is_told_of_once(deliveries)
 
 def test_stale_and_folded_are_told_apart():
     ledger = MemoryLedger()
-    ledger.count(tally(0))
-    box = settler(ledger, Topic())
-    box.settle("backend", T0, fresh=[tally(0)])
+    ledger.count(occurrence_count(0))
+    box = reconciler(ledger, Topic())
+    box.reconcile("backend", T0, fresh=[occurrence_count(0)])
     stored = ledger.load("backend")
     with pytest.raises(StaleVersionError):
         ledger.save(stored.incident, stored.version - 1, due=None)
-    with pytest.raises(AlreadyFoldedError):
-        ledger.save(stored.incident, stored.version, folded=[tally(0)], due=None)
+    with pytest.raises(AlreadyAppliedError):
+        ledger.save(stored.incident, stored.version, applied=[occurrence_count(0)], due=None)
 
 
 def test_a_backlog_of_one_long_fault_is_one_incident_not_one_per_batch():
     ledger, topic = LockedLedger(), Topic()
     for i in range(2400):
-        ledger.count(tally(i, at=T0 + i * S))
-    reconcile(settler(ledger, topic), T0 + 2400 * S)
+        ledger.count(occurrence_count(i, at=T0 + i * S))
+    reconcile(reconciler(ledger, topic), T0 + 2400 * S)
     assert [n["reason"] for n in topic.published] == ["opened"]
     assert ledger.load("backend").incident.count == 2400
 
 
 def test_what_is_new_does_not_wait_behind_a_backlog():
     ledger, topic = LockedLedger(), Topic()
-    ledger.count(tally("known"))
-    box = settler(ledger, topic)
-    box.settle("backend", T0)
+    ledger.count(occurrence_count("known"))
+    box = reconciler(ledger, topic)
+    box.reconcile("backend", T0)
     for i in range(500):
-        ledger.count(tally(i, at=T0 + i))
-    new = tally("new", at=T0 + S, fingerprint="new")
+        ledger.count(occurrence_count(i, at=T0 + i))
+    new = occurrence_count("new", at=T0 + S, fingerprint="new")
     ledger.count(new)
     saves = []
     save = ledger.save
     ledger.save = lambda *args, **kwargs: saves.append(len(topic.ids)) or save(*args, **kwargs)
-    box.settle("backend", T0 + S, fresh=[new])
+    box.reconcile("backend", T0 + S, fresh=[new])
     assert [n["reason"] for n in topic.published] == ["opened", "new_alert"]
     assert saves[1] == 2, "told after the first of many saves"
 
 
 def test_what_another_writer_is_publishing_this_moment_is_left_to_it():
     ledger, topic = MemoryLedger(), Topic()
-    ledger.count(tally(0))
+    ledger.count(occurrence_count(0))
     with pytest.raises(CrashError):  # stands for a writer that is between its save and its publish
-        settler(ledger, Crashing(1, after=False).wrap(topic, "publish")).settle(
-            "backend", T0, fresh=[tally(0)]
+        reconciler(ledger, Crashing(1, after=False).wrap(topic, "publish")).reconcile(
+            "backend", T0, fresh=[occurrence_count(0)]
         )
-    other = tally(1, at=T0 + 5, fingerprint="f1")
+    other = occurrence_count(1, at=T0 + 5, fingerprint="f1")
     ledger.count(other)
-    settler(ledger, topic).settle("backend", T0 + 5, fresh=[other])
+    reconciler(ledger, topic).reconcile("backend", T0 + 5, fresh=[other])
     assert [n["reason"] for n in topic.published] == ["new_alert"]
 
 
 def test_an_ok_that_nobody_waits_for_leaves_the_ledger_at_last():
     ledger, topic = MemoryLedger(), Topic()
-    ok = replace(tally(0, n=0), state=AlertState.RESOLVED, alarm="a")
+    ok = replace(occurrence_count(0, n=0), state=AlertState.RESOLVED, alarm="a")
     ledger.count(ok)
     for hour in range(8):
-        reconcile(settler(ledger, topic), T0 + hour * 60 * MIN)
+        reconcile(reconciler(ledger, topic), T0 + hour * 60 * MIN)
     assert ledger.open_services(T0 + 9 * 60 * MIN) == []
     assert topic.ids == []
 
 
 def test_a_service_that_is_not_due_is_not_looked_at():
     ledger, topic = MemoryLedger(), Topic()
-    ledger.count(tally(0))
-    box = settler(ledger, topic)
-    box.settle("backend", T0)
+    ledger.count(occurrence_count(0))
+    box = reconciler(ledger, topic)
+    box.reconcile("backend", T0)
     assert reconcile(box, T0 + MIN).services == 0
     assert reconcile(box, T0 + 5 * MIN).services == 1
 
@@ -427,19 +437,19 @@ def test_a_service_that_is_not_due_is_not_looked_at():
 def test_a_round_that_runs_out_of_time_leaves_the_rest_to_the_next_which_begins_with_it():
     ledger, topic = MemoryLedger(), Topic()
     for i in range(4):
-        ledger.count(tally(i, at=T0 + i, service=f"s{3 - i}", fingerprint=f"f{i}"))
+        ledger.count(occurrence_count(i, at=T0 + i, service=f"s{3 - i}", fingerprint=f"f{i}"))
     allowed = iter([True, True, False])
-    reconcile(settler(ledger, topic), T0 + S, may_go_on=lambda: next(allowed))
+    reconcile(reconciler(ledger, topic), T0 + S, may_go_on=lambda: next(allowed))
     assert [n["service"] for n in topic.published] == ["s3", "s2"]
-    reconcile(settler(ledger, topic), T0 + MIN)
+    reconcile(reconciler(ledger, topic), T0 + MIN)
     assert [n["service"] for n in topic.published] == ["s3", "s2", "s1", "s0"]
 
 
 def test_a_backlog_of_many_quiet_alerts_is_one_incident_and_all_of_it_is_told():
     ledger, topic = MemoryLedger(), Topic()
     for i in range(150):
-        ledger.count(tally("one", fingerprint=f"f{i}"))
-    reconcile(settler(ledger, topic), T0 + 16 * MIN)
+        ledger.count(occurrence_count("one", fingerprint=f"f{i}"))
+    reconcile(reconciler(ledger, topic), T0 + 16 * MIN)
     assert [n["reason"] for n in topic.published] == ["opened", "new_alert", "resolved"]
     assert topic.published[-1]["incident"]["count"] == 150
     assert len(set(topic.ids)) == 3
@@ -447,11 +457,11 @@ def test_a_backlog_of_many_quiet_alerts_is_one_incident_and_all_of_it_is_told():
 
 def test_an_incident_that_follows_another_of_the_same_envelope_has_an_id_of_its_own():
     ledger, topic = MemoryLedger(), Topic()
-    box = settler(ledger, topic)
+    box = reconciler(ledger, topic)
     for i in range(3):
-        part = tally("one", fingerprint=f"f{i}")
+        part = occurrence_count("one", fingerprint=f"f{i}")
         ledger.count(part)
-        box.settle("backend", T0 + 16 * MIN, fresh=[part])
+        box.reconcile("backend", T0 + 16 * MIN, fresh=[part])
     assert [n["reason"] for n in topic.published] == ["opened", "resolved"] * 3
     assert len(set(topic.ids)) == 6
     assert len(ledger.closed) == 2
@@ -460,12 +470,12 @@ def test_an_incident_that_follows_another_of_the_same_envelope_has_an_id_of_its_
 @pytest.mark.parametrize("between", [0, 1])
 def test_what_comes_back_goes_on_in_its_own_incident_although_another_was_in_between(between):
     ledger, topic = MemoryLedger(), Topic()
-    box = settler(ledger, topic)
+    box = reconciler(ledger, topic)
 
     def log(i, at, fingerprint):
-        ledger.count(tally(i, at=at, fingerprint=fingerprint, n=10))
-        box.settle("backend", at, fresh=[])
-        box.settle("backend", at + 15 * MIN)
+        ledger.count(occurrence_count(i, at=at, fingerprint=fingerprint, n=10))
+        box.reconcile("backend", at, fresh=[])
+        box.reconcile("backend", at + 15 * MIN)
 
     log(1, T0, "first")
     log(2, T0 + H, "second")
@@ -488,11 +498,11 @@ def test_what_comes_back_goes_on_in_its_own_incident_although_another_was_in_bet
 
 def test_an_incident_that_is_open_makes_way_for_none():
     ledger, topic = MemoryLedger(), Topic()
-    box = settler(ledger, topic)
+    box = reconciler(ledger, topic)
     for i, (at, name) in enumerate([(T0, "first"), (T0 + 20 * MIN, "second"), (T0 + 21 * MIN, "first")]):
-        box.settle("backend", at)
-        ledger.count(tally(i, at=at, fingerprint=name))
-        box.settle("backend", at)
+        box.reconcile("backend", at)
+        ledger.count(occurrence_count(i, at=at, fingerprint=name))
+        box.reconcile("backend", at)
     assert [n["reason"] for n in topic.published] == ["opened", "resolved", "opened", "regressed"]
     assert len({n["incident"]["id"] for n in topic.published}) == 2
 
@@ -507,9 +517,9 @@ def test_a_round_reads_the_silences_once_however_many_services_it_settles():
 
     ledger, topic = Asked(), Topic()
     for service in ("backend", "worker", "scheduler"):
-        ledger.count(tally(service, service=service))
-    reconcile(settler(ledger, topic), T0)
+        ledger.count(occurrence_count(service, service=service))
+    reconcile(reconciler(ledger, topic), T0)
     assert len(topic.published) == 3
     assert ledger.times == 1
-    reconcile(settler(ledger, topic), T0 + 9 * H)  # the next round reads them anew
+    reconcile(reconciler(ledger, topic), T0 + 9 * H)  # the next round reads them again
     assert ledger.times == 2

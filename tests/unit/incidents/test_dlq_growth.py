@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_lifecycle import INTERVALS, MIN, SIGNATURES, T0, H, Life, alarm, tally
+from test_lifecycle import INTERVALS, MIN, SIGNATURES, T0, H, Life, alarm, occurrence_count
 
 from tocsin.core.incidents.dlq_growth import expires_at
 from tocsin.core.incidents.inhibition import likely_cause
@@ -47,7 +47,7 @@ def test_growth_is_told_once_it_is_half_as_much_again_and_at_most_once_per_inter
 
 def test_growth_is_not_swallowed_by_other_news():
     life = opened(3)
-    life.at(T0 + MIN, tally(T0 + MIN), readings=reading(T0 + MIN, 8))
+    life.at(T0 + MIN, occurrence_count(T0 + MIN), readings=reading(T0 + MIN, 8))
     assert life.reasons == ["opened", "new_alert"]
     life.at(T0 + 6 * MIN, readings=reading(T0 + 6 * MIN, 8))
     assert life.reasons == ["opened", "new_alert", "update"]
@@ -98,8 +98,8 @@ def test_an_older_look_at_the_queue_never_replaces_a_newer_one():
 
 
 def test_the_alarm_joins_the_incident_of_its_service_before_and_after_its_cause():
-    after = Life(POLICY).at(T0, tally(T0)).at(T0 + MIN, dlq(T0 + MIN))
-    before = Life(POLICY).at(T0, dlq(T0)).at(T0 + MIN, tally(T0 + MIN))
+    after = Life(POLICY).at(T0, occurrence_count(T0)).at(T0 + MIN, dlq(T0 + MIN))
+    before = Life(POLICY).at(T0, dlq(T0)).at(T0 + MIN, occurrence_count(T0 + MIN))
     for life in (after, before):
         assert life.reasons == ["opened", "new_alert"]
         cause = likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED)
@@ -109,17 +109,17 @@ def test_the_alarm_joins_the_incident_of_its_service_before_and_after_its_cause(
 
 
 def test_a_line_that_is_missing_is_no_cause_of_an_alarm():
-    life = Life(POLICY).at(T0, replace(tally(T0), absence=True)).at(T0 + MIN, dlq(T0 + MIN))
+    life = Life(POLICY).at(T0, replace(occurrence_count(T0), absence=True)).at(T0 + MIN, dlq(T0 + MIN))
     assert life.reasons == ["opened", "new_alert"]
     assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED) is None
 
 
 def test_a_cause_that_is_quiet_by_now_is_still_the_likely_one_of_what_lies_in_the_queue():
-    life = Life(POLICY).at(T0, tally(T0), dlq(T0)).at(T0 + 20 * MIN)
+    life = Life(POLICY).at(T0, occurrence_count(T0), dlq(T0)).at(T0 + 20 * MIN)
     cause = likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED)
     assert cause is not None
     assert cause.state is AlertState.RESOLVED
-    life.at(T0 + 21 * MIN, tally(T0 + 21 * MIN, name="mild"))
+    life.at(T0 + 21 * MIN, occurrence_count(T0 + 21 * MIN, name="mild"))
     assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED).signature == "mild"
 
 

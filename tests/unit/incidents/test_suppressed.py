@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from test_lifecycle import signature
 
-from tocsin.core.incidents.suppressed import Quiet, quiet_alerts
+from tocsin.core.incidents.suppressed import Suppressed, suppressed_alerts
 from tocsin.core.model import Alert, AlertState, Incident
 from tocsin.core.signatures.signature import Status
 
@@ -15,7 +15,7 @@ T0 = 1_770_000_000_000
 SIGNATURES = {
     each.id: each
     for each in (
-        signature("cause", inhibits=("symptom",)), signature("symptom"), signature("trial", status=Status.TEST),
+        signature("cause", inhibits=("symptom",)), signature("symptom"), signature("test_mode", status=Status.TEST),
     )
 }  # fmt: skip
 
@@ -30,16 +30,16 @@ def alert(name, **changes):
 
 def counted(*alerts):
     incident = Incident(id="i", service="s", opened_at=T0, alerts={each.fingerprint: each for each in alerts})
-    return dict(quiet_alerts(incident, SIGNATURES))
+    return dict(suppressed_alerts(incident, SIGNATURES))
 
 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"signature": "cause", "silence": "s-1"}, Quiet.SILENCED),
-        ({"signature": "trial"}, Quiet.ON_TRIAL),
-        ({"signature": "trial", "announced": False}, Quiet.ON_TRIAL),
-        ({"signature": "cause", "announced": False}, Quiet.BELOW_THRESHOLD),
+        ({"signature": "cause", "silence": "s-1"}, Suppressed.SILENCED),
+        ({"signature": "test_mode"}, Suppressed.TEST_MODE_GROUP),
+        ({"signature": "test_mode", "announced": False}, Suppressed.TEST_MODE_GROUP),
+        ({"signature": "cause", "announced": False}, Suppressed.BELOW_THRESHOLD),
     ],
 )
 def test_an_alert_that_fires_quietly_is_counted_by_why(changes, why):
@@ -48,13 +48,15 @@ def test_an_alert_that_fires_quietly_is_counted_by_why(changes, why):
 
 
 def test_a_symptom_is_explained_while_its_cause_fires_and_no_longer():
-    assert counted(alert("cause"), alert("symptom")) == {Quiet.EXPLAINED: 1}
+    assert counted(alert("cause"), alert("symptom")) == {Suppressed.EXPLAINED: 1}
     assert counted(alert("cause", state=AlertState.RESOLVED), alert("symptom")) == {}
 
 
 def test_what_is_told_and_what_is_over_is_not_quiet():
-    assert counted(alert("cause"), alert("trial", state=AlertState.RESOLVED, silence="s-1")) == {}
+    assert counted(alert("cause"), alert("test_mode", state=AlertState.RESOLVED, silence="s-1")) == {}
 
 
 def test_an_alert_is_counted_once_whatever_keeps_it_quiet():
-    assert counted(alert("cause"), alert("symptom", silence="s-1", announced=False)) == {Quiet.SILENCED: 1}
+    assert counted(alert("cause"), alert("symptom", silence="s-1", announced=False)) == {
+        Suppressed.SILENCED: 1
+    }

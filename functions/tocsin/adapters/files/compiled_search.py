@@ -16,7 +16,7 @@ SEALED_SEARCH = "signatures/search.json"
 
 _CODE = Path(__file__).resolve().parent.parent.parent
 _READERS = (
-    "adapters/files/configuration.py", "core/absence/signs.py", "core/config/settings.py", "core/expressions.py",
+    "adapters/files/configuration.py", "core/absence/expected_lines.py", "core/config/settings.py", "core/expressions.py",
     "core/matching/logline.py", "core/matching/matcher.py", "core/matching/prefilter.py", "core/model.py",
     "core/signatures/absence_rule.py", "core/signatures/heartbeat.py", "core/signatures/literals.py",
     "core/signatures/reader.py", "core/signatures/signature.py", "core/times.py",
@@ -24,7 +24,7 @@ _READERS = (
 """What decides whether configuration is right, and what the search looks for."""
 
 
-def sealed_search(root: Path) -> str | None:
+def compiled_search(root: Path) -> str | None:
     """The expression for `RawSearch`, or None where nothing is known about exactly this configuration.
 
     Args:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
 
-from tocsin.core.absence.watch import Mark, Moment
+from tocsin.core.absence.watch import Observation, Sighting
 from tocsin.core.matching.matcher import Explanation, Matcher, in_scope
 from tocsin.core.model import Envelope, Match, Millis
 from tocsin.core.signatures.signature import Signature, Source, Status
@@ -28,7 +28,7 @@ class Sign(StrEnum):
     WORK = "sign of work"
 
 
-class LifeSigns:
+class ExpectedLines:
     """Finds signs of life and of work.
 
     Args:
@@ -98,8 +98,10 @@ class LifeSigns:
             verdicts.append(verdict._replace(signature=name, outcome=outcome))
         return replace(explanation, verdicts=tuple(verdicts))
 
-    def marks(self, envelope: Envelope, service: str, now: Millis, *, region: str = "") -> Iterator[Mark]:
-        """What an envelope adds to the watches of its service: at most one mark per signature.
+    def observations(
+        self, envelope: Envelope, service: str, now: Millis, *, region: str = ""
+    ) -> Iterator[Observation]:
+        """What an envelope adds to the watches of its service: at most one observation per signature.
 
         Args:
             envelope: The log events.
@@ -108,14 +110,14 @@ class LifeSigns:
                 the future would hide whatever happens until then.
             region: The Region that its log group is in.
         """
-        seen: dict[tuple[str, Sign], list[Moment]] = {}
+        seen: dict[tuple[str, Sign], list[Sighting]] = {}
         for event in envelope.events:
             for name, sign, _ in self.shown(event.message, log_group=envelope.log_group, service=service):
                 at = min(event.timestamp, now)
-                moment = Moment(at, now, envelope.log_group, envelope.log_stream)
-                seen.setdefault((name, sign), []).append(moment)
+                sighting = Sighting(at, now, envelope.log_group, envelope.log_stream)
+                seen.setdefault((name, sign), []).append(sighting)
         for name in dict.fromkeys(name for name, _ in seen):
-            yield Mark(
+            yield Observation(
                 service,
                 name,
                 signs=tuple(seen.get((name, Sign.LIFE), ())),

@@ -1,0 +1,175 @@
+"""Folding: what was counted becomes part of an incident, within the bounds of what one incident keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tocsin.core.incidents.policy import Policy
+from tocsin.core.model import Alert, AlertState, Incident, Millis, OccurrenceCount
+from tocsin.core.signatures.signature import Status, Threshold
+
+MAX_ALERTS = 50
+"""Alerts one incident keeps: with a sample of at most 6 KB and a few fields each they fit DynamoDB's item of 400 KB;
+where they do not, ``incident_document`` makes them lighter."""
+
+BUCKETS = 60
+"""How finely a threshold's window slides; what bounds the memory of an alert that is not announced."""
+
+
+def apply(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
+    """Count a occurrence_count into the incident it belongs to.
+
+    Args:
+        incident: The open incident of the occurrence_count's service.
+        occurrence_count: What was counted; the caller gives each once.
+        policy: Thresholds, severities.
+    """
+    known = incident.alerts.get(occurrence_count.fingerprint)
+    if known is None and not joins(incident, occurrence_count, policy):
+        return replace(incident, omitted=incident.omitted + occurrence_count.count)
+    alert = (
+        _newcomer(incident, occurrence_count, policy)
+        if known is None
+        else _added(known, occurrence_count, policy)
+    )
+    alert = _weighed(alert, occurrence_count, policy)
+    alerts = {**incident.alerts, alert.fingerprint: alert}
+    if len(alerts) <= MAX_ALERTS:
+        return replace(incident, alerts=alerts)
+    left_out = alerts.pop(_least(incident, policy).fingerprint)
+    return replace(
+        incident,
+        alerts=alerts,
+        omitted=incident.omitted + left_out.count,
+        omitted_notified=incident.omitted_notified + left_out.notified_count,
+    )
+
+
+def joins(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> bool:
+    """Whether a occurrence_count of an alert that the incident does not list would be listed.
+
+    A full incident lists what people need most: a critical newcomer takes the place of an alert that is over,
+    in test mode, milder, or one of very many of its kind.
+    """
+    if len(incident.alerts) < MAX_ALERTS:
+        return True
+    newcomer = _weighed(_joined(occurrence_count, policy), occurrence_count, policy)
+    return _worth(newcomer, incident, policy) > _worth(_least(incident, policy), incident, policy)
+
+
+def _least(incident: Incident, policy: Policy) -> Alert:
+    """The alert that people would miss least."""
+    return min(incident.alerts.values(), key=lambda alert: (_worth(alert, incident, policy), alert.last_seen))
+
+
+def _worth(alert: Alert, incident: Incident, policy: Policy) -> tuple[bool, bool, int, int]:
+    rule = policy.signatures.get(alert.signature)
+    kin = sum(other.signature == alert.signature for other in incident.alerts.values())
+    return (
+        alert.announced and alert.count > 0,
+        alert.state is AlertState.FIRING,
+        -rule.severity.rank if rule else 0,
+        -kin,
+    )
+
+
+def alert_of(occurrence_count: OccurrenceCount) -> Alert:
+    """The alert that a first occurrence_count makes, as it stands in the occurrence_count."""
+    return Alert(
+        fingerprint=occurrence_count.fingerprint, signature=occurrence_count.signature, fields=dict(occurrence_count.fields),
+        count=occurrence_count.count, first_seen=occurrence_count.first_seen, last_seen=occurrence_count.last_seen,
+        active_at=occurrence_count.received_at, joined_at=occurrence_count.received_at, state=occurrence_count.state, sample=occurrence_count.sample,
+        log_group=occurrence_count.log_group, log_stream=occurrence_count.log_stream, alarm=occurrence_count.alarm,
+        absence=occurrence_count.absence, account=occurrence_count.account, region=occurrence_count.region, origin_service=occurrence_count.origin_service,
+    )  # fmt: skip
+
+
+def counted(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
+    """The alert with another occurrence_count's occurrences counted, whatever that says of its state."""
+    return replace(
+        alert,
+        count=alert.count + occurrence_count.count,
+        first_seen=min(alert.first_seen, occurrence_count.first_seen)
+        if occurrence_count.count
+        else alert.first_seen,
+        last_seen=max(alert.last_seen, occurrence_count.last_seen)
+        if occurrence_count.count
+        else alert.last_seen,
+        active_at=max(alert.active_at, occurrence_count.received_at),
+        sample=alert.sample or occurrence_count.sample,
+    )
+
+
+def _joined(occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
+    rule = policy.signatures.get(occurrence_count.signature)
+    return replace(
+        alert_of(occurrence_count),
+        state_at=occurrence_count.last_seen if occurrence_count.alarm or occurrence_count.absence else 0,
+        announced=rule is None or (rule.threshold is None and rule.status is Status.STABLE),
+    )
+
+
+def _newcomer(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
+    """An alert that the incident does not list; it is no news if an earlier incident had it within the day."""
+    over_at = incident.ended.get(occurrence_count.fingerprint)
+    return replace(_joined(occurrence_count, policy), over_at=over_at, regressed=over_at is not None)
+
+
+def _added(alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
+    more = counted(alert, occurrence_count)
+    if occurrence_count.alarm or occurrence_count.absence:
+        if occurrence_count.last_seen < alert.state_at:
+            return more  # an older transition that was delivered late says nothing about now
+        more = replace(more, state_at=occurrence_count.last_seen)
+    if occurrence_count.state is AlertState.RESOLVED:
+        over_at = alert.over_at if alert.state is AlertState.RESOLVED else occurrence_count.last_seen
+        return replace(more, state=occurrence_count.state, over_at=over_at)
+    rule = policy.signatures.get(alert.signature)
+    if alert.state is AlertState.RESOLVED and alert.announced and rule and rule.threshold:
+        # Back again only when it reaches its threshold again: one straggler is not an outage.
+        recent = slid(alert.recent, occurrence_count, rule.threshold)
+        if not reached(recent, rule.threshold):
+            return replace(more, recent=recent)
+        more = replace(more, recent=())
+    # An alarm without an OK action never says that it is over; that it fires again says it was.
+    began_again = alert.state is AlertState.RESOLVED or (
+        bool(occurrence_count.alarm) and occurrence_count.last_seen > alert.state_at
+    )
+    return replace(more, state=occurrence_count.state, regressed=alert.regressed or began_again)
+
+
+def _weighed(alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
+    """Announce an alert once its signature's threshold is reached within its sliding window."""
+    rule = policy.signatures.get(alert.signature)
+    if (
+        alert.announced
+        or not occurrence_count.count
+        or (rule is not None and rule.status is not Status.STABLE)
+    ):
+        return alert
+    if rule is None or rule.threshold is None:  # a deploy took the threshold, or the trial, away
+        return replace(alert, announced=True, recent=())
+    recent = slid(alert.recent, occurrence_count, rule.threshold)
+    announced = reached(recent, rule.threshold)
+    return replace(alert, announced=announced, recent=() if announced else recent)
+
+
+Recent = tuple[tuple[Millis, int], ...]
+"""When occurrences were received, and how many; the latest last."""
+
+
+def slid(recent: Recent, occurrence_count: OccurrenceCount, threshold: Threshold) -> Recent:
+    """The window slid to a occurrence_count, its counts included; what is nearly simultaneous is one entry."""
+    since = occurrence_count.received_at - threshold.within
+    kept = [entry for entry in recent if entry[0] > since]
+    bucket = threshold.within // BUCKETS
+    if kept and occurrence_count.received_at - kept[-1][0] < bucket:
+        kept[-1] = (kept[-1][0], kept[-1][1] + occurrence_count.count)
+    else:
+        kept.append((occurrence_count.received_at, occurrence_count.count))
+    return tuple(kept)
+
+
+def reached(recent: Recent, threshold: Threshold) -> bool:
+    """Whether what a window holds makes an alert."""
+    return sum(count for _, count in recent) >= threshold.count
