@@ -140,7 +140,7 @@ class Detected:
 
 
 class Detector:
-    """Turns events into occurrence_counts and has them reconciled.
+    """Turns events into counts and has them reconciled.
 
     Args:
         matcher: The signatures, compiled.
@@ -190,9 +190,9 @@ class Detector:
         by_service: dict[str, list[tuple[OccurrenceCount, object]]] = {}
         for record in split_event(event):
             done.records += 1
-            for occurrence_count in self._from(record, now, done):
-                by_service.setdefault(occurrence_count.service, []).append(
-                    (occurrence_count, getattr(record, "original", None))
+            for counted in self._from(record, now, done):
+                by_service.setdefault(counted.service, []).append(
+                    (counted, getattr(record, "original", None))
                 )
         for observation, originals in done.observations.values():
             try:
@@ -205,7 +205,7 @@ class Detector:
         return done
 
     def _from(self, record: Record, now: Millis, done: Detected) -> list[OccurrenceCount]:
-        """The occurrence_counts of one record; what is wrong with it stays its own trouble."""
+        """The counts of one record; what is wrong with it stays its own trouble."""
         original = getattr(record, "original", None)
         try:
             match record:
@@ -292,9 +292,9 @@ class Detector:
                         done.failures.append(error)
 
     def _occurrence_counts(self, envelope: Envelope, now: Millis) -> list[OccurrenceCount]:
-        """One occurrence_count per alert in the envelope."""
+        """One occurrence count per alert in the envelope."""
         service = self._settings.service_of_log_group(envelope.log_group)
-        occurrence_counts: dict[str, OccurrenceCount] = {}
+        counts: dict[str, OccurrenceCount] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
         kinds: Counter[str] = Counter()
         for event in envelope.events:
@@ -308,15 +308,12 @@ class Detector:
                     fields = field_values(match, event.message, self._settings.redaction) if few else {}
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
-                occurrence_counts[name] = (
-                    _plus(occurrence_counts[name], event)
-                    if name in occurrence_counts
+                counts[name] = (
+                    _plus(counts[name], event)
+                    if name in counts
                     else self._occurrence_count(envelope, event, match, name, fields, service, now)
                 )
-        return [
-            grouped(occurrence_count, self._signatures[occurrence_count.signature])
-            for occurrence_count in occurrence_counts.values()
-        ]
+        return [grouped(counted, self._signatures[counted.signature]) for counted in counts.values()]
 
     def _occurrence_count(
         self,
@@ -356,7 +353,7 @@ class Detector:
         rule, extra = self._signatures[match.signature], self._settings.redaction
         fields = {name: field_value(value, extra) for name, value in match.fields.items()}
         firing = change.state is AlarmState.ALARM
-        occurrence_count = OccurrenceCount(
+        counted = OccurrenceCount(
             envelope=change.id,
             fingerprint=fingerprint(rule, service, fields, alarm=change.name),
             signature=match.signature, service=service, fields=fields, count=int(firing),
@@ -364,7 +361,7 @@ class Detector:
             state=AlertState.FIRING if firing else AlertState.RESOLVED, alarm=change.name,
             account=change.account, region=change.region or self._region,
         )  # fmt: skip
-        return grouped(occurrence_count, rule)
+        return grouped(counted, rule)
 
     def _keep(self, record: ChangeRecord, now: Millis, done: Detected) -> None:
         """Keep a change for the incidents that may come of it, and tell the one that has begun already."""
@@ -389,46 +386,42 @@ class Detector:
     def _count_and_tell(
         self, service: str, own: Sequence[tuple[OccurrenceCount, object]], now: Millis, done: Detected
     ) -> None:
-        """Count the occurrence_counts of a service in their order, and tell what of it is news.
+        """Count the counts of a service in their order, and tell what of it is news.
 
         The first write that fails is the last one tried, because where one fails others mostly do, each after its
         time-out. What was counted before it is told all the same, so that a stream gets on from failure to failure.
         """
-        counted: list[OccurrenceCount] = []
+        recorded: list[OccurrenceCount] = []
         fresh: list[OccurrenceCount] = []
         try:
-            for occurrence_count, _ in own:
-                if self._reconciler().ledger.count(occurrence_count):
-                    fresh.append(occurrence_count)
-                    done.occurrences[occurrence_count.signature] += occurrence_count.count
-                    done.redactions += _hidden(occurrence_count)
+            for counted, _ in own:
+                if self._reconciler().ledger.count(counted):
+                    fresh.append(counted)
+                    done.occurrences[counted.signature] += counted.count
+                    done.redactions += _hidden(counted)
                 else:
                     done.duplicates += 1
-                counted.append(occurrence_count)
+                recorded.append(counted)
         except Exception as error:  # noqa: BLE001 - kept for the caller to raise; other services go on
             done.failures.append(error)
-            done.unfinished += [original for _, original in own[len(counted) :]]
+            done.unfinished += [original for _, original in own[len(recorded) :]]
         if service == TEST_MODE_GROUP:
             return  # nobody waits for it: reconcile applies it, the digest tells it
         try:
-            self._tell(service, counted, fresh, now, done)
+            self._tell(service, recorded, fresh, now, done)
         except Exception as error:  # noqa: BLE001 - as above
             done.failures.append(error)
-            done.unfinished += [original for _, original in own[: len(counted)]]
+            done.unfinished += [original for _, original in own[: len(recorded)]]
 
     def _tell(
         self,
         service: str,
-        counted: Sequence[OccurrenceCount],
+        recorded: Sequence[OccurrenceCount],
         fresh: Sequence[OccurrenceCount],
         now: Millis,
         done: Detected,
     ) -> None:
-        news = [
-            occurrence_count
-            for occurrence_count in counted
-            if not self._is_known(occurrence_count.fingerprint, now)
-        ]
+        news = [counted for counted in recorded if not self._is_known(counted.fingerprint, now)]
         if not news:
             return
         # A duplicate may be the retry of an invocation that died before it told anybody: it is reconciled too,
@@ -437,9 +430,7 @@ class Detector:
             service,
             now,
             fresh=fresh,
-            needed=lambda incident: any(
-                self._is_news(incident, occurrence_count) for occurrence_count in news
-            ),
+            needed=lambda incident: any(self._is_news(incident, counted) for counted in news),
         )
         self._told(service, reconciled, done)
         # What a duplicate says is old: only what was counted just now began the quiet period again.
@@ -453,32 +444,30 @@ class Detector:
     def _is_known(self, name: str, now: Millis) -> bool:
         return self._known.get(name, 0) > now
 
-    def _is_news(self, incident: Incident | None, occurrence_count: OccurrenceCount) -> bool:
-        """Whether a occurrence_count changes more than the counts of the incident as it is stored."""
-        if incident is None or incident.resolved_at is not None or occurrence_count.alarm:
+    def _is_news(self, incident: Incident | None, counted: OccurrenceCount) -> bool:
+        """Whether an occurrence count changes more than the counts of the incident as it is stored."""
+        if incident is None or incident.resolved_at is not None or counted.alarm:
             return True
-        alert = incident.alerts.get(occurrence_count.fingerprint)
+        alert = incident.alerts.get(counted.fingerprint)
         if alert is None:
-            return joins(incident, occurrence_count, self._reconciler().policy)
+            return joins(incident, counted, self._reconciler().policy)
         if alert.state is AlertState.RESOLVED:
             return True
-        rule = self._signatures[occurrence_count.signature]
+        rule = self._signatures[counted.signature]
         return not alert.announced and rule.status is Status.STABLE
 
-    def _remember(self, reconciled: Reconciliation, occurrence_counts: Sequence[OccurrenceCount]) -> None:
-        """Remember the alerts that cannot resolve before their quiet period, which our own occurrence_count began again."""
+    def _remember(self, reconciled: Reconciliation, counts: Sequence[OccurrenceCount]) -> None:
+        """Remember the alerts that cannot resolve before their quiet period, which our own occurrence count began again."""
         incident = reconciled.incident
         if incident is None or incident.resolved_at is not None:
             return
         resolve_after = self._reconciler().policy.resolve_after
         if len(self._known) > MAX_KNOWN:
             self._known.clear()  # costs a read each; a process that lives for days must not grow for days
-        for occurrence_count in occurrence_counts:
-            alert = incident.alerts.get(occurrence_count.fingerprint)
-            if alert and alert.announced and alert.state is AlertState.FIRING and not occurrence_count.alarm:
-                self._known[occurrence_count.fingerprint] = occurrence_count.received_at + resolve_after(
-                    occurrence_count.signature
-                )
+        for counted in counts:
+            alert = incident.alerts.get(counted.fingerprint)
+            if alert and alert.announced and alert.state is AlertState.FIRING and not counted.alarm:
+                self._known[counted.fingerprint] = counted.received_at + resolve_after(counted.signature)
 
     def _dead_letter(self, what: object, error: str, done: Detected, *, of: object) -> None:
         """Keep a record, or a part of one, with what is wrong with it."""
@@ -496,16 +485,16 @@ def _place_of(error: BaseException) -> str:
     return type(error).__name__ + (f" in {place.file}:{place.line}" if place else "")
 
 
-def _plus(occurrence_count: OccurrenceCount, event: LogEvent) -> OccurrenceCount:
+def _plus(counted: OccurrenceCount, event: LogEvent) -> OccurrenceCount:
     return replace(
-        occurrence_count,
-        count=occurrence_count.count + 1,
-        first_seen=min(occurrence_count.first_seen, event.timestamp),
-        last_seen=max(occurrence_count.last_seen, event.timestamp),
+        counted,
+        count=counted.count + 1,
+        first_seen=min(counted.first_seen, event.timestamp),
+        last_seen=max(counted.last_seen, event.timestamp),
     )
 
 
-def _hidden(occurrence_count: OccurrenceCount) -> int:
-    """How much of what a occurrence_count shows was hidden; a sample or field that was withheld as a whole counts as one."""
-    shown = (occurrence_count.sample, *occurrence_count.fields.values())
+def _hidden(counted: OccurrenceCount) -> int:
+    """How much of what an occurrence count shows was hidden; a sample or field that was withheld as a whole counts as one."""
+    shown = (counted.sample, *counted.fields.values())
     return sum(text.count(MARKER) + (text == WITHHELD) for text in shown)

@@ -227,7 +227,7 @@ def test_one_envelope_makes_one_mark_and_no_line_is_from_the_future():
         LogEvent(str(i), T0 + at, line)
         for i, (at, line) in enumerate([(0, START), (9, SIGN), (99_000, START)])
     )
-    marks = list(expected_lines().marks(Envelope("e", "1", WORKER, "s", events), "worker", T0 + 50))
+    marks = list(expected_lines().observations(Envelope("e", "1", WORKER, "s", events), "worker", T0 + 50))
     assert [(mark.service, mark.signature, mark.account) for mark in marks] == [
         ("worker", "worker-does-nothing", "1")
     ]

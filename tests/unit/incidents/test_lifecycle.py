@@ -126,8 +126,8 @@ def test_counts_are_rolled_up_once_per_group_interval():
     for second in range(0, 601, 2):
         life.at(T0 + second * S, occurrence_count(T0 + second * S))
     assert life.reasons == ["opened", "update", "update"]
-    assert life.said[1][2].told == {"other": 1}
-    assert life.said[2][2].told == {"other": 151}
+    assert life.said[1][2].notified_before == {"other": 1}
+    assert life.said[2][2].notified_before == {"other": 151}
 
 
 def test_an_update_is_not_sent_when_nothing_grew():
