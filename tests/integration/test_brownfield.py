@@ -347,7 +347,7 @@ def test_it_moves_into_an_account_is_updated_shares_it_and_moves_out(account):
         "ExistingOpsTopicArn": account.ops,
         "PermissionsBoundaryArn": "arn:aws:iam::000000000000:policy/boundary",
         "SlackApiUrl": account.slack.api_url,
-        # as cli.cloud gives them: the embedded cloud has no metric maths
+        # as local_aws.cloud gives them: the embedded cloud has no metric maths
         "FunctionErrorPercent": "0",
         "FunctionSuccessPercent": "0",
     }

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OWNER = """
 import sys, time
 from pathlib import Path
-from cli.cloud import EmbeddedCloud
+from tocsin_cli.local_aws.cloud import EmbeddedCloud
 with EmbeddedCloud(Path(sys.argv[1]), functions=Path(sys.argv[2]), log=Path(sys.argv[3])) as cloud:
     deployed = cloud.deploy({"webhook_url": "http://127.0.0.1:9/"})
     deployed.invoke("detect", {})  # a Lambda worker runs from here on

@@ -209,9 +209,15 @@ def test_no_function_but_notify_reads_the_secret_and_notify_cannot_publish():
 
 
 CALLS = {
-    "DetectRole": ("incident_table", "sns", "failure_queue", "heartbeat_record", "queues"),
-    "ReconcileRole": ("incident_table", "sns", "heartbeat_log", "queues"),
-    "NotifyRole": ("delivery_store", "notify_queue", "slack_secret", "heartbeat_record"),
+    "DetectRole": (
+        "aws/incident_table",
+        "aws/sns",
+        "aws/failure_queue",
+        "aws/heartbeat_record",
+        "aws/queue_depth",
+    ),
+    "ReconcileRole": ("aws/incident_table", "aws/sns", "aws/heartbeat_log", "aws/queue_depth"),
+    "NotifyRole": ("aws/delivery_table", "aws/notify_queue", "slack/credentials", "aws/heartbeat_record"),
 }
 """The adapters each function is wired with."""
 
