@@ -172,14 +172,14 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
     if incident.resolved_at is not None:
         return None
     audible_alerts = audible(incident, policy)
-    not_notified = [alert for alert in audible_alerts if not alert.notified_individually]
+    waiting = _waiting(audible_alerts)
     if unmuted := [alert for alert in audible_alerts if alert.unmuted]:
-        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in not_notified if not a.unmuted)]))
+        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in waiting if not a.unmuted)]))
     if incident.notified_at is None:
         waited = now >= incident.opened_at + policy.intervals.group_wait or not _is_firing(incident)
-        return Due(Reason.OPENED, _names(not_notified)) if not_notified and waited else None
+        return Due(Reason.OPENED, _names(waiting)) if waiting and waited else None
     news = _news(incident, audible_alerts, now, policy)
-    if news or _waiting(audible_alerts):
+    if news or waiting:
         return news  # a mere count must not tell in passing of news that still waits
     return _count(incident, audible_alerts, now, policy)
 
@@ -263,9 +263,9 @@ def audible(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
     )
 
 
-def _waiting(audible_alerts: Iterable[Alert]) -> bool:
-    """Whether news waits for its turn among alerts that people are told of: it is never dropped, whatever ends meanwhile."""
-    return any(not alert.notified_individually or alert.regressed for alert in audible_alerts)
+def _waiting(audible_alerts: Iterable[Alert]) -> list[Alert]:
+    """Which of the alerts that people are told of are news, new or back, that waits for its turn: it is never dropped."""
+    return [alert for alert in audible_alerts if not alert.notified_individually or alert.regressed]
 
 
 def grown(incident: Incident) -> tuple[Alert, ...]:
