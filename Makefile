@@ -7,7 +7,7 @@ BENCH  := .venv-bench
 ARCHITECTURE ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint check bench events docs reliability screenshot build deploy doctor clean
+.PHONY: help setup demo test nightly lint check bench events docs reliability screenshot build deploy doctor clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -31,6 +31,11 @@ test: $(READY) lint ## Run the whole suite
 	@$(BIN)/python -m pytest -q tests/unit > .tocsin/unit-tests.txt 2>&1 & unit=$$!; \
 	  $(BIN)/python -m pytest tests/integration tests/e2e; outside=$$?; \
 	  wait $$unit; inside=$$?; cat .tocsin/unit-tests.txt; exit $$((outside | inside))
+
+# PROPERTIES=tests/unit/test_lifecycle.py for one file. What a search finds stays in .hypothesis and is tried first next time.
+PROPERTIES ?= tests/unit
+nightly: $(READY) ## Search fifty times longer for what breaks a property (an hour or two)
+	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -m hypothesis -o faulthandler_timeout=0 --durations=10 $(PROPERTIES)
 
 lint: $(READY) ## ruff, mypy, tocsin check, sam validate
 	$(BIN)/ruff check .

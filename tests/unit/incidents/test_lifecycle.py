@@ -40,8 +40,9 @@ def signature(name, **changes):
 SIGNATURES = {
     s.id: s
     for s in [
-        signature("cause", inhibits=("symptom",)),
+        signature("cause", inhibits=("symptom", "brief")),
         signature("symptom"),
+        signature("brief", resolve_after=1 * MIN),
         signature("other"),
         signature("rare", threshold=Threshold(3, 10 * MIN)),
         signature("test_mode", status=Status.TEST),
@@ -496,6 +497,18 @@ def test_an_alarm_that_flaps_is_one_incident_and_bounded():
     assert len(life.reasons) <= 3 + 60 // 5 + 1
     assert life.closed == []
     assert life.incident.count == 15
+
+
+@pytest.mark.parametrize("last", range(2, 62, 4))
+def test_returns_faster_than_they_may_be_told_are_told_together_and_none_is_dropped(last):
+    life = Life()
+    for minute in range(last + 10):
+        back = minute <= last and minute % 2 == 0
+        life.at(T0 + minute * MIN, *[occurrence_count(T0 + minute * MIN, name="short")] * back)
+    told = [now for now, reason, _ in life.said if reason == "regressed"]
+    assert all(later - earlier >= INTERVALS.group_interval for earlier, later in pairwise(told))
+    assert life.incident.alerts["short"].notified_count == life.incident.count == last // 2 + 1
+    assert life.reasons[-1] == "resolved"
 
 
 def test_an_alarm_that_comes_back_later_is_told_as_back_in_the_same_incident():

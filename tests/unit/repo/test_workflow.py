@@ -1,4 +1,4 @@
-"""The GitHub workflow does what the Makefile does, with a lent role and no more rights than it needs."""
+"""The GitHub workflows do what the Makefile does, with a lent role and no more rights than it needs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -52,7 +53,7 @@ def test_it_has_the_shape_that_github_reads(workflow):
         }
         assert set(job.get("needs", ())) <= set(content["jobs"])
         for step in job["steps"]:
-            assert set(step) <= {"uses", "with", "run", "env"}
+            assert set(step) <= {"uses", "with", "run", "env", "if"}
             assert ("uses" in step) != ("run" in step)
             assert all(isinstance(value, str) for value in step.get("env", {}).values())
 
@@ -86,10 +87,8 @@ def test_no_credential_is_kept_in_it_or_left_behind(workflow):
     for step in steps(workflow):
         if step.get("uses", "").startswith("actions/checkout@"):
             assert step["with"] == {"persist-credentials": False}
-    (role,) = [
-        step["with"] for step in steps(workflow) if "configure-aws-credentials" in step.get("uses", "")
-    ]
-    assert set(role) == {"role-to-assume", "aws-region"}
+    roles = [step["with"] for step in steps(workflow) if "configure-aws-credentials" in step.get("uses", "")]
+    assert [set(role) for role in roles] == [{"role-to-assume", "aws-region"}] * ("deploy" in jobs(workflow))
 
 
 @each_workflow
@@ -104,3 +103,18 @@ def test_nothing_is_deployed_before_tests_bench_and_build_and_never_from_a_pull_
     assert "github.ref == 'refs/heads/main'" in deploy["if"]
     assert "github.event_name != 'pull_request'" in deploy["if"]
     assert deploy["environment"] == "production"
+
+
+def test_the_nightly_search_begins_with_what_it_found_and_keeps_that_above_all_when_it_fails():
+    workflow = ROOT / ".github" / "workflows" / "nightly.yml"
+    assert read(workflow)[True]["schedule"]
+    (search,) = jobs(workflow).values()
+    kinds = [step.get("run") or step["uses"].partition("@")[0] for step in search["steps"]]
+    before, run, after = map(kinds.index, ("actions/cache/restore", "make nightly", "actions/cache/save"))
+    assert before < run < after
+    restored, saved = search["steps"][before]["with"], search["steps"][after]["with"]
+    assert ROOT / restored["path"] == ROOT / saved["path"] == EXAMPLES
+    assert "github.run_id" in saved["key"], "a cache is never written twice"
+    assert saved["key"] == restored["key"]
+    assert saved["key"].startswith(restored["restore-keys"])
+    assert search["steps"][after]["if"] == "always()"

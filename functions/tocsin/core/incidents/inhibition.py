@@ -12,9 +12,10 @@ def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signatu
     """The signature of an alert of the same incident that explains this one, or None.
 
     A cause explains while it fires, and after that the lines that came before its end: two that stopped together are
-    not found quiet in the same second. Once everything is over, what explained still does.
+    not found quiet in the same second. Once everything is over, what explained still does, but not what came back
+    since: that is news until people have been told of it.
     """
-    everything_over = not incident.firing
+    everything_over = not incident.firing and incident.return_notified
     return next(
         (
             other.signature

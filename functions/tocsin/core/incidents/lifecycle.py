@@ -172,15 +172,15 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
     if incident.resolved_at is not None:
         return None
     audible_alerts = audible(incident, policy)
-    not_notified = [alert for alert in audible_alerts if not alert.notified_individually]
+    waiting = _waiting(audible_alerts)
     if unmuted := [alert for alert in audible_alerts if alert.unmuted]:
-        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in not_notified if not a.unmuted)]))
+        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in waiting if not a.unmuted)]))
     if incident.notified_at is None:
         waited = now >= incident.opened_at + policy.intervals.group_wait or not _is_firing(incident)
-        return Due(Reason.OPENED, _names(not_notified)) if not_notified and waited else None
+        return Due(Reason.OPENED, _names(waiting)) if waiting and waited else None
     news = _news(incident, audible_alerts, now, policy)
-    if news or any(not alert.notified_individually or alert.regressed for alert in audible_alerts):
-        return news  # news that still waits: a mere count must not tell of it in passing
+    if news or waiting:
+        return news  # a mere count must not tell in passing of news that still waits
     return _count(incident, audible_alerts, now, policy)
 
 
@@ -261,6 +261,11 @@ def audible(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
         for alert in _announced(incident)
         if not alert.silence and inhibitor(incident, alert, policy.signatures) is None
     )
+
+
+def _waiting(audible_alerts: Iterable[Alert]) -> list[Alert]:
+    """Which of the alerts that people are told of are news, new or back, that waits for its turn: it is never dropped."""
+    return [alert for alert in audible_alerts if not alert.notified_individually or alert.regressed]
 
 
 def grown(incident: Incident) -> tuple[Alert, ...]:
@@ -387,7 +392,7 @@ def _spoken(
         if pending.reason is Reason.RESOLVED:
             return incident
     untold = incident.notified_at is None or not incident.return_notified
-    if untold and not incident.firing and not observed.more:
+    if untold and not incident.firing and not observed.more and not _waiting(audible(incident, policy)):
         # Nothing ever reached its threshold, or it was muted: over, and nobody needs to hear of it.
         return replace(incident, resolved_at=now)
     return incident
