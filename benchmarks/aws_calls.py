@@ -26,7 +26,7 @@ def measure() -> dict[str, float]:
 
 
 def _measure() -> dict[str, float]:
-    from tocsin.bootstrap import configuration, wire_detector  # noqa: PLC0415 - after the credentials are set
+    from tocsin.bootstrap import configuration, wire_detector
 
     calls: Counter[str] = Counter()
     table, topic = _create()

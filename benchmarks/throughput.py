@@ -39,8 +39,8 @@ def measure() -> dict[str, Any]:
 
 def one(size: int, one_in: int) -> dict[str, float]:
     """One figure, in this process."""
-    from tocsin.bootstrap import DryRun, configuration, wire_detector  # noqa: PLC0415 - as above
-    from tocsin.core.ingest.inflation import inflate  # noqa: PLC0415 - only what is measured
+    from tocsin.bootstrap import DryRun, configuration, wire_detector
+    from tocsin.core.ingest.inflation import inflate
 
     lines = ordinary_lines(size)
     if one_in:

@@ -25,7 +25,7 @@ def config() -> Configuration:
     Raises:
         ConfigurationError: What `tocsin check` refuses, in the same words.
     """
-    from tocsin.bootstrap import configuration  # noqa: PLC0415 - see above
+    from tocsin.bootstrap import configuration
 
     return configuration(environ)
 
@@ -33,7 +33,7 @@ def config() -> Configuration:
 @cache
 def detector() -> Detector:
     """Everything that a match needs."""
-    from tocsin.bootstrap import wire_detector  # noqa: PLC0415 - see above
+    from tocsin.bootstrap import wire_detector
 
     return wire_detector(environ, config())
 
@@ -41,7 +41,7 @@ def detector() -> Detector:
 @cache
 def logger() -> Logger:
     """Where this function says what it did, if it did anything."""
-    from aws_lambda_powertools import Logger  # noqa: PLC0415 - see above
+    from aws_lambda_powertools import Logger
 
     return Logger(service="tocsin-detect")
 
@@ -74,7 +74,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def detect(event: dict[str, Any], now: int) -> dict[str, Any]:
     """What `handler` does with an event that must be looked at properly."""
-    from tocsin.core.ingest.event_shapes import UnknownEventError  # noqa: PLC0415 - see above
+    from tocsin.core.ingest.event_shapes import UnknownEventError
 
     if is_dry_run(environ):
         return dry_run(event, now)
@@ -98,7 +98,7 @@ def report(done: Detected) -> None:
     for failure in done.failures:
         logger().error("not done, will be tried again", extra={"reason": repr(failure)})
     if done.occurrences or done.duplicates or done.changes or done.ignored:
-        from tocsin.adapters.aws.metrics import count_notifications, count_occurrences, count_redactions  # noqa: PLC0415 - only when there is something to count
+        from tocsin.adapters.aws.metrics import count_notifications, count_occurrences, count_redactions
 
         logger().info("detected", extra=done.summary())
         stack = environ.get("TOCSIN_STACK", "")
@@ -109,7 +109,7 @@ def report(done: Detected) -> None:
 
 def dry_run(event: dict[str, Any], now: int) -> dict[str, Any]:
     """Say what would be done with this event by a Tocsin that knows of no incident yet."""
-    from tocsin.bootstrap import DryRun, wire_detector  # noqa: PLC0415 - see above
+    from tocsin.bootstrap import DryRun, wire_detector
 
     dry = DryRun()
     done = wire_detector(environ, config(), dry).detect(event, now)

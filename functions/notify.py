@@ -44,12 +44,12 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     failed = notifier.work(records)
     if notifier.heartbeats:
-        from tocsin.adapters.aws.metrics import count_heartbeat  # noqa: PLC0415 - only when there is something to count
+        from tocsin.adapters.aws.metrics import count_heartbeat
 
         for took in notifier.heartbeats:
             count_heartbeat(took, environ.get("TOCSIN_STACK", ""))
     if notifier.latencies:
-        from tocsin.adapters.aws.metrics import count_latencies  # noqa: PLC0415 - as above
+        from tocsin.adapters.aws.metrics import count_latencies
 
         count_latencies(notifier.latencies, environ.get("TOCSIN_STACK", ""))
     for line in notifier.log:
@@ -73,13 +73,13 @@ def _now() -> int:
 
 @functools.cache
 def _adapters() -> dict[str, Any]:
-    import boto3  # noqa: PLC0415 - from the Lambda runtime, and not in a dry run
-    from botocore.config import Config  # noqa: PLC0415 - likewise
+    import boto3
+    from botocore.config import Config
 
-    from tocsin.adapters.aws.delivery_table import DeliveryStore  # noqa: PLC0415 - likewise
-    from tocsin.adapters.aws.heartbeat_record import HeartbeatRecord  # noqa: PLC0415 - likewise
-    from tocsin.adapters.aws.notify_queue import NotifyQueue  # noqa: PLC0415 - likewise
-    from tocsin.adapters.slack.credentials import SlackSecret  # noqa: PLC0415 - likewise
+    from tocsin.adapters.aws.delivery_table import DeliveryStore
+    from tocsin.adapters.aws.heartbeat_record import HeartbeatRecord
+    from tocsin.adapters.aws.notify_queue import NotifyQueue
+    from tocsin.adapters.slack.credentials import SlackSecret
 
     # Within the function's time, whatever hangs: a lease must outlive its holder.
     config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})

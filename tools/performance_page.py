@@ -85,7 +85,7 @@ def markdown(table: Titled, *, level: str = "###") -> str:
 
 def performance(page: str, results: Mapping[str, Any]) -> str:
     """``docs/performance.md`` with the figures of one run."""
-    from benchmarks.__main__ import promised  # noqa: PLC0415 - it imports everything that is measured with
+    from benchmarks.__main__ import promised
 
     machine, measured = results["machine"], results["measured"]
     said = (

@@ -59,7 +59,7 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
     def failure_queue() -> FailureQueue:
         if dry is not None:
             return dry
-        from tocsin.adapters.aws.failure_queue import SqsFailureQueue  # noqa: PLC0415 - only for records gone wrong
+        from tocsin.adapters.aws.failure_queue import SqsFailureQueue
 
         return SqsFailureQueue(_client("sqs"), environ["TOCSIN_FAILURE_QUEUE_URL"], function="detect")
 
@@ -79,9 +79,9 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
 
 def wire_heartbeat_relay(environ: Mapping[str, str]) -> HeartbeatRelay:
     """What passes a heartbeat on."""
-    from tocsin.adapters.aws.heartbeat_record import HeartbeatRecord  # noqa: PLC0415 - boto3 only when one comes
-    from tocsin.adapters.aws.sns import HeartbeatTopic  # noqa: PLC0415 - as above
-    from tocsin.services.heartbeat import HeartbeatRelay  # noqa: PLC0415 - as above
+    from tocsin.adapters.aws.heartbeat_record import HeartbeatRecord
+    from tocsin.adapters.aws.sns import HeartbeatTopic
+    from tocsin.services.heartbeat import HeartbeatRelay
 
     return HeartbeatRelay(
         HeartbeatRecord(_client("dynamodb"), environ["TOCSIN_TABLE"]),
@@ -95,8 +95,8 @@ def wire_heartbeat_writer(environ: Mapping[str, str]) -> HeartbeatWriter | None:
     log_group = environ.get("TOCSIN_HEARTBEAT_LOG_GROUP", "")
     if not minutes or not log_group:
         return None
-    from tocsin.adapters.aws.heartbeat_log import HeartbeatLog  # noqa: PLC0415 - only where it is wanted
-    from tocsin.services.heartbeat import HeartbeatWriter  # noqa: PLC0415 - as above
+    from tocsin.adapters.aws.heartbeat_log import HeartbeatLog
+    from tocsin.services.heartbeat import HeartbeatWriter
 
     return HeartbeatWriter(HeartbeatLog(_client("logs"), log_group), minutes * 60_000)
 
@@ -105,16 +105,16 @@ def wire_reconciler(
     environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None
 ) -> Reconciler:
     """A reconciler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
-    from tocsin.services.reconciliation import Reconciler  # noqa: PLC0415 - only when something matched
+    from tocsin.services.reconciliation import Reconciler
 
     policy = Policy(config.settings.intervals, config.signatures)
     if dry is not None:
-        from tocsin.core.incidents.memory_store import MemoryLedger  # noqa: PLC0415 - never on AWS
+        from tocsin.core.incidents.memory_store import MemoryLedger
 
         return Reconciler(MemoryLedger(), dry, policy, config.settings.runbooks_url, services=config.settings)
-    from tocsin.adapters.aws.incident_table import IncidentTable  # noqa: PLC0415 - boto3 only when something matched
-    from tocsin.adapters.aws.queue_depth import Queues  # noqa: PLC0415 - as above
-    from tocsin.adapters.aws.sns import AlertsTopic  # noqa: PLC0415 - as above
+    from tocsin.adapters.aws.incident_table import IncidentTable
+    from tocsin.adapters.aws.queue_depth import Queues
+    from tocsin.adapters.aws.sns import AlertsTopic
 
     return Reconciler(
         IncidentTable(_client("dynamodb"), environ["TOCSIN_TABLE"]),
@@ -128,8 +128,8 @@ def wire_reconciler(
 
 @cache
 def _client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    import boto3  # noqa: PLC0415 - 250 ms of cold start that a batch without a match need not pay
-    from botocore.config import Config  # noqa: PLC0415 - as above
+    import boto3
+    from botocore.config import Config
 
     # Short and few: a call that hangs must leave the invocation time to be tried again by the platform.
     options = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 4})

@@ -13,7 +13,7 @@ def environment() -> MutableMapping[str, str]:
     local`` on the same machine, or else becomes a dry run: a local try never reaches an AWS account.
     """
     if os.environ.get("AWS_SAM_LOCAL") == "true":
-        from tocsin.adapters.sam_local import join_local_cloud  # noqa: PLC0415 - never on AWS
+        from tocsin.adapters.sam_local import join_local_cloud
 
         join_local_cloud(os.environ)
     return os.environ

@@ -271,7 +271,7 @@ class Detector:
         known = self._watches.get(key)
         if known and not is_worth_a_write(known, merged(known, observation, rule.absence), rule.absence):
             return
-        from tocsin.services.absence import note  # noqa: PLC0415 - a batch without a sign needs none of it
+        from tocsin.services.absence import note
 
         watch = self._watches[key] = note(self._reconciler().ledger, observation, rule.absence, known)
         if watch.fired and not is_missing(watch, rule.absence, now):

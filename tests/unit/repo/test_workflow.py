@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import EXAMPLES
 
 ROOT = Path(__file__).resolve().parents[3]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"(?m)^([a-z]+):", (ROOT / "Makefile").read_text("utf-8")))
-PINNED = re.compile(r"[\w.-]+/[\w./-]+@(v\d+|[0-9a-f]{40})")
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 NOT_A_KEY = {"permissions", "name", True, "concurrency", "jobs"}
 
 each_workflow = pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.name)
@@ -50,6 +50,7 @@ def test_it_has_the_shape_that_github_reads(workflow):
             "environment",
             "permissions",
             "steps",
+            "strategy",
         }
         assert set(job.get("needs", ())) <= set(content["jobs"])
         for step in job["steps"]:
@@ -67,9 +68,11 @@ def test_each_command_is_one_target_of_the_makefile(workflow):
 
 
 @each_workflow
-def test_each_action_is_pinned_to_a_major_version_or_a_commit(workflow):
+def test_each_action_is_pinned_to_a_commit_whose_version_is_said(workflow):
     used = [step["uses"] for step in steps(workflow) if "uses" in step]
     assert [action for action in used if not PINNED.fullmatch(action)] == []
+    unnamed = re.findall(r"(?m)uses: (\S+)(?! # v\d+\.\d+\.\d+)$", workflow.read_text("utf-8"))
+    assert unnamed == [], "a reader must see which version a commit is"
 
 
 @each_workflow
@@ -97,24 +100,42 @@ def test_nothing_from_outside_is_pasted_into_a_shell(workflow):
     assert "pull_request_target" not in workflow.read_text("utf-8")
 
 
-def test_nothing_is_deployed_before_tests_bench_and_build_and_never_from_a_pull_request():
+def test_nothing_is_deployed_before_lint_tests_and_build_and_never_from_a_pull_request():
     deploy = jobs(ROOT / ".github" / "workflows" / "deploy.yml")["deploy"]
-    assert set(deploy["needs"]) == {"test", "bench", "build"}
+    assert set(deploy["needs"]) == {"lint", "test", "unit", "build"}
     assert "github.ref == 'refs/heads/main'" in deploy["if"]
     assert "github.event_name != 'pull_request'" in deploy["if"]
     assert deploy["environment"] == "production"
 
 
-def test_the_nightly_search_begins_with_what_it_found_and_keeps_that_above_all_when_it_fails():
-    workflow = ROOT / ".github" / "workflows" / "nightly.yml"
-    assert read(workflow)[True]["schedule"]
-    (search,) = jobs(workflow).values()
-    kinds = [step.get("run") or step["uses"].partition("@")[0] for step in search["steps"]]
-    before, run, after = map(kinds.index, ("actions/cache/restore", "make nightly", "actions/cache/save"))
-    assert before < run < after
-    restored, saved = search["steps"][before]["with"], search["steps"][after]["with"]
-    assert ROOT / restored["path"] == ROOT / saved["path"] == EXAMPLES
-    assert "github.run_id" in saved["key"], "a cache is never written twice"
-    assert saved["key"] == restored["key"]
-    assert saved["key"].startswith(restored["restore-keys"])
-    assert search["steps"][after]["if"] == "always()"
+def test_an_older_run_of_a_pull_request_is_cancelled_and_a_deploy_never():
+    concurrency = read(ROOT / ".github" / "workflows" / "deploy.yml")["concurrency"]
+    assert concurrency["cancel-in-progress"] == "${{ github.event_name == 'pull_request' }}"
+
+
+def test_the_command_is_tried_on_every_python_that_it_says_it_runs_on():
+    workflow = jobs(ROOT / ".github" / "workflows" / "deploy.yml")
+    tried = {*workflow["unit"]["strategy"]["matrix"]["python"], "3.13"}
+    assert tried == {"3.11", "3.12", "3.13", "3.14"}
+
+
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"][0]["hooks"]
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
+def test_a_hook_runs_what_make_lint_runs(hook):
+    command = hook["entry"].removeprefix(".venv/bin/").split()
+    lint = (ROOT / "Makefile").read_text("utf-8").partition("\nlint:")[2].partition("\n\n")[0]
+    assert f"$(BIN)/{command[0]}" in lint
+    re.compile(hook.get("files", ""))
+
+
+def test_every_direct_dependency_is_in_the_lock_file():
+    name = re.compile(r"^[A-Za-z0-9_.-]+")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = {
+        name.match(each)[0].lower().replace("_", "-")
+        for each in (*project["dependencies"], *project["optional-dependencies"]["local"], *project["optional-dependencies"]["dev"])
+    } - {"tocsin"}  # fmt: skip
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    assert wanted <= {line.partition("==")[0].lower().replace("_", "-") for line in lines}

@@ -65,7 +65,7 @@ def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
     except ConfigurationError as error:
         problems += error.problems
     if settings.routing.routes:
-        from tocsin.core.config.routing_reader import routing_problems  # noqa: PLC0415 - only where there are routes
+        from tocsin.core.config.routing_reader import routing_problems
 
         owners = {signature.owner for signature in signatures.values()}
         problems += routing_problems(settings.routing, FILE, signatures.keys(), owners)

@@ -77,7 +77,7 @@ class SlackSecret:
         return credential
 
     def _read(self) -> str:
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - not imported in a dry run
+        from botocore.exceptions import BotoCoreError, ClientError
 
         if not self._name:
             raise CredentialRefusedError("TOCSIN_SLACK_SECRET names no secret")

@@ -155,13 +155,13 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     )
     if routing & data.keys():
         # A file without routes, which is what ships, need not pay for reading them at a cold start.
-        from tocsin.core.config.routing_reader import read_routing  # noqa: PLC0415 - as said
+        from tocsin.core.config.routing_reader import read_routing
 
         settings = replace(settings, routing=read_routing(data, FILE, problems))
     redaction = _table(data, "redaction", problems)
     if redaction:
         # Not at the top: it brings all of redaction with it, which a cold start without such rules need not wait for.
-        from tocsin.core.redaction.custom_rules import read_redaction  # noqa: PLC0415
+        from tocsin.core.redaction.custom_rules import read_redaction
 
         rules, found = read_redaction(redaction, FILE)
         problems += found

@@ -48,8 +48,8 @@ def field_values(match: Match, message: str, extra: Sequence[Rule] = ()) -> dict
 def _lines_with_finds(match: Match, message: str, extra: Sequence[Rule]) -> list[tuple[str, list[Hidden]]]:
     """The line as it is shown, and as signatures read it (JSON taken apart), each with what is hidden in it."""
     # Not at the top: most cold starts find nothing to show.
-    from tocsin.core.matching.logline import read_line  # noqa: PLC0415
-    from tocsin.core.redaction.redact import MAX_CHARACTERS, hidden_in  # noqa: PLC0415
+    from tocsin.core.matching.logline import read_line
+    from tocsin.core.redaction.redact import MAX_CHARACTERS, hidden_in
 
     read = read_line(message).text
     if len(message) > MAX_CHARACTERS:  # of such a line, what is around the match
@@ -60,7 +60,7 @@ def _lines_with_finds(match: Match, message: str, extra: Sequence[Rule]) -> list
 
 def _as_in_line(value: str, lines: list[tuple[str, list[Hidden]]]) -> str:
     """A field with that hidden which the line hides; as it is where it also stands in the open."""
-    from tocsin.core.redaction.redact import masked  # noqa: PLC0415
+    from tocsin.core.redaction.redact import masked
 
     words = value.split()
     if not words:

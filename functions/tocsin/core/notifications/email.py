@@ -54,7 +54,7 @@ def email_subject(notification: Notification) -> str:
 def email_text(notification: Notification) -> str:
     """The body for people: what broke, what to do first, what it means, how often, the links, a sample."""
     if Reason(notification["reason"]) is Reason.DIGEST:
-        from tocsin.core.notifications.digest_email import digest_text  # noqa: PLC0415 - it builds on this module
+        from tocsin.core.notifications.digest_email import digest_text
 
         return clipped(digest_text(notification), _MAX_TEXT_LENGTH)
     main, others = leading_alert(notification)

@@ -93,7 +93,7 @@ def named(table: Mapping[str, object]) -> str:
 
 def _redacted(text: str, extra: Sequence[Rule]) -> str | None:
     # Not at the top: most cold starts find nothing to show, and need not wait for all these expressions.
-    from tocsin.core.redaction.redact import redact_or_withhold  # noqa: PLC0415
+    from tocsin.core.redaction.redact import redact_or_withhold
 
     return redact_or_withhold(normalise(text), extra)
 
