@@ -240,7 +240,7 @@ def test_retention_said_is_retention_kept():
         name: re.search(r"KEEP_\w+(?:: int)? = (\d+) \* 86_400", (ROOT / "functions" / "tocsin" / "adapters" / "aws" / file).read_text("utf-8"))
         for name, file in (("delivery records", "delivery_table.py"), ("occurrence_counts", "incident_table.py"))
     }  # fmt: skip
-    assert f"occurrence_counts {sources['occurrence_counts'][1]} days" in page
+    assert f"occurrence counts {sources['occurrence_counts'][1]} days" in page
     assert f"delivery records {sources['delivery records'][1]}" in page
     table = (ROOT / "functions" / "tocsin" / "adapters" / "aws" / "incident_table.py").read_text("utf-8")
     kept = dict(re.findall(r"(KEEP_\w+): int = (\d+) \* 86_400", table))
