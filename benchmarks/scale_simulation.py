@@ -14,7 +14,7 @@ PARTITION_WRITES = 1_000
 BURST_SECONDS = 300
 """Unused capacity that a partition keeps for bursts (the same guide, "Burst and adaptive capacity")."""
 INDEX_WRITES_A_TALLY = 2
-"""In the index ``due``: one when a occurrence_count is put, one when it is applied and leaves the index."""
+"""In the index ``due``: one when an occurrence count is put, one when it is applied and leaves the index."""
 GIVEN_UP_AFTER = 6 * 3600
 """Seconds; ``MaximumRecordAgeInSeconds`` of the stream and ``MaximumEventAgeInSeconds`` of the function."""
 SHARD_MB = 1.0

@@ -803,7 +803,7 @@ def test_with_a_stream_of_its_own_log_groups_are_subscribed_to_it_and_what_is_in
             items = table.scan(TableName=deployed.table)["Items"]
             if any(
                 item["pk"]["S"] == "G#backend" for item in items
-            ):  # the occurrence_count comes a moment before
+            ):  # the occurrence count comes a moment before
                 break
             time.sleep(0.2)
         assert [item for item in items if item["pk"]["S"] == "G#backend"]

@@ -80,7 +80,7 @@ NUMBERS = itertools.count()
 EVENTS = st.lists(st.tuples(st.booleans(), st.integers(0, 400)), min_size=1, max_size=8)
 
 
-@pytest.observation.parametrize("kind", ["memory", "dynamodb"])
+@pytest.mark.parametrize("kind", ["memory", "dynamodb"])
 @given(
     events=EVENTS,
     order=st.randoms(use_true_random=False),

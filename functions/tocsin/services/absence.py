@@ -1,8 +1,8 @@
 """Watching: signs of life and of work noted in the ledger, and what is missing turned into occurrence_counts.
 
 Level-triggered like all reconciliation: what is missing follows from the stored watch and the time, whoever looks and however
-often. The order of writes makes a crash harmless: a watch is marked as fired before its occurrence_count is counted, and unmarked
-after the occurrence_count of its end is; until then it is due every minute, and the next look does again what may be half done.
+often. The order of writes makes a crash harmless: a watch is marked as fired before its occurrence count is counted, and unmarked
+after the occurrence count of its end is; until then it is due every minute, and the next look does again what may be half done.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MAX_CONFLICTS = 8
 
 COUNTED_WITHIN: Millis = 86_400_000
 """For how long an absence in test mode is counted again each minute, which changes nothing but after a crash; less than a
-occurrence_count is kept."""
+occurrence count is kept."""
 
 
 class QueueDepths(Protocol):
@@ -142,7 +142,7 @@ def absences(
         queues: Asked where a signature takes waiting messages for work and no line was seen for long.
 
     Returns:
-        The occurrence_counts that were counted now and belong to the service's incident: not those in test mode.
+        The occurrence counts that were counted now and belong to the service's incident: not those in test mode.
 
     Raises:
         StaleVersionError: Somebody else saved one of the watches meanwhile.
@@ -177,7 +177,7 @@ def _missing(
         begun = fired(watch, rule.absence)
         watch = ledger.save_watch(begun, next_check_at(begun, rule.absence))
     elif is_in_test_mode(rule) and now >= (missing_at(watch, rule.absence) or 0) + COUNTED_WITHIN:
-        return None  # no incident of the service shows that it is known, and a occurrence_count is not kept for ever
+        return None  # no incident of the service shows that it is known, and an occurrence count is not kept for ever
     occurrence_count = _grouped(missing(watch, rule, now), rule)
     return occurrence_count if ledger.count(occurrence_count) else None
 
@@ -198,7 +198,7 @@ def _returned(
 
 
 def _grouped(occurrence_count: OccurrenceCount, rule: Signature) -> OccurrenceCount:
-    """The occurrence_count in its group.
+    """The occurrence count in its group.
 
     What was counted in test mode is counted once more if its signature is promoted meanwhile: the line is still missing,
     and nobody was told.

@@ -140,7 +140,7 @@ class Detected:
 
 
 class Detector:
-    """Turns events into occurrence_counts and has them reconciled.
+    """Turns events into occurrence counts and has them reconciled.
 
     Args:
         matcher: The signatures, compiled.
@@ -205,7 +205,7 @@ class Detector:
         return done
 
     def _from(self, record: Record, now: Millis, done: Detected) -> list[OccurrenceCount]:
-        """The occurrence_counts of one record; what is wrong with it stays its own trouble."""
+        """The occurrence counts of one record; what is wrong with it stays its own trouble."""
         original = getattr(record, "original", None)
         try:
             match record:
@@ -292,7 +292,7 @@ class Detector:
                         done.failures.append(error)
 
     def _occurrence_counts(self, envelope: Envelope, now: Millis) -> list[OccurrenceCount]:
-        """One occurrence_count per alert in the envelope."""
+        """One occurrence count per alert in the envelope."""
         service = self._settings.service_of_log_group(envelope.log_group)
         occurrence_counts: dict[str, OccurrenceCount] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
@@ -389,7 +389,7 @@ class Detector:
     def _count_and_tell(
         self, service: str, own: Sequence[tuple[OccurrenceCount, object]], now: Millis, done: Detected
     ) -> None:
-        """Count the occurrence_counts of a service in their order, and tell what of it is news.
+        """Count the occurrence counts of a service in their order, and tell what of it is news.
 
         The first write that fails is the last one tried, because where one fails others mostly do, each after its
         time-out. What was counted before it is told all the same, so that a stream gets on from failure to failure.
@@ -454,7 +454,7 @@ class Detector:
         return self._known.get(name, 0) > now
 
     def _is_news(self, incident: Incident | None, occurrence_count: OccurrenceCount) -> bool:
-        """Whether a occurrence_count changes more than the counts of the incident as it is stored."""
+        """Whether an occurrence count changes more than the counts of the incident as it is stored."""
         if incident is None or incident.resolved_at is not None or occurrence_count.alarm:
             return True
         alert = incident.alerts.get(occurrence_count.fingerprint)
@@ -466,7 +466,7 @@ class Detector:
         return not alert.announced and rule.status is Status.STABLE
 
     def _remember(self, reconciled: Reconciliation, occurrence_counts: Sequence[OccurrenceCount]) -> None:
-        """Remember the alerts that cannot resolve before their quiet period, which our own occurrence_count began again."""
+        """Remember the alerts that cannot resolve before their quiet period, which our own occurrence count began again."""
         incident = reconciled.incident
         if incident is None or incident.resolved_at is not None:
             return
@@ -506,6 +506,6 @@ def _plus(occurrence_count: OccurrenceCount, event: LogEvent) -> OccurrenceCount
 
 
 def _hidden(occurrence_count: OccurrenceCount) -> int:
-    """How much of what a occurrence_count shows was hidden; a sample or field that was withheld as a whole counts as one."""
+    """How much of what an occurrence count shows was hidden; a sample or field that was withheld as a whole counts as one."""
     shown = (occurrence_count.sample, *occurrence_count.fields.values())
     return sum(text.count(MARKER) + (text == WITHHELD) for text in shown)

@@ -85,7 +85,7 @@ class Reconciliation:
 
     Attributes:
         incident: The incident afterwards; None when there is none.
-        applied: How many occurrence_counts were applied into it.
+        applied: How many occurrence counts were applied into it.
         sent: The reasons of the notifications that were published.
         superseded: The incident that was the latest until an earlier one was brought back, as long as it is not kept.
     """
@@ -101,7 +101,7 @@ class Reconciler:
     """Brings incidents up to date.
 
     Attributes:
-        ledger: Where occurrence_counts and incidents are.
+        ledger: Where occurrence counts and incidents are.
         publisher: Where notifications go.
         policy: Intervals and signatures.
         runbooks_url: Where the runbooks are read.
@@ -133,7 +133,7 @@ class Reconciler:
             now: The time.
             fresh: Occurrence counts just recorded, which the ledger's ``pending`` may not show yet.
             needed: Asked of the stored incident before anything is written: in a storm all but one of many
-                concurrent callers find that the one was faster, and leave their occurrence_counts to ``reconcile``.
+                concurrent callers find that the one was faster, and leave their occurrence counts to ``reconcile``.
             changes: Changes that its incident should know of, whether or not it has anything else to tell.
             silences: Gives the silences, for whoever reconciles many services at one time; the ledger's if not given.
 
@@ -189,7 +189,7 @@ class Reconciler:
         seen: Observed,
         suspects: Callable[[], Sequence[Change]],
     ) -> None:
-        """Apply all occurrence_counts, as many at a time as one save takes, publishing as notifications come due."""
+        """Apply all occurrence counts, as many at a time as one save takes, publishing as notifications come due."""
         most = self.ledger.max_applied
         last_received: dict[str, Millis] = {}
         for occurrence_count in occurrence_counts:

@@ -260,7 +260,7 @@ def test_other_log_groups_make_no_call_and_are_not_even_parsed(monkeypatch):
     assert (world.made, world.ledger.calls) == ([], [])
 
 
-@pytest.observation.parametrize("status", [Status.OFF, None])
+@pytest.mark.parametrize("status", [Status.OFF, None])
 def test_a_rule_that_is_off_or_not_there_costs_nothing(status):
     rules = {
         k: replace(v, status=status) if status else v for k, v in SIGNATURES.items() if status or k != NAME
@@ -426,7 +426,7 @@ def test_everything_is_in_the_ledger_so_that_a_new_deployment_goes_on_where_the_
     assert last.told == [("resolved", NAME)]
 
 
-@pytest.observation.parametrize("change", ["gone", "off"])
+@pytest.mark.parametrize("change", ["gone", "off"])
 def test_a_signature_that_is_not_there_any_more_lets_go_and_its_alert_ends(change):
     world = World()
     world.log(T0, START)
@@ -506,8 +506,8 @@ class Crashing(MemoryLedger):
         return call
 
 
-@pytest.observation.parametrize("after", [False, True], ids=["before it took effect", "after it took effect"])
-@pytest.observation.parametrize("nth", range(1, 24))
+@pytest.mark.parametrize("after", [False, True], ids=["before it took effect", "after it took effect"])
+@pytest.mark.parametrize("nth", range(1, 24))
 def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
     world = World(ledger=Crashing())
     world.ledger.after = after
@@ -623,7 +623,7 @@ def incident_e(*, before):
     yield from runs(T0 + 45 * DAY, T0 + 46 * DAY, 3 * HOUR, works=True)
 
 
-@pytest.observation.parametrize("before", [True, False], ids=["it had worked before", "it had never worked"])
+@pytest.mark.parametrize("before", [True, False], ids=["it had worked before", "it had never worked"])
 def test_forty_five_days_of_nothing_are_told_within_an_hour_and_a_minute(before):
     outcome = replayed(incident_e(before=before))
     (incident,) = outcome.incidents

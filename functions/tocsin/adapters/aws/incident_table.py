@@ -1,18 +1,18 @@
 """The ledger in DynamoDB.
 
-Counting exactly once, and why this way: every delivery is counted with one conditional put of a *occurrence_count*, one
+Counting exactly once, and why this way: every delivery is counted with one conditional put of a *occurrence count*, one
 item per alert and envelope. A transaction of marker and totals would be simpler to read, but concurrent writers
 to one alert cancel each other (TransactionConflict), worst in a storm, when it matters most; a set of seen
 envelopes inside the alert's item is one write too, but the item ends at 400 KB and every write is billed by its
-whole size. Puts of distinct keys never conflict. Whoever next looks after the incident applies the pending occurrence_counts
-into it in one transaction: the incident under a version condition, and each occurrence_count marked as applied on the
-condition that it was not. A occurrence_count outlives every redelivery (Lambda's retries take minutes, CloudWatch's a day),
+whole size. Puts of distinct keys never conflict. Whoever next looks after the incident applies the pending occurrence counts
+into it in one transaction: the incident under a version condition, and each occurrence count marked as applied on the
+condition that it was not. An occurrence count outlives every redelivery (Lambda's retries take minutes, CloudWatch's a day),
 then its time to live removes it.
 
 Items (``pk``/``sk``):
 
 =====================  ======================  ===========================================================
-``A#<fingerprint>``    ``E#<envelope>``        a occurrence_count; ``grp``/``due`` while it is pending
+``A#<fingerprint>``    ``E#<envelope>``        an occurrence count; ``grp``/``due`` while it is pending
 ``G#<service>``        ``CURRENT``             the service's latest incident; ``grp``/``due`` while it moves
 ``G#<service>``        ``INCIDENT#<id>``       an incident that is over
 ``G#<service>``        ``WATCH#<signature>``   a watch over a line that must appear; ``grp``/``due`` while it waits
@@ -162,7 +162,7 @@ class IncidentTable:
             TableName=self._table,
             IndexName=INDEX,
             Select="COUNT",
-            FilterExpression="sk = :current AND grp <> :test_mode",  # not occurrence_counts, not watches
+            FilterExpression="sk = :current AND grp <> :test_mode",  # not occurrence counts, not watches
             ExpressionAttributeValues={":current": {"S": "CURRENT"}, ":test_mode": {"S": TEST_MODE_GROUP}},
         )
         return sum(page["Count"] for page in pages)

@@ -161,7 +161,7 @@ def fired(watch: Watch, rule: AbsenceRule) -> Watch:
 
 
 def missing(watch: Watch, rule: Signature, now: Millis) -> OccurrenceCount:
-    """The occurrence_count that says that the line of a watch that ``fired`` is missing."""
+    """The occurrence count that says that the line of a watch that ``fired`` is missing."""
     since = (watch.work if rule.absence.needs_work else watch.sign) or Sighting(watch.fired, watch.fired)
     return replace(
         _occurrence_count(watch, rule, now),
@@ -176,7 +176,7 @@ def missing(watch: Watch, rule: Signature, now: Millis) -> OccurrenceCount:
 
 
 def returned(watch: Watch, rule: Signature, now: Millis, since: Millis) -> OccurrenceCount:
-    """The occurrence_count that says that the line is not missing any more, after the alert that is known by ``since``."""
+    """The occurrence count that says that the line is not missing any more, after the alert that is known by ``since``."""
     return replace(
         _occurrence_count(watch, rule, now),
         envelope=f"absence/{watch.signature}/{watch.service}/{since}/over",

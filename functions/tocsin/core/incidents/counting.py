@@ -17,10 +17,10 @@ BUCKETS = 60
 
 
 def apply(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
-    """Count a occurrence_count into the incident it belongs to.
+    """Count an occurrence count into the incident it belongs to.
 
     Args:
-        incident: The open incident of the occurrence_count's service.
+        incident: The open incident of the occurrence count's service.
         occurrence_count: What was counted; the caller gives each once.
         policy: Thresholds, severities.
     """
@@ -46,7 +46,7 @@ def apply(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy)
 
 
 def joins(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> bool:
-    """Whether a occurrence_count of an alert that the incident does not list would be listed.
+    """Whether an occurrence count of an alert that the incident does not list would be listed.
 
     A full incident lists what people need most: a critical newcomer takes the place of an alert that is over,
     in test mode, milder, or one of very many of its kind.
@@ -74,7 +74,7 @@ def _worth(alert: Alert, incident: Incident, policy: Policy) -> tuple[bool, bool
 
 
 def alert_of(occurrence_count: OccurrenceCount) -> Alert:
-    """The alert that a first occurrence_count makes, as it stands in the occurrence_count."""
+    """The alert that a first occurrence count makes, as it stands in the occurrence_count."""
     return Alert(
         fingerprint=occurrence_count.fingerprint, signature=occurrence_count.signature, fields=dict(occurrence_count.fields),
         count=occurrence_count.count, first_seen=occurrence_count.first_seen, last_seen=occurrence_count.last_seen,
@@ -85,7 +85,7 @@ def alert_of(occurrence_count: OccurrenceCount) -> Alert:
 
 
 def counted(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
-    """The alert with another occurrence_count's occurrences counted, whatever that says of its state."""
+    """The alert with another occurrence count's occurrences counted, whatever that says of its state."""
     return replace(
         alert,
         count=alert.count + occurrence_count.count,
@@ -159,7 +159,7 @@ Recent = tuple[tuple[Millis, int], ...]
 
 
 def slid(recent: Recent, occurrence_count: OccurrenceCount, threshold: Threshold) -> Recent:
-    """The window slid to a occurrence_count, its counts included; what is nearly simultaneous is one entry."""
+    """The window slid to an occurrence count, its counts included; what is nearly simultaneous is one entry."""
     since = occurrence_count.received_at - threshold.within
     kept = [entry for entry in recent if entry[0] > since]
     bucket = threshold.within // BUCKETS

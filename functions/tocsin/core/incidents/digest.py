@@ -38,14 +38,14 @@ def advance(
     policy: Policy,
     more: bool = False,
 ) -> Advance:
-    """Count occurrence_counts for the next digest, and queue it if it is due at ``now``.
+    """Count occurrence counts for the next digest, and queue it if it is due at ``now``.
 
     Args:
         incident: The latest incident of the group of what is in test mode, open or over, or None.
         occurrence_counts: What was counted and not yet applied, in any order, each at most once.
         now: The time.
         policy: Intervals and signatures.
-        more: Whether more occurrence_counts wait that belong into this digest.
+        more: Whether more occurrence counts wait that belong into this digest.
     """
     current = incident if incident is not None and incident.resolved_at is None else None
     applied: list[OccurrenceCount] = []
@@ -119,7 +119,7 @@ def _told(incident: Incident, now: Millis) -> Incident:
 
 
 def _counted(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
-    """The incident with a occurrence_count counted: one alert for each signature and service, whatever its fields."""
+    """The incident with an occurrence count counted: one alert for each signature and service, whatever its fields."""
     name = _name(occurrence_count)
     known = incident.alerts.get(name)
     if known is None and not occurrence_count.count:

@@ -1,7 +1,7 @@
 """The life of an incident, as a pure state machine.
 
 ``advance`` applies what was counted into the incident, lets time pass up to ``now``, and puts every
-notification that is then due into the incident's outbox. Detection calls it with fresh occurrence_counts, ``reconcile``
+notification that is then due into the incident's outbox. Detection calls it with fresh occurrence counts, ``reconcile``
 with whatever is left and the clock; both store the answer and then publish the outbox. Nothing here reads a
 clock, so the tests and ``tocsin backtest`` run days in milliseconds through the very code of the Lambdas.
 """
@@ -53,7 +53,7 @@ class Advance(NamedTuple):
 
     Attributes:
         incident: The incident as it is now; None when there is none and nothing calls for one.
-        applied: The occurrence_counts that are in it now; the others stay pending.
+        applied: The occurrence counts that are in it now; the others stay pending.
         closed: The incident that was over and that ``incident`` replaced, for the record.
     """
 
@@ -67,9 +67,9 @@ class Observed:
     """What an incident cannot know by itself.
 
     Attributes:
-        last_received: When each alert (by fingerprint) was last received, where more occurrence_counts wait than are given: what
+        last_received: When each alert (by fingerprint) was last received, where more occurrence counts wait than are given: what
             is still to be applied must not look quiet.
-        more: Whether more occurrence_counts wait: then the incident is not over yet, whatever is quiet.
+        more: Whether more occurrence counts wait: then the incident is not over yet, whatever is quiet.
         silences: Those that may be active, and those that ended not long ago.
         readings: What looking at dead-letter queues found, by the fingerprint of the alert of their alarm.
         changes: What was deployed or altered and concerns its service.
@@ -98,7 +98,7 @@ def advance(
     policy: Policy,
     observed: Observed | None = None,
 ) -> Advance:
-    """Apply occurrence_counts into the service's incident and queue every notification that is due at ``now``.
+    """Apply occurrence counts into the service's incident and queue every notification that is due at ``now``.
 
     Args:
         incident: The service's latest incident, open or resolved, or None.
@@ -163,7 +163,7 @@ def _folded(
 
 
 def _in_time(occurrence_count: OccurrenceCount) -> tuple[Millis, str, str]:
-    """What occurrence_counts are applied in the order of: the same, whatever order they come in."""
+    """What occurrence counts are applied in the order of: the same, whatever order they come in."""
     return occurrence_count.last_seen, occurrence_count.envelope, occurrence_count.fingerprint
 
 
@@ -276,7 +276,7 @@ def without(incident: Incident, sequences: Sequence[int]) -> Incident:
 
 
 def _is_remembered(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> bool:
-    """Whether a occurrence_count belongs to an incident that is over: it knows the alert, and was over less than a day ago."""
+    """Whether an occurrence count belongs to an incident that is over: it knows the alert, and was over less than a day ago."""
     if occurrence_count.state is not AlertState.FIRING or incident.resolved_at is None:
         return False
     known = incident.alerts.get(occurrence_count.fingerprint)

@@ -1,4 +1,4 @@
-"""Incidents and occurrence_counts as the JSON documents the table keeps.
+"""Incidents and occurrence counts as the JSON documents the table keeps.
 
 A document, not a row per alert: the incident is always written by one writer at a time, as a whole, under a
 version condition, so its parts can never disagree.
@@ -59,12 +59,12 @@ def load_incident(text: str) -> Incident:
 
 
 def dump_occurrence_count(occurrence_count: OccurrenceCount) -> str:
-    """Write a occurrence_count as compact JSON."""
+    """Write an occurrence count as compact JSON."""
     return dump(asdict(occurrence_count))
 
 
 def load_occurrence_count(text: str) -> OccurrenceCount:
-    """Read a occurrence_count written by this or an older version.
+    """Read an occurrence count written by this or an older version.
 
     Raises:
         ValueError: It is not a document that ``dump_occurrence_count`` wrote.

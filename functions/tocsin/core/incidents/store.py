@@ -15,11 +15,11 @@ from tocsin.core.incidents.silences import Silence
 from tocsin.core.model import Change, Incident, Millis, OccurrenceCount
 
 CountKey = tuple[str, str]
-"""Fingerprint and envelope: what a occurrence_count is counted once by."""
+"""Fingerprint and envelope: what an occurrence count is counted once by."""
 
 
 def key_of(occurrence_count: OccurrenceCount) -> CountKey:
-    """The key a occurrence_count is counted once by."""
+    """The key an occurrence count is counted once by."""
     return occurrence_count.fingerprint, occurrence_count.envelope
 
 
@@ -36,7 +36,7 @@ class StaleVersionError(Exception):
 
 
 class AlreadyAppliedError(Exception):
-    """Some occurrence_counts were applied by somebody else; leave them out and try again.
+    """Some occurrence counts were applied by somebody else; leave them out and try again.
 
     Attributes:
         keys: Those occurrence_counts.
@@ -52,10 +52,10 @@ class SilenceConflictError(Exception):
 
 
 class Ledger(Protocol):
-    """Where occurrence_counts are counted once, and incidents, silences, watches and, for a day, changes are kept."""
+    """Where occurrence counts are counted once, and incidents, silences, watches and, for a day, changes are kept."""
 
     def count(self, occurrence_count: OccurrenceCount) -> bool:
-        """Record a occurrence_count as pending; False when the same one was recorded before. Never conflicts."""
+        """Record an occurrence count as pending; False when the same one was recorded before. Never conflicts."""
 
     def load(self, service: str) -> Stored:
         """The service's latest incident, as of every save that has returned."""
@@ -64,13 +64,13 @@ class Ledger(Protocol):
         """Occurrence counts recorded and not applied; may lag a moment behind ``count`` and behind ``save``."""
 
     def open_services(self, now: Millis) -> list[str]:
-        """Services with pending occurrence_counts, or with an incident or a watch that is due, longest due first."""
+        """Services with pending occurrence counts, or with an incident or a watch that is due, longest due first."""
 
     def open_incidents(self) -> int:
         """How many incidents are open now: those that time will move, what is in test mode left out."""
 
     def drop(self, occurrence_counts: Sequence[OccurrenceCount]) -> None:
-        """Observation occurrence_counts as applied into no incident; those that are applied already are passed over."""
+        """Observation occurrence counts as applied into no incident; those that are applied already are passed over."""
 
     def save(
         self,
@@ -81,12 +81,12 @@ class Ledger(Protocol):
         due: Millis | None,
         closed: Incident | None = None,
     ) -> int:
-        """Replace the incident and mark occurrence_counts as applied, all or nothing.
+        """Replace the incident and mark occurrence counts as applied, all or nothing.
 
         Args:
             incident: What it is now.
             version: The version it was loaded with.
-            applied: The occurrence_counts that are in it now; at most ``max_applied`` of them.
+            applied: The occurrence counts that are in it now; at most ``max_applied`` of them.
             due: When it wants to be looked at again; None for never.
             closed: The incident it replaces, to be kept for the record.
 
@@ -95,7 +95,7 @@ class Ledger(Protocol):
 
         Raises:
             StaleVersionError: The stored version is another.
-            AlreadyAppliedError: A occurrence_count is not pending any more.
+            AlreadyAppliedError: An occurrence count is not pending any more.
         """
 
     def closed_incident(self, service: str, incident: str) -> Incident | None:

@@ -19,7 +19,7 @@ def test_mode_status(rule: Signature | None) -> str:
 
 
 def grouped(occurrence_count: OccurrenceCount, rule: Signature) -> OccurrenceCount:
-    """The occurrence_count in the group that it is told with: its service's, or that of what is in test mode.
+    """The occurrence count in the group that it is told with: its service's, or that of what is in test mode.
 
     Its fingerprint stays as it is: promoted or not, an envelope is counted once.
     """
