@@ -11,18 +11,19 @@ from itertools import cycle
 from re import _parser
 
 import pytest
-from tocsin.core.alarms import parse_time
-from tocsin.core.expected_lines import _LOG_GROUP
-from tocsin.core.fingerprint import normalise as without_variables
-from tocsin.core.inert_text import one_line, visible
-from tocsin.core.logline import read_line, stated_level
-from tocsin.core.quoting import quoted_as
-from tocsin.core.redact import hidden_by, redact
-from tocsin.core.redaction_rule import Rule
-from tocsin.core.redaction_rules import RULES
-from tocsin.core.sample import normalise, sample_of
-from tocsin.core.slack_text import mrkdwn
-from tocsin.core.tracebacks import read_traceback
+
+from tocsin.core.absence.expected_lines import _LOG_GROUP
+from tocsin.core.ingest.alarms import parse_time
+from tocsin.core.matching.fingerprint import normalise as without_variables
+from tocsin.core.matching.logline import read_line, stated_level
+from tocsin.core.matching.quoting import quoted_as
+from tocsin.core.matching.tracebacks import read_traceback
+from tocsin.core.redaction.redact import hidden_by, redact
+from tocsin.core.redaction.rule import Rule
+from tocsin.core.redaction.rules import RULES
+from tocsin.core.redaction.sample import normalise, sample_of
+from tocsin.core.sanitize import one_line, visible
+from tocsin.core.slack.mrkdwn import mrkdwn
 
 KB = 1024
 MOST = 20
