@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-import time
 import urllib.parse
 
 import pytest
@@ -359,37 +358,3 @@ def test_a_secret_that_the_cut_of_a_long_text_goes_through_is_not_shown(shift):
     assert "AKIA" not in hidden
     assert "hunter2" not in hidden
     assert len(hidden) <= MAX_CHARACTERS + 40
-
-
-def hostile_units(rule):
-    around = ["{}", "{}=", '{}="', "{}: '", "{}=[", "{} ", "{}\\\\"]
-    numbers = ["1", "1.", "11-", "+1 ", "2001:", "2001::", "4111 "]
-    return [form.format(needle) for needle in rule.needles for form in around] or numbers
-
-
-MORE_HOSTILE_UNITS = [
-    "\\", '"', "[", "{", "(", "=", "&a=", ";a=", "<a ", "http://", "http://a:", "a@", "@a.", "%3A%2F%2Fa", "%253a%252f%252f%40", "1",
-    "-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----", "4111 ", "1.", "+1 ", "2001:", "2001::", "eyJaaa.", "key (a",
-    "AKIAAAAAAAAAAAAAAAA", "password=\\", "password='", "password={[(", "first_name=a b ", "cookie: a\\", "--password ", "Bearer a",
-    "[parameters: ", "Failing row contains (", "<password ", "postgres://u:p@", "://@", "password=&a", "duplicate entry '", "password|>",
-]  # fmt: skip
-UNITS = {
-    **{f"{n} {rule.name}": hostile_units(rule) for n, rule in enumerate(RULES)},
-    "more": MORE_HOSTILE_UNITS,
-}
-
-
-def cost(units, start, size):
-    lines = [(start + unit * (size // len(unit) + 1))[:size] for unit in units]
-    begin = time.process_time()
-    for line in lines:
-        redact(line)
-    return time.process_time() - begin
-
-
-@pytest.mark.parametrize("name", UNITS)
-def test_four_times_the_text_takes_four_times_as_long_and_not_sixteen(name):
-    units = UNITS[name][:2] if name != "more" else UNITS[name]
-    for start in ("", "password=") if name == "more" else ("",):
-        small, large = (min(cost(units, start, size) for _ in range(2)) for size in (6_000, 24_000))
-        assert large <= 9 * small or large < 0.02 * len(units)

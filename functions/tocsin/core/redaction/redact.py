@@ -5,8 +5,9 @@ Every rule finds spans in the *original* text; the union of all spans is then re
 order in the table only decides which name is shown.
 
 Linear time: a rule looks for plain words first (``needles``), and tries its expression only there. A try that
-fails looks at a bounded number of characters; one that succeeds is skipped over. Without a needle the
-expression itself is bounded.
+fails looks at a bounded number of characters, so nothing without a bound stands where something after it can fail;
+one that succeeds is skipped over. Without a needle the expression itself is bounded. ``test_linear_time`` tries to
+refute it.
 
 Hidden: values of keys whose names say so (``password``, ``token``, ``dob`` and the like; the list grew from
 Sentry's default denylist), credentials that show by their form (the prefixes that gitleaks knows), URL passwords,
@@ -35,7 +36,7 @@ from tocsin.core.redaction.rules import RULES
 
 MAX_CHARACTERS: Final = 131_072
 """Longer texts are cut to this first, so that a hostile line of 1 MiB, CloudWatch's largest, costs no more than
-a second; what comes after the cut is not looked at and not shown."""
+a few seconds; what comes after the cut is not looked at and not shown."""
 
 GUARD: Final = 4_096
 """Characters before that cut which are read and never shown: a secret that the cut went through lies in them."""

@@ -106,8 +106,8 @@ COMMAND_LINES: Final[tuple[Rule, ...]] = (
     Rule("command-line", "`-p` of sshpass, `docker login` and others; `-a` of redis-cli, `-w` of the ldap tools, `-P` of sqlcmd",
          ("sshpass", "docker login", "podman login", "registry login", "az login", "mongosh", "mongodump", "mongorestore",
           "redis-cli", "ldap", "sqlcmd"),
-         rf"(?:(?:sshpass|login|docker login|podman login|registry login|az login|mongo\w+){_BEFORE_OPTION}-p|"
-         rf"redis-cli{_BEFORE_OPTION}-a|ldap\w+{_BEFORE_OPTION}-w|sqlcmd{_BEFORE_OPTION}-P){_ARGUMENT}"),
+         rf"(?:(?:sshpass|login|docker login|podman login|registry login|az login|mongo\w){_BEFORE_OPTION}-p|"
+         rf"redis-cli{_BEFORE_OPTION}-a|ldap\w{_BEFORE_OPTION}-w|sqlcmd{_BEFORE_OPTION}-P){_ARGUMENT}"),
     by_words("command-line", "`-k` and `-pass` of openssl", "openssl",
              rf"openssl{_BEFORE_OPTION}-(?:k|pass|passin|passout){_ARGUMENT}"),
     by_words("command-line", "`-storepass` and `-keypass` of Java's keytool", "-storepass -keypass -srcstorepass -deststorepass",
