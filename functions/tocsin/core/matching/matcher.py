@@ -259,6 +259,8 @@ class Matcher:
         level = line.level_at(match.start)
         if level is not None and level.rank < signature.min_level.rank:
             return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
+        if line.is_error_at(match.start):
+            return None  # it says of itself that it is an error: nothing in it is a quotation
         shape = quoted_as(line.text, match.start, match.end)
         return Verdict(signature.id, "quoted", shape, match) if shape else None
 
