@@ -73,6 +73,8 @@ RUNTIMES = (
         failure=(
             # The last line that is not indented, after the frames, names the exception; in a group it stands after bars.
             r"(?m)^(?:\[ERROR\]\s+|[\w.-]+\s+\| ?|\s*\| )?(?P<exception>[A-Z]\w*|[A-Za-z_]\w*(?:\.\w+)+)(?::\s(?P<message>[^\n]*)|$)",
+            # All on one line.
+            rf"(?:^|\s)(?P<exception>{_NAMED}): (?P<message>[^\n]*)",
         ),
         last=True,
     ),
@@ -133,13 +135,15 @@ RUNTIMES = (
         innermost_last=False,
         failure=(
             rf"(?m):in [`'][^'\n]+': (?P<message>[^\n]*?) \((?P<exception>{_TYPE})\)",
-            r"(?m)(?:^|[\s:\]])(?:Init)?<?(?P<exception>(?:[A-Z]\w*::)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt|NotFound|Invalid|Timeout|Refused))>?(?: \((?P<message>[^)\n]*)\)|: (?P<message>[^\n]*))".replace("(?P<message>[^)\\n]*)", "[^)\\n]*"),
+            r"(?P<exception>(?:[A-Z]\w*::)*[A-Z]\w*) \((?P<message>[^\n]*)\):\s*(?:\n|$)",
+            r"\b(?:Init|Function)<(?P<exception>[\w:]+)>(?:: (?P<message>[^\n]*))?",
+            rf"(?m)(?:^|[\s\]])(?P<exception>(?:[A-Z]\w*::)*[A-Z]\w*{_ENDING}): (?P<message>[^\n]*)",
         ),
     ),
     Runtime(
         "rust",
-        frame=r"(?m)^\s*\d+: (?:0x[0-9a-f]+ - )?(?P<path>[\w<>]+(?:::[\w<>{}#$]+)*)::(?P<function>[\w<>{}#$]+)",
-        foreign=r"^(?:std|core|alloc|tokio|hyper|rust_begin_unwind|lambda_runtime|tower|futures\w*|__rust\w*)\b|^_",
+        frame=r"panicked at (?:'[^\n]*', )?(?P<path>[^\s:',]+):\d+(?P<function>)",
+        foreign=r"^/rustc/|/\.cargo/",
         innermost_last=False,
         failure=(
             r"(?m)(?P<exception>panicked) at (?:src/|/)?[^\n:']+:\d+:\d+:\n(?P<message>[^\n]*)",
@@ -179,8 +183,8 @@ class _Compiled(NamedTuple):
 
 
 _ROWS: list[_Compiled] = []
+_BY_WORDS = ("rust", "go", "php", "ruby", "dotnet", "node", "java", "process", "python")
 _ANYWHERE = re2.compile(rf"(?m)^{_HEAD}(?P<exception>{_NAMED})(?:: (?P<message>[^\n]*)|\s*$)")
-_INDENTED = re2.compile(r"(?m)^[^\n]*\n(?:[ \t]|at |#\d)")
 _NO_TYPE = frozenset({"Traceback", "During", "The", "ERROR", "CRITICAL", "FATAL", "INFO", "WARNING", "DEBUG"})
 _PYTHON_HEAD = re2.compile(r"(?m)^[^\n]{0,60}?Traceback \(most recent call last\):")
 _PATH_HEAD = re.compile(
@@ -211,14 +215,15 @@ def read_crash(text: str, start: int = 0) -> Crash:
         if frames or (compiled.row.name == "python" and _PYTHON_HEAD.search(body)):
             exception, message = _failure(compiled, body)
             return Crash(compiled.row.name, exception, message, _own_frame(compiled, frames))
-    found = _ANYWHERE.search(body)
+    found = _ANYWHERE.match(body)
     if found is not None:
         return Crash(
             "", found.group("exception"), (found.group("message") or "").strip()[:MAX_MESSAGE_LENGTH]
         )
-    for compiled in _rows():
+    # Without frames the words must do: those rows first whose words are nobody else's, the process's own last.
+    for compiled in sorted(_rows(), key=lambda each: _BY_WORDS.index(each.row.name)):
         exception, message = _failure(compiled, body)
-        if exception and compiled.row.name != "python":
+        if exception:
             return Crash(compiled.row.name, exception, message)
     return Crash()
 
@@ -256,4 +261,6 @@ def _own_frame(compiled: _Compiled, frames: list[tuple[str, str]]) -> str:
         return ""
     path, function = own[-1] if compiled.row.innermost_last else own[0]
     path = _PATH_HEAD.sub("", path)
+    if not function and not compiled.row.innermost_last:
+        return path
     return f"{path}:{function or '<module>'}"

@@ -206,9 +206,22 @@ def _object_at(text: str, brace: int) -> tuple[dict[str, Any], int] | None:
 MESSAGE_KEYS = (
     "message", "msg", "event", "@message", "@m", "MESSAGE", "Message", "text", "log", "body", "short_message",
 )  # fmt: skip
-TYPE_KEYS = ("errorType", "error_type", "exception_name", "exceptionType", "ErrorType")
-ERROR_MESSAGE_KEYS = ("errorMessage", "error_message", "ErrorMessage")
-TRACEBACK_KEYS = ("stackTrace", "stack_trace", "stacktrace")
+TYPE_KEYS = (
+    "errorType", "error_type", "exception_name", "exceptionType", "ErrorType", "error.type", "exception.type",
+    "exception_type", "exc_type", "error.kind",
+)  # fmt: skip
+ERROR_MESSAGE_KEYS = (
+    "errorMessage", "error_message", "ErrorMessage", "error.message", "exception.message", "exception_message",
+    "exc_value", "exc_message",
+)  # fmt: skip
+TRACEBACK_KEYS = (
+    "stackTrace",
+    "stack_trace",
+    "stacktrace",
+    "error.stack_trace",
+    "exception.stacktrace",
+    "error.stack",
+)
 STACK_KEYS = (*TRACEBACK_KEYS, "stack", "trace")
 EMPTY: tuple[object, ...] = (None, "", [], {})
 """Values that say nothing."""
@@ -219,6 +232,8 @@ REQUEST_KEYS = frozenset({
 })  # fmt: skip
 """Keys whose values are what somebody asked for or may read, and never what happened; compared in lower case."""
 
+_TYPE_NAME = re2.compile(r"[\w.:$\\]*(?:Error|Exception|Failure|Fault)")
+
 METRICS_KEY = "_aws"
 """Names and units of metrics, in the embedded metric format; the values stand beside it."""
 
@@ -227,7 +242,8 @@ FAILED = ("timeout", "error", "failure")
 
 TRANSLATED = (
     r"""status[\\"\s:]{1,40}(?:timeout|error|failure)""",
-    r"(?i:error_?type|error_?message|exception_?name|exception_?type|stack_?trace)",
+    r"(?i:error[_.]?type|error\.kind|error[_.]?message|exception[_.]?(?:name|type|message)|exc_(?:type|value|message)|stack_?trace)",
+    r"""(?:type|name|class)[\\"\s]{1,20}:[\\"\s]{1,20}[\w.:$\\]{0,100}(?:Error|Exception|Failure|Fault)""",
 )
 """RE2 expressions, one of which is found in every JSON event whose rendering has words that the event had not."""
 
@@ -243,7 +259,14 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     ):
         yield _platform(kind, record)
         return
+    if isinstance(value.get("frames"), list) and value.get("exc_type"):
+        yield from _structured_traceback(value)
+        return
     message, stack = _first_of(value, MESSAGE_KEYS), _first_of(value, STACK_KEYS)
+    named = next((value[key] for key in ("type", "name", "class") if isinstance(value.get(key), str)), "")
+    if depth and message and not stack and isinstance(value[message], str) and _TYPE_NAME.fullmatch(named):
+        # An error as an object without its stack (pino's err, winston's error).
+        yield f"{named}: {_tidy(value[message])}"
     error, words = _first_of(value, TYPE_KEYS), _first_of(value, ERROR_MESSAGE_KEYS)
     if message:
         yield from _value_lines(value[message], depth)
@@ -260,6 +283,15 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
             and key.lower() not in REQUEST_KEYS
         ):
             yield from _other_lines(key, other, depth)
+
+
+def _structured_traceback(value: Mapping[str, Any]) -> Iterator[str]:
+    """An exception as structlog's ``dict_tracebacks`` writes it, in Python's own words."""
+    yield "Traceback (most recent call last):"
+    for frame in value["frames"][-MAX_ENTRIES:]:
+        if isinstance(frame, dict):
+            yield f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}'
+    yield _tidy(f"{value['exc_type']}: {value.get('exc_value') or ''}")
 
 
 def _first_of(value: Mapping[str, Any], keys: tuple[str, ...]) -> str:
@@ -357,12 +389,21 @@ _WORDS = {
     "f": Level.CRITICAL, "w": Level.WARNING, "i": Level.INFO, "d": Level.DEBUG, "failure": Level.ERROR,
     "failed": Level.ERROR,
 }  # fmt: skip
-_LETTERS = {"I": Level.INFO, "W": Level.WARNING, "E": Level.ERROR, "F": Level.CRITICAL, "D": Level.DEBUG}
+_LETTERS = {
+    "I": Level.INFO,
+    "W": Level.WARNING,
+    "E": Level.ERROR,
+    "F": Level.CRITICAL,
+    "D": Level.DEBUG,
+    "V": Level.TRACE,
+}
 _UPPER = (
     "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|LOG|HINT|SUCCESS|WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|FATAL|FTL|"
     "SEVERE|PANIC|EMERG|ALERT"
 )
 _PREFIXES = (
+    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby)
+    r"^([IWEFD])(?:\d{4} \d\d:\d\d|, \[)",
     # INFO:root:…, [ERROR]\t…, WARN  [thread] …, error: …, [notice] …, *** ERROR: …, ERR! …
     rf"^[^\w#`\"']{{0,8}}(?i:({_UPPER}|fail|dbug))\s*(?:[\])>|:!]|\t)",
     rf"^\s*({_UPPER})\s",
@@ -374,6 +415,9 @@ _PREFIXES = (
     # [2026-…][ERROR][o.e.Bootstrap] …, [request][time][error] …, [appconfig agent] 2025/01/17 02:42:00 INFO …
     rf"^\s*(?:\[[^\]\n]{{0,80}}\][ :-]{{0,3}}){{1,5}}?\[(?i:({_UPPER}))\s*\]",
     rf"^\[[^\]\n]{{1,40}}\] \d\S+ \S+ ({_UPPER})\s",
+    # nova-api.log 2017-… 25746 DEBUG …, 03-17 16:16:10.000  5601  5601 W System.err: … (Android)
+    rf"^[\w./-]+ \d{{4}}-\d\d-\d\d[ T]\S+(?: \S+){{0,2}}? ({_UPPER})\s",
+    r"^\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ ([VDIWEF]) ",
     # [2026-…] app.ERROR: … (Monolog), PHP Fatal error:  …
     rf"^\[[^\]\n]{{8,40}}\] [\w-]{{1,40}}\.({_UPPER}):",
     r"^(?:\[[^\]\n]{8,40}\] )?PHP (Fatal|Parse|Recoverable|Warning|Notice|Deprecated)\b",
@@ -383,8 +427,7 @@ _PREFIXES = (
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
     # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
     r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
-    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby), ERRO[0012] (logrus), npm ERR! …
-    r"^([IWEFD])(?:\d{4} \d\d:\d\d|, \[)",
+    # ERRO[0012] (logrus), npm ERR! …
     r"^(INFO|WARN|ERRO|FATA|PANI|DEBU|TRAC)\[\d{2,}\]",
     r"^npm (ERR|WARN|warn|error)!? ",
     # <3>… (journald), <11>1 … (syslog): the severity is the number modulo eight

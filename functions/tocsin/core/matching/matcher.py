@@ -17,10 +17,10 @@ from typing import NamedTuple
 import re2
 
 from tocsin.core.expressions import re2_options
+from tocsin.core.matching.crashes import read_crash
 from tocsin.core.matching.logline import TRANSLATED, LogLine, read_line
 from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options
 from tocsin.core.matching.quoting import quoted_as
-from tocsin.core.matching.tracebacks import read_traceback
 from tocsin.core.model import AlarmChange, Match
 from tocsin.core.signatures.literals import Literal, required_literals, without_contained
 from tocsin.core.signatures.signature import Signature, Source, Status
@@ -237,7 +237,9 @@ class Matcher:
                 start, end = found.span()
                 fields = _fields(found.groupdict())
                 if signature.catch_all:
-                    fields |= read_traceback(line.text, start)
+                    crash = read_crash(line.text, start)
+                    read = {"exception": crash.exception, "frame": crash.frame, "message": crash.message}
+                    fields |= {name: value for name, value in read.items() if value}
                 match = Match(signature.id, fields, start, end)
                 reason = self._refusal(signature, line, match, forbidden)
                 if reason is None:

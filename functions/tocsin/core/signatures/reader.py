@@ -78,8 +78,8 @@ KEYS: Mapping[str, Key] = MappingProxyType({
 REQUIRED = tuple(name for name, key in KEYS.items() if key.required)
 ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource")
 """What a signature with ``source = "alarm"`` can name and group by."""
-TRACEBACK_FIELDS = ("exception", "frame")
-"""What a catch-all is given from the traceback of a line: the exception's type and the innermost own frame."""
+TRACEBACK_FIELDS = ("exception", "frame", "message")
+"""What a catch-all is given from the crash in a line: the exception's type, the innermost own frame and its words."""
 
 
 def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], list[Problem]]:

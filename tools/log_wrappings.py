@@ -78,6 +78,21 @@ RECORDS: tuple[Callable[[str], object], ...] = (
     lambda text: {"@timestamp": "2026-03-04T05:06:07Z", "log.level": "ERROR", "message": text},
     lambda text: {"time": "2026-03-04T05:06:07Z", "log": {"level": "error"}, "message": text},
 )  # fmt: skip
+LEVELLESS = (
+    "request GET /api/v1/invoices/17 503 caused by: {}",
+    "POST /orders 500 in 31 ms, {}",
+    "search for 'red shoes' failed: {}",
+    "issue 42 could not be synchronised: {}",
+    "job 17 failed: {}",
+    "* {}",
+    "{}, skipping document 12",
+    "{} - see https://wiki.example.com/oncall",
+    "{} -> alerting the owner",
+    "no answer from the partner: {}",
+    "when the importer ran: {}",
+    "handler gave up after 3 tries, last: {}",
+)
+"""The same without a level: what the shapes of quotations are held against."""
 
 
 def wrapped(message: str) -> dict[str, str]:
