@@ -152,6 +152,14 @@ class Matcher:
                 found.append(verdict.match)
         return sorted(found, key=lambda match: self._order[match.signature])
 
+    def explains(self, signature: str, other: str) -> bool:
+        """Whether one signature explains another one away, as within one line."""
+        return other in self._explains.get(signature, ()) or (
+            signature != other
+            and self._signatures[other].catch_all
+            and not self._signatures[signature].catch_all
+        )
+
     def match_alarm(self, change: AlarmChange) -> list[Match]:
         """Recognise an alarm by its metric and its name, whatever state it changed to.
 
@@ -236,9 +244,11 @@ class Matcher:
             for tries, found in enumerate(expression.finditer(line.text)):
                 start, end = found.span()
                 fields = _fields(found.groupdict())
-                if signature.catch_all:
+                if signature.catch_all or signature.reads_crash:
                     crash = read_crash(line.text, start)
-                    read = {"exception": crash.exception, "frame": crash.frame, "message": crash.message}
+                    read = {"exception": crash.exception, "frame": crash.frame}
+                    if signature.catch_all:
+                        read["message"] = crash.message
                     fields |= {name: value for name, value in read.items() if value}
                 match = Match(signature.id, fields, start, end)
                 reason = self._refusal(signature, line, match, forbidden)

@@ -72,6 +72,7 @@ KEYS: Mapping[str, Key] = MappingProxyType({
     ),
     "absence": Key('With source = "absence": how long the line may stay away, and while what.', "table", keys=ABSENCE_KEYS),
     "catch_all": Key("It speaks only where no other signature does.", "flag"),
+    "reads_crash": Key("It is given the fields exception and frame where its line is a crash.", "flag"),
     "watch_queue": Key("For alarms: while it fires, the queue that its alarm is about is looked at.", "flag"),
 })  # fmt: skip
 """Every key that a signature may have."""
@@ -196,7 +197,7 @@ class _Reader:
             services=self.globs("scope", scope, "services"), log_groups=self.globs("scope", scope, "log_groups"),
             threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
             inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
-            watch_queue=self.flag("watch_queue"),
+            watch_queue=self.flag("watch_queue"), reads_crash=self.flag("reads_crash"),
             literals={known: self.known[known] for known in (*any_, *absence.work) if known in self.known},
         )  # fmt: skip
         self.check_names(signature)
@@ -218,8 +219,8 @@ class _Reader:
         known = {name for expression in signature.any for name in _groups(expression)}
         if signature.source is not Source.LOG:
             known = set(ALARM_FIELDS) if signature.source is Source.ALARM else set()
-        elif signature.catch_all:
-            known |= set(TRACEBACK_FIELDS)
+        elif signature.catch_all or signature.reads_crash:
+            known |= set(TRACEBACK_FIELDS if signature.catch_all else TRACEBACK_FIELDS[:2])
         for name in signature.group_by:
             if name not in known:
                 self.wrong("group_by", f"no expression captures {name!r}; captured are {sorted(known)}")
