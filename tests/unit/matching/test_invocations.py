@@ -93,7 +93,15 @@ def test_what_the_application_logged_is_not_counted_again_when_the_runtime_says_
     crash = (
         '[ERROR] OperationalError: FATAL: database "None" does not exist\nTraceback (most recent call last):'
     )
-    assert counted([line, crash]) == {"database-none": 1}
+    start = f"START RequestId: {ONE} Version: $LATEST"
+    assert counted([start, line, crash]) == {"database-none": 1}
+
+
+def test_two_crashes_without_their_beginnings_may_be_of_two_invocations():
+    crash = "[ERROR] KeyError: 'id'\nTraceback (most recent call last):"
+    assert counted([crash, crash]) == {"unhandled-exception": 2}
+    report = f"REPORT RequestId: {ONE}\tDuration: 5.00 ms\tStatus: error\tError Type: Runtime.ExitError"
+    assert counted([crash, report, crash])["unhandled-exception"] == 2
 
 
 def test_a_failure_of_another_kind_in_the_same_invocation_is_kept():

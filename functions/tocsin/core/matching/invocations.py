@@ -51,72 +51,67 @@ def once_per_invocation(found: Sequence[Found], explains: Callable[[str, str], b
     """
     answer: list[Found] = []
     segment: list[Found] = []
-    request, started = "", False
+    request, started, begun = "", False, False
     for one in found:
         message = one.event.message
         told = _REQUEST.search(message[:400])
         name = told.group(1).lower() if told else ""
         begins = bool(_BEGINS.match(message))
         if (begins and started) or (name and request and name != request):
-            answer += _once(segment, explains)
-            segment, request, started = [], "", False
+            answer += _once(segment, explains, begun=begun, known=bool(request))
+            segment, request, started, begun = [], "", False, False
+        begun = begun or begins
         request = request or name
         started = started or bool(_STARTS.match(message))
         if one.matches:
             segment.append(one)
-    return answer + _once(segment, explains)
+    return answer + _once(segment, explains, begun=begun, known=bool(request))
 
 
-def _once(segment: list[Found], explains: Callable[[str, str], bool]) -> list[Found]:
-    if len(segment) < 2:  # noqa: PLR2004 -- one event says nothing again
+def _once(
+    segment: list[Found], explains: Callable[[str, str], bool], *, begun: bool, known: bool
+) -> list[Found]:
+    """Leave out what is said again in what may be one invocation.
+
+    Args:
+        segment: The events with a match, up to where another invocation begins.
+        explains: Whether one signature explains another.
+        begun: Whether its beginning was seen: then everything in it is of one invocation.
+        known: Whether its request was named: then at least the platform's statements are. A filter may have kept the
+            beginnings back, and two crashes in a row are then two.
+    """
+    if not (begun or known):
         return segment
-    kinds = [
-        "statement"
-        if _STATEMENT.match(one.event.message)
-        else "crash"
-        if _CRASH.match(one.event.message)
-        else "own"
-        for one in segment
-    ]
-    own = {
-        match.signature
-        for one, kind in zip(segment, kinds, strict=True)
-        if kind == "own"
-        for match in one.matches
-    }
-    every = {match.signature for one in segment for match in one.matches}
-    crashes = {
-        match.signature
-        for one, kind in zip(segment, kinds, strict=True)
-        if kind == "crash"
-        for match in one.matches
-    }
-    best: dict[str, int] = {}
-    for place, (one, kind) in enumerate(zip(segment, kinds, strict=True)):
-        for match in one.matches if kind != "own" else ():
-            known = best.get(match.signature)
-            # A crash says more than a statement, and of two of a kind the one that says more does.
-            if known is None or (kind == "crash", len(match.fields)) > (
-                kinds[known] == "crash",
-                max(len(each.fields) for each in segment[known].matches if each.signature == match.signature),
-            ):
-                best[match.signature] = place
+    kinds = [_kind(one.event.message, begun=begun) for one in segment]
+    # Where each signature is said, in the order of who says it best: the application, the runtime, the platform; of two
+    # of a kind the one with more fields.
+    places: dict[str, list[tuple[int, int, int]]] = {}
+    for place, one in enumerate(segment):
+        for match in one.matches:
+            places.setdefault(match.signature, []).append((kinds[place], -len(match.fields), place))
     answer = []
-    for place, (one, kind) in enumerate(zip(segment, kinds, strict=True)):
+    for place, one in enumerate(segment):
         kept = one.matches
-        if kind != "own":
+        if kinds[place] != _OWN:
             kept = [
                 match
                 for match in one.matches
-                if match.signature not in own
-                and best[match.signature] == place
+                if min(places[match.signature])[2] == place
                 and not (
-                    kind == "statement"
-                    and any(
-                        explains(other, match.signature) for other in (every | crashes) - {match.signature}
-                    )
+                    kinds[place] == _STATED
+                    and any(explains(other, match.signature) for other in places if other != match.signature)
                 )
             ]
         if kept:
             answer.append(one._replace(matches=kept))
     return answer
+
+
+def _kind(message: str, *, begun: bool) -> int:
+    if _STATEMENT.match(message):
+        return _STATED
+    return _CRASHED if begun and _CRASH.match(message) else _OWN
+
+
+_OWN, _CRASHED, _STATED = range(3)
+"""Who says it: the application itself, the runtime about the handler, the platform about the invocation."""
