@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import re2
@@ -55,10 +55,12 @@ class LogLine:
     Attributes:
         text: The canonical text: spaces for U+00A0, newlines for ``\\r``, JSON rendered, no colour codes.
         parts: What the text was put together from, in order; never empty.
+        record: The first JSON object in it, as it came.
     """
 
     text: str
     parts: tuple[Part, ...]
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_json(self) -> bool:
@@ -92,6 +94,15 @@ class LogLine:
         """Whether a logger states, for this position, error or worse; prose that names a level states nothing."""
         level, certain = self._level_at(position)
         return certain and level is not None and level.is_error
+
+    def values_of(self, name: str) -> list[str]:
+        """The values of a field of its JSON, at the top or in objects within; ``logger`` by any of its usual names."""
+        names = LOGGER_KEYS if name == "logger" else (name,)
+        return [
+            value
+            for path, value in _flat(self.record)
+            if any(path == key or path.endswith(f".{key}") for key in names)
+        ]
 
     def level_at(self, position: int) -> Level | None:
         """The level that applies at a position of the text, or None where none is stated.
@@ -160,6 +171,7 @@ _DECODER = json.JSONDecoder(strict=False, parse_float=str, parse_constant=str)
 
 def _with_json(text: str) -> LogLine:
     rendered: list[str] = []
+    record: Mapping[str, Any] = {}
     parts: list[Part] = []
     length = position = 0
 
@@ -180,6 +192,7 @@ def _with_json(text: str) -> LogLine:
         if found is None:
             break
         value, end = found
+        record = record or value
         add(text[position:brace], None, is_json=False)
         add("\n".join(_lines(value)), _level_of(value), is_json=True)
         position = end
@@ -190,7 +203,7 @@ def _with_json(text: str) -> LogLine:
         # JSON that was cut off, or quoted: read its escapes so that expressions see what was written.
         rest = rest.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
     add(rest, None, is_json=False)
-    return LogLine(_encodable("".join(rendered)), tuple(parts) or (_PLAIN,))
+    return LogLine(_encodable("".join(rendered)), tuple(parts) or (_PLAIN,), record)
 
 
 def _object_at(text: str, brace: int) -> tuple[dict[str, Any], int] | None:
@@ -368,8 +381,23 @@ def _platform(kind: str, record: Mapping[str, Any]) -> str:
     return "\t".join(words)
 
 
+def _flat(value: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """The values of an object that are no objects, each with its path."""
+    for key, inner in value.items():
+        path = f"{prefix}{key}"
+        if isinstance(inner, dict) and depth < DEEPEST:
+            yield from _flat(inner, f"{path}.", depth + 1)
+        elif isinstance(inner, bool):
+            yield path, str(inner).lower()
+        elif isinstance(inner, str | int):
+            yield path, str(inner)
+
+
 # --- levels ---------------------------------------------------------------------------------------------------------
 
+LOGGER_KEYS = (
+    "logger", "logger_name", "loggerName", "log.logger", "SourceContext", "category", "name", "component", "module",
+)  # fmt: skip
 LEVEL_KEYS = (
     "level", "log_level", "levelname", "severity", "loglevel", "logLevel", "LogLevel", "lvl", "log.level", "@level",
     "@l", "severity_text", "severityText", "SeverityText", "Level", "levelno", "level_name", "levelName", "Severity",
