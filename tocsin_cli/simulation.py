@@ -21,6 +21,7 @@ from tocsin.core.absence.watch import is_watched, missing_at
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
+from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, is_piece
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification, millis_of
@@ -149,6 +150,7 @@ class Simulation:
         self._window: list[LoggedLine] = []
         self._now: Millis = 0
         self._lines = self._deliveries = 0
+        self._before: LoggedLine | None = None
         self._first: Millis | None = None
         self._last: Millis | None = None
         self._occurrences: Counter[str] = Counter()
@@ -191,8 +193,15 @@ class Simulation:
             ):
                 self._deliver_window()
             # A delivery without an occurrence or a sign changes nothing, so that only these need to be delivered.
-            if self._matches(line):
+            # The lines of a crash that comes one line per event go with it, and the one before them is its first.
+            piece = is_piece(line.message)
+            if piece and self._before is not None and _goes_on(self._before, line):
+                self._window.append(self._before)
+            self._before = None
+            if self._matches(line) or (piece and self._window):
                 self._window.append(line)
+            else:
+                self._before = line
 
     def detect(self, event: object, now: Millis) -> Detected:
         """Let ``detect`` be invoked with an event of any shape.
@@ -319,6 +328,12 @@ class Simulation:
             due = missing_at(watch, self._config.signatures[watch.signature].absence)
             if due is not None and not watch.fired:
                 yield due
+
+
+def _goes_on(before: LoggedLine, line: LoggedLine) -> bool:
+    """Whether a line that was not delivered may be the first of a crash that another goes on with."""
+    same = (before.log_group, before.log_stream) == (line.log_group, line.log_stream)
+    return same and line.timestamp - before.timestamp <= MAX_PAUSE_LENGTH
 
 
 def _is_digest(notification: Notification) -> bool:

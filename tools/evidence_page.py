@@ -10,12 +10,18 @@ from typing import Any
 
 from tocsin.adapters.files.configuration import Configuration, load_configuration
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.quoting import SHAPES
 from tocsin.core.signatures.signature import Source
+from tools.log_wrappings import LEVELLESS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "evidence.md"
 KNOWN_WRONG = "known_wrong.jsonl"
 FIRST_READINGS = "first_readings.json"
+NOT_LOGS = "not_logs.jsonl"
+"""Lines of code, documentation, tickets and test reports that quote an error: they do not occur in a log group."""
+EVERY = 4
+"""Every how many labelled lines are put into wrappings for the table of shapes."""
 
 
 def main() -> None:
@@ -24,9 +30,9 @@ def main() -> None:
 
 
 def corpus_lines(corpus: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every line of the corpus with the name of its file, without those known to go wrong."""
+    """Every line of the corpus with the name of its file, without those known to go wrong and those of no log."""
     for path in sorted(corpus.glob("*.jsonl")):
-        if path.name != KNOWN_WRONG:
+        if path.name not in {KNOWN_WRONG, NOT_LOGS}:
             for line in path.read_text("utf-8").splitlines():
                 yield path.name, json.loads(line)
 
@@ -89,6 +95,7 @@ def evidence(configuration: Configuration, corpus: Path) -> str:
         text.append(
             f"| `{name}` | {samples} | {wanted[name]} | {found[name]} | {_percent(found[name], wanted[name])} | {false[name]} |"
         )
+    text += ["", *_shapes(matcher, corpus)]
     text += [
         "",
         "## Known wrong",
@@ -102,6 +109,46 @@ def evidence(configuration: Configuration, corpus: Path) -> str:
         raised = _names([match.signature for match in matcher.match(row["message"])])
         text.append(f"| `{_cell(row['message'])}` | {_names(row['labels'])} | {raised} | {row['why']} |")
     return "\n".join(text) + "\n"
+
+
+def _shapes(matcher: Matcher, corpus: Path) -> list[str]:
+    """What each shape of a quotation silences: near-misses of the corpus, and failures in wrappings without a level."""
+    rightly, wrongly = Counter[str](), Counter[str]()
+    rows = [row for _, row in corpus_lines(corpus)]
+    for row in rows:
+        if not row["labels"]:
+            rightly.update(_silenced_by(matcher, row["message"]))
+    single = [row["message"] for row in rows if row["labels"] and "\n" not in row["message"]]
+    failures = [line for line in single if not line.startswith("{")][::EVERY]
+    for message in failures:
+        if matcher.match(message):
+            for frame in LEVELLESS:
+                wrongly.update(_silenced_by(matcher, frame.replace("{}", message)))
+    quoting = [json.loads(line) for line in (corpus / NOT_LOGS).read_text("utf-8").splitlines()]
+    raised = sum(bool(matcher.match(row["message"])) for row in quoting)
+    return [
+        "## Quotations",
+        "",
+        "A line whose logger states error or worse is never taken for a quotation. For the others, what each shape silences:",
+        f"near-misses of the corpus (rightly), and {len(failures)} labelled lines in {len(LEVELLESS)} ordinary wrappings",
+        f"without a level ({len(failures) * len(LEVELLESS)} lines, wrongly). Lines of source code, documentation, tickets and",
+        f"test reports do not occur in a log group, and have no shapes: {raised} of {len(quoting)} such lines raise an alert.",
+        "",
+        "| shape | silences rightly | wrongly |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {rightly[name]} | {wrongly[name]} |"
+            for name in dict.fromkeys(shape.name for shape in SHAPES)
+        ),
+    ]
+
+
+def _silenced_by(matcher: Matcher, message: str) -> set[str]:
+    """The shapes but for which a line would raise something; empty where it does, or nothing in it matches."""
+    verdicts = matcher.explain(message).verdicts
+    if any(verdict.outcome == "matched" for verdict in verdicts):
+        return set()
+    return {verdict.detail for verdict in verdicts if verdict.outcome == "quoted"}
 
 
 def known_wrong(corpus: Path) -> list[dict[str, Any]]:

@@ -70,7 +70,7 @@ def _kind(key: Key) -> dict[str, Any]:
             return {"type": "boolean"}
         case "duration":
             return dict(_DURATION)
-        case "table":
+        case "table" | "fields":
             inner: dict[str, Any] = {
                 "strings": {"anyOf": [dict(_STRINGS), {"type": "string", "minLength": 1}]},
                 "expressions": _kind(Key("", "expressions")),
@@ -78,5 +78,6 @@ def _kind(key: Key) -> dict[str, Any]:
                 "duration": dict(_DURATION),
             }
             properties = {name: inner[kind] for name, kind in key.keys.items()}
-            return {"type": "object", "properties": properties, "additionalProperties": False}
+            others = inner["strings"] if key.kind == "fields" else False
+            return {"type": "object", "properties": properties, "additionalProperties": others}
     raise AssertionError(key.kind)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tocsin.core.matching.logline import read_line, stated_level
+from tocsin.core.matching.levels import stated_level
+from tocsin.core.matching.logline import read_line
 from tocsin.core.model import Level, Severity
 from tocsin.core.redaction.rule import Rule
 from tocsin.core.redaction.sample import WITHHELD, sample_of

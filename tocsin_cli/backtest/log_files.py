@@ -30,7 +30,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, cast
 
-from tocsin.core.matching.logline import ERROR_MESSAGE_KEYS, LEVEL_KEYS, STACK_KEYS, TYPE_KEYS
+from tocsin.core.matching.levels import LEVEL_KEYS
+from tocsin.core.matching.logline import ERROR_MESSAGE_KEYS, STACK_KEYS, TYPE_KEYS
 from tocsin.core.model import Millis
 from tocsin_cli.options import _iso, parse_time
 from tocsin_cli.simulation import LoggedLine

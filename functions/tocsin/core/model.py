@@ -426,6 +426,11 @@ class Level(StrEnum):
         """Position from lowest (0) to highest."""
         return list(Level).index(self)
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it is error or worse."""
+        return self in {Level.ERROR, Level.CRITICAL}
+
 
 TEST_MODE_GROUP = "signatures in test mode"
 """The group of whatever signatures in test mode recognise; no service has this name."""

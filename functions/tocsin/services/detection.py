@@ -31,7 +31,9 @@ from tocsin.core.ingest.event_shapes import (
 )
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
 from tocsin.core.matching.captured_fields import field_values
-from tocsin.core.matching.fingerprint import fingerprint
+from tocsin.core.matching.crash_lines import joined
+from tocsin.core.matching.fingerprint import fingerprint, masked_fields
+from tocsin.core.matching.invocations import Found, once_per_invocation
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import is_whole
 from tocsin.core.model import (
@@ -297,11 +299,13 @@ class Detector:
         counts: dict[str, OccurrenceCount] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
         kinds: Counter[str] = Counter()
-        for event in envelope.events:
-            for match in self._matcher.match(event.message, log_group=envelope.log_group, service=service):
+        for event, matches in self._found(envelope, service):
+            for match in matches:
                 if match.signature not in self._signatures:
                     continue  # the heartbeat, where it does not belong
-                raw = (match.signature, *match.fields.items())
+                rule = self._signatures[match.signature]
+                raw_fields = masked_fields(match.fields) if rule.catch_all else match.fields
+                raw = (match.signature, *raw_fields.items())
                 if raw not in named:
                     kinds[match.signature] += 1
                     few = kinds[match.signature] <= MAX_KINDS
@@ -314,6 +318,14 @@ class Detector:
                     else self._occurrence_count(envelope, event, match, name, fields, service, now)
                 )
         return [grouped(counted, self._signatures[counted.signature]) for counted in counts.values()]
+
+    def _found(self, envelope: Envelope, service: str) -> list[Found]:
+        """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
+        where = {"log_group": envelope.log_group, "service": service}
+        found = [
+            Found(event, self._matcher.match(event.message, **where)) for event in joined(envelope.events)
+        ]
+        return once_per_invocation(found, self._matcher.explains)
 
     def _occurrence_count(
         self,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.matching.logline import LogLine, read_line, stated_level
+from tocsin.core.matching.levels import stated_level
+from tocsin.core.matching.logline import LogLine, read_line
 from tocsin.core.model import Level
 
 

@@ -117,7 +117,11 @@ def test_an_unexpected_exception_is_known_by_type_and_innermost_own_frame():
         '  File "/var/task/sqlalchemy/orm/session.py", line 9, in get\n    raise KeyError(key)'
     )
     first, second = (MATCHER.match(traceback.format(*lines))[0] for lines in ((3, 40), (7, 41)))
-    assert first.fields == second.fields == {"exception": "KeyError", "frame": "orders/pricing.py:price"}
+    assert (
+        first.fields
+        == second.fields
+        == {"exception": "KeyError", "frame": "orders/pricing.py:price", "message": "'total'"}
+    )
 
 
 def test_a_level_below_its_own_silences_a_signature():

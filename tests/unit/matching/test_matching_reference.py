@@ -48,8 +48,8 @@ def one(entry, line):
             if any(PLAIN[forbidden].search(line.text) for forbidden in entry.none):
                 break
             level = line.level_at(found.start())
-            if (level is None or level.rank >= entry.min_level.rank) and not quoted_as(
-                line.text, *found.span()
+            if (level is None or level.rank >= entry.min_level.rank) and (
+                line.is_error_at(found.start()) or not quoted_as(line.text, *found.span())
             ):
                 return True
             if tries >= MAX_TRIES:

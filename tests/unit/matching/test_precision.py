@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from tocsin.adapters.files.configuration import load_configuration
+from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.quoting import SHAPES, quoted_as
+from tocsin.core.model import Level
 from tools.evidence_page import corpus_lines, evidence, known_wrong
+from tools.log_wrappings import BEFORE, wrapped
 
 ROOT = Path(__file__).parents[3]
 CORPUS = ROOT / "tests" / "corpus"
@@ -22,7 +25,14 @@ FAILURES = [
     "ThrottlingException: Rate exceeded",
     "An error occurred (AccessDenied) when calling the PutObject operation: Access Denied",
     "RuntimeError: Event loop is closed",
-    "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'",
+    "Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'",
+]
+
+
+SINGLE_LINES = [
+    row["message"]
+    for _, row in corpus_lines(CORPUS)
+    if row["labels"] and "\n" not in row["message"] and not row["message"].startswith("{")
 ]
 
 
@@ -80,11 +90,10 @@ def test_a_failure_itself_is_no_quotation(failure):
     "frame",
     [
         "INFO {}", "DEBUG {}", "[INFO]\t2026-01-01T00:00:00.000Z\tr\t{}", "2026-01-01 00:00:00,000 - app - INFO - {}",
-        "NOTICE:  {}", 'level=info msg="{}"', "see https://example.com/errors/{}", "docs: `{}` means that it is broken",
-        'grep -rn "{}" .', "$ grep '{}' app.log", 'assert "{}" in caplog.text', "tests/test_x.py::test_y[{}] PASSED [ 12%]",
+        "NOTICE:  {}", 'level=info msg="{}"', "see https://example.com/errors/{}", 'grep -rn "{}" .', "$ grep '{}' app.log",
         "fields @message | filter @message like /{}/", "SELECT 1 FROM logs WHERE message LIKE '%{}%'", 'search query: "{}"',
-        "# raises {}", "if you see {} rebuild it", "- `{}`", "| `{}` | rotate the secret |", "Expected: {}", 'with pytest.raises(RuntimeError, match="{}"):',
-        "docs/faq.md:14:{}", "no {} in the last hour", "commit 1a2b3c4 fix {}", "How to fix {}",
+        "if you see {} rebuild it", "no {} in the last hour", "How to fix {}",
+        "I0102 15:04:05.000000       1 main.go:3] {}", "[2026-01-01 00:00:00,000: INFO/MainProcess] {}",
     ],
 )  # fmt: skip
 def test_a_failure_that_is_quoted_is_silent(frame, failure):
@@ -116,3 +125,48 @@ def test_json_that_quotes_a_failure_is_silent(record, failure):
 )  # fmt: skip
 def test_a_failure_in_the_frames_that_logs_have_is_heard(frame, failure):
     assert ids(frame.format(failure))
+
+
+def test_a_failure_that_is_logged_as_an_error_is_named_whatever_stands_around_it():
+    """A sample of the corpus, in every wrapping: the words of a request, a search, a ticket silence nothing."""
+    wrong = [
+        (wrapping, message[:80])
+        for message in SINGLE_LINES[::12]
+        if (plain := ids(message))
+        for wrapping, line in wrapped(message).items()
+        if not ids(line) & plain
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("frame", BEFORE)
+def test_every_spelling_of_an_error_level_is_read(frame):
+    line = read_line(frame.format("boom").split("\n")[0])
+    assert line.is_error
+    assert line.level in {Level.ERROR, Level.CRITICAL}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "if you see ERROR: boom, restart it", "How to fix FATAL: boom", "docs: `ERROR: boom`", "no FATAL: boom since Monday",
+        "INFO ERROR: boom was handled", "<6>app: boom", '{"level": "info", "message": "ERROR: boom"}',
+        '{"level": 30, "msg": "error 500"}', '{"severity": 200, "message": "ERROR"}', "error rate is 0.1 %",
+        "Errors: 0", "errors=0 level=info",
+    ],
+)  # fmt: skip
+def test_a_line_that_only_names_an_error_states_none(line):
+    assert not read_line(line).is_error_at(line.find("boom") if "boom" in line else 0)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"level": "ERROR"}, {"level": 50}, {"level": 60}, {"level": 400, "level_name": "ERROR"}, {"severity": 500},
+        {"severity": "CRITICAL"}, {"@l": "Fatal"}, {"log.level": "error"}, {"log": {"level": "error"}}, {"levelno": 40},
+        {"level": 3}, {"PRIORITY": "2"}, {"s": "E", "c": "NETWORK", "ctx": "conn1"}, {"L": "ERROR"}, {"level_value": 40000},
+        {"level": {"name": "ERROR"}}, {"levelname": "CRITICAL"}, {"lvl": "eror"},
+    ],
+)  # fmt: skip
+def test_every_key_and_scale_of_an_error_level_is_read_in_json(record):
+    assert read_line(json.dumps({**record, "message": "boom"})).is_error

@@ -41,7 +41,7 @@ DIALECTS = {
 def test_the_exception_and_the_innermost_own_frame_are_found(line):
     (match,) = MATCHER.match(line)
     assert match.signature == "unhandled-exception"
-    assert match.fields == {"exception": "ValueError", "frame": "lib/x.py:bar"}
+    assert match.fields == {"exception": "ValueError", "frame": "lib/x.py:bar", "message": "boom"}
 
 
 def test_frames_of_packages_are_not_ones_own():

@@ -16,6 +16,31 @@ _VARYING = (
     (re.compile(r"\b\d+(?:\.\d+)*\b"), "<n>"),
 )
 
+# In the words of a crash, also what was quoted, addresses, paths, and every word with a digit in it.
+_VARYING_IN_WORDS = (
+    (re.compile(r"[\"'`][^\"'`\n]{0,120}[\"'`]"), "<text>"),
+    (re.compile(r"\b[a-z]+://\S+"), "<address>"),
+    (re.compile(r"\S+@\S+"), "<mail>"),
+    (re.compile(r"(?:/[\w.@-]+){2,}/?"), "<path>"),
+    (re.compile(r"\S*\d\S*"), "<n>"),
+)
+WORDS = "message"
+"""The field that holds the words of a crash."""
+
+
+def masked_fields(fields: Mapping[str, str]) -> Mapping[str, str]:
+    """The fields with that masked in the words of a crash that differs between two occurrences of one fault."""
+    if WORDS not in fields:
+        return fields
+    return {**fields, WORDS: masked_words(fields[WORDS])}
+
+
+def masked_words(text: str) -> str:
+    """The words of a crash without what varies; deterministic, so that any process comes to the same."""
+    for pattern, replacement in _VARYING_IN_WORDS:
+        text = pattern.sub(replacement, text)
+    return " ".join(text.split())
+
 
 def fingerprint(signature: Signature, service: str, fields: Mapping[str, str], *, alarm: str = "") -> str:
     """Name the alert an occurrence belongs to: signature, service and its ``group_by`` fields, normalised.
@@ -30,6 +55,7 @@ def fingerprint(signature: Signature, service: str, fields: Mapping[str, str], *
     Returns:
         16 hexadecimal characters.
     """
+    fields = masked_fields(fields) if signature.catch_all else fields
     parts = [
         signature.id,
         service,

@@ -3,25 +3,34 @@ r"""One canonical text for a log event, whatever dialect it was written in, so t
 What comes in: text of Lambda's runtimes (tabs, U+00A0 indents, ``\\r`` for newlines), JSON of the Lambda log format,
 of Powertools, of plain ``logging`` formatters, of pino, bunyan, winston and structlog, ``platform.*`` events, a text
 prefix followed by JSON, JSON inside JSON. What comes out is text in the dialect of Lambda's text format.
+
+What others ask of a line: ``read_line(message).level`` (a ``Level``, or None where it states none),
+``read_line(message).is_error`` (error or worse), and of a crash ``crashes.read_crash(text)``; of one line of text ``levels.stated_level(line)``.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import re2
 
+from tocsin.core.matching.levels import (
+    LEVEL_KEYS,
+    MAX_PREFIX_LENGTH,
+    level_in,
+    stated_level,
+    statement,
+    word_level,
+)
 from tocsin.core.model import Level
 
 DEEPEST = 6
 """Levels of nesting that are rendered; what lies deeper is written as it is."""
 MAX_ENTRIES = 200
 """Entries of a list that are rendered."""
-MAX_PREFIX_LENGTH = 240
-"""Characters of a line within which a level is looked for."""
 FARTHEST_HEADER = 400
 """Lines that a continuation line looks back for the line that carries the level."""
 
@@ -48,10 +57,12 @@ class LogLine:
     Attributes:
         text: The canonical text: spaces for U+00A0, newlines for ``\\r``, JSON rendered, no colour codes.
         parts: What the text was put together from, in order; never empty.
+        record: The first JSON object in it, as it came.
     """
 
     text: str
     parts: tuple[Part, ...]
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_json(self) -> bool:
@@ -60,8 +71,40 @@ class LogLine:
 
     @property
     def level(self) -> Level | None:
-        """The level of its beginning, or None where it states none."""
-        return self.level_at(0) or next((part.level for part in self.parts if part.level), None)
+        """The level of its beginning, or None where it states none.
+
+        Its beginning is its first two lines: some loggers (``java.util.logging``) write time and class on a line before.
+        """
+        second = self.text.find("\n") + 1
+        return (
+            self.level_at(0)
+            or next((part.level for part in self.parts if part.level), None)
+            or (
+                stated_level(self.text[second : second + MAX_PREFIX_LENGTH].partition("\n")[0])
+                if second
+                else None
+            )
+        )
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the event states of itself that it is an error, or worse (the interface for unknown errors)."""
+        level = self.level
+        return level is not None and level.is_error
+
+    def is_error_at(self, position: int) -> bool:
+        """Whether a logger states, for this position, error or worse; prose that names a level states nothing."""
+        level, certain = self._level_at(position)
+        return certain and level is not None and level.is_error
+
+    def values_of(self, name: str) -> list[str]:
+        """The values of a field of its JSON, at the top or in objects within; ``logger`` by any of its usual names."""
+        names = LOGGER_KEYS if name == "logger" else (name,)
+        return [
+            value
+            for path, value in _flat(self.record)
+            if any(path == key or path.endswith(f".{key}") for key in names)
+        ]
 
     def level_at(self, position: int) -> Level | None:
         """The level that applies at a position of the text, or None where none is stated.
@@ -70,21 +113,25 @@ class LogLine:
         one: a traceback belongs to the ``ERROR`` (or the ``DEBUG``) that it was logged with. What the platform itself
         says has no level; where it is wrapped in JSON, the level there is the forwarder's.
         """
+        return self._level_at(position)[0]
+
+    def _level_at(self, position: int) -> tuple[Level | None, bool]:
+        """The level at a position, and whether it is certainly a logger that states it."""
         start = self.text.rfind("\n", 0, position) + 1
         if _PLATFORM_LINE.match(self.text[start : start + MAX_PREFIX_LENGTH]):
-            return None
+            return None, False
         part = next(part for part in reversed(self.parts) if part.start <= position)
         if part.is_json and part.level is not None:
-            return part.level
+            return part.level, True
         end = self.text.find("\n", part.start if part.is_json else position)
         end = len(self.text) if end < 0 else end
         for _ in range(FARTHEST_HEADER):
             start = self.text.rfind("\n", 0, max(end, 0)) + 1
-            level = stated_level(self.text[start : min(end, start + MAX_PREFIX_LENGTH)])
+            level, certain = statement(self.text[start : min(end, start + MAX_PREFIX_LENGTH)])
             if level is not None or start == 0:
-                return level
+                return level, certain
             end = start - 1
-        return None
+        return None, False
 
 
 def read_line(message: str) -> LogLine:
@@ -126,6 +173,7 @@ _DECODER = json.JSONDecoder(strict=False, parse_float=str, parse_constant=str)
 
 def _with_json(text: str) -> LogLine:
     rendered: list[str] = []
+    record: Mapping[str, Any] = {}
     parts: list[Part] = []
     length = position = 0
 
@@ -146,6 +194,7 @@ def _with_json(text: str) -> LogLine:
         if found is None:
             break
         value, end = found
+        record = record or value
         add(text[position:brace], None, is_json=False)
         add("\n".join(_lines(value)), _level_of(value), is_json=True)
         position = end
@@ -156,7 +205,7 @@ def _with_json(text: str) -> LogLine:
         # JSON that was cut off, or quoted: read its escapes so that expressions see what was written.
         rest = rest.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
     add(rest, None, is_json=False)
-    return LogLine(_encodable("".join(rendered)), tuple(parts) or (_PLAIN,))
+    return LogLine(_encodable("".join(rendered)), tuple(parts) or (_PLAIN,), record)
 
 
 def _after_blanks(text: str, position: int) -> int:
@@ -179,9 +228,22 @@ def _object_at(text: str, brace: int) -> tuple[dict[str, Any], int] | None:
 MESSAGE_KEYS = (
     "message", "msg", "event", "@message", "@m", "MESSAGE", "Message", "text", "log", "body", "short_message",
 )  # fmt: skip
-TYPE_KEYS = ("errorType", "error_type", "exception_name", "exceptionType", "ErrorType")
-ERROR_MESSAGE_KEYS = ("errorMessage", "error_message", "ErrorMessage")
-TRACEBACK_KEYS = ("stackTrace", "stack_trace", "stacktrace")
+TYPE_KEYS = (
+    "errorType", "error_type", "exception_name", "exceptionType", "ErrorType", "error.type", "exception.type",
+    "exception_type", "exc_type", "error.kind",
+)  # fmt: skip
+ERROR_MESSAGE_KEYS = (
+    "errorMessage", "error_message", "ErrorMessage", "error.message", "exception.message", "exception_message",
+    "exc_value", "exc_message",
+)  # fmt: skip
+TRACEBACK_KEYS = (
+    "stackTrace",
+    "stack_trace",
+    "stacktrace",
+    "error.stack_trace",
+    "exception.stacktrace",
+    "error.stack",
+)
 STACK_KEYS = (*TRACEBACK_KEYS, "stack", "trace")
 EMPTY: tuple[object, ...] = (None, "", [], {})
 """Values that say nothing."""
@@ -192,6 +254,8 @@ REQUEST_KEYS = frozenset({
 })  # fmt: skip
 """Keys whose values are what somebody asked for or may read, and never what happened; compared in lower case."""
 
+_TYPE_NAME = re2.compile(r"[\w.:$\\]*(?:Error|Exception|Failure|Fault)")
+
 METRICS_KEY = "_aws"
 """Names and units of metrics, in the embedded metric format; the values stand beside it."""
 
@@ -200,7 +264,8 @@ FAILED = ("timeout", "error", "failure")
 
 TRANSLATED = (
     r"""status[\\"\s:]{1,40}(?:timeout|error|failure)""",
-    r"(?i:error_?type|error_?message|exception_?name|exception_?type|stack_?trace)",
+    r"(?i:error[_.]?type|error\.kind|error[_.]?message|exception[_.]?(?:name|type|message)|exc_(?:type|value|message)|stack_?trace)",
+    r"""(?:type|name|class)[\\"\s]{1,20}:[\\"\s]{1,20}[\w.:$\\]{0,100}(?:Error|Exception|Failure|Fault)""",
 )
 """RE2 expressions, one of which is found in every JSON event whose rendering has words that the event had not."""
 
@@ -216,7 +281,14 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
     ):
         yield _platform(kind, record)
         return
+    if isinstance(value.get("frames"), list) and value.get("exc_type"):
+        yield from _structured_traceback(value)
+        return
     message, stack = _first_of(value, MESSAGE_KEYS), _first_of(value, STACK_KEYS)
+    named = next((value[key] for key in ("type", "name", "class") if isinstance(value.get(key), str)), "")
+    if depth and message and not stack and isinstance(value[message], str) and _TYPE_NAME.fullmatch(named):
+        # An error as an object without its stack (pino's err, winston's error).
+        yield f"{named}: {_tidy(value[message])}"
     error, words = _first_of(value, TYPE_KEYS), _first_of(value, ERROR_MESSAGE_KEYS)
     if message:
         yield from _value_lines(value[message], depth)
@@ -233,6 +305,15 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
             and key.lower() not in REQUEST_KEYS
         ):
             yield from _other_lines(key, other, depth)
+
+
+def _structured_traceback(value: Mapping[str, Any]) -> Iterator[str]:
+    """An exception as structlog's ``dict_tracebacks`` writes it, in Python's own words."""
+    yield "Traceback (most recent call last):"
+    for frame in value["frames"][-MAX_ENTRIES:]:
+        if isinstance(frame, dict):
+            yield f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}'
+    yield _tidy(f"{value['exc_type']}: {value.get('exc_value') or ''}")
 
 
 def _first_of(value: Mapping[str, Any], keys: tuple[str, ...]) -> str:
@@ -309,83 +390,33 @@ def _platform(kind: str, record: Mapping[str, Any]) -> str:
     return "\t".join(words)
 
 
-# --- levels ---------------------------------------------------------------------------------------------------------
+def _flat(value: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """The values of an object that are no objects, each with its path."""
+    for key, inner in value.items():
+        path = f"{prefix}{key}"
+        if isinstance(inner, dict) and depth < DEEPEST:
+            yield from _flat(inner, f"{path}.", depth + 1)
+        elif isinstance(inner, bool):
+            yield path, str(inner).lower()
+        elif isinstance(inner, str | int):
+            yield path, str(inner)
 
-LEVEL_KEYS = (
-    "level", "log_level", "levelname", "severity", "loglevel", "logLevel", "LogLevel", "lvl", "log.level", "@level",
-    "@l", "severity_text", "severityText", "SeverityText", "Level", "levelno",
+
+# --- levels ---
+
+LOGGER_KEYS = (
+    "logger", "logger_name", "loggerName", "log.logger", "SourceContext", "category", "name", "component", "module",
 )  # fmt: skip
-_WORDS = {
-    "trace": Level.TRACE, "verbose": Level.TRACE, "vrb": Level.TRACE, "silly": Level.TRACE, "finest": Level.TRACE,
-    "debug": Level.DEBUG, "dbg": Level.DEBUG, "dbug": Level.DEBUG, "fine": Level.DEBUG,
-    "info": Level.INFO, "inf": Level.INFO, "information": Level.INFO, "informational": Level.INFO,
-    "notice": Level.INFO, "log": Level.INFO, "success": Level.INFO, "hint": Level.INFO,
-    "warn": Level.WARNING, "warning": Level.WARNING, "wrn": Level.WARNING,
-    "error": Level.ERROR, "err": Level.ERROR, "fail": Level.ERROR, "severe": Level.ERROR, "eror": Level.ERROR,
-    "critical": Level.CRITICAL, "crit": Level.CRITICAL, "fatal": Level.CRITICAL, "ftl": Level.CRITICAL,
-    "panic": Level.CRITICAL, "alert": Level.CRITICAL, "emerg": Level.CRITICAL, "emergency": Level.CRITICAL,
-    "dpanic": Level.CRITICAL,
-}  # fmt: skip
-_LETTERS = {"I": Level.INFO, "W": Level.WARNING, "E": Level.ERROR, "F": Level.CRITICAL, "D": Level.DEBUG}
-_UPPER = (
-    "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|LOG|HINT|SUCCESS|WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|FATAL|FTL|"
-    "SEVERE|PANIC|EMERG|ALERT"
-)
-_PREFIXES = (
-    # INFO:root:…, [ERROR]\t…, WARN  [thread] …, error: …, [notice] …
-    rf"^\s*(?:[\[(<|*]+\s*)?(?i:({_UPPER}|fail|dbug))\s*(?:[\])>|:]|\t)",
-    rf"^\s*({_UPPER})\s",
-    # 2026-01-01 12:00:00,000 - app - INFO - …, 2020-…Z\tundefined\tERROR\t…, [Sun Dec 04 …] [notice] …
-    rf"^\W{{0,2}}\d\S*(?:[\s|,]+\S+){{0,8}}?[\s|,]+[\[(<]*({_UPPER})[\])>:,]*(?:[\s|]|$)",
-    rf"^\W{{0,2}}\d[^\n]{{4,40}}?\[(?:\w+:)?(?i:({_UPPER}))\s*\]",
-    r"^\W{0,2}\d\S*(?:\s+\S+){0,2}?\t(?i:(trace|debug|info|warn|warning|error|fatal))\t",
-    r"^\[\w{3} \w{3} +\d+ [^\]]*\] \[(?:\w+:)?(\w+)\]",
-    # app-1  | INFO:     …, [12:00:01 INF] …, postgres FATAL:  …
-    rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\|)",
-    # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
-    r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
-    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby)
-    r"^([IWEFD])(?:\d{4} \d\d:\d\d|, \[)",
-)
-"""Where lines state their level: RE2 expressions with the word as their group, in the order they are believed."""
-_COMPILED: list[re2._Regexp] = []
-_TOGETHER: list[re2.Set] = []
-
-
-def stated_level(line: str) -> Level | None:
-    """The level that the beginning of a text line states, or None.
-
-    Args:
-        line: One line; only its beginning counts, pass no more than ``MAX_PREFIX_LENGTH`` characters.
-    """
-    if not _TOGETHER:
-        together = re2.Set.SearchSet()
-        for prefix in _PREFIXES:
-            together.Add(prefix)
-            _COMPILED.append(re2.compile(prefix))
-        together.Compile()
-        _TOGETHER.append(together)
-    for number in sorted(_TOGETHER[0].Match(line.encode("utf-8", "replace")) or ()):
-        found = _COMPILED[number].search(line)
-        if found:
-            word = found.group(1)
-            level = _LETTERS.get(word) or _WORDS.get(word.lower())
-            if level is not None:
-                return level
-    return None
+_MONGO_SEVERITIES = frozenset({"F", "E", "W", "I"})
 
 
 def _level_of(value: Mapping[str, Any], depth: int = 0) -> Level | None:
     for key in LEVEL_KEYS:
-        stated = value.get(key)
-        if isinstance(stated, str):
-            level = _WORDS.get(stated.strip().lower())
-            if level is not None:
-                return level
-            if stated.isdigit():
-                stated = int(stated)
-        if isinstance(stated, int) and not isinstance(stated, bool):
-            return _numeric_level(stated, python=key == "levelno")
+        level = level_in(key, value.get(key))
+        if level is not None:
+            return level
+    if value.get("s") in _MONGO_SEVERITIES and "c" in value and "ctx" in value:
+        return word_level(value["s"])
     inner = value.get("log")
     if isinstance(inner, dict) and depth < DEEPEST:
         return _level_of(inner, depth + 1)
@@ -395,20 +426,4 @@ def _level_of(value: Mapping[str, Any], depth: int = 0) -> Level | None:
             found = _object_at(text, text.find("{"))
             if found:
                 return _level_of(found[0], depth + 1)
-    return None
-
-
-def _numeric_level(number: int, *, python: bool) -> Level | None:
-    """Python's ``levelno`` (10 debug … 50 critical), syslog's 0–7, or pino's and bunyan's 10 trace … 60 fatal."""
-    if python:
-        ladder = (Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL)
-        return ladder[min(max(number, 10), 50) // 10 - 1]
-    if 0 <= number <= 7:  # noqa: PLR2004 -- syslog's severities, RFC 5424
-        severities = (
-            Level.CRITICAL, Level.CRITICAL, Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO,
-            Level.DEBUG,
-        )  # fmt: skip
-        return severities[number]
-    if 10 <= number <= 60:  # noqa: PLR2004 -- pino's and bunyan's scale
-        return list(Level)[number // 10 - 1]
     return None

@@ -17,11 +17,12 @@ from typing import NamedTuple
 import re2
 
 from tocsin.core.expressions import re2_options
+from tocsin.core.matching.crashes import read_crash
 from tocsin.core.matching.logline import TRANSLATED, LogLine, read_line
 from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options
 from tocsin.core.matching.quoting import quoted_as
-from tocsin.core.matching.tracebacks import read_traceback
-from tocsin.core.model import AlarmChange, Match
+from tocsin.core.model import AlarmChange, Level, Match
+from tocsin.core.signatures.field_search import field_search
 from tocsin.core.signatures.literals import Literal, required_literals, without_contained
 from tocsin.core.signatures.signature import Signature, Source, Status
 
@@ -46,7 +47,7 @@ class Verdict(NamedTuple):
     Attributes:
         signature: Its id.
         outcome: ``matched``, or why it did not: ``no expression found``, ``forbidden by not``, ``out of scope``,
-            ``below its level``, ``quoted``, ``explained by`` another signature.
+            ``below its level``, ``fields do not fit``, ``quoted``, ``explained by`` another signature.
         detail: The expression, the level, the shape of the quotation, or the explaining signature.
         match: What was found, where something was.
     """
@@ -92,6 +93,14 @@ class Matcher:
                 for number, expression in enumerate(signature.any):
                     for literal in signature.literals.get(expression) or required_literals(expression):
                         by_literal.setdefault(literal, []).append((signature.id, number))
+        self._by_fields = [
+            (entry.id, search)
+            for entry in signatures.values()
+            if entry.source is source
+            and entry.fields
+            and not entry.any
+            and (search := field_search(entry.fields))
+        ]
         self._by_literal = by_literal
         self._literals = list(by_literal)
         self._order = {name: place for place, name in enumerate(signatures)}
@@ -110,6 +119,7 @@ class Matcher:
     def raw_expression(self) -> str:
         """The expression for `RawSearch`: whatever any of the literals stands for; empty for no signatures."""
         terms = sorted(literal.expression for literal in without_contained(self._literals))
+        terms += sorted({search for _, search in self._by_fields})
         return "|".join((*terms, *TRANSLATED, ESCAPED_WORD)) if terms else ""
 
     def might_match(self, raw: bytes) -> bool:
@@ -140,7 +150,7 @@ class Matcher:
         if not hits:
             return []
         line = read_line(message)
-        candidates = self._candidates(line.text, encoded, hits)
+        candidates = self._candidates(line.text, encoded, hits) | self._fitting(line, hits)
         if not candidates:
             return []
         found: list[Match] = []
@@ -151,6 +161,14 @@ class Matcher:
             if verdict.outcome == "matched" and verdict.match is not None:
                 found.append(verdict.match)
         return sorted(found, key=lambda match: self._order[match.signature])
+
+    def explains(self, signature: str, other: str) -> bool:
+        """Whether one signature explains another one away, as within one line."""
+        return other in self._explains.get(signature, ()) or (
+            signature != other
+            and self._signatures[other].catch_all
+            and not self._signatures[signature].catch_all
+        )
 
     def match_alarm(self, change: AlarmChange) -> list[Match]:
         """Recognise an alarm by its metric and its name, whatever state it changed to.
@@ -182,7 +200,7 @@ class Matcher:
         encoded = message.encode("utf-8", "replace")
         line = read_line(message)
         hits = self._hits(encoded)
-        candidates = self._candidates(line.text, encoded, hits) if hits else {}
+        candidates = self._candidates(line.text, encoded, hits) | self._fitting(line, hits) if hits else {}
         verdicts = [
             self._try(self._signatures[name], candidates[name], line, log_group, service)
             for name in sorted(candidates, key=self._order.__getitem__)
@@ -208,6 +226,8 @@ class Matcher:
                 gate.Add(literal.expression.encode("latin-1"))
             for expression in (*TRANSLATED, ESCAPED_WORD):
                 gate.Add(expression.encode("latin-1"))
+            for _, search in self._by_fields:
+                gate.Add(search.encode("latin-1"))
             gate.Compile()
             self._gate = gate
         return self._gate.Match(encoded) or []
@@ -224,20 +244,43 @@ class Matcher:
                     candidates.setdefault(name, set()).add(number)
         return candidates
 
+    def _fitting(self, line: LogLine, hits: list[int]) -> dict[str, set[int]]:
+        """The signatures without expressions whose fields the line has."""
+        first = len(self._literals) + len(TRANSLATED) + 1
+        escaped = any(len(self._literals) <= hit < first for hit in hits)
+        return {
+            name: set()
+            for number, (name, _) in enumerate(self._by_fields)
+            if (escaped or first + number in hits) and _fields_fit(self._signatures[name], line)
+        }
+
     def _try(
         self, signature: Signature, numbers: set[int], line: LogLine, log_group: str, service: str
     ) -> Verdict:
         if not in_scope(signature, log_group, service):
             return Verdict(signature.id, "out of scope")
         wanted, forbidden = self._expressions(signature)
+        own = {
+            name: values[0]
+            for name in signature.fields
+            if (values := line.values_of(name)) and name != "level"
+        }
+        if signature.fields and not signature.any:
+            return self._by_fields_alone(signature, line, _fields(own), forbidden)
+        if signature.fields and not _fields_fit(signature, line):
+            return Verdict(signature.id, "fields do not fit")
         refused = Verdict(signature.id, "no expression found")
         for number in sorted(numbers):
             expression = wanted[number]
             for tries, found in enumerate(expression.finditer(line.text)):
                 start, end = found.span()
-                fields = _fields(found.groupdict())
-                if signature.catch_all:
-                    fields |= read_traceback(line.text, start)
+                fields = _fields(own) | _fields(found.groupdict())
+                if signature.catch_all or signature.reads_crash:
+                    crash = read_crash(line.text, start)
+                    read = {"exception": crash.exception, "frame": crash.frame}
+                    if signature.catch_all:
+                        read["message"] = crash.message
+                    fields |= {name: value for name, value in read.items() if value}
                 match = Match(signature.id, fields, start, end)
                 reason = self._refusal(signature, line, match, forbidden)
                 if reason is None:
@@ -246,6 +289,19 @@ class Matcher:
                 if tries >= MAX_TRIES or reason.outcome == "forbidden by not":
                     break
         return refused
+
+    @staticmethod
+    def _by_fields_alone(
+        signature: Signature, line: LogLine, fields: dict[str, str], forbidden: Iterable[re2._Regexp]
+    ) -> Verdict:
+        match = Match(signature.id, fields, 0, len(line.text.partition("\n")[0]))
+        for expression in forbidden:
+            if expression.search(line.text):
+                return Verdict(signature.id, "forbidden by not", expression.pattern, match)
+        level = line.level
+        if level is not None and level.rank < signature.min_level.rank and "level" not in signature.fields:
+            return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
+        return Verdict(signature.id, "matched", "fields", match)
 
     @staticmethod
     def _refusal(
@@ -259,6 +315,8 @@ class Matcher:
         level = line.level_at(match.start)
         if level is not None and level.rank < signature.min_level.rank:
             return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
+        if line.is_error_at(match.start):
+            return None  # it says of itself that it is an error: nothing in it is a quotation
         shape = quoted_as(line.text, match.start, match.end)
         return Verdict(signature.id, "quoted", shape, match) if shape else None
 
@@ -295,6 +353,18 @@ def in_scope(signature: Signature, log_group: str, service: str) -> bool:
     return (not service or _fits((service,), signature.services)) and (
         not log_group or _fits((log_group,), signature.log_groups)
     )
+
+
+def _fields_fit(signature: Signature, line: LogLine) -> bool:
+    """Whether a line has every field that a signature asks for, and states at least the level that it names."""
+    for name, globs in signature.fields.items():
+        if name == "level":
+            level = line.level
+            if level is None or level.rank < Level(globs[0]).rank:
+                return False
+        elif not any(_fits((value,), globs) for value in line.values_of(name)):
+            return False
+    return True
 
 
 def _closure(name: str, signatures: Mapping[str, Signature]) -> frozenset[str]:

@@ -19,6 +19,7 @@ from tocsin.core.model import Level, Millis, Severity
 from tocsin.core.problems import Problem
 from tocsin.core.signatures.absence_rule import KEYS as ABSENCE_KEYS
 from tocsin.core.signatures.absence_rule import AbsenceRule, read_absence
+from tocsin.core.signatures.field_search import field_search
 from tocsin.core.signatures.literals import Literal
 from tocsin.core.signatures.signature import AlarmRule, Signature, Source, Status, Threshold
 from tocsin.core.times import parse_duration
@@ -58,6 +59,7 @@ KEYS: Mapping[str, Key] = MappingProxyType({
     "status": Key("stable; test: counted, never posted; off: not looked for.", "choice", choices=Status),
     "source": Key("What it looks at: log lines, CloudWatch alarms, or the absence of a line.", "choice", choices=Source),
     "any": Key("RE2 expressions, one of which must be found; named groups become fields.", "expressions"),
+    "fields": Key("What fields of a structured line must be: globs; level is the lowest level that it must state.", "fields"),
     "not": Key("RE2 expressions, none of which may be found.", "expressions"),
     "group_by": Key("The fields that tell alerts of this signature apart.", "strings"),
     "min_level": Key("The lowest level a line may state; warning unless said.", "choice", choices=Level),
@@ -72,14 +74,15 @@ KEYS: Mapping[str, Key] = MappingProxyType({
     ),
     "absence": Key('With source = "absence": how long the line may stay away, and while what.', "table", keys=ABSENCE_KEYS),
     "catch_all": Key("It speaks only where no other signature does.", "flag"),
+    "reads_crash": Key("It is given the fields exception and frame where its line is a crash.", "flag"),
     "watch_queue": Key("For alarms: while it fires, the queue that its alarm is about is looked at.", "flag"),
 })  # fmt: skip
 """Every key that a signature may have."""
 REQUIRED = tuple(name for name, key in KEYS.items() if key.required)
 ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource")
 """What a signature with ``source = "alarm"`` can name and group by."""
-TRACEBACK_FIELDS = ("exception", "frame")
-"""What a catch-all is given from the traceback of a line: the exception's type and the innermost own frame."""
+TRACEBACK_FIELDS = ("exception", "frame", "message")
+"""What a catch-all is given from the crash in a line: the exception's type, the innermost own frame and its words."""
 
 
 def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], list[Problem]]:
@@ -179,8 +182,9 @@ class _Reader:
         source, catch_all = self.choice("source", Source, Source.LOG), self.flag("catch_all")
         any_ = self.expressions("any", self.table.get("any", []))
         none = self.expressions("not", self.table.get("not", []))
-        if source is not Source.ALARM and not any_:
-            self.wrong("any", "needs at least one expression")
+        fields = self.fields(source)
+        if source is not Source.ALARM and not any_ and not fields:
+            self.wrong("any", "needs at least one expression, or fields")
         if source is Source.ALARM and (any_ or none):
             self.wrong("any", 'a signature with source = "alarm" has no expressions; use alarm')
         scope, absence = self.subtable("scope"), self.absence_rule(source)
@@ -190,13 +194,13 @@ class _Reader:
             first_action=self.text("first_action"), runbook=self.text("runbook"),
             severity=self.choice("severity", Severity, Severity.HIGH),
             status=self.choice("status", Status, Status.STABLE),
-            any=any_, none=none, group_by=self.strings("group_by"), alarm=self.alarm_rule(source), absence=absence,
+            any=any_, none=none, fields=fields, group_by=self.strings("group_by"), alarm=self.alarm_rule(source), absence=absence,
             matches=self.samples("matches", source), ignores=self.samples("ignores", source),
             min_level=self.choice("min_level", Level, Level.WARNING),
             services=self.globs("scope", scope, "services"), log_groups=self.globs("scope", scope, "log_groups"),
             threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
             inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
-            watch_queue=self.flag("watch_queue"),
+            watch_queue=self.flag("watch_queue"), reads_crash=self.flag("reads_crash"),
             literals={known: self.known[known] for known in (*any_, *absence.work) if known in self.known},
         )  # fmt: skip
         self.check_names(signature)
@@ -218,8 +222,12 @@ class _Reader:
         known = {name for expression in signature.any for name in _groups(expression)}
         if signature.source is not Source.LOG:
             known = set(ALARM_FIELDS) if signature.source is Source.ALARM else set()
-        elif signature.catch_all:
-            known |= set(TRACEBACK_FIELDS)
+        elif signature.catch_all or signature.reads_crash:
+            known |= set(signature.fields) - {"level"} | set(
+                TRACEBACK_FIELDS if signature.catch_all else TRACEBACK_FIELDS[:2]
+            )
+        elif signature.fields:
+            known |= set(signature.fields) - {"level"}
         for name in signature.group_by:
             if name not in known:
                 self.wrong("group_by", f"no expression captures {name!r}; captured are {sorted(known)}")
@@ -329,6 +337,25 @@ class _Reader:
             self.wrong(f"{key}.{entry}", f"must be a list of globs, is {value!r}")
             return ()
         return tuple(value)
+
+    def fields(self, source: Source) -> dict[str, tuple[str, ...]]:
+        """The table ``fields``: any names, globs as values; something in it must be there to be looked for."""
+        table = self.table.get("fields", {})
+        if not isinstance(table, dict):
+            self.wrong("fields", f"must be a table, is {table!r}")
+            return {}
+        if table and source is not Source.LOG:
+            self.wrong("fields", "are those of log lines")
+            return {}
+        found = {name: self.globs("fields", table, name) for name in table}
+        if "level" in found and not (len(found["level"]) == 1 and found["level"][0] in set(Level)):
+            self.wrong("fields.level", f"must be one of {', '.join(Level)}, is {table['level']!r}")
+        elif found and not self.table.get("any") and field_search(found) is None:
+            self.wrong(
+                "fields",
+                "nothing in it can be looked for: level error or critical, or 4 letters or digits in every glob of a field",
+            )
+        return found
 
     def threshold(self) -> Threshold | None:
         table = self.subtable("threshold")

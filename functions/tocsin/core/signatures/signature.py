@@ -81,6 +81,9 @@ class Signature:
         alarm: For ``source = "alarm"``, which alarms.
         absence: For ``source = "absence"``, how long the line may stay away; ``any`` is then the line.
         catch_all: It speaks only where no other signature does: for what nobody has described yet.
+        reads_crash: It is given type and innermost own frame where its line is a crash.
+        fields: What fields of a structured line must be, by their name: globs, one of which must fit. ``level`` is the
+            lowest level that the line must state.
         watch_queue: For alarms: while it fires, the queue that its alarm is about is looked at.
         literals: The literals of its expressions, where they were derived before (by ``tocsin check``).
     """
@@ -110,4 +113,6 @@ class Signature:
     absence: AbsenceRule = field(default_factory=AbsenceRule)
     catch_all: bool = False
     watch_queue: bool = False
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reads_crash: bool = False
     literals: Mapping[str, tuple[Literal, ...]] = field(default_factory=dict)

@@ -1,0 +1,117 @@
+"""One failed invocation, one count: what Lambda says several times about one failure is one occurrence.
+
+A time-out is a ``Task timed out`` and a ``REPORT … Status: timeout``; a death is ``Runtime exited``, a
+``platform.runtimeDone`` and a ``platform.report``; a failed start is a ``LAMBDA_WARNING``, an ``[ERROR]`` and an
+``INIT_REPORT``, each of them twice. What the application logs itself counts as it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import re2
+
+from tocsin.core.model import LogEvent, Match
+
+
+class Found(NamedTuple):
+    """An event with what was recognised in it."""
+
+    event: LogEvent
+    matches: Sequence[Match]
+
+
+_STATEMENT = re2.compile(
+    r"(?:INIT_REPORT|RESTORE_REPORT|REPORT)\s|RequestId: \S+ (?:Error:|Process exited)|[^\n]{0,120}\bTask timed out after |"
+    r"[^\n]{0,120}\bLAMBDA_WARNING: |[^\n]{0,200}\"type\":\s?\"platform\."
+)
+"""What the platform says about an invocation or a start."""
+_CRASH = re2.compile(
+    r"\[ERROR\] [A-Z]|[^\n]{0,120}\tERROR\t(?:Uncaught Exception|Invoke Error|Unhandled Promise Rejection)\b|"
+    r"\{[^\n]{0,120}\"log_level\":\s?\"ERROR\""
+)
+"""What the runtime says when the handler, or its import, failed."""
+_BEGINS = re2.compile(
+    r"START RequestId:|INIT_START\b|[^\n]{0,200}\"type\":\s?\"platform\.(?:start|initStart)\""
+)
+_STARTS = re2.compile(r"START RequestId:|[^\n]{0,200}\"type\":\s?\"platform\.start\"")
+_REQUEST = re2.compile(r"(?i)(?:\brequestId[\"\s:]{1,4}|\dZ\s+)([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
+
+
+def once_per_invocation(found: Sequence[Found], explains: Callable[[str, str], bool]) -> list[Found]:
+    """Leave out what one invocation says again about one failure.
+
+    Args:
+        found: Events of one stream in their order, all of them: those without a match tell where invocations begin.
+        explains: Whether one signature (its id) explains another, as within one line.
+
+    Returns:
+        The events that still have a match.
+    """
+    answer: list[Found] = []
+    segment: list[Found] = []
+    request, started, begun = "", False, False
+    for one in found:
+        message = one.event.message
+        told = _REQUEST.search(message[:400])
+        name = told.group(1).lower() if told else ""
+        begins = bool(_BEGINS.match(message))
+        if (begins and started) or (name and request and name != request):
+            answer += _once(segment, explains, begun=begun, known=bool(request))
+            segment, request, started, begun = [], "", False, False
+        begun = begun or begins
+        request = request or name
+        started = started or bool(_STARTS.match(message))
+        if one.matches:
+            segment.append(one)
+    return answer + _once(segment, explains, begun=begun, known=bool(request))
+
+
+def _once(
+    segment: list[Found], explains: Callable[[str, str], bool], *, begun: bool, known: bool
+) -> list[Found]:
+    """Leave out what is said again in what may be one invocation.
+
+    Args:
+        segment: The events with a match, up to where another invocation begins.
+        explains: Whether one signature explains another.
+        begun: Whether its beginning was seen: then everything in it is of one invocation.
+        known: Whether its request was named: then at least the platform's statements are. A filter may have kept the
+            beginnings back, and two crashes in a row are then two.
+    """
+    if not (begun or known):
+        return segment
+    kinds = [_kind(one.event.message, begun=begun) for one in segment]
+    # Where each signature is said, in the order of who says it best: the application, the runtime, the platform; of two
+    # of a kind the one with more fields.
+    places: dict[str, list[tuple[int, int, int]]] = {}
+    for place, one in enumerate(segment):
+        for match in one.matches:
+            places.setdefault(match.signature, []).append((kinds[place], -len(match.fields), place))
+    answer = []
+    for place, one in enumerate(segment):
+        kept = one.matches
+        if kinds[place] != _OWN:
+            kept = [
+                match
+                for match in one.matches
+                if min(places[match.signature])[2] == place
+                and not (
+                    kinds[place] == _STATED
+                    and any(explains(other, match.signature) for other in places if other != match.signature)
+                )
+            ]
+        if kept:
+            answer.append(one._replace(matches=kept))
+    return answer
+
+
+def _kind(message: str, *, begun: bool) -> int:
+    if _STATEMENT.match(message):
+        return _STATED
+    return _CRASHED if begun and _CRASH.match(message) else _OWN
+
+
+_OWN, _CRASHED, _STATED = range(3)
+"""Who says it: the application itself, the runtime about the handler, the platform about the invocation."""

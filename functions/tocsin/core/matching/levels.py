@@ -1,0 +1,186 @@
+"""The level that a line states, in text or in JSON, in the spellings and on the scales of the loggers in use."""
+
+from __future__ import annotations
+
+import re2
+
+from tocsin.core.model import Level
+
+MAX_SYSLOG_PRIORITY = 191
+"""The largest priority there is: facility 23, severity 7."""
+MAX_LEVEL_DIGITS = 6
+"""Digits of a level that is a number; more are an id."""
+MAX_PREFIX_LENGTH = 240
+"""Characters of a line within which a level is looked for."""
+
+LEVEL_KEYS = (
+    "level", "log_level", "levelname", "severity", "loglevel", "logLevel", "LogLevel", "lvl", "log.level", "@level",
+    "@l", "severity_text", "severityText", "SeverityText", "Level", "levelno", "level_name", "levelName", "Severity",
+    "priority", "PRIORITY", "level_value", "LEVEL", "L", "lev", "loglevelname", "severity_level", "severityLevel",
+)  # fmt: skip
+_WORDS = {
+    "trace": Level.TRACE, "verbose": Level.TRACE, "vrb": Level.TRACE, "silly": Level.TRACE, "finest": Level.TRACE,
+    "debug": Level.DEBUG, "dbg": Level.DEBUG, "dbug": Level.DEBUG, "fine": Level.DEBUG,
+    "info": Level.INFO, "inf": Level.INFO, "information": Level.INFO, "informational": Level.INFO,
+    "notice": Level.INFO, "log": Level.INFO, "success": Level.INFO, "hint": Level.INFO,
+    "warn": Level.WARNING, "warning": Level.WARNING, "wrn": Level.WARNING,
+    "error": Level.ERROR, "err": Level.ERROR, "fail": Level.ERROR, "severe": Level.ERROR, "eror": Level.ERROR,
+    "critical": Level.CRITICAL, "crit": Level.CRITICAL, "fatal": Level.CRITICAL, "ftl": Level.CRITICAL,
+    "panic": Level.CRITICAL, "alert": Level.CRITICAL, "emerg": Level.CRITICAL, "emergency": Level.CRITICAL,
+    "dpanic": Level.CRITICAL, "erro": Level.ERROR, "fata": Level.CRITICAL, "pani": Level.CRITICAL, "debu": Level.DEBUG,
+    "trac": Level.TRACE, "parse": Level.CRITICAL, "recoverable": Level.ERROR, "deprecated": Level.INFO, "e": Level.ERROR,
+    "f": Level.CRITICAL, "w": Level.WARNING, "i": Level.INFO, "d": Level.DEBUG, "failure": Level.ERROR,
+    "failed": Level.ERROR,
+}  # fmt: skip
+_LETTERS = {
+    "I": Level.INFO,
+    "W": Level.WARNING,
+    "E": Level.ERROR,
+    "F": Level.CRITICAL,
+    "D": Level.DEBUG,
+    "V": Level.TRACE,
+}
+_UPPER = (
+    "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|LOG|HINT|SUCCESS|WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|FATAL|FTL|"
+    "SEVERE|PANIC|EMERG|ALERT"
+)
+_PREFIXES = (
+    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby)
+    r"^([IWEFD])(?:\d{4} \d\d:\d\d|, \[)",
+    # INFO:root:…, [ERROR]\t…, WARN  [thread] …, error: …, [notice] …, *** ERROR: …, ERR! …
+    rf"^[^\w#`\"']{{0,8}}(?i:({_UPPER}|fail|dbug))\s*(?:[\])>|:!]|\t)",
+    rf"^\s*({_UPPER})\s",
+    # 2026-01-01 12:00:00,000 - app - INFO - …, 2020-…Z\tundefined\tERROR\t…, [2026-…: ERROR/ForkPoolWorker-1] …
+    rf"^\W{{0,2}}\d\S*(?:[\s|,]+\S+){{0,8}}?[\s|,]+[\[(<]*({_UPPER})(?:[\])>:,]*(?:[\s|]|$)|/\w)",
+    rf"^\W{{0,2}}\d[^\n]{{4,40}}?\[(?:\w+:)?(?i:({_UPPER}))\s*\]",
+    r"^\W{0,2}\d\S*(?:\s+\S+){0,2}?\t(?i:(trace|debug|info|warn|warning|error|fatal))\t",
+    r"^\[\w{3} \w{3} +\d+ [^\]]*\] \[(?:\w+:)?(\w+)\]",
+    # [2026-…][ERROR][o.e.Bootstrap] …, [request][time][error] …, [appconfig agent] 2025/01/17 02:42:00 INFO …
+    rf"^\s*(?:\[[^\]\n]{{0,80}}\][ :-]{{0,3}}){{1,5}}?\[(?i:({_UPPER}))\s*\]",
+    rf"^\[[^\]\n]{{1,40}}\] \d\S+ \S+ ({_UPPER})\s",
+    # nova-api.log 2017-… 25746 DEBUG …, 03-17 16:16:10.000  5601  5601 W System.err: … (Android)
+    rf"^[\w./-]+ \d{{4}}-\d\d-\d\d[ T]\S+(?: \S+){{0,2}}? ({_UPPER})\s",
+    r"^\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ ([VDIWEF]) ",
+    # [2026-…] app.ERROR: … (Monolog), PHP Fatal error:  …
+    rf"^\[[^\]\n]{{8,40}}\] [\w-]{{1,40}}\.({_UPPER}):",
+    r"^(?:\[[^\]\n]{8,40}\] )?PHP (Fatal|Parse|Recoverable|Warning|Notice|Deprecated)\b",
+    # Jan  2 03:04:05 host app[17]: ERROR …, <11>1 2026-… host app 17 - - …
+    rf"^(?:<\d{{1,3}}>)?\w{{3}} [ \d]\d \d\d:\d\d:\d\d \S+ [^:\n]{{1,60}}: +[\[(<]?({_UPPER})[\])>:]*\s",
+    # app-1  | INFO:     …, [12:00:01 INF] …, postgres FATAL:  …
+    rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
+    # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
+    r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
+    # ERRO[0012] (logrus), npm ERR! …
+    r"^(INFO|WARN|ERRO|FATA|PANI|DEBU|TRAC)\[\d{2,}\]",
+    r"^npm (ERR|WARN|warn|error)!? ",
+    # <3>… (journald), <11>1 … (syslog): the severity is the number modulo eight
+    r"^<(\d{1,3})>",
+)
+"""Where lines state their level: RE2 expressions with the word as their group, in the order they are believed."""
+_AMID_WORDS = next(
+    place for place, prefix in enumerate(_PREFIXES) if prefix.startswith(r"^(?:\S+[\s|]+){1,4}?")
+)
+"""The one that looks past words which may be prose: "if you see ERROR: …"."""
+_LOGGER_WORDS = re2.compile(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
+_CONTAINER = re2.compile(r"^[\w.-]+\s+\|\s+")
+"""The name of its container, which Docker writes before each line."""
+_COMPILED: list[re2._Regexp] = []
+_TOGETHER: list[re2.Set] = []
+
+
+def stated_level(line: str) -> Level | None:
+    """The level that the beginning of a text line states, or None.
+
+    Args:
+        line: One line; only its beginning counts, pass no more than ``MAX_PREFIX_LENGTH`` characters.
+    """
+    return statement(line)[0]
+
+
+def states_error(line: str) -> bool:
+    """Whether a logger says at the beginning of a text line that it is an error, or worse.
+
+    Prose that names a level ("if you see ERROR: …") has one by ``stated_level`` and does not state it by this.
+
+    Args:
+        line: One line, as for ``stated_level``.
+    """
+    level, certain = statement(line)
+    return certain and level is not None and level.is_error
+
+
+def statement(line: str) -> tuple[Level | None, bool]:
+    """The level of a text line, and whether what comes before it is certainly a logger's."""
+    if not _TOGETHER:
+        together = re2.Set.SearchSet()
+        for prefix in _PREFIXES:
+            together.Add(prefix)
+            _COMPILED.append(re2.compile(prefix))
+        together.Compile()
+        _TOGETHER.append(together)
+    for number in sorted(_TOGETHER[0].Match(line.encode("utf-8", "replace")) or ()):
+        found = _COMPILED[number].search(line)
+        if found:
+            word = found.group(1)
+            level = _LETTERS.get(word) or _WORDS.get(word.lower())
+            if word.isdigit() and int(word) <= MAX_SYSLOG_PRIORITY:
+                level = _numeric_level(int(word) % 8, python=False)
+            if level is not None:
+                amid = number == _AMID_WORDS and not _LOGGER_WORDS.search(line[: found.start(1)])
+                return level, not amid
+    inner = _CONTAINER.match(line)
+    return statement(line[inner.end() :]) if inner else (None, False)
+
+
+def word_level(word: str) -> Level | None:
+    """The level that a word or a letter stands for, in any case; None for a word that is none."""
+    return _WORDS.get(word.strip().lower())
+
+
+def level_in(key: str, stated: object) -> Level | None:
+    """The level under one key: a word, a number on one of the scales in use, or an object with the word in it."""
+    if isinstance(stated, dict):
+        stated = stated.get("name") or stated.get("levelStr") or stated.get("standardLevel")
+    if isinstance(stated, str):
+        level = _WORDS.get(stated.strip().lower())
+        if level is not None:
+            return level
+        if stated.isdigit() and len(stated) < MAX_LEVEL_DIGITS:
+            stated = int(stated)
+    if isinstance(stated, int) and not isinstance(stated, bool):
+        return _numeric_level(stated, python=key == "levelno", google=key.lower().startswith("severity"))
+    return None
+
+
+def _numeric_level(number: int, *, python: bool, google: bool = False) -> Level | None:
+    """A level on one of the scales in use.
+
+    Python's ``levelno`` (10 debug … 50 critical), syslog's 0-7, pino's and bunyan's 10 trace … 60 fatal, Monolog's
+    100 debug … 600 emergency, Google Cloud's 100 debug … 800 emergency, logback's 5000 trace … 40000 error.
+    """
+    if python:
+        ladder = (Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL)
+        return ladder[min(max(number, 10), 50) // 10 - 1]
+    if 0 <= number <= 7:  # noqa: PLR2004 -- syslog's severities, RFC 5424
+        severities = (
+            Level.CRITICAL, Level.CRITICAL, Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO,
+            Level.DEBUG,
+        )  # fmt: skip
+        return severities[number]
+    scale = _GOOGLE if google and number >= _GOOGLE[-1][0] else _SCALES
+    return next((level for least, most, level in scale if least <= number <= most), None)
+
+
+_GOOGLE = (
+    (600, 800, Level.CRITICAL), (500, 599, Level.ERROR), (400, 499, Level.WARNING), (200, 399, Level.INFO),
+    (100, 199, Level.DEBUG),
+)  # fmt: skip
+_SCALES = (
+    (10, 19, Level.TRACE), (20, 29, Level.DEBUG), (30, 39, Level.INFO), (40, 49, Level.WARNING), (50, 59, Level.ERROR),
+    (60, 60, Level.CRITICAL),
+    (100, 199, Level.DEBUG), (200, 299, Level.INFO), (300, 399, Level.WARNING), (400, 499, Level.ERROR),
+    (500, 600, Level.CRITICAL),
+    (5_000, 9_999, Level.TRACE), (10_000, 19_999, Level.DEBUG), (20_000, 29_999, Level.INFO),
+    (30_000, 39_999, Level.WARNING), (40_000, 49_999, Level.ERROR), (50_000, 50_000, Level.CRITICAL),
+)  # fmt: skip
+"""Least and most number of each level: pino's and bunyan's, Monolog's, logback's."""
