@@ -11,13 +11,13 @@ from itertools import cycle
 from re import _parser
 
 import pytest
+from tocsin.core.matching.tracebacks import read_traceback
 
 from tocsin.core.absence.expected_lines import _LOG_GROUP
 from tocsin.core.ingest.alarms import parse_time
 from tocsin.core.matching.fingerprint import normalise as without_variables
 from tocsin.core.matching.logline import read_line, stated_level
 from tocsin.core.matching.quoting import quoted_as
-from tocsin.core.matching.tracebacks import read_traceback
 from tocsin.core.redaction.redact import hidden_by, redact
 from tocsin.core.redaction.rule import Rule
 from tocsin.core.redaction.rules import RULES
