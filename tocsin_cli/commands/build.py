@@ -13,16 +13,19 @@ import sys
 from pathlib import Path
 
 import lambda_package
+from tocsin.core.problems import ConfigurationError
 from tocsin_cli.authoring.check import check
+from tocsin_cli.configuration_folder import is_staged, project_of
+from tocsin_cli.options import add_root
 from tocsin_cli.package.contents import package_problems, size_of
 from tocsin_cli.package.sam import BuildError, sam_command
 
-ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ("DetectFunction", "NotifyFunction", "ReconcileFunction")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    add_root(parser)
     parser.add_argument(
         "--architecture",
         choices=[*lambda_package.ARCHITECTURES, "both"],
@@ -35,19 +38,38 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project",
         type=Path,
-        default=ROOT,
-        help="the folder with template.yaml and functions (default: %(default)s)",
+        help="a folder with template.yaml and functions (default: the clone, or what is put together in .tocsin/build "
+        "from the configuration)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Build and verify; 1 where there is nothing that may be deployed."""
     try:
-        build(arguments.project.resolve(), arguments.architecture, only_verify=arguments.verify_only)
+        project = arguments.project.resolve() if arguments.project else checked_project(arguments.root)
+        build(project, arguments.architecture, only_verify=arguments.verify_only)
     except BuildError as error:
         print(f"tocsin build: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def checked_project(root: Path, environment: str = "") -> Path:
+    """The project of a configuration folder, put together where it is one's own.
+
+    Args:
+        root: The configuration folder.
+        environment: The name of a further environment in ``tocsin.toml``.
+
+    Raises:
+        BuildError: The configuration is wrong.
+    """
+    if problems := check(root):
+        raise BuildError("the configuration is wrong:\n" + "\n".join(map(str, problems)))
+    try:
+        return project_of(root, environment)
+    except ConfigurationError as error:
+        raise BuildError(f"the configuration is wrong:\n{error}") from error
 
 
 def build(project: Path, architecture: str = "both", *, only_verify: bool = False) -> None:
@@ -63,7 +85,8 @@ def build(project: Path, architecture: str = "both", *, only_verify: bool = Fals
     """
     root = project / "functions"
     refuse_pollution(root)
-    if problems := check(root, project / "runbooks"):
+    # What was put together was checked before, where its files lie; its runbooks stay there.
+    if not is_staged(project) and (problems := check(root, project / "runbooks")):
         raise BuildError("the configuration is wrong:\n" + "\n".join(map(str, problems)))
     machines = lambda_package.chosen_machines("" if architecture == "both" else architecture)
     if not only_verify:
@@ -94,6 +117,8 @@ def refuse_pollution(root: Path) -> None:
     """
     if found := lambda_package.strays(root):
         raise BuildError(lambda_package.refusal(found, root))
+    if is_staged(root.parent):
+        return
     own = {str(path) for path in lambda_package.own_files(root)}
     unknown = sorted(own & set(_git(root, "--others")))
     gone = sorted(set(_git(root, "--deleted")))

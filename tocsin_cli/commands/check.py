@@ -12,9 +12,10 @@ import os
 import sys
 from pathlib import Path
 
-from tocsin.adapters.files.configuration import COMPILED, compile_signatures, load_configuration
+from tocsin.adapters.files.configuration import COMPILED, compile_signatures
 from tocsin_cli.authoring.check import check
 from tocsin_cli.authoring.json_schema import signature_schema
+from tocsin_cli.configuration_folder import is_sealed_in_place, read_configuration
 from tocsin_cli.options import add_root
 
 
@@ -38,16 +39,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.schema:
         print(json.dumps(signature_schema(), indent=2, ensure_ascii=False))
         return 0
-    problems = check(arguments.root, arguments.runbooks or arguments.root.resolve().parent / "runbooks")
+    problems = check(arguments.root, arguments.runbooks)
     for problem in problems:
         print(problem)
     if problems:
         print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
         return 1
-    configuration = load_configuration(arguments.root, os.environ)
+    configuration = read_configuration(arguments.root, os.environ)
     signatures, routing = configuration.signatures, configuration.settings.routing
     try:
-        if compile_signatures(arguments.root):
+        if is_sealed_in_place(arguments.root) and compile_signatures(arguments.root):
             print(
                 f"compiled into {(arguments.root / COMPILED).parent}: commit it with the signatures",
                 file=sys.stderr,

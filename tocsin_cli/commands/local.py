@@ -13,7 +13,8 @@ from dataclasses import fields
 from tocsin.core.config.settings import Intervals
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.times import parse_duration
-from tocsin_cli.local_aws.local_tocsin import RECONCILE_EVERY, ROOT, LocalTocsin
+from tocsin_cli.local_aws.local_tocsin import RECONCILE_EVERY, LocalTocsin
+from tocsin_cli.product import product_root
 from tocsin_cli.stack.target import LOCAL_FILE, remove_ready_file, write_ready_file
 
 HIGHEST_PORT = 65_535
@@ -84,7 +85,7 @@ def parameter(text: str) -> tuple[str, str]:
     name = parameter_name(key.strip())
     known = re.findall(
         r"^  (\w+):\n    Type:",
-        (ROOT / "template.yaml").read_text("utf-8").partition("\nConditions:")[0],
+        (product_root() / "template.yaml").read_text("utf-8").partition("\nConditions:")[0],
         re.MULTILINE,
     )
     if not equals or name not in known:

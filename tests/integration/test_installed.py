@@ -1,0 +1,153 @@
+"""The wheel as people install it: an empty folder, no clone, check, demo, deploy onto an embedded cloud."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws.cloud import EmbeddedCloud, Watched
+
+pytestmark = pytest.mark.cloud
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN = """
+[override.lambda-timeout]
+severity = "low"
+
+[deploy]
+stack  = "tocsin"
+region = "us-east-1"
+
+[deploy.parameters]
+LogGroupNames        = ["/aws/lambda/backend"]
+DeadLetterQueueNames = []
+AlarmNamePrefixes    = ["backend-"]
+GroupWait            = "0s"
+SlackApiUrl          = "{api}"
+
+[env.staging]
+stack = "tocsin-staging"
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The wheel, built and installed beside nothing of the clone; what it depends on is the suite's own."""
+    wheels, site = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("site")
+    source = tmp_path_factory.mktemp("source")
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for name in filter(None, tracked):
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "docs/", "benchmarks/")):
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((ROOT / name).read_bytes())
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", wheels, source], check=True)
+    (wheel,) = wheels.glob("tocsin-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", site, wheel], check=True)
+    return site
+
+
+@pytest.fixture(scope="module")
+def slack():
+    with LocalSlack() as slack:
+        yield slack
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory, slack):
+    with EmbeddedCloud(ROOT, log=tmp_path_factory.mktemp("cloud") / "cloud.log") as embedded:
+        embedded._create_watched(Watched())
+        secret = {"bot_token": slack.bot_token, "channel": slack.channel_id}
+        embedded.client("secretsmanager").create_secret(Name="tocsin/slack", SecretString=json.dumps(secret))
+        yield embedded
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("own")
+
+
+@pytest.fixture(scope="module")
+def tocsin(installed, folder, account):
+    def call(*arguments):
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment |= {
+            "AWS_ENDPOINT_URL": account.endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_CONFIG_FILE": os.devnull,
+            "PYTHONPATH": str(installed),
+        }
+        environment.pop("PARAMETERS", None)
+        return subprocess.run(
+            [sys.executable, "-m", "tocsin_cli.main", *arguments],
+            cwd=folder, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    return call
+
+
+def test_in_an_empty_folder_the_installed_command_finds_what_it_carries(tocsin, folder, installed):
+    checked = tocsin("check")
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    assert "all right" in checked.stderr
+    assert list(folder.iterdir()) == [], "a check writes nothing into one's own folder"
+    carried = installed / "tocsin_cli" / "files"
+    assert (carried / "template.yaml").read_bytes() == (ROOT / "template.yaml").read_bytes()
+
+
+def test_the_demo_plays_without_a_clone(tocsin, folder):
+    played = tocsin("demo")
+    assert played.returncode == 0, played.stdout[-2000:] + played.stderr
+    assert (folder / ".tocsin" / "demo.html").is_file()
+
+
+def test_what_is_deployed_stands_in_the_file_and_an_override_arrives_in_slack(tocsin, folder, account, slack):
+    (folder / "tocsin.toml").write_text(OWN.format(api=slack.api_url), "utf-8")
+    (folder / "signatures").mkdir()
+    (folder / "runbooks").mkdir()
+    made = tocsin(
+        "new",
+        "gateway-refused",
+        "--from-line",
+        "ERROR payment gateway refused order 4711",
+        "--severity",
+        "high",
+    )
+    assert made.returncode == 0, made.stderr
+    deployed = tocsin("deploy", "--yes")
+    assert "Successfully created/updated stack - tocsin" in deployed.stdout, deployed.stdout + deployed.stderr
+    (stack,) = account.client("cloudformation").describe_stacks(StackName="tocsin")["Stacks"]
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    assert parameters["LogGroupNames"] == "/aws/lambda/backend"
+    assert not list(folder.glob("signatures/*.json")), "sealing happens in the build folder"
+    built = folder / ".tocsin" / "build" / ".aws-sam" / "build" / "DetectFunction" / "signatures"
+    assert {"own.toml", "lambda.toml", "compiled.json", "search.json"} <= {
+        path.name for path in built.iterdir()
+    }
+
+    logs = account.client("logs")
+    logs.create_log_stream(logGroupName="/aws/lambda/backend", logStreamName="s")
+    line = "2026-07-01T10:00:00.000Z 3f2b9a4e-7f5e-4bfa-9c55-0e0f2c1d4c11 Task timed out after 3.00 seconds"
+    logs.put_log_events(
+        logGroupName="/aws/lambda/backend", logStreamName="s",
+        logEvents=[{"timestamp": time.time_ns() // 1_000_000, "message": line}],
+    )  # fmt: skip
+    slack.wait_for(lambda messages: len(messages) > 0, 30)
+    assert "low" in json.dumps(slack.messages()[0]["blocks"]).lower()
+
+
+def test_a_further_environment_has_its_own_stack(tocsin, account):
+    refused = tocsin("deploy", "--yes", "--env", "stagng")
+    assert refused.returncode == 1
+    assert "did you mean staging?" in refused.stderr
