@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = {
+    "init": "begin a configuration folder of your own: settings, a signature, its runbook, a workflow",
     "build": "build the Lambda package for either processor, and verify it",
     "check": "validate all configuration, run every signature's samples, check that each runbook exists",
     "match": "say which signatures recognise log lines",
