@@ -32,7 +32,10 @@ def load_or_exit(root: Path) -> Configuration:
     try:
         return read_configuration(root, os.environ)
     except ConfigurationError as error:
-        print(error, file=sys.stderr)
+        from tocsin_cli.authoring.locations import located
+
+        for problem in error.problems:
+            print(located(problem, root), file=sys.stderr)
         sys.exit(1)
 
 

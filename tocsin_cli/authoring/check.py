@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 from tocsin.core.problems import ConfigurationError, Problem
+from tocsin_cli.authoring.advice import unfinished
 from tocsin_cli.authoring.samples import prove
 from tocsin_cli.configuration_folder import as_overridden, read_configuration, runbook_pages
+from tocsin_cli.deployment_file import read_deployment
 
 
 def check(root: Path, runbooks: Path | None = None) -> tuple[Problem, ...]:
@@ -21,4 +23,9 @@ def check(root: Path, runbooks: Path | None = None) -> tuple[Problem, ...]:
         configuration = read_configuration(root, os.environ)
     except ConfigurationError as error:
         return error.problems
-    return tuple(as_overridden(prove(configuration.signatures, runbook_pages(root, runbooks)), root))
+    try:
+        read_deployment(root)
+    except ConfigurationError as error:
+        return error.problems
+    found = [*prove(configuration.signatures, runbook_pages(root, runbooks)), *unfinished(configuration)]
+    return tuple(as_overridden(found, root))

@@ -10,11 +10,13 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import lambda_package
-from tocsin.core.problems import ConfigurationError
+from tocsin.core.problems import ConfigurationError, Problem
 from tocsin_cli.authoring.check import check
+from tocsin_cli.authoring.locations import located
 from tocsin_cli.configuration_folder import is_staged, project_of
 from tocsin_cli.options import add_root
 from tocsin_cli.package.contents import package_problems, size_of
@@ -65,11 +67,15 @@ def checked_project(root: Path, environment: str = "") -> Path:
         BuildError: The configuration is wrong.
     """
     if problems := check(root):
-        raise BuildError("the configuration is wrong:\n" + "\n".join(map(str, problems)))
+        raise BuildError(_wrong(problems, root))
     try:
         return project_of(root, environment)
     except ConfigurationError as error:
-        raise BuildError(f"the configuration is wrong:\n{error}") from error
+        raise BuildError(_wrong(error.problems, root)) from error
+
+
+def _wrong(problems: Sequence[Problem], root: Path) -> str:
+    return "the configuration is wrong:\n" + "\n".join(located(problem, root) for problem in problems)
 
 
 def build(project: Path, architecture: str = "both", *, only_verify: bool = False) -> None:
@@ -87,7 +93,7 @@ def build(project: Path, architecture: str = "both", *, only_verify: bool = Fals
     refuse_pollution(root)
     # What was put together was checked before, where its files lie; its runbooks stay there.
     if not is_staged(project) and (problems := check(root, project / "runbooks")):
-        raise BuildError("the configuration is wrong:\n" + "\n".join(map(str, problems)))
+        raise BuildError(_wrong(problems, root))
     machines = lambda_package.chosen_machines("" if architecture == "both" else architecture)
     if not only_verify:
         _sam_build(project, architecture)

@@ -16,8 +16,9 @@ from pathlib import Path
 from tocsin.adapters.files.configuration import read_signature_files
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.config.settings import FILE
+from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.model import Severity
+from tocsin.core.model import Level, Severity
 from tocsin.core.problems import Problem
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
 from tocsin.core.signatures.reader import ID, parse_signatures
@@ -49,8 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--severity",
         choices=list(Severity),
         type=Severity,
-        default=Severity.HIGH,
-        help="default: %(default)s",
+        help="default: high, or critical where the line says so itself",
     )
     parser.add_argument("--title", default="", help="what broke, in a few words (default: made from the id)")
     parser.add_argument(
@@ -99,7 +99,7 @@ def plan(
     runbooks: Path,
     *,
     family: str = DEFAULT_FAMILY,
-    severity: Severity = Severity.HIGH,
+    severity: Severity | None = None,
     title: str = "",
 ) -> tuple[Scaffold, dict[Path, str]]:
     """Make everything, check it, and say what is to be written.
@@ -110,7 +110,7 @@ def plan(
         root: The deployment root.
         runbooks: The folder with the runbooks.
         family: The file in ``signatures/``, with or without its ending.
-        severity: How bad it is.
+        severity: How bad it is; None for critical where the line says so, else high.
         title: What broke; made from the id where empty.
 
     Returns:
@@ -140,7 +140,7 @@ def plan(
     made = scaffold(
         name,
         line,
-        severity=severity,
+        severity=severity or _stated(line),
         title=title or _free_title(name, known),
         inhibits=explained,
         redaction=load_settings(root, {}).redaction if (root / FILE).is_file() else (),
@@ -166,6 +166,10 @@ def plan(
     if index.is_file():
         files[index] = _with_link(index.read_text("utf-8"), name)
     return made, files
+
+
+def _stated(line: str) -> Severity:
+    return Severity.CRITICAL if read_line(line).level is Level.CRITICAL else Severity.HIGH
 
 
 def write_all(files: Mapping[Path, str]) -> None:
