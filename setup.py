@@ -9,7 +9,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
-PRODUCT = ("template.yaml", "samconfig.toml", "functions", "runbooks")
+PRODUCT = ("template.yaml", "samconfig.toml", "functions", "runbooks", "docs/evidence.md")
 """What `tocsin_cli.product.product_root` finds in a clone at its top, and in an installed command in `tocsin_cli/files`."""
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", ".*")
 
@@ -30,6 +30,7 @@ class CarryProduct(build_py):
             if source.is_dir():
                 shutil.copytree(source, target / name, ignore=LEFT_OUT)
             else:
+                (target / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(source, target / name)
 
 

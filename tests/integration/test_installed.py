@@ -146,6 +146,32 @@ def test_what_is_deployed_stands_in_the_file_and_the_package_holds_the_override(
     assert shipped.signatures["gateway-refused"].severity is Severity.HIGH
 
 
+def test_a_plan_names_resources_and_signatures_that_a_deploy_would_change(tocsin, folder, account):
+    nothing = tocsin("plan")
+    assert nothing.returncode == 0, nothing.stdout + nothing.stderr
+    assert "resources: no changes" in nothing.stdout
+    assert "signatures: no changes" in nothing.stdout
+    settings = folder / "tocsin.toml"
+    settings.write_text(
+        settings.read_text("utf-8").replace('severity = "low"', 'severity = "medium"'), "utf-8"
+    )
+    made = tocsin("new", "stock-negative", "--from-line", "ERROR stock of article 17 is negative")
+    assert made.returncode == 0, made.stderr
+    before = account.client("cloudformation").describe_stacks(StackName="tocsin")["Stacks"][0]
+    planned = tocsin("plan")
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "  ~ DetectFunction (AWS::Lambda::Function)" in planned.stdout
+    assert "  + stock-negative" in planned.stdout
+    assert "  ~ lambda-timeout: severity: low, now medium" in planned.stdout
+    after = account.client("cloudformation").describe_stacks(StackName="tocsin")["Stacks"][0]
+    assert after.get("LastUpdatedTime") == before.get("LastUpdatedTime"), "a plan deploys nothing"
+    listed = json.loads(tocsin("signatures", "list", "--json").stdout)["signatures"]
+    sources = {row["id"]: row["source"] for row in listed}
+    assert (sources["lambda-timeout"], sources["stock-negative"], sources["database-none"]) == (
+        "overridden", "own", "pack",
+    )  # fmt: skip
+
+
 def test_a_further_environment_has_its_own_stack(tocsin, account):
     refused = tocsin("deploy", "--yes", "--env", "stagng")
     assert refused.returncode == 1

@@ -124,6 +124,27 @@ def replay(lines: Iterable[LoggedLine], configs: Iterable[Configuration], region
     return [simulation.finish() for simulation in simulations]
 
 
+def replay_cloudwatch(
+    configs: Iterable[Configuration], groups: list[str], since: str, region: str | None, ref: str
+) -> Report:
+    """Run the recent lines of log groups through two configurations, and compare.
+
+    Args:
+        configs: The configuration, and the one before it.
+        groups: The log groups.
+        since: A duration ago, or a time.
+        region: Their Region; None for that of the environment.
+        ref: What the one before is called.
+
+    Raises:
+        ValueError: ``since`` is no duration and no time.
+    """
+    given = argparse.Namespace(log_group=groups, since=since, until="0s", region=region)
+    with _progress() as progress:
+        after, before = replay(in_time_order(_from_cloudwatch(given, progress)), configs, region or "")
+    return compare(before, after, ref)
+
+
 def _sorted_lines(
     arguments: argparse.Namespace, reading: Reading, progress: Progress | None
 ) -> Iterator[LoggedLine]:
