@@ -155,6 +155,10 @@ def _sam_build(project: Path, architecture: str) -> None:
         "TOCSIN_ARCHITECTURE": chosen,
         "SAM_CLI_TELEMETRY": "0",
     }
-    done = subprocess.run([sam, *arguments], cwd=project, env=environment, check=False)
+    print("building with sam ...", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        [sam, *arguments], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
+        print(done.stdout + done.stderr, file=sys.stderr)
         raise BuildError("`sam build` failed; its own words are above")

@@ -206,13 +206,33 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
     ]
     if given := os.environ.get("PARAMETERS", "").strip():
         arguments += ["--parameter-overrides", given]
-    done = subprocess.run(
-        [sam_command(), *arguments], cwd=project, env={**os.environ, "SAM_CLI_TELEMETRY": "0"}, check=False
-    )
-    if done.returncode:
+    if _run_sam([sam_command(), *arguments], project, whole=sys.stdout.isatty()):
         raise DeployError(
             "`sam deploy` did not deploy; its own words are above. CloudFormation rolls a failed update back by itself"
         )
+
+
+def _run_sam(command: list[str], project: Path, *, whole: bool) -> int:
+    """Run sam; into a log, without its progress bar and without the events of what has only begun.
+
+    Returns:
+        Its exit status.
+    """
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    if whole:
+        return subprocess.run(command, cwd=project, env=environment, check=False).returncode
+    with subprocess.Popen(
+        [*command, "--no-progressbar"], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, text=True, encoding="utf-8", errors="replace",
+    ) as running:  # fmt: skip
+        blank = False
+        for line in running.stdout or ():
+            text = line.rstrip()
+            if "_IN_PROGRESS" in text or (blank and not text):
+                continue
+            blank = not text
+            print(text, flush=True)
+    return running.returncode
 
 
 def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None:
@@ -224,6 +244,8 @@ def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None
     except FileNotFoundError:
         raise DeployError(f"nothing is kept of {name} in {folder}: {_by_git(name)}") from None
     print(f"back to the template and parameters kept in {folder}", file=sys.stderr)
+    if ask and not sys.stdin.isatty():
+        raise DeployError("there is no terminal to ask on: give --yes to go back without a question")
     if ask and input(f"Update {name} with them? [y/N]: ").strip().lower() not in {"y", "yes"}:
         raise DeployError("nothing was changed")
     cloudformation = _client("cloudformation", region)
