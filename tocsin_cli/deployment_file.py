@@ -26,6 +26,8 @@ from typing import Any
 
 from tocsin.core.config.settings import FILE
 from tocsin.core.problems import ConfigurationError, Problem, did_you_mean
+from tocsin_cli.product import product_root
+from tocsin_cli.stack.parameters import declarations, read_overrides, refusals
 
 KEYS = ("stack", "region", "parameters")
 
@@ -101,7 +103,10 @@ def samconfig_with(samconfig: str, deployment: DeploymentFile) -> str:
     if deployment.region:
         lines.append(f"region = {json.dumps(deployment.region)}")
     if deployment.parameters:
-        pairs = [f'{name}="{as_text(value)}"' for name, value in deployment.parameters.items()]
+        pairs = [
+            f'{name}="{value.replace(chr(34), chr(92) + chr(34))}"'
+            for name, value in read_overrides(deployment.parameters).items()
+        ]
         lines.append(f"parameter_overrides = {json.dumps(pairs, ensure_ascii=False)}")
     header = "[default.deploy.parameters]\n"
     return samconfig.replace(header, header + "".join(f"{line}\n" for line in lines), 1)
@@ -109,11 +114,30 @@ def samconfig_with(samconfig: str, deployment: DeploymentFile) -> str:
 
 def as_text(value: object) -> str:
     """A parameter's value as CloudFormation takes it."""
-    if isinstance(value, list):
-        return ",".join(as_text(each) for each in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)
+    return read_overrides({"": value})[""]
+
+
+def deployment_problems(root: Path) -> list[Problem]:
+    """What is wrong with all environments of a ``tocsin.toml``, and what CloudFormation would refuse of them.
+
+    Args:
+        root: The folder with ``tocsin.toml``.
+    """
+    try:
+        environments = read_deployment(root).environments
+    except ConfigurationError as error:
+        return list(error.problems)
+    found: dict[str, Problem] = {}
+    for environment in ("", *environments):
+        parameters = read_deployment(root, environment).parameters
+        if not parameters:
+            continue
+        for refusal in refusals(declarations(product_root() / "template.yaml"), read_overrides(parameters)):
+            name, _, reason = refusal.partition(": ")
+            where = f"env.{environment}" if environment else "deploy"
+            # What a further environment only takes over is wrong once, where it is written.
+            found.setdefault(refusal, Problem(FILE, f"{where}.parameters.{name}", reason))
+    return list(found.values())
 
 
 def _structure(table: Mapping[str, Any], key: str) -> Iterator[Problem]:

@@ -9,7 +9,7 @@ from tocsin.core.problems import ConfigurationError, Problem
 from tocsin_cli.authoring.advice import unfinished
 from tocsin_cli.authoring.samples import prove
 from tocsin_cli.configuration_folder import as_overridden, read_configuration, runbook_pages
-from tocsin_cli.deployment_file import read_deployment
+from tocsin_cli.deployment_file import deployment_problems
 
 
 def check(root: Path, runbooks: Path | None = None) -> tuple[Problem, ...]:
@@ -23,9 +23,7 @@ def check(root: Path, runbooks: Path | None = None) -> tuple[Problem, ...]:
         configuration = read_configuration(root, os.environ)
     except ConfigurationError as error:
         return error.problems
-    try:
-        read_deployment(root)
-    except ConfigurationError as error:
-        return error.problems
+    if wrong := deployment_problems(root):
+        return tuple(wrong)
     found = [*prove(configuration.signatures, runbook_pages(root, runbooks)), *unfinished(configuration)]
     return tuple(as_overridden(found, root))

@@ -23,7 +23,7 @@ def test_what_is_written_passes_check_and_says_what_is_deployed(tmp_path, capsys
         "--log-group",
         "/aws/lambda/orders",
         "--log-group",
-        "/ecs/o'dd \"name",
+        "/ecs/odd.na#me",
         "--dlq",
         "orders-dlq",
         "--email",
@@ -33,7 +33,7 @@ def test_what_is_written_passes_check_and_says_what_is_deployed(tmp_path, capsys
     assert check(folder) == ()
     deployment = read_deployment(folder)
     assert (deployment.stack, deployment.region) == ("tocsin", "eu-west-1")
-    assert deployment.parameters["LogGroupNames"] == ["/aws/lambda/orders", "/ecs/o'dd \"name"]
+    assert deployment.parameters["LogGroupNames"] == ["/aws/lambda/orders", "/ecs/odd.na#me"]
     assert deployment.parameters["OperatorEmail"] == "a@example.com"
     assert "tocsin deploy" in capsys.readouterr().out
 

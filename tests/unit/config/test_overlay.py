@@ -172,3 +172,26 @@ def test_a_further_environment_lies_over_the_deployment(own):
     text = (project_of(root, "staging") / "samconfig.toml").read_text("utf-8")
     assert 'stack_name = "b"' in text
     assert r'"LogGroupNames=\"x,y\""' in text
+
+
+def test_what_cloudformation_would_refuse_is_refused_once_where_it_is_written(own):
+    text = (
+        '[deploy.parameters]\nLogGroupNams = ["x"]\n[env.staging]\nstack = "b"\n[env.staging.parameters]\n'
+        'LogGroupNames = ["/tocsin/detect"]\nHeartbeatMinutes = 7\n'
+    )
+    found = problems(own(text))
+    assert [problem.split(":")[1].strip() for problem in found] == [
+        "deploy.parameters.LogGroupNams", "env.staging.parameters.LogGroupNames", "env.staging.parameters.HeartbeatMinutes",
+    ]  # fmt: skip
+    assert "LogGroupNames" in found[0]
+
+
+def test_a_value_with_quotation_marks_reaches_sam_as_it_is(own):
+    from tocsin_cli.stack.parameters import given_parameters
+
+    root = own(
+        "[deploy.parameters]\nFilterPattern = '?\"ERROR x\" ?FATAL'\nKinesisShards = 2\nDeadLetterQueueNames = []\n"
+    )
+    assert given_parameters(project_of(root), {}) == {
+        "FilterPattern": '?"ERROR x" ?FATAL', "KinesisShards": "2", "DeadLetterQueueNames": "",
+    }  # fmt: skip
