@@ -7,7 +7,11 @@ import importlib
 import sys
 from collections.abc import Sequence
 
+from tocsin.core.problems import did_you_mean
+from tocsin_cli.product import version
+
 COMMANDS = {
+    "init": "begin a configuration folder of your own: settings, a signature, its runbook, a workflow",
     "build": "build the Lambda package for either processor, and verify it",
     "check": "validate all configuration, run every signature's samples, check that each runbook exists",
     "match": "say which signatures recognise log lines",
@@ -21,6 +25,10 @@ COMMANDS = {
     "incidents": "the open incidents of a deployed stack, and all that is known of one",
     "silence": "mute what is known, until a time that must be given; list and end silences",
     "deploy": "deploy what was built, examine it, and keep the way back",
+    "plan": "what a deploy would change: resources, signatures, and what they would have told",
+    "signatures": "the signatures there are: severity, source, status, recall",
+    "runbooks": "the runbooks, your own and the pack's, as a small static site with a search",
+    "cost": "what it would cost in a month",
     "doctor": "look at a deployed stack end to end, and say what is wrong and how to fix it",
     "new": "scaffold a signature, its samples and its runbook from a log line",
     "subscription-slots": "whether log groups have room for a subscription, before a deploy finds out",
@@ -40,10 +48,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     overview = argparse.ArgumentParser(prog="tocsin", description="Log-pattern alerting for AWS.")
+    overview.add_argument("--version", action="version", version=f"tocsin {version()}")
     listing = overview.add_subparsers(metavar="COMMAND", required=True)
     for name, meaning in COMMANDS.items():
         listing.add_parser(name, help=meaning, add_help=False)
     if not given or given[0] not in COMMANDS:
+        if given and not given[0].startswith("-") and (hint := did_you_mean(given[0], COMMANDS)):
+            print(f"tocsin: there is no command {given[0]!r}{hint}; tocsin --help lists all", file=sys.stderr)
+            sys.exit(2)
         overview.parse_args(given)
         return 2
     module = importlib.import_module(f"tocsin_cli.commands.{given[0].replace('-', '_')}")

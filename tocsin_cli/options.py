@@ -1,4 +1,4 @@
-"""Where the configuration lies: the deployment root and the runbooks beside it."""
+"""Options that several sub-commands share: where the configuration lies, and times."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tocsin.adapters.files.configuration import Configuration, load_configuration
+from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.settings import Settings
 from tocsin.core.model import Millis
 from tocsin.core.problems import ConfigurationError
+from tocsin_cli.configuration_folder import default_root, read_configuration
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:
@@ -26,18 +27,15 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def default_root() -> Path:
-    """``functions`` of the working directory where it is one, else of the checkout that this command comes from."""
-    here = Path("functions")
-    return here if (here / "tocsin.toml").is_file() else Path(__file__).resolve().parent.parent / "functions"
-
-
 def load_or_exit(root: Path) -> Configuration:
     """The configuration; where it is wrong, its problems on standard error, one per line, and exit status 1."""
     try:
-        return load_configuration(root, os.environ)
+        return read_configuration(root, os.environ)
     except ConfigurationError as error:
-        print(error, file=sys.stderr)
+        from tocsin_cli.authoring.locations import located
+
+        for problem in error.problems:
+            print(located(problem, root), file=sys.stderr)
         sys.exit(1)
 
 
@@ -84,7 +82,7 @@ def configuration_here(root: Any) -> Configuration:  # noqa: ANN401 - a path
     What is deployed can be another version, and in an outage an incident must be shown whatever the checkout is like.
     """
     try:
-        return load_configuration(root, os.environ)
+        return read_configuration(root, os.environ)
     except ConfigurationError as error:
         first = str(error).partition("\n")[0]
         print(

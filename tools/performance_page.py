@@ -13,7 +13,10 @@ from math import log
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cost_model import (
+from benchmarks.result_tables import Titled, tables
+from benchmarks.scale_simulation import spread, storm
+from benchmarks.svg_chart import line_chart
+from tocsin_cli.cost_model import (
     LOADS,
     PASSES,
     PRICES,
@@ -24,9 +27,6 @@ from benchmarks.cost_model import (
     tocsin,
     with_filter,
 )  # fmt: skip
-from benchmarks.result_tables import Titled, tables
-from benchmarks.scale_simulation import spread, storm
-from benchmarks.svg_chart import line_chart
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -207,7 +207,7 @@ def knobs(load: Load, items: Mapping[str, float], filtered: Mapping[str, float])
 
 
 COMPUTED = """\
-Computed by `benchmarks/cost_model.py` and written by `make docs`. Not measured on a bill. US dollars a month, us-east-1,
+Computed by `tocsin_cli/cost_model.py` and written by `make docs`. Not measured on a bill. US dollars a month, us-east-1,
 arm64, without the free tier, taxes and discounts.
 """
 

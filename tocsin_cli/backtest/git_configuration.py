@@ -10,6 +10,7 @@ from pathlib import Path
 from tocsin.adapters.files.configuration import Configuration, load_configuration
 from tocsin.core.config.settings import FILE
 from tocsin.core.problems import ConfigurationError, Problem
+from tocsin_cli.configuration_folder import pack_of
 
 
 def configuration_at(ref: str, root: Path, overrides: Mapping[str, str]) -> Configuration:
@@ -34,7 +35,7 @@ def configuration_at(ref: str, root: Path, overrides: Mapping[str, str]) -> Conf
         for name in (*names, FILE):
             (old / name).write_text(_git(root, ref, "show", f"{ref}:./{name}"), "utf-8")
         try:
-            return load_configuration(old, overrides)
+            return load_configuration(old, overrides, pack=pack_of(root))
         except ConfigurationError as error:
             raise ConfigurationError(
                 tuple(

@@ -16,12 +16,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tocsin.adapters.files.configuration import Configuration, load_configuration
+from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.model import Millis
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.log_files import Reading, files_below, read_file
 from tocsin_cli.backtest.report import Report, build_report, compare
+from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.options import add_root
 from tocsin_cli.simulation import LoggedLine, Outcome, Simulation
 
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     overrides = {**os.environ, **dict(arguments.set)}
     reading = Reading(arguments.log_group[0] if arguments.log_group else "", arguments.multiline)
     try:
-        config = load_configuration(arguments.root, overrides)
+        config = read_configuration(arguments.root, overrides)
         before = (
             _configuration_at(arguments.changed_since, arguments.root, overrides)
             if arguments.changed_since
@@ -121,6 +122,27 @@ def replay(lines: Iterable[LoggedLine], configs: Iterable[Configuration], region
             for simulation in simulations:
                 simulation.feed((line,))
     return [simulation.finish() for simulation in simulations]
+
+
+def replay_cloudwatch(
+    configs: Iterable[Configuration], groups: list[str], since: str, region: str | None, ref: str
+) -> Report:
+    """Run the recent lines of log groups through two configurations, and compare.
+
+    Args:
+        configs: The configuration, and the one before it.
+        groups: The log groups.
+        since: A duration ago, or a time.
+        region: Their Region; None for that of the environment.
+        ref: What the one before is called.
+
+    Raises:
+        ValueError: ``since`` is no duration and no time.
+    """
+    given = argparse.Namespace(log_group=groups, since=since, until="0s", region=region)
+    with _progress() as progress:
+        after, before = replay(in_time_order(_from_cloudwatch(given, progress)), configs, region or "")
+    return compare(before, after, ref)
 
 
 def _sorted_lines(

@@ -10,19 +10,24 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import lambda_package
+from tocsin.core.problems import ConfigurationError, Problem
 from tocsin_cli.authoring.check import check
+from tocsin_cli.authoring.locations import located
+from tocsin_cli.configuration_folder import is_staged, project_of
+from tocsin_cli.options import add_root
 from tocsin_cli.package.contents import package_problems, size_of
 from tocsin_cli.package.sam import BuildError, sam_command
 
-ROOT = Path(__file__).resolve().parents[2]
 FUNCTIONS = ("DetectFunction", "NotifyFunction", "ReconcileFunction")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    add_root(parser)
     parser.add_argument(
         "--architecture",
         choices=[*lambda_package.ARCHITECTURES, "both"],
@@ -35,19 +40,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project",
         type=Path,
-        default=ROOT,
-        help="the folder with template.yaml and functions (default: %(default)s)",
+        help="a folder with template.yaml and functions (default: the clone, or what is put together in .tocsin/build "
+        "from the configuration)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Build and verify; 1 where there is nothing that may be deployed."""
     try:
-        build(arguments.project.resolve(), arguments.architecture, only_verify=arguments.verify_only)
+        project = arguments.project.resolve() if arguments.project else checked_project(arguments.root)
+        build(project, arguments.architecture, only_verify=arguments.verify_only)
     except BuildError as error:
         print(f"tocsin build: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def checked_project(root: Path, environment: str = "") -> Path:
+    """The project of a configuration folder, put together where it is one's own.
+
+    Args:
+        root: The configuration folder.
+        environment: The name of a further environment in ``tocsin.toml``.
+
+    Raises:
+        BuildError: The configuration is wrong.
+    """
+    if problems := check(root):
+        raise BuildError(_wrong(problems, root))
+    try:
+        return project_of(root, environment)
+    except ConfigurationError as error:
+        raise BuildError(_wrong(error.problems, root)) from error
+
+
+def _wrong(problems: Sequence[Problem], root: Path) -> str:
+    return "the configuration is wrong:\n" + "\n".join(located(problem, root) for problem in problems)
 
 
 def build(project: Path, architecture: str = "both", *, only_verify: bool = False) -> None:
@@ -63,8 +91,9 @@ def build(project: Path, architecture: str = "both", *, only_verify: bool = Fals
     """
     root = project / "functions"
     refuse_pollution(root)
-    if problems := check(root, project / "runbooks"):
-        raise BuildError("the configuration is wrong:\n" + "\n".join(map(str, problems)))
+    # What was put together was checked before, where its files lie; its runbooks stay there.
+    if not is_staged(project) and (problems := check(root, project / "runbooks")):
+        raise BuildError(_wrong(problems, root))
     machines = lambda_package.chosen_machines("" if architecture == "both" else architecture)
     if not only_verify:
         _sam_build(project, architecture)
@@ -94,6 +123,8 @@ def refuse_pollution(root: Path) -> None:
     """
     if found := lambda_package.strays(root):
         raise BuildError(lambda_package.refusal(found, root))
+    if is_staged(root.parent):
+        return
     own = {str(path) for path in lambda_package.own_files(root)}
     unknown = sorted(own & set(_git(root, "--others")))
     gone = sorted(set(_git(root, "--deleted")))
@@ -124,6 +155,10 @@ def _sam_build(project: Path, architecture: str) -> None:
         "TOCSIN_ARCHITECTURE": chosen,
         "SAM_CLI_TELEMETRY": "0",
     }
-    done = subprocess.run([sam, *arguments], cwd=project, env=environment, check=False)
+    print("building with sam ...", file=sys.stderr, flush=True)
+    done = subprocess.run(
+        [sam, *arguments], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
     if done.returncode:
+        print(done.stdout + done.stderr, file=sys.stderr)
         raise BuildError("`sam build` failed; its own words are above")

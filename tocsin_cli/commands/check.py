@@ -1,6 +1,7 @@
 """Validate all configuration, run every signature's samples and check that each runbook exists.
 
-Prints ``file: key: reason``, one problem per line, and exits with 1 where there is one. Where all is right it leaves
+Prints ``file:line: key: reason``, one problem per line, the file as seen from here, and exits with 1 where there is one.
+Warnings, and what overrides what, go to standard error and change no exit status. In a clone, where all is right, it leaves
 ``signatures/compiled.json``, with which cold starts need not try every expression again.
 """
 
@@ -12,9 +13,12 @@ import os
 import sys
 from pathlib import Path
 
-from tocsin.adapters.files.configuration import COMPILED, compile_signatures, load_configuration
+from tocsin.adapters.files.configuration import COMPILED, compile_signatures
+from tocsin_cli.authoring.advice import overridden, warnings
 from tocsin_cli.authoring.check import check
 from tocsin_cli.authoring.json_schema import signature_schema
+from tocsin_cli.authoring.locations import located
+from tocsin_cli.configuration_folder import is_sealed_in_place, read_configuration
 from tocsin_cli.options import add_root
 
 
@@ -38,16 +42,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.schema:
         print(json.dumps(signature_schema(), indent=2, ensure_ascii=False))
         return 0
-    problems = check(arguments.root, arguments.runbooks or arguments.root.resolve().parent / "runbooks")
+    problems = check(arguments.root, arguments.runbooks)
     for problem in problems:
-        print(problem)
+        print(located(problem, arguments.root))
     if problems:
         print(f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", file=sys.stderr)
         return 1
-    configuration = load_configuration(arguments.root, os.environ)
+    configuration = read_configuration(arguments.root, os.environ)
     signatures, routing = configuration.signatures, configuration.settings.routing
+    for warning in warnings(arguments.root, configuration):
+        print(located(warning._replace(reason=f"warning: {warning.reason}"), arguments.root), file=sys.stderr)
+    for told in overridden(arguments.root):
+        print(f"overridden: {told}", file=sys.stderr)
     try:
-        if compile_signatures(arguments.root):
+        if is_sealed_in_place(arguments.root) and compile_signatures(arguments.root):
             print(
                 f"compiled into {(arguments.root / COMPILED).parent}: commit it with the signatures",
                 file=sys.stderr,

@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from tocsin_cli.local_aws.local_tocsin import ROOT, LocalTocsin
+from tocsin_cli.local_aws.local_tocsin import LocalTocsin
+from tocsin_cli.product import product_root, work_folder
 from tocsin_cli.slack_view.page import Chapter as PageChapter
 from tocsin_cli.slack_view.page import render_channel_page
 from tocsin_cli.slack_view.terminal import render_message
@@ -76,7 +77,10 @@ class Chapter:
     steps: tuple[Step, ...]
 
 
-def load_chapters(path: Path = ROOT / "tocsin_cli" / "commands" / "replays.toml") -> tuple[Chapter, ...]:
+REPLAYS = Path(__file__).with_name("replays.toml")
+
+
+def load_chapters(path: Path = REPLAYS) -> tuple[Chapter, ...]:
     """Read the replays."""
     return tuple(
         Chapter(
@@ -96,7 +100,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--slack-mode", choices=["bot", "webhook"], default="bot", help="how Slack is spoken to"
     )
     parser.add_argument(
-        "--page", type=Path, default=ROOT / ".tocsin" / "demo.html", help="where to leave the channel page"
+        "--page", type=Path, default=work_folder() / "demo.html", help="where to leave the channel page"
     )
 
 
@@ -133,7 +137,11 @@ class Demo:
         started = time.monotonic()
         self._console.print("Starting the embedded cloud and deploying template.yaml …", style="dim")
         with LocalTocsin(
-            slack_mode=self._mode, parameters=INTERVALS, on_message=self._show_new, on_edit=self._show_edit
+            slack_mode=self._mode,
+            parameters=INTERVALS,
+            root=product_root() / "functions",
+            on_message=self._show_new,
+            on_edit=self._show_edit,
         ) as local:
             self._console.print(
                 f"Deployed in {time.monotonic() - started:.0f} s. The channel, live: {local.slack.url}",
@@ -185,7 +193,7 @@ class Demo:
             )
         except TimeoutError:
             raise DemoFailedError(
-                f"no {step.awaits!r} notification within {PATIENCE:.0f} s; see {ROOT / '.tocsin' / 'cloud.log'}"
+                f"no {step.awaits!r} notification within {PATIENCE:.0f} s; see {work_folder() / 'cloud.log'}"
             ) from None
         self._note(f"{step.awaits} in Slack after {(time.monotonic() - started) * 1000:,.0f} ms")
 

@@ -1,8 +1,9 @@
 """Deploy what `tocsin build` left: the change set is shown, the deployed stack examined, the way back kept.
 
 Before a deploy the template and the parameters that run now are kept in `.tocsin/before`; `--back` deploys them again.
-Parameters come from samconfig.toml, from the environment variable PARAMETERS (in the form of `sam deploy
---parameter-overrides`), and otherwise stay as they were.
+From one's own configuration folder it builds first, and what is deployed stands in tocsin.toml: `[deploy]`, and
+`[env.NAME]` over it with `--env NAME`. In a clone parameters come from samconfig.toml. Either is replaced by the environment
+variable PARAMETERS (in the form of `sam deploy --parameter-overrides`), and what nobody gives stays as it was.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from tocsin_cli.commands import doctor
-from tocsin_cli.commands.build import ROOT
+from tocsin_cli.commands.build import build, checked_project
+from tocsin_cli.configuration_folder import is_staged
+from tocsin_cli.deployment_file import read_deployment
+from tocsin_cli.options import add_root
 from tocsin_cli.package.sam import BuildError, sam_command
 from tocsin_cli.stack.subscription_slots import problems_of_deploy
 from tocsin_cli.stack.target import STACK, region_or_environment
@@ -36,7 +40,13 @@ class DeployError(Exception):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--stack", metavar="NAME", help="the stack's name (default: that in samconfig.toml)")
+    add_root(parser)
+    parser.add_argument(
+        "--env", default="", metavar="NAME", help="a further environment of tocsin.toml: [env.NAME]"
+    )
+    parser.add_argument(
+        "--stack", metavar="NAME", help="the stack's name (default: that in tocsin.toml or samconfig.toml)"
+    )
     parser.add_argument("--region", help="its Region (default: that of the environment)")
     parser.add_argument("--yes", action="store_true", help="show the change set and do not ask")
     parser.add_argument(
@@ -45,22 +55,33 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project",
         type=Path,
-        default=ROOT,
-        help="the folder with template.yaml, samconfig.toml and .aws-sam (default: %(default)s)",
+        help="a folder with template.yaml, samconfig.toml and .aws-sam (default: the clone, or what is put together in "
+        ".tocsin/build from the configuration)",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Deploy, or go back, and examine; 1 where that did not succeed or the stack is not well."""
-    project = arguments.project.resolve()
+    try:
+        project = (
+            arguments.project.resolve()
+            if arguments.project
+            else checked_project(arguments.root, arguments.env)
+        )
+        said = "" if arguments.project else read_deployment(arguments.root, arguments.env).region
+    except BuildError as error:
+        print(f"tocsin deploy: {error}", file=sys.stderr)
+        return 1
     name = arguments.stack or stack_name(project / "samconfig.toml")
-    region = region_or_environment(arguments.region)
+    region = region_or_environment(arguments.region or said)
     try:
         if arguments.back:
             _go_back(project, name, region, ask=not arguments.yes)
             return _doctor(name, region)
         kept = keep_what_runs(project, name, region)
         refuse_without_room(project, name, region, kept=kept)
+        if is_staged(project):
+            build(project)
         sam_deploy(project, arguments.stack, region, ask=not arguments.yes)
     except (DeployError, BuildError) as error:
         print(f"tocsin deploy: {error}", file=sys.stderr)
@@ -185,13 +206,33 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
     ]
     if given := os.environ.get("PARAMETERS", "").strip():
         arguments += ["--parameter-overrides", given]
-    done = subprocess.run(
-        [sam_command(), *arguments], cwd=project, env={**os.environ, "SAM_CLI_TELEMETRY": "0"}, check=False
-    )
-    if done.returncode:
+    if _run_sam([sam_command(), *arguments], project, whole=sys.stdout.isatty()):
         raise DeployError(
             "`sam deploy` did not deploy; its own words are above. CloudFormation rolls a failed update back by itself"
         )
+
+
+def _run_sam(command: list[str], project: Path, *, whole: bool) -> int:
+    """Run sam; into a log, without its progress bar and without the events of what has only begun.
+
+    Returns:
+        Its exit status.
+    """
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    if whole:
+        return subprocess.run(command, cwd=project, env=environment, check=False).returncode
+    with subprocess.Popen(
+        [*command, "--no-progressbar"], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, text=True, encoding="utf-8", errors="replace",
+    ) as running:  # fmt: skip
+        blank = False
+        for line in running.stdout or ():
+            text = line.rstrip()
+            if "_IN_PROGRESS" in text or (blank and not text):
+                continue
+            blank = not text
+            print(text, flush=True)
+    return running.returncode
 
 
 def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None:
@@ -203,6 +244,8 @@ def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None
     except FileNotFoundError:
         raise DeployError(f"nothing is kept of {name} in {folder}: {_by_git(name)}") from None
     print(f"back to the template and parameters kept in {folder}", file=sys.stderr)
+    if ask and not sys.stdin.isatty():
+        raise DeployError("there is no terminal to ask on: give --yes to go back without a question")
     if ask and input(f"Update {name} with them? [y/N]: ").strip().lower() not in {"y", "yes"}:
         raise DeployError("nothing was changed")
     cloudformation = _client("cloudformation", region)

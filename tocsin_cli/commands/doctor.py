@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.sanitize import one_line
@@ -21,13 +20,14 @@ from tocsin_cli.doctor import ingress as doctor_way_in
 from tocsin_cli.doctor import stack as doctor_insides
 from tocsin_cli.doctor.findings import Check, Examined, Finding, Level, Resource, findings
 from tocsin_cli.options import add_root, configuration_here
+from tocsin_cli.product import product_root
 from tocsin_cli.stack import target as deployed_module
 from tocsin_cli.stack.target import Deployed, DeployedError, add_deployed, deployed, region_or_environment
 
 if TYPE_CHECKING:
     from tocsin.adapters.files.configuration import Configuration
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+TEMPLATE = product_root() / "template.yaml"
 _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 

@@ -8,12 +8,15 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 from tocsin.core.config.settings import Intervals
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.times import parse_duration
-from tocsin_cli.local_aws.local_tocsin import RECONCILE_EVERY, ROOT, LocalTocsin
+from tocsin_cli.local_aws.local_tocsin import RECONCILE_EVERY, LocalTocsin
+from tocsin_cli.product import product_root
 from tocsin_cli.stack.target import LOCAL_FILE, remove_ready_file, write_ready_file
 
 HIGHEST_PORT = 65_535
@@ -40,6 +43,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the local Slack's port (default: a free one)",
     )
     parser.add_argument(
+        "--json",
+        action="store_true",
+        help="print the line of JSON on a terminal too; into a pipe it always is",
+    )
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
@@ -50,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run until interrupted; print one line of JSON when everything is ready."""
+    """Run until interrupted; when everything is ready print one line of JSON, or on a terminal what to do next."""
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -65,13 +73,32 @@ def run(arguments: argparse.Namespace) -> int:
         ready = local.ready()
         write_ready_file(ready)
         try:
-            print(json.dumps(ready), flush=True)
+            print(
+                for_people(ready) if sys.stdout.isatty() and not arguments.json else json.dumps(ready),
+                flush=True,
+            )
             while not stop.wait(RECONCILE_EVERY):
                 if not LOCAL_FILE.exists():  # one that ran beside this took its own file away
                     write_ready_file(ready)
         finally:
             remove_ready_file(ready)
     return 0
+
+
+def for_people(ready: Mapping[str, Any]) -> str:
+    """What a terminal shows: the page, a command to paste, and how to stop.
+
+    Args:
+        ready: The ready line.
+    """
+    group = next(iter(ready["log_groups"].values()))
+    command = (
+        f"AWS_ENDPOINT_URL={ready['aws_endpoint']} AWS_REGION={ready['region']} AWS_ACCESS_KEY_ID=test "
+        f"AWS_SECRET_ACCESS_KEY=test sh -c 'aws logs create-log-stream --log-group-name {group} --log-stream-name mine; "
+        f"aws logs put-log-events --log-group-name {group} --log-stream-name mine --log-events "
+        f'"timestamp=$(date +%s)000,message=Unable to import module handler: No module named mangum"\''
+    )
+    return f"Slack, live:   {ready['slack_url']}\nTry an outage:\n{command}\nStop:          Ctrl-C"
 
 
 def parameter(text: str) -> tuple[str, str]:
@@ -84,7 +111,7 @@ def parameter(text: str) -> tuple[str, str]:
     name = parameter_name(key.strip())
     known = re.findall(
         r"^  (\w+):\n    Type:",
-        (ROOT / "template.yaml").read_text("utf-8").partition("\nConditions:")[0],
+        (product_root() / "template.yaml").read_text("utf-8").partition("\nConditions:")[0],
         re.MULTILINE,
     )
     if not equals or name not in known:

@@ -13,15 +13,18 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tocsin.adapters.files.configuration import read_signature_files
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.config.settings import FILE
+from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.model import Severity
+from tocsin.core.model import Level, Severity
 from tocsin.core.problems import Problem
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
 from tocsin.core.signatures.reader import ID, parse_signatures
 from tocsin_cli.authoring.samples import prove
 from tocsin_cli.authoring.scaffold import Scaffold, ScaffoldError, scaffold
+from tocsin_cli.configuration_folder import own_runbooks, pack_of, runbook_pages
 from tocsin_cli.options import add_root, load_or_exit
 
 DEFAULT_FAMILY = "own"
@@ -47,8 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--severity",
         choices=list(Severity),
         type=Severity,
-        default=Severity.HIGH,
-        help="default: %(default)s",
+        help="default: high, or critical where the line says so itself",
     )
     parser.add_argument("--title", default="", help="what broke, in a few words (default: made from the id)")
     parser.add_argument(
@@ -64,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.from_line == "-"
         else arguments.from_line
     )
-    runbooks = arguments.runbooks or arguments.root.resolve().parent / "runbooks"
+    runbooks = arguments.runbooks or own_runbooks(arguments.root)
     load_or_exit(arguments.root)
     # What is no UTF-8 came from the shell as half characters, which no file can hold.
     try:
@@ -97,7 +99,7 @@ def plan(
     runbooks: Path,
     *,
     family: str = DEFAULT_FAMILY,
-    severity: Severity = Severity.HIGH,
+    severity: Severity | None = None,
     title: str = "",
 ) -> tuple[Scaffold, dict[Path, str]]:
     """Make everything, check it, and say what is to be written.
@@ -108,7 +110,7 @@ def plan(
         root: The deployment root.
         runbooks: The folder with the runbooks.
         family: The file in ``signatures/``, with or without its ending.
-        severity: How bad it is.
+        severity: How bad it is; None for critical where the line says so, else high.
         title: What broke; made from the id where empty.
 
     Returns:
@@ -125,10 +127,7 @@ def plan(
     stem = family.removesuffix(".toml")
     if not ID.fullmatch(stem):
         raise ScaffoldError(f"{family!r} is no family: the name of a file in signatures/, such as database")
-    texts = {
-        f"signatures/{path.name}": path.read_text("utf-8")
-        for path in sorted((root / "signatures").glob("*.toml"))
-    }
+    texts = read_signature_files(root, [], pack=pack_of(root))
     known, _ = parse_signatures(texts)
     if name in known:
         raise ScaffoldError(f"there is a signature {name} already, in {known[name].file}")
@@ -141,7 +140,7 @@ def plan(
     made = scaffold(
         name,
         line,
-        severity=severity,
+        severity=severity or _stated(line),
         title=title or _free_title(name, known),
         inhibits=explained,
         redaction=load_settings(root, {}).redaction if (root / FILE).is_file() else (),
@@ -152,7 +151,7 @@ def plan(
         if file in texts
         else f"# {stem.replace('-', ' ').capitalize()}.\n\n"
     ) + made.table
-    problems = _problems(texts, {path.name for path in runbooks.glob("*.md")} | {page.name})
+    problems = _problems(texts, {*runbook_pages(root, runbooks), page.name})
     if problems and explained and not any(problem.key.startswith(name) for problem in problems):
         raise ScaffoldError(
             f"{', '.join(explained)} describes this line already; add it to its matches, or paste a line that tells the two apart"
@@ -169,12 +168,18 @@ def plan(
     return made, files
 
 
+def _stated(line: str) -> Severity:
+    return Severity.CRITICAL if read_line(line).level is Level.CRITICAL else Severity.HIGH
+
+
 def write_all(files: Mapping[Path, str]) -> None:
     """Write all files or none: first beside their places, then into them; what fails is undone.
 
     Raises:
         OSError: They cannot be written; all is as it was.
     """
+    for path in files:
+        path.parent.mkdir(parents=True, exist_ok=True)
     before = {path: path.read_bytes() if path.exists() else None for path in files}
     beside = {path: path.with_name(f".{path.name}.{os.getpid()}.new") for path in files}
     placed: list[Path] = []

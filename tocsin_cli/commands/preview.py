@@ -19,8 +19,9 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.routing import NEWS, NotificationTarget
 from tocsin.core.ingest.event_shapes import UnknownEventError
-from tocsin.core.model import Millis, Reason
+from tocsin.core.model import Millis, Reason, Severity
 from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.problems import did_you_mean
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.slack.messages import SlackMessage, render, render_standalone, render_thread
 from tocsin.core.times import iso_time
@@ -44,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         metavar="SIGNATURE|EVENT.json",
-        help="a signature's id, or a file with an event (default: the first signature)",
+        help="a signature's id, or a file with an event (default: a telling one)",
     )
     parser.add_argument("--line", help="a log line instead; - for standard input")
     parser.add_argument(
@@ -123,7 +124,7 @@ def preview(
 
     Args:
         config: The configuration.
-        what: A signature's id, or the name of a file with an event; the first signature where neither it nor a line is given.
+        what: A signature's id, or the name of a file with an event; a telling signature where neither it nor a line is given.
         line: A log line.
         log_group: Where the line is from.
         reason: Which notification of the incident's life.
@@ -135,7 +136,7 @@ def preview(
     config = _all_told(config)
     if line is not None:
         return _of_line(config, line, log_group, reason, now)
-    name = what or next(iter(config.signatures), "")
+    name = what or _most_telling(config)
     rule = config.signatures.get(name)
     if rule is None:
         return _of_event(config, name, reason, now)
@@ -148,6 +149,16 @@ def preview(
     if rule.source is Source.ABSENCE:
         return _of_absence(config, rule, group, reason, now)
     return _of_line(config, rule.matches[0], group, reason, now)
+
+
+def _most_telling(config: Configuration) -> str:
+    """The first critical signature of log lines that names what it is about; else the first of all."""
+    telling = (
+        rule.id
+        for rule in config.signatures.values()
+        if rule.source is Source.LOG and rule.severity is Severity.CRITICAL and rule.group_by
+    )
+    return next(telling, next(iter(config.signatures), ""))
 
 
 def messages(
@@ -239,7 +250,7 @@ def _of_event(config: Configuration, name: str, reason: Reason, now: Millis) -> 
     path = Path(name)
     if not path.is_file():
         raise PreviewError(
-            f"{name!r} is neither a signature nor a file; signatures are {', '.join(config.signatures)}"
+            f"{name!r} is neither a signature nor a file{did_you_mean(name, config.signatures)}; signatures are {', '.join(config.signatures)}"
         )
     try:
         event = json.loads(path.read_text("utf-8"))

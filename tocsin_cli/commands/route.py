@@ -14,6 +14,8 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.routing import DEFAULT, LABELS, Route, RouteMatch, Routing
 from tocsin.core.model import Severity
+from tocsin.core.problems import did_you_mean
+from tocsin_cli.authoring.advice import unknown_service
 from tocsin_cli.options import add_root, load_or_exit
 
 
@@ -43,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
     except LabelsError as error:
         print(f"tocsin route: {error}", file=sys.stderr)
         return 2
+    if labels.get("service") and (reason := unknown_service(labels["service"], configuration.settings)):
+        print(f"tocsin route: {reason}", file=sys.stderr)
     answer = trace(configuration.settings.routing, labels, os.environ.get("TOCSIN_SLACK_SECRET"))
     if arguments.json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
@@ -61,18 +65,22 @@ def read_labels(text: str, signature: str, service: str, configuration: Configur
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if name not in LABELS or not equals:
-            raise LabelsError(f"{part!r} is no label; write NAME=VALUE, names are {', '.join(LABELS)}")
+            raise LabelsError(
+                f"{part!r} is no label{did_you_mean(name, LABELS)}; write NAME=VALUE, names are {', '.join(LABELS)}"
+            )
         given[name] = value
     given |= {name: value for name, value in (("signature", signature), ("service", service)) if value}
     if not given:
         raise LabelsError("no labels; write for example --labels severity=critical,service=worker")
     if given.get("severity", Severity.LOW) not in set(Severity):
-        raise LabelsError(f"no such severity: {given['severity']!r}; there are {', '.join(Severity)}")
+        hint = did_you_mean(given["severity"], Severity)
+        raise LabelsError(f"no such severity: {given['severity']!r}{hint}; there are {', '.join(Severity)}")
     if not given.get("signature"):
         return given
     rule = configuration.signatures.get(given["signature"])
     if rule is None:
-        raise LabelsError(f"no such signature: {given['signature']!r}")
+        hint = did_you_mean(given["signature"], configuration.signatures)
+        raise LabelsError(f"no such signature: {given['signature']!r}{hint}")
     return {"severity": rule.severity.value, "owner": rule.owner, **given}
 
 

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
+from tocsin_cli.product import work_folder
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -146,13 +148,13 @@ class EmbeddedCloud:
     Args:
         root: The repository: where ``template.yaml`` and ``functions/`` are.
         functions: Other code to deploy instead of ``functions/``.
-        log: Where its output goes; by default ``.tocsin/cloud.log`` in the repository.
+        log: Where its output goes; by default ``cloud.log`` in the work folder.
     """
 
     def __init__(self, root: Path, *, functions: Path | None = None, log: Path | None = None) -> None:
         self._root = root
         self._functions = functions or root / "functions"
-        self._log = log or root / ".tocsin" / "cloud.log"
+        self._log = log or work_folder() / "cloud.log"
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = ""
@@ -239,7 +241,7 @@ class EmbeddedCloud:
 
     def _start(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="tocsin-cloud-", ignore_cleanup_errors=True)
-        self._log.parent.mkdir(exist_ok=True)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
         port = _free_port()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

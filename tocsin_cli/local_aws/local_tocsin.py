@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.config.routing import DEFAULT
+from tocsin_cli.configuration_folder import default_root, project_of
 from tocsin_cli.fake_slack.server import DEFAULT_CHANNELS, LocalSlack
 from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, Watched
 from tocsin_cli.local_aws.sam_bridge import SamLocalDoor
 
 if TYPE_CHECKING:
     from tocsin_cli.fake_slack.channel import Message
-
-
-ROOT = Path(__file__).resolve().parents[2]
-"""The repository: where the template and the functions are."""
 
 
 RECONCILE_EVERY = 1.0
@@ -40,6 +37,7 @@ class LocalTocsin:
         parameters: Template parameters that differ from the defaults.
         watched: The services whose log groups and dead-letter queues exist.
         slack_port: The local Slack's port; 0 takes a free one.
+        root: The configuration folder; by default that of the working directory.
         on_message: Called with each new Slack message.
         on_edit: Called with each edited Slack message.
 
@@ -54,11 +52,13 @@ class LocalTocsin:
         parameters: Mapping[str, str] | None = None,
         watched: Watched | None = None,
         slack_port: int = 0,
+        root: Path | None = None,
         on_message: Callable[[Message], None] | None = None,
         on_edit: Callable[[Message], None] | None = None,
     ) -> None:
         self._mode, self._parameters, self._watched = slack_mode, dict(parameters or {}), watched
-        destinations = load_settings(ROOT / "functions", os.environ).routing.destinations.values()
+        self._root = root or default_root()
+        destinations = load_settings(self._root, os.environ).routing.destinations.values()
         further = [destination for destination in destinations if destination.name != DEFAULT]
         rooms = {_channel_id(number, each.name): each for number, each in enumerate(further, 1)}
         self._rooms = {each.secret: channel for channel, each in rooms.items()}
@@ -80,7 +80,7 @@ class LocalTocsin:
         """
         with contextlib.ExitStack() as stack:
             stack.enter_context(self.slack)
-            cloud = stack.enter_context(EmbeddedCloud(ROOT))
+            cloud = stack.enter_context(EmbeddedCloud(project_of(self._root)))
             self.deployment = cloud.deploy(
                 self._secret(self.slack.channel_id),
                 self._watched,

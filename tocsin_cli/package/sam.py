@@ -21,5 +21,7 @@ def sam_command() -> str:
     beside = Path(sys.executable).with_name("sam.exe" if os.name == "nt" else "sam")
     found = str(beside) if beside.is_file() else shutil.which("sam")
     if not found:
-        raise BuildError("the SAM CLI is not installed: make setup")
+        raise BuildError(
+            "the SAM CLI is not installed: it comes with Tocsin (pipx install tocsin, in a clone make setup)"
+        )
     return found

@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tocsin_cli.product import work_folder
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-LOCAL_FILE = Path(__file__).resolve().parents[2] / ".tocsin" / "local.json"
+LOCAL_FILE = work_folder() / "local.json"
 """Where a running ``tocsin local`` leaves its ready line."""
 
 STACK = "tocsin"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, Self
 
 
@@ -34,3 +35,11 @@ class ConfigurationError(Exception):
     def of(cls, file: str, key: str, reason: str) -> Self:
         """An error with a single problem."""
         return cls((Problem(file, key, reason),))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``" (did you mean severity?)"`` where one of the known words is much like it; else nothing."""
+    import difflib  # noqa: PLC0415 - only where something is wrong, never in a cold start that goes well
+
+    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
+    return f" (did you mean {close[0]}?)" if close else ""

@@ -230,7 +230,7 @@ ROUTE = ONCALL + "[[routes]]\n"
         (ROUTE + "match = {severity = ['c*']}", "routes[0].match.severity: takes no patterns"),
         (ROUTE + "match = {signature = ['unknown']}", "routes[0].match.signature: 'unknown': there is no such signature"),
         (ROUTE + "match = {owner = ['nobody']}", "routes[0].match.owner: 'nobody': no signature has this owner"),
-        (ROUTE + "match = {services = ['x']}", "routes[0].match.services: unknown key; known are severity, service"),
+        (ROUTE + "match = {services = ['x']}", "routes[0].match.services: unknown key (did you mean service?); known are severity, service"),
         (ROUTE + "match = {service = 'x'}", "routes[0].match.service: must be a list of at least one text"),
         (ROUTE + "match = {service = []}", "routes[0].match.service: must be a list of at least one text"),
         (ROUTE + "match = 'x'", "routes[0].match: must be a table"),

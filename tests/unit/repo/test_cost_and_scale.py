@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import cost_model
-from benchmarks.cost_model import (
+from benchmarks.scale_simulation import GIVEN_UP_AFTER, SHARD_MB, spread, storm
+from benchmarks.svg_chart import line_chart
+from tocsin_cli import cost_model
+from tocsin_cli.cost_model import (
     LOADS,
     PRICES,
     Load,
@@ -19,8 +21,6 @@ from benchmarks.cost_model import (
     tocsin,
     with_filter,
 )
-from benchmarks.scale_simulation import GIVEN_UP_AFTER, SHARD_MB, spread, storm
-from benchmarks.svg_chart import line_chart
 from tools import performance_page
 
 ROOT = Path(__file__).parents[3]

@@ -107,12 +107,12 @@ def test_each_tocsin_command_in_running_text_is_taken_too(page: Path):
             parses(words[1:])
 
 
-@each_page
-def test_a_bare_tocsin_is_on_the_path_before_it_is_typed(page: Path):
-    seen = False
-    for command in commands(page):
-        seen = seen or command == [".", ".venv/bin/activate"]
-        assert seen or command[0] != "tocsin", f"{command}: no `. .venv/bin/activate` before it"
+@each_guide
+def test_a_guide_is_for_the_installed_command_and_never_for_a_clone(page: Path):
+    """The clone's way is in CONTRIBUTING.md."""
+    typed = {command[0] for command in commands(page)}
+    assert not typed & {".venv/bin/tocsin", "make"}
+    assert "functions/tocsin.toml" not in page.read_text("utf-8")
 
 
 @each_page
@@ -131,7 +131,7 @@ def test_each_make_target_exists(page: Path):
 @each_guide
 def test_no_command_is_one_that_nobody_checks(page: Path):
     checked = {"make", "aws", "sam", "tocsin", ".venv/bin/tocsin"}
-    plain = {"git", "export", "cat", "rm", ".", "for", "date", "head"}
+    plain = {"git", "export", "cat", "rm", ".", "for", "date", "head", "pipx", "cd"}
     assert {command[0] for command in commands(page)} - checked - plain == set()
 
 

@@ -218,6 +218,15 @@ def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
     redaction = {f"redaction.keys.<name>.{name}": "" for name in PROOF}
     redaction |= {f"redaction.expressions.<name>.{name}": "" for name in ("expression", *PROOF)}
     assert {name: rows.pop(name) for name in routing | redaction} == routing | redaction
+    overlay = {f"override.<signature>.{name}" for name in ("severity", "scope", "matches", "off")} | {
+        "pack.off"
+    }
+    deployed = {*(f"deploy.{name}" for name in ("stack", "region", "parameters.<parameter>")), "env.<name>"}
+    assert {
+        name for name in rows if name.partition(".")[0] in {"override", "pack", "deploy", "env"}
+    } == overlay | deployed
+    for name in overlay | deployed:
+        rows.pop(name)
     assert set(shipped) == {name.partition(".")[0] for name in rows}
     services = {each.name for each in fields(Service)} - {"name"}
     expected = {f"intervals.{name}": value for name, value in shipped["intervals"].items()}

@@ -14,7 +14,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tocsin.adapters.files.compiled_search import seal_search
 from tocsin.adapters.files.settings_file import load_settings
@@ -27,8 +27,11 @@ from tocsin.core.signatures import literals as literals_module
 from tocsin.core.signatures import reader as signatures_module
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.core.signatures.literals import Literal, NoLiteralError, required_literals
-from tocsin.core.signatures.reader import parse_signatures, read_signatures
+from tocsin.core.signatures.reader import parse_tables, read_signatures
 from tocsin.core.signatures.signature import Signature
+
+if TYPE_CHECKING:
+    from tocsin.core.signatures.overlay import Overlay
 
 
 class Configuration(NamedTuple):
@@ -43,19 +46,21 @@ class Configuration(NamedTuple):
     settings: Settings
 
 
-def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
+def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | None = None) -> Configuration:
     """Read and check all configuration below a folder.
 
     Args:
         root: The deployment root, the folder with ``tocsin.toml`` and ``signatures``.
         environ: Environment variables that are laid over ``tocsin.toml``.
+        pack: The deployment root whose signatures are below those of ``root``; None where ``root`` has all of them.
 
     Raises:
         ConfigurationError: With every problem, in the words of ``tocsin check``.
     """
     problems: list[Problem] = []
-    texts = read_signature_files(root, problems)
-    signatures, found = _unseal(root, texts) or parse_signatures(texts)
+    texts = read_signature_files(root, problems, pack=pack)
+    overlay = read_overlay_file(root, problems)
+    signatures, found = _unseal(root, texts, overlay) or _read(texts, overlay)
     problems += found
     for signature in signatures.values():
         problems += literal_problems(signature)
@@ -74,18 +79,58 @@ def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
     return Configuration(signatures, settings)
 
 
-def read_signature_files(root: Path, problems: list[Problem]) -> dict[str, str]:
-    """The text of each signature file by its name relative to the root; adds what cannot be read to ``problems``."""
+def _read(texts: Mapping[str, str], overlay: Overlay | None) -> tuple[dict[str, Signature], list[Problem]]:
+    """Read signatures from the texts, with what is laid over them."""
+    problems: list[Problem] = []
+    tables = parse_tables(texts, problems)
+    if overlay is None:
+        signatures, found = read_signatures(tables)
+        return signatures, problems + found
+    from tocsin.core.signatures.overlay import overlaid, relocated  # noqa: PLC0415 - only where something is
+
+    signatures, found = read_signatures(overlaid(tables, overlay, problems))
+    return signatures, problems + [relocated(problem, overlay, tables) for problem in found]
+
+
+def read_signature_files(root: Path, problems: list[Problem], *, pack: Path | None = None) -> dict[str, str]:
+    """The text of each signature file by its name; adds what cannot be read to ``problems``.
+
+    Args:
+        root: The deployment root; its files are named as seen from it, ``signatures/own.toml``.
+        problems: Gets what cannot be read.
+        pack: The deployment root with the pack, if it is another one; its files are named ``pack/lambda.toml``.
+    """
     texts: dict[str, str] = {}
-    paths = sorted((root / "signatures").glob("*.toml"))
-    if not paths:
+    files = {f"signatures/{path.name}": path for path in sorted((root / "signatures").glob("*.toml"))}
+    if pack is not None:
+        from tocsin.core.signatures.overlay import PACK_FOLDER  # noqa: PLC0415 - never in the Lambda
+
+        brought = sorted((pack / "signatures").glob("*.toml"))
+        files = {f"{PACK_FOLDER}/{path.name}": path for path in brought} | files
+    if not files:
         problems.append(Problem("signatures", "", "there is no *.toml file with signatures"))
-    for path in paths:
+    for name, path in files.items():
         try:
-            texts[f"signatures/{path.name}"] = path.read_text("utf-8")
+            texts[name] = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem(f"signatures/{path.name}", "", f"cannot be read: {error}"))
+            problems.append(Problem(name, "", f"cannot be read: {error}"))
     return texts
+
+
+def read_overlay_file(root: Path, problems: list[Problem]) -> Overlay | None:
+    """What ``tocsin.toml`` changes in the signatures; None where it changes nothing or is no TOML (said elsewhere)."""
+    try:
+        text = (root / FILE).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    if "override" not in text and "pack" not in text:
+        return None  # what ships: a cold start need not parse the file twice
+    from tocsin.core.signatures.overlay import read_overlay  # noqa: PLC0415 - as said
+
+    try:
+        return read_overlay(tomllib.loads(text), problems) or None
+    except tomllib.TOMLDecodeError:
+        return None
 
 
 def literal_problems(signature: Signature) -> list[Problem]:
@@ -125,11 +170,15 @@ def compile_signatures(root: Path) -> bool:
         ExpectedLines(found_right, str).raw_expression,
     )
     written = seal_search(root, "|".join(filter(None, searches)))
-    texts = read_signature_files(root, [])
-    digest = _digest(texts)
+    texts, overlay = read_signature_files(root, []), read_overlay_file(root, [])
+    digest = _digest(texts, overlay)
     if _sealed(root).get("digest") == digest:
         return written
-    tables = {file: tomllib.loads(text) for file, text in texts.items()}
+    tables: Mapping[str, Mapping[str, Any]] = parse_tables(texts, [])
+    if overlay is not None:
+        from tocsin.core.signatures.overlay import overlaid  # noqa: PLC0415 - as in reading
+
+        tables = overlaid(tables, overlay, [])
     signatures, _ = read_signatures(tables)
     content = {
         "digest": digest,
@@ -147,10 +196,12 @@ def compile_signatures(root: Path) -> bool:
     return True
 
 
-def _unseal(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, Signature], list[Problem]] | None:
-    """What the compiled signatures says about exactly these texts, or None where it says nothing."""
+def _unseal(
+    root: Path, texts: Mapping[str, str], overlay: Overlay | None
+) -> tuple[dict[str, Signature], list[Problem]] | None:
+    """What the compiled signatures says about exactly these texts and what is laid over them, or None where it says nothing."""
     content = _sealed(root)
-    if not texts or content.get("digest") != _digest(texts):
+    if not texts or content.get("digest") != _digest(texts, overlay):
         return None
     known = {
         expression: tuple(Literal(tuple(words), any_case) for *words, any_case in found)
@@ -167,8 +218,8 @@ def _sealed(root: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _digest(texts: Mapping[str, str]) -> str:
-    digest = hashlib.sha256()
+def _digest(texts: Mapping[str, str], overlay: Overlay | None) -> str:
+    digest = hashlib.sha256(repr(overlay).encode() if overlay else b"")
     for module in (signatures_module, absence_module, literals_module):
         digest.update(Path(str(module.__file__)).read_bytes())
     for file, text in texts.items():

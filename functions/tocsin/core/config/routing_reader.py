@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.core.config.routing import DEFAULT, LABELS, Destination, Route, Routing
 from tocsin.core.model import Severity
-from tocsin.core.problems import Problem
+from tocsin.core.problems import Problem, did_you_mean
 
 DESTINATION_KEYS, OWNER_KEYS = ("secret", "mention"), ("mention",)
 ROUTE_KEYS = ("match", "destination", "continue", "routes")
@@ -59,7 +59,8 @@ def routing_problems(
             there, reason = known.get(label, (globs, ""))
             for glob in globs:
                 if not _is_glob(glob) and glob not in there:
-                    yield Problem(file, f"{route.key}.match.{label}", f"{glob!r}: {reason}")
+                    near = did_you_mean(glob, there)
+                    yield Problem(file, f"{route.key}.match.{label}", f"{glob!r}: {reason}{near}")
     yield from _unreachable(routing.routes, (), file)
 
 
@@ -99,7 +100,10 @@ class _Reader:
         known = tuple(known)
         for entry in table:
             if entry not in known:
-                self._wrong(f"{key}.{entry}", f"unknown key; known are {', '.join(known)}")
+                self._wrong(
+                    f"{key}.{entry}",
+                    f"unknown key{did_you_mean(entry, known)}; known are {', '.join(known)}",
+                )
 
     def _destination(self, name: str, table: Mapping[str, Any]) -> Destination:
         key = f"destinations.{name}"
@@ -148,8 +152,10 @@ class _Reader:
         self._only(table, key, ROUTE_KEYS)
         destination = table.get("destination", inherited)
         if not isinstance(destination, str) or destination not in destinations:
-            known = ", ".join(destinations)
-            self._wrong(f"{key}.destination", f"no such destination: {destination!r}; there are {known}")
+            known, near = ", ".join(destinations), did_you_mean(str(destination), destinations)
+            self._wrong(
+                f"{key}.destination", f"no such destination: {destination!r}{near}; there are {known}"
+            )
             destination = inherited
         goes_on = table.get("continue", False)
         if not isinstance(goes_on, bool):

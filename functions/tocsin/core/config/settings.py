@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.core.config.routing import Routing
 from tocsin.core.model import TEST_MODE_GROUP, Millis
-from tocsin.core.problems import ConfigurationError, Problem
+from tocsin.core.problems import ConfigurationError, Problem, did_you_mean
 from tocsin.core.times import parse_duration
 
 if TYPE_CHECKING:
@@ -141,9 +141,14 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
     problems: list[Problem] = []
     routing = {"destinations", "owners", "routes"}
-    known = {"intervals", "services", "links", "redaction", "slack"} | routing
+    # The last four are read elsewhere: what changes the pack with the signatures, what is deployed by the command.
+    known = (
+        {"intervals", "services", "links", "redaction", "slack"}
+        | routing
+        | {"override", "pack", "deploy", "env"}
+    )
     problems += [
-        Problem(FILE, key, f"unknown key; known are {', '.join(sorted(known))}")
+        Problem(FILE, key, f"unknown key{did_you_mean(key, known)}; known are {', '.join(sorted(known))}")
         for key in data
         if key not in known
     ]
@@ -213,7 +218,9 @@ def _unreserved(service: str) -> str:
 def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems: list[Problem]) -> Intervals:
     names = [entry.name for entry in fields(Intervals)]
     problems += [
-        Problem(FILE, f"intervals.{key}", f"unknown key; known are {', '.join(names)}")
+        Problem(
+            FILE, f"intervals.{key}", f"unknown key{did_you_mean(key, names)}; known are {', '.join(names)}"
+        )
         for key in table
         if key not in names
     ]
@@ -249,7 +256,13 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
     globs: dict[str, tuple[str, ...]] = {}
     for entry, value in table.items():
         if entry not in known:
-            problems.append(Problem(FILE, f"{key}.{entry}", f"unknown key; known are {', '.join(known)}"))
+            problems.append(
+                Problem(
+                    FILE,
+                    f"{key}.{entry}",
+                    f"unknown key{did_you_mean(entry, known)}; known are {', '.join(known)}",
+                )
+            )
         elif not isinstance(value, list) or not all(isinstance(glob, str) and glob for glob in value):
             problems.append(Problem(FILE, f"{key}.{entry}", f"must be a list of globs, is {value!r}"))
         else:

@@ -16,7 +16,7 @@ import re2
 
 from tocsin.core.expressions import MAX_EXPRESSION_LENGTH, MAX_PROGRAM_SIZE, re2_options
 from tocsin.core.model import Level, Millis, Severity
-from tocsin.core.problems import Problem
+from tocsin.core.problems import Problem, did_you_mean
 from tocsin.core.signatures.absence_rule import KEYS as ABSENCE_KEYS
 from tocsin.core.signatures.absence_rule import AbsenceRule, read_absence
 from tocsin.core.signatures.field_search import field_search
@@ -94,15 +94,20 @@ def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], li
     Returns:
         The signatures without a problem by id, in file order, and every problem found.
     """
-    tables: dict[str, Mapping[str, Any]] = {}
     unreadable: list[Problem] = []
+    signatures, problems = read_signatures(parse_tables(files, unreadable))
+    return signatures, unreadable + problems
+
+
+def parse_tables(files: Mapping[str, str], problems: list[Problem]) -> dict[str, Mapping[str, Any]]:
+    """The tables of each signature file; adds what is not TOML to ``problems``."""
+    tables: dict[str, Mapping[str, Any]] = {}
     for file, text in files.items():
         try:
             tables[file] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            unreadable.append(Problem(file, "", f"not TOML: {error}"))
-    signatures, problems = read_signatures(tables)
-    return signatures, unreadable + problems
+            problems.append(Problem(file, "", f"not TOML: {error}"))
+    return tables
 
 
 def read_signatures(
@@ -122,7 +127,15 @@ def read_signatures(
     for file, entries in tables.items():
         for name, table in entries.items():
             if name in signatures:
-                problems.append(Problem(file, name, f"is also in {signatures[name].file}; ids are unique"))
+                hint = "choose another, or change that one with [override] in tocsin.toml"
+                first = signatures[name].file
+                problems.append(
+                    Problem(
+                        file,
+                        name,
+                        f"is also in {first}; ids are unique{': ' + hint if first != file and first.startswith('pack/') else ''}",
+                    )
+                )
                 continue
             if not isinstance(table, dict):
                 problems.append(Problem(file, name, f"must be a table, is {table!r}"))
@@ -134,7 +147,11 @@ def read_signatures(
                 signatures[name] = signature
     for signature in signatures.values():
         problems += [
-            Problem(signature.file, f"{signature.id}.inhibits", f"there is no signature {other!r}")
+            Problem(
+                signature.file,
+                f"{signature.id}.inhibits",
+                f"there is no signature {other!r}{did_you_mean(other, signatures)}",
+            )
             for other in signature.inhibits
             if other not in signatures and not problems
         ]
@@ -215,7 +232,7 @@ class _Reader:
                 self.wrong(key, "is missing")
         for key in self.table:
             if key not in KEYS:
-                self.wrong(key, f"unknown key; known are {', '.join(KEYS)}")
+                self.wrong(key, f"unknown key{did_you_mean(key, KEYS)}; known are {', '.join(KEYS)}")
 
     def check_names(self, signature: Signature) -> None:
         """The runbook's name, and the fields that are named without being captured."""
@@ -311,7 +328,10 @@ class _Reader:
             return {}
         for entry in value:
             if entry not in known:
-                self.wrong(f"{key}.{entry}", f"unknown key; known are {', '.join(known)}")
+                self.wrong(
+                    f"{key}.{entry}",
+                    f"unknown key{did_you_mean(entry, known)}; known are {', '.join(known)}",
+                )
         return value
 
     def alarm_rule(self, source: Source) -> AlarmRule:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import NamedTuple
 
-TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
+from tocsin_cli.product import product_root
+
+TEMPLATE = product_root() / "template.yaml"
 HOURS, DAYS = 730, 30.4
 
 

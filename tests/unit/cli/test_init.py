@@ -1,0 +1,78 @@
+"""``tocsin init``: a folder that is right from the first minute, and never over somebody's files."""
+
+from __future__ import annotations
+
+import tomllib
+
+import pytest
+import yaml
+
+from tocsin_cli.authoring.check import check
+from tocsin_cli.deployment_file import read_deployment
+from tocsin_cli.main import main
+from tocsin_cli.starter.account import prefixes, ranked_log_groups
+
+
+def init(folder, *more):
+    return main(["init", str(folder), "--no-aws", "--yes", "--region", "eu-west-1", *more])
+
+
+def test_what_is_written_passes_check_and_says_what_is_deployed(tmp_path, capsys):
+    folder = tmp_path / "alerts"
+    given = [
+        "--log-group",
+        "/aws/lambda/orders",
+        "--log-group",
+        "/ecs/odd.na#me",
+        "--dlq",
+        "orders-dlq",
+        "--email",
+        "a@example.com",
+    ]
+    assert init(folder, *given) == 0
+    assert check(folder) == ()
+    deployment = read_deployment(folder)
+    assert (deployment.stack, deployment.region) == ("tocsin", "eu-west-1")
+    assert deployment.parameters["LogGroupNames"] == ["/aws/lambda/orders", "/ecs/odd.na#me"]
+    assert deployment.parameters["OperatorEmail"] == "a@example.com"
+    assert "tocsin deploy" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("more", [[], ["--runbooks", "https://wiki.example.com/r/"], ["--rest-api", "shop"]])
+def test_every_choice_passes_check(tmp_path, more):
+    assert init(tmp_path, *more) == 0
+    assert check(tmp_path) == ()
+    tomllib.loads((tmp_path / "tocsin.toml").read_text("utf-8"))
+
+
+def test_nothing_is_written_over_and_nothing_half(tmp_path, capsys):
+    (tmp_path / "tocsin.toml").write_text("# mine\n", "utf-8")
+    assert init(tmp_path) == 1
+    assert "tocsin.toml is there already" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["tocsin.toml"]
+    assert (tmp_path / "tocsin.toml").read_text("utf-8") == "# mine\n"
+
+
+def test_the_workflow_deploys_main_only_and_keeps_no_key(tmp_path):
+    assert init(tmp_path) == 0
+    text = (tmp_path / ".github" / "workflows" / "tocsin.yml").read_text("utf-8")
+    jobs = yaml.safe_load(text)["jobs"]
+    assert jobs["deploy"]["if"] == "github.ref == 'refs/heads/main' && github.event_name == 'push'"
+    assert jobs["deploy"]["permissions"]["id-token"] == "write"
+    assert "@" not in jobs["deploy"]["concurrency"]["group"]
+    assert "aws-access-key-id" not in text
+    # Nothing of a pull request is put into a script as text.
+    scripts = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    assert not [script for script in scripts if "${{" in script]
+
+
+def test_what_usually_matters_is_offered_first_and_tocsins_own_never():
+    stored = {
+        "/var/log": 9,
+        "/aws/lambda/small": 1,
+        "/aws/lambda/big": 5,
+        "/tocsin/detect": 99,
+        "/ecs/web": 7,
+    }
+    assert ranked_log_groups(stored) == ["/aws/lambda/big", "/aws/lambda/small", "/ecs/web", "/var/log"]
+    assert prefixes(["api-5xx", "api-4xx", "jobs-age", "tocsin-dlq-depth", "single"]) == ["api-", "jobs-"]

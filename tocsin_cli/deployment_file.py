@@ -1,0 +1,161 @@
+"""What is deployed, as one's own ``tocsin.toml`` says: ``[deploy]``, and ``[env.<name>]`` over it for further environments.
+
+[deploy]
+stack  = "tocsin"
+region = "eu-west-1"
+
+[deploy.parameters]
+LogGroupNames   = ["/aws/lambda/orders", "/aws/lambda/billing"]
+SlackSecretName = "tocsin/slack"
+
+[env.staging]
+stack = "tocsin-staging"
+
+[env.staging.parameters]
+SlackSecretName = "tocsin/slack-staging"
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tocsin.core.config.settings import FILE
+from tocsin.core.problems import ConfigurationError, Problem, did_you_mean
+from tocsin_cli.product import product_root
+from tocsin_cli.stack.parameters import declarations, read_overrides, refusals
+
+KEYS = ("stack", "region", "parameters")
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentFile:
+    """What a ``tocsin.toml`` says about one environment.
+
+    Attributes:
+        stack: The stack's name; empty where the file does not say.
+        region: Its Region; empty where the file does not say.
+        parameters: The template's parameters by name, as the file has them: texts, numbers, flags, lists.
+        environments: The names of all further environments.
+    """
+
+    stack: str = ""
+    region: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    environments: tuple[str, ...] = ()
+
+
+def read_deployment(root: Path, environment: str = "") -> DeploymentFile:
+    """Read what is deployed.
+
+    Args:
+        root: The folder with ``tocsin.toml``.
+        environment: The name of a further environment, whose values are laid over those of ``[deploy]``.
+
+    Raises:
+        ConfigurationError: With every problem; also where there is no such environment.
+    """
+    try:
+        data = tomllib.loads((root / FILE).read_text("utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError.of(FILE, "", str(error)) from error
+    problems: list[Problem] = []
+    base = _table(data, "deploy", "deploy", problems)
+    further = _table(data, "env", "env", problems)
+    tables = {name: _table(further, name, f"env.{name}", problems) for name in further}
+    problems += _structure(base, "deploy")
+    for name, table in tables.items():
+        problems += _structure(table, f"env.{name}")
+    if environment and environment not in tables:
+        known = f"there are {', '.join(tables)}" if tables else "there is none"
+        problems.append(
+            Problem(
+                FILE,
+                f"env.{environment}",
+                f"there is no such environment{did_you_mean(environment, tables)}; {known}",
+            )
+        )
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    chosen = tables.get(environment, {})
+    return DeploymentFile(
+        stack=str(chosen.get("stack", base.get("stack", ""))),
+        region=str(chosen.get("region", base.get("region", ""))),
+        parameters={**base.get("parameters", {}), **chosen.get("parameters", {})},
+        environments=tuple(tables),
+    )
+
+
+def samconfig_with(samconfig: str, deployment: DeploymentFile) -> str:
+    """The settings of ``sam``, with what is deployed in them.
+
+    Args:
+        samconfig: The content of ``samconfig.toml``.
+        deployment: What is deployed.
+    """
+    lines = []
+    if deployment.stack:
+        lines.append(f"stack_name = {json.dumps(deployment.stack)}")
+    if deployment.region:
+        lines.append(f"region = {json.dumps(deployment.region)}")
+    if deployment.parameters:
+        pairs = [
+            f'{name}="{value.replace(chr(34), chr(92) + chr(34))}"'
+            for name, value in read_overrides(deployment.parameters).items()
+        ]
+        lines.append(f"parameter_overrides = {json.dumps(pairs, ensure_ascii=False)}")
+    header = "[default.deploy.parameters]\n"
+    return samconfig.replace(header, header + "".join(f"{line}\n" for line in lines), 1)
+
+
+def as_text(value: object) -> str:
+    """A parameter's value as CloudFormation takes it."""
+    return read_overrides({"": value})[""]
+
+
+def deployment_problems(root: Path) -> list[Problem]:
+    """What is wrong with all environments of a ``tocsin.toml``, and what CloudFormation would refuse of them.
+
+    Args:
+        root: The folder with ``tocsin.toml``.
+    """
+    try:
+        environments = read_deployment(root).environments
+    except ConfigurationError as error:
+        return list(error.problems)
+    found: dict[str, Problem] = {}
+    for environment in ("", *environments):
+        parameters = read_deployment(root, environment).parameters
+        if not parameters:
+            continue
+        for refusal in refusals(declarations(product_root() / "template.yaml"), read_overrides(parameters)):
+            name, _, reason = refusal.partition(": ")
+            where = f"env.{environment}" if environment else "deploy"
+            # What a further environment only takes over is wrong once, where it is written.
+            found.setdefault(refusal, Problem(FILE, f"{where}.parameters.{name}", reason))
+    return list(found.values())
+
+
+def _structure(table: Mapping[str, Any], key: str) -> Iterator[Problem]:
+    for name, value in table.items():
+        if name not in KEYS:
+            yield Problem(
+                FILE, f"{key}.{name}", f"unknown key{did_you_mean(name, KEYS)}; known are {', '.join(KEYS)}"
+            )
+        elif name == "parameters":
+            if not isinstance(value, dict):
+                yield Problem(FILE, f"{key}.{name}", f"must be a table, is {value!r}")
+        elif not isinstance(value, str) or not value.strip():
+            yield Problem(FILE, f"{key}.{name}", f"must be text, is {value!r}")
+
+
+def _table(data: Mapping[str, Any], name: str, key: str, problems: list[Problem]) -> Mapping[str, Any]:
+    table = data.get(name, {})
+    if isinstance(table, dict):
+        return table
+    problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
+    return {}

@@ -1,0 +1,1 @@
+"""What `tocsin init` writes, and what it finds in an account to offer."""
