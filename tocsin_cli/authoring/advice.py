@@ -14,7 +14,7 @@ from tocsin.adapters.files.configuration import (
 )
 from tocsin.core.config.routing import Route
 from tocsin.core.config.settings import FILE, Settings
-from tocsin.core.matching.logline import MAX_PREFIX_LENGTH, stated_level
+from tocsin.core.matching.levels import MAX_PREFIX_LENGTH, stated_level
 from tocsin.core.model import Level, Severity
 from tocsin.core.problems import Problem, did_you_mean
 from tocsin.core.signatures.overlay import PACK_FOLDER, family

@@ -39,7 +39,7 @@ class ConfigurationError(Exception):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``" (did you mean severity?)"`` where one of the known words is much like it; else nothing."""
-    import difflib  # noqa: PLC0415 - only where something is wrong, never in a cold start that goes well
+    import difflib
 
     close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -86,7 +86,7 @@ def _read(texts: Mapping[str, str], overlay: Overlay | None) -> tuple[dict[str, 
     if overlay is None:
         signatures, found = read_signatures(tables)
         return signatures, problems + found
-    from tocsin.core.signatures.overlay import overlaid, relocated  # noqa: PLC0415 - only where something is
+    from tocsin.core.signatures.overlay import overlaid, relocated
 
     signatures, found = read_signatures(overlaid(tables, overlay, problems))
     return signatures, problems + [relocated(problem, overlay, tables) for problem in found]
@@ -103,7 +103,7 @@ def read_signature_files(root: Path, problems: list[Problem], *, pack: Path | No
     texts: dict[str, str] = {}
     files = {f"signatures/{path.name}": path for path in sorted((root / "signatures").glob("*.toml"))}
     if pack is not None:
-        from tocsin.core.signatures.overlay import PACK_FOLDER  # noqa: PLC0415 - never in the Lambda
+        from tocsin.core.signatures.overlay import PACK_FOLDER
 
         brought = sorted((pack / "signatures").glob("*.toml"))
         files = {f"{PACK_FOLDER}/{path.name}": path for path in brought} | files
@@ -125,7 +125,7 @@ def read_overlay_file(root: Path, problems: list[Problem]) -> Overlay | None:
         return None
     if "override" not in text and "pack" not in text:
         return None  # what ships: a cold start need not parse the file twice
-    from tocsin.core.signatures.overlay import read_overlay  # noqa: PLC0415 - as said
+    from tocsin.core.signatures.overlay import read_overlay
 
     try:
         return read_overlay(tomllib.loads(text), problems) or None
@@ -176,7 +176,7 @@ def compile_signatures(root: Path) -> bool:
         return written
     tables: Mapping[str, Mapping[str, Any]] = parse_tables(texts, [])
     if overlay is not None:
-        from tocsin.core.signatures.overlay import overlaid  # noqa: PLC0415 - as in reading
+        from tocsin.core.signatures.overlay import overlaid
 
         tables = overlaid(tables, overlay, [])
     signatures, _ = read_signatures(tables)
