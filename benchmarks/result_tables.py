@@ -16,7 +16,7 @@ class Titled(NamedTuple):
 
 def tables(measured: Mapping[str, Any]) -> list[Titled]:
     """Every table that these results fill; what was skipped says why."""
-    makers = (imports, decoding, whole, rule_out, identify, peers, cold_start, container, throughput, latency)
+    makers = (peers, cold_start, container, throughput, latency)
     return [table for maker in makers for table in maker(measured)]
 
 
@@ -29,54 +29,6 @@ def number(value: float) -> str:
 
 def skipped(title: str, reason: str) -> list[Titled]:
     return [Titled(title, ["not measured"], [[reason]])]
-
-
-def decoding(measured: Mapping[str, Any]) -> list[Titled]:
-    found, title = measured["engines"], "Reading an envelope of 12,000 ordinary events, by library"
-    if "skipped" in found:
-        return skipped(title, found["skipped"])
-    return [Titled(title, ["step", "ms"], [[name, number(ms)] for name, ms in found["decode"].items()])]
-
-
-def imports(measured: Mapping[str, Any]) -> list[Titled]:
-    found = measured["engines"].get("imports")
-    if not found:
-        return []
-    rows = [[f"`{name}`", number(max(0.0, ms))] for name, ms in found.items()]
-    return [Titled("Importing, over a bare interpreter", ["module", "ms"], rows)]
-
-
-def whole(measured: Mapping[str, Any]) -> list[Titled]:
-    found, title = measured["engines"], 'The same envelope, from the delivered text to "nothing in it"'
-    if "skipped" in found:
-        return skipped(title, found["skipped"])
-    floor = next(iter(found["whole"].values()))
-    rows = [[name, number(ms), f"{ms / floor:.2f} ×"] for name, ms in found["whole"].items()]
-    return [Titled(title, ["way", "ms", "of the floor"], rows)]
-
-
-def rule_out(measured: Mapping[str, Any]) -> list[Titled]:
-    found, title = measured["engines"], "Rule out: one search of the raw bytes of that envelope"
-    if "skipped" in found:
-        return skipped(title, found["skipped"])
-    rows = [
-        [size, name, number(row["build_ms"]), number(row["search_ms"]), "yes" if row["rules_out"] else "no"]
-        for size, engines in found["rule_out"].items()
-        for name, row in engines.items()
-    ]
-    return [Titled(title, ["signatures", "engine", "build, ms", "search, ms", "ruled out"], rows)]
-
-
-def identify(measured: Mapping[str, Any]) -> list[Titled]:
-    found, title = measured["engines"], "Identify: 2,000 lines, one in ten a known failure"
-    if "skipped" in found:
-        return skipped(title, found["skipped"])
-    rows = [
-        [size, name, number(row["us_per_line"]), str(found["differing"][size][name])]
-        for size, engines in found["identify"].items()
-        for name, row in engines.items()
-    ]
-    return [Titled(title, ["signatures", "engine", "µs a line", "answers that differ"], rows)]
 
 
 def peers(measured: Mapping[str, Any]) -> list[Titled]:
