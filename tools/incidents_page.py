@@ -136,7 +136,7 @@ def kind(entry: Step | Told) -> object:
 def words(step: Step, story: Story) -> str:
     """What happened."""
     if step.alarm:
-        return f"alarm `{story.alarms[step.alarm]['name']}` goes to {step.state}"
+        return f"alarm `{story.alarms[step.alarm].name}` goes to {step.state}"
     if step.queue:
         return (
             f"`{step.queue}` holds {step.depth} messages" if step.depth else f"`{step.queue}` is empty again"
