@@ -12,12 +12,11 @@ from itertools import groupby
 from pathlib import Path
 
 from tocsin.adapters.files.configuration import load_configuration
-from tocsin.core.times import format_duration
+from tocsin.core.times import MINUTE, format_duration
 from tools.stories import Replayed, Shown, Step, Story, Told, load_stories, replay
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "incidents.md"
-MINUTE, DAY = 60_000, 86_400_000
 MAX_LINE_LENGTH = 130
 
 INTRODUCTION = """\

@@ -19,7 +19,7 @@ from tocsin.core.model import Millis, QueueReading
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.signatures.signature import Status
 from tocsin.core.slack.messages import headed_by
-from tocsin.core.times import iso_time, parse_duration
+from tocsin.core.times import DAY, iso_time, parse_duration
 from tocsin.services.delivery import Outcome
 from tocsin_cli.fake_slack.in_process import OfflineSlack
 from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_sns
@@ -28,7 +28,7 @@ from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, uuid_of
 from tocsin_cli.simulation import LoggedLine, Simulation
 
 STORIES = Path(__file__).resolve().parent / "stories.toml"
-RETENTION: Millis = 14 * 86_400_000
+RETENTION: Millis = 14 * DAY
 """How long a dead-letter queue keeps a message, at most."""
 
 
@@ -216,8 +216,7 @@ def replay(story: Story, config: Configuration) -> Replayed:
     config = config._replace(signatures={**config.signatures, **on})
     queues = _Queues()
     simulation = Simulation(config, region=REGION, account=ACCOUNT, queues=queues)
-    moments = sorted((at, number) for number, step in enumerate(story.steps) for at in step.times)
-    for at, number in moments:
+    for at, number in _moments(story):
         step = story.steps[number]
         if step.lines:
             simulation.feed(_lines(story, number, at))
@@ -234,6 +233,21 @@ def replay(story: Story, config: Configuration) -> Replayed:
     notifications = simulation.finish().notifications
     slack = {mode: OfflineSlack(mode) for mode in ("bot", "webhook")}
     return Replayed(story, tuple(_tell(notification, slack) for notification in notifications), slack)
+
+
+def logged(story: Story) -> list[LoggedLine]:
+    """All that a story's service logs, in the order in which it is logged."""
+    return [
+        line
+        for at, number in _moments(story)
+        if story.steps[number].lines
+        for line in _lines(story, number, at)
+    ]
+
+
+def _moments(story: Story) -> list[tuple[Millis, int]]:
+    """When which step happens, in order."""
+    return sorted((at, number) for number, step in enumerate(story.steps) for at in step.times)
 
 
 @dataclass(slots=True)

@@ -23,9 +23,9 @@ from tocsin.core.model import Millis, Reason
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.slack.messages import SlackMessage, render, render_standalone, render_thread
-from tocsin.core.times import iso_time
+from tocsin.core.times import MINUTE, iso_time
 from tocsin_cli.options import add_root, load_or_exit
-from tocsin_cli.simulation import MINUTE, LoggedLine, Simulation
+from tocsin_cli.simulation import LoggedLine, Simulation
 
 REASONS = (Reason.OPENED, Reason.UPDATE, Reason.RESOLVED)
 ACCOUNT, REGION = "123456789012", "us-east-1"

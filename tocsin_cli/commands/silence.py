@@ -21,10 +21,11 @@ from tocsin.core.incidents.store import SilenceConflictError
 from tocsin.core.model import Incident, Millis
 from tocsin.core.sanitize import clipped, one_line
 from tocsin.core.times import format_duration, iso_time, parse_duration
-from tocsin_cli.options import add_root, configuration_here, parse_time
+from tocsin_cli.options import add_root, configuration_here
 from tocsin_cli.stack.incident_history import IncidentHistory
 from tocsin_cli.stack.incident_json import muted_by, silence_report
 from tocsin_cli.stack.target import STACK, Deployed, DeployedError, add_deployed, deployed
+from tocsin_cli.timestamps import parse_time
 
 MAX_SHOWN = 10
 """Muted alerts that ``add`` names."""

@@ -18,7 +18,7 @@ from typing import Any, Final
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.bootstrap import DryRun, wire_detector
 from tocsin.core.model import Millis
-from tocsin.core.times import iso_time
+from tocsin.core.times import MINUTE, iso_time
 from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_eventbridge, alarm_by_sns, alarm_direct
 from tocsin_cli.sample_events.change_events import function_change, stack_change
 from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, digest, number_of, uuid_of
@@ -152,7 +152,7 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
             events[f"{shape}-{signature}.json"] = new_event(shape, lines, log_group=log_group)
     for road in ("sns", "eventbridge", "direct"):
         for state in ("ALARM", "OK"):
-            later = AT if state == "ALARM" else AT + 20 * 60_000
+            later = AT if state == "ALARM" else AT + 20 * MINUTE
             events[f"alarm-{road}-dlq-depth-{state.lower()}.json"] = new_event(
                 f"alarm-{road}", at=later, state=state
             )
@@ -179,7 +179,7 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
         "kinesis-empty.json": {"Records": []},
         # Incident B: the function's code past its stack, and five minutes later the stack.
         "change-function-code-directly.json": new_event("change-function", at=INCIDENT_B),
-        "change-stack-update-complete.json": new_event("change-stack", at=INCIDENT_B + 5 * 60_000),
+        "change-stack-update-complete.json": new_event("change-stack", at=INCIDENT_B + 5 * MINUTE),
         "reconcile-schedule.json": _schedule(),
     }
 

@@ -14,15 +14,13 @@ from tocsin.core.ingest.alarms import parse_alarm
 from tocsin.core.notifications.contract import millis_of
 from tocsin.core.notifications.email import email_subject, email_text
 from tocsin.core.signatures.signature import Source
-from tocsin.core.times import iso_time
+from tocsin.core.times import HOUR, MINUTE, iso_time
 from tocsin_cli.sample_events.alarm_events import alarm_by_sns
-from tocsin_cli.simulation import MINUTE
 from tools import incidents_page
 from tools.stories import Replayed, Shown, Story, load_stories, replay
 
 ROOT = Path(__file__).parents[3]
 PAYLOADS = ROOT / "tests" / "payloads"
-HOUR = 60 * MINUTE
 STORIES = load_stories()
 CONFIG = load_configuration(ROOT / "functions", {})
 
