@@ -80,7 +80,7 @@ def hyperscan(lines: list[str], numbered: Numbered) -> Callable[[], Found] | str
         return "hyperscan is not installed"
     flags = engine.HS_FLAG_SINGLEMATCH | engine.HS_FLAG_ALLOWEMPTY
 
-    def database(expressions: list[str]) -> Any:  # noqa: ANN401
+    def database(expressions: list[str]) -> Any:
         made = engine.Database()
         made.compile(
             expressions=[text.encode() for text in expressions],

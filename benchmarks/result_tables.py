@@ -22,9 +22,9 @@ def tables(measured: Mapping[str, Any]) -> list[Titled]:
 
 def number(value: float) -> str:
     """As many digits as tell something."""
-    if value >= 100:  # noqa: PLR2004 - three digits are enough
+    if value >= 100:  # three digits are enough
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004 - as above
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def skipped(title: str, reason: str) -> list[Titled]:

@@ -136,7 +136,7 @@ def _ships(path: PurePosixPath) -> bool:
     if len(path.parts) == 1:
         return path.name in SHIPPED
     if path.parts[0] == "signatures":
-        return len(path.parts) == 2 and path.suffix in SIGNATURE_FILES  # noqa: PLR2004 - directly in it
+        return len(path.parts) == 2 and path.suffix in SIGNATURE_FILES  # directly in it
     return path.parts[0] == "tocsin" and path.suffix == ".py" and not {*path.parts[:-1]} & _ENVIRONMENTS
 
 
@@ -160,7 +160,7 @@ def _why(path: PurePosixPath) -> str:
 def _fetch(requirements: Path, machine: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="tocsin-package-") as fetched:
         platforms = [f"--platform={platform}_{machine}" for platform in PLATFORMS]
-        done = subprocess.run(  # noqa: S603 - pip, with arguments of our own
+        done = subprocess.run(
             [
                 sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
                 "--only-binary=:all:", "--implementation=cp", f"--python-version={RUNTIME}", *platforms,
@@ -183,10 +183,10 @@ def _compile(target: Path) -> None:
     name = f"python{RUNTIME}"
     for python in filter(None, (sys.executable, shutil.which(name))):
         ask = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-        answer = subprocess.run(ask, capture_output=True, text=True, check=False)  # noqa: S603 - a Python
+        answer = subprocess.run(ask, capture_output=True, text=True, check=False)
         if answer.returncode == 0 and answer.stdout.strip() == RUNTIME:
             compiling = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(target)]
-            subprocess.run([python, *compiling], check=False)  # noqa: S603 - the same Python
+            subprocess.run([python, *compiling], check=False)
             return
 
 
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str]) -> int:
         machines = chosen_machines(os.environ.get("TOCSIN_ARCHITECTURE", ""))
         make_package(Path(__file__).resolve().parent, Path(arguments[0]), machines)
     except PackagingError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - sam repeats it
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -134,13 +134,13 @@ def cost_chart() -> str:
     }
     for name in instead(LOADS[0], FAILURES):
         points = [(gb, instead(at(gb), FAILURES)[name]) for gb in SIZES_GB]
-        lines[name] = [(gb, usd) for gb, usd in points if usd >= 0.05]  # noqa: PLR2004 - nothing has no logarithm
+        lines[name] = [(gb, usd) for gb, usd in points if usd >= 0.05]  # nothing has no logarithm
     return line_chart("US dollars a month, by size", "GB of log a day", "US dollars a month", lines)
 
 
 def usd(value: float) -> str:
     value = round(value, 2) + 0.0  # no minus before nothing
-    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"  # noqa: PLR2004 - cents matter below
+    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"  # cents matter below
 
 
 def cost_page() -> str:

@@ -159,7 +159,7 @@ def _x(at: Millis, start: Millis, end: Millis) -> float:
 
 
 def _axis(start: Millis, end: Millis, height: int) -> str:
-    step = next((step for step in STEPS if (end - start) / step <= 9), STEPS[-1])  # noqa: PLR2004 - marks that fit
+    step = next((step for step in STEPS if (end - start) / step <= 9), STEPS[-1])  # marks that fit
     parts = []
     for at in range(-(-start // step) * step, end + 1, step):
         x = _x(at, start, end)

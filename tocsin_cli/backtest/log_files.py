@@ -354,4 +354,4 @@ def _group_of(name: str) -> str:
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"  # noqa: PLR2004 - a line of a terminal
+    return text if len(text) <= 60 else text[:57] + "…"  # a line of a terminal

@@ -217,6 +217,6 @@ def _interval(text: str) -> tuple[str, str]:
     return f"TOCSIN_{key.strip().upper()}", value.strip()
 
 
-def _is_aws_error(error: Any) -> bool:  # noqa: ANN401 - whatever was raised
+def _is_aws_error(error: Any) -> bool:  # whatever was raised
     """Whether boto3 raised it, asked without importing boto3."""
     return any(base.__module__.startswith("botocore.") for base in type(error).__mro__)

@@ -244,7 +244,7 @@ def _by_git(name: str) -> str:
     return f"git switch --detach <the last good commit>, then make deploy STACK={name}"
 
 
-def _client(service: str, region: str | None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+def _client(service: str, region: str | None) -> Any:
     import boto3
 
     return boto3.Session(region_name=region).client(service)  # type: ignore[call-overload] # one of many, named at run time

@@ -313,7 +313,7 @@ def read_fault(body: object) -> Fault:
         ValueError: It cannot be; the message names the key.
     """
     if not isinstance(body, dict):
-        raise ValueError(  # noqa: TRY004 -- what was typed is wrong, not the program
+        raise ValueError(
             'the body must be a JSON object such as {"status": 429, "retry_after": 2, "times": 3}'
         )
     known = set(Fault.__dataclass_fields__)
@@ -334,7 +334,7 @@ def read_fault(body: object) -> Fault:
             f"hang: must be a number of seconds above 0, at most {MAX_HANG_SECONDS:g}, not {hang!r}"
         )
     if not isinstance(given.get("after_effect", False), bool):
-        raise ValueError(  # noqa: TRY004 -- likewise
+        raise ValueError(
             f"after_effect: must be true or false, not {given['after_effect']!r}"
         )
     for key in ("error", "method"):

@@ -396,12 +396,12 @@ def _numeric_level(number: int, *, python: bool) -> Level | None:
     if python:
         ladder = (Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL)
         return ladder[min(max(number, 10), 50) // 10 - 1]
-    if 0 <= number <= 7:  # noqa: PLR2004 -- syslog's severities, RFC 5424
+    if 0 <= number <= 7:  # syslog's severities, RFC 5424
         severities = (
             Level.CRITICAL, Level.CRITICAL, Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO,
             Level.DEBUG,
         )  # fmt: skip
         return severities[number]
-    if 10 <= number <= 60:  # noqa: PLR2004 -- pino's and bunyan's scale
+    if 10 <= number <= 60:  # pino's and bunyan's scale
         return list(Level)[number // 10 - 1]
     return None
