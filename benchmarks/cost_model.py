@@ -159,9 +159,12 @@ def tocsin(load: Load, machine: Machine = Machine()) -> dict[str, float]:
         "detect: its own log": reads * OWN_LOG_KB / 1e6 * price["logs_gb"],
         "counting": batches * load.matching * WRITE_UNITS_A_TALLY * price["dynamodb_write"],
         "incidents": load.incidents
-        * (WRITES_AN_INCIDENT * price["dynamodb_write"] + REQUESTS_AN_INCIDENT * price["sqs"]
-           + NOTIFICATIONS_AN_INCIDENT * price["lambda_requests"]),
-    }  # fmt: skip
+        * (
+            WRITES_AN_INCIDENT * price["dynamodb_write"]
+            + REQUESTS_AN_INCIDENT * price["sqs"]
+            + NOTIFICATIONS_AN_INCIDENT * price["lambda_requests"]
+        ),
+    }
     if load.shards:
         packed_kb = load.kb_a_batch / machine.gzip_ratio
         units = batches * -(-packed_kb // PUT_UNIT_KB)

@@ -44,9 +44,16 @@ def peers(measured: Mapping[str, Any]) -> list[Titled]:
             start = number(row["start_ms"]) if row["start_ms"] else ""
             line = running / row["lines"]
             rows.append(
-                [kind, name, number(line * 1000), f"{line / ours:,.1f} ×", start,
-                 str(row["missed"]), str(row["more"])]
-            )  # fmt: skip
+                [
+                    kind,
+                    name,
+                    number(line * 1000),
+                    f"{line / ours:,.1f} ×",
+                    start,
+                    str(row["missed"]),
+                    str(row["more"]),
+                ]
+            )
     rows += [["", name, reason, "", "", "", ""] for name, reason in found["left_out"].items()]
     return [
         Titled(title, ["batch", "way", "µs a line", "of Tocsin", "its start, ms", "left out", "more"], rows)
@@ -86,10 +93,17 @@ def container(measured: Mapping[str, Any]) -> list[Titled]:
 
 def throughput(measured: Mapping[str, Any]) -> list[Titled]:
     rows = [
-        [row["kind"], f"{row['events']:,}", number(row["inflated_mb"]), number(row["ms"]), number(row["mb_per_s"]),
-         f"{row['events_per_s']:,.0f}", number(row["peak_mb"])]
+        [
+            row["kind"],
+            f"{row['events']:,}",
+            number(row["inflated_mb"]),
+            number(row["ms"]),
+            number(row["mb_per_s"]),
+            f"{row['events_per_s']:,.0f}",
+            number(row["peak_mb"]),
+        ]
         for row in measured["throughput"]
-    ]  # fmt: skip
+    ]
     header = ["batch", "events", "inflated, MB", "ms", "MB/s", "events/s", "peak of the process, MB"]
     return [Titled("Warm `detect` on one core", header, rows)]
 
@@ -97,9 +111,13 @@ def throughput(measured: Mapping[str, Any]) -> list[Titled]:
 def latency(measured: Mapping[str, Any]) -> list[Titled]:
     rows = [
         ["cold: the first line after a deployment", number(measured["log_line_to_slack_cold_ms"]), "", ""],
-        ["warm, one incident after the other",
-         *(number(measured[f"log_line_to_slack_{p}_ms"]) for p in ("p50", "p95", "p99"))],
-        ["a hundred incidents at once",
-         *(number(measured[f"hundred_incidents_at_once_{p}_ms"]) for p in ("p50", "p95", "p99"))],
-    ]  # fmt: skip
+        [
+            "warm, one incident after the other",
+            *(number(measured[f"log_line_to_slack_{p}_ms"]) for p in ("p50", "p95", "p99")),
+        ],
+        [
+            "a hundred incidents at once",
+            *(number(measured[f"hundred_incidents_at_once_{p}_ms"]) for p in ("p50", "p95", "p99")),
+        ],
+    ]
     return [Titled("Log line to local Slack, ms", ["how", "p50", "p95", "p99"], rows)]

@@ -188,8 +188,10 @@ def total(shown: Iterable[Shown]) -> Shown:
 def in_slack(shown: Shown) -> str:
     """What Slack shows, in words: ``1 message, 36 edits, 1 reply``."""
     counts = (
-        (shown.messages, "message", "messages"), (shown.edits, "edit", "edits"), (shown.replies, "reply", "replies"),
-    )  # fmt: skip
+        (shown.messages, "message", "messages"),
+        (shown.edits, "edit", "edits"),
+        (shown.replies, "reply", "replies"),
+    )
     return (
         ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
         or "nothing"

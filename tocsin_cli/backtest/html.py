@@ -98,9 +98,11 @@ def render_backtest_page(report: Report) -> str:
 
 def _numbers(report: Report, told: Sequence[Report]) -> str:
     cells = [
-        (report["lines"], "lines", ""), (report["occurrences"], "occurrences", ""), (len(told), "incidents", ""),
+        (report["lines"], "lines", ""),
+        (report["occurrences"], "occurrences", ""),
+        (len(told), "incidents", ""),
         (report["messages"], "messages would have been sent", " main"),
-    ]  # fmt: skip
+    ]
     return "".join(f'<div class="number{look}"><b>{count:,}</b>{words}</div>' for count, words, look in cells)
 
 

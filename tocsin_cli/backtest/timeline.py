@@ -99,9 +99,11 @@ def _show_incident(incident: Report, minutes: Sequence[Sequence[Any]], console: 
             else "not told"
         )
         alerts.add_row(
-            Text(shown(alert["signature"]), "dim" if why else ""), Text(f"×{alert['count']:,}"),
-            Text(shown(fields), "cyan"), Text(why, "dim"),
-        )  # fmt: skip
+            Text(shown(alert["signature"]), "dim" if why else ""),
+            Text(f"×{alert['count']:,}"),
+            Text(shown(fields), "cyan"),
+            Text(why, "dim"),
+        )
     console.print(Padding(alerts, (0, 0, 0, 2)))
 
 

@@ -144,9 +144,13 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
         for match in found:
             text.stylize("bold reverse", match.start, match.end)
             signature = configuration.signatures[match.signature]
-            console.print(Text.assemble(
-                (f"{number}: ", "dim"), (match.signature, "bold"), f"  {signature.severity}  {signature.title}"
-            ))  # fmt: skip
+            console.print(
+                Text.assemble(
+                    (f"{number}: ", "dim"),
+                    (match.signature, "bold"),
+                    f"  {signature.severity}  {signature.title}",
+                )
+            )
         console.print(Text("   ").append_text(text))
         for name, value in {name: value for match in found for name, value in match.fields.items()}.items():
             console.print(Text.assemble(("   " + name + " = ", "dim"), value))

@@ -45,9 +45,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("--signature", default="", metavar="GLOB", help="alerts of this signature")
     adding.add_argument("--service", default="", metavar="GLOB", help="alerts of this service")
     adding.add_argument(
-        "--field", action="append", default=[], type=_field, metavar="NAME=GLOB",
+        "--field",
+        action="append",
+        default=[],
+        type=_field,
+        metavar="NAME=GLOB",
         help="alerts whose field has this value; may be repeated, all must fit",
-    )  # fmt: skip
+    )
     end = adding.add_mutually_exclusive_group(required=True)
     end.add_argument(
         "--for",

@@ -20,7 +20,7 @@ class Alarm:
 
     Attributes:
         name: Its name.
-        namespace: Of the metric.
+        namespace: Of the metric; empty for an alarm of which no metric is known, such as a composite one.
         metric: The metric.
         dimensions: Of the metric.
         threshold: Above it the alarm fires.
@@ -162,6 +162,7 @@ def _detail(alarm: Alarm, state: str, datapoint: float, at: Millis) -> dict[str,
     before = at - 600_000
     metric = {"namespace": alarm.namespace, "name": alarm.metric, "dimensions": dict(alarm.dimensions)}
     stat = {"metric": metric, "period": alarm.period, "stat": alarm.statistic}
+    metrics = [{"id": "m1", "metricStat": stat, "returnData": True}] if alarm.namespace else []
     return {
         "alarmName": alarm.name,
         "state": {"value": state, "reason": alarm.reason(state, datapoint, at), "timestamp": _time(at)},
@@ -172,7 +173,7 @@ def _detail(alarm: Alarm, state: str, datapoint: float, at: Millis) -> dict[str,
         },
         "configuration": {
             "description": alarm.description,
-            "metrics": [{"id": "m1", "metricStat": stat, "returnData": True}],
+            "metrics": metrics,
         },
     }
 

@@ -94,8 +94,14 @@ FUNCTION: Final = BACKEND.rpartition("/")[2]
 STACK: Final = "credmate-lambda-prod"
 
 SHAPES: Final = (
-    "logs", "kinesis", "alarm-sns", "alarm-eventbridge", "alarm-direct", "change-stack", "change-function",
-)  # fmt: skip
+    "logs",
+    "kinesis",
+    "alarm-sns",
+    "alarm-eventbridge",
+    "alarm-direct",
+    "change-stack",
+    "change-function",
+)
 """Event shapes that ``new_event`` makes."""
 
 

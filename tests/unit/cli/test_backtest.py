@@ -59,10 +59,12 @@ def times(text, **options):
 
 def test_json_lines_bring_their_time_group_and_stream():
     lines, problems = read(
-        json.dumps({"message": "a", "timestamp": AT, "logGroup": "/g", "logStream": "s", "label": "x"}) + "\n"
-        + json.dumps({"message": "b\nc", "timestamp": "2026-02-02T00:03:12Z"}) + "\n\n"
+        json.dumps({"message": "a", "timestamp": AT, "logGroup": "/g", "logStream": "s", "label": "x"})
+        + "\n"
+        + json.dumps({"message": "b\nc", "timestamp": "2026-02-02T00:03:12Z"})
+        + "\n\n"
         + json.dumps({"message": "d"})
-    )  # fmt: skip
+    )
     assert lines == [
         LoggedLine(AT, "a", "/g", "s"),
         LoggedLine(AT + 799, "b\nc", "backtest"),

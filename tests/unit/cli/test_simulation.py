@@ -34,9 +34,16 @@ BACKEND, WORKER = "/aws/lambda/backend", "/aws/lambda/worker"
 
 def signature(name, **changes):
     rule = Signature(
-        id=name, file="signatures/t.toml", title=name, severity=Severity.HIGH, status=Status.STABLE,
-        source=Source.LOG, summary="s", first_action="f", runbook=f"{name}.md",
-    )  # fmt: skip
+        id=name,
+        file="signatures/t.toml",
+        title=name,
+        severity=Severity.HIGH,
+        status=Status.STABLE,
+        source=Source.LOG,
+        summary="s",
+        first_action="f",
+        runbook=f"{name}.md",
+    )
     return replace(rule, **changes)
 
 
@@ -53,8 +60,13 @@ CONFIG = Configuration(
     SIGNATURES, Settings(services=(Service("backend", ("*backend*",)), Service("worker", ("*worker*",))))
 )
 LINES = (
-    "Kaboom in mangum", "Kaboom in boto3", "Throttled call", "Maybe broken", "Sluggish reply", "INFO all is well",
-)  # fmt: skip
+    "Kaboom in mangum",
+    "Kaboom in boto3",
+    "Throttled call",
+    "Maybe broken",
+    "Sluggish reply",
+    "INFO all is well",
+)
 
 
 def told(lines, config=CONFIG):
@@ -76,9 +88,14 @@ class Live:
         policy = Policy(config.settings.intervals, config.signatures)
         self.reconciler = Reconciler(ledger, self, policy, config.settings.runbooks_url)
         self.detector = Detector(
-            Matcher(config.signatures), config.signatures, config.settings, reconciler=lambda: self.reconciler,
-            failure_queue=lambda: pytest.fail("dead_lettered"), own_log_groups="/tocsin/", region="",
-        )  # fmt: skip
+            Matcher(config.signatures),
+            config.signatures,
+            config.settings,
+            reconciler=lambda: self.reconciler,
+            failure_queue=lambda: pytest.fail("dead_lettered"),
+            own_log_groups="/tocsin/",
+            region="",
+        )
 
     def publish(self, notification):
         self.notifications.append(notification)
@@ -94,9 +111,13 @@ class Live:
                 for i, line in enumerate(lines)
             ]
             document = {
-                "messageType": "DATA_MESSAGE", "owner": "000000000000", "logGroup": group, "logStream": "s",
-                "subscriptionFilters": [], "logEvents": events,
-            }  # fmt: skip
+                "messageType": "DATA_MESSAGE",
+                "owner": "000000000000",
+                "logGroup": group,
+                "logStream": "s",
+                "subscriptionFilters": [],
+                "logEvents": events,
+            }
             data = base64.b64encode(gzip.compress(json.dumps(document).encode())).decode()
             assert not self.detector.detect({"awslogs": {"data": data}}, now).failures
         while clock <= until:
@@ -234,9 +255,12 @@ class Jobs:
 
 def test_a_queue_that_fills_while_nothing_is_logged_is_found_as_soon_as_live():
     rule = signature(
-        "idle", source=Source.ABSENCE, any=("Classified as",), services=("worker",),
+        "idle",
+        source=Source.ABSENCE,
+        any=("Classified as",),
+        services=("worker",),
         absence=AbsenceRule(within=HOUR, queues=("jobs",)),
-    )  # fmt: skip
+    )
     jobs = Jobs()
     simulation = Simulation(CONFIG._replace(signatures={"idle": rule}), queues=jobs)
     simulation.let_pass(T0)

@@ -21,12 +21,22 @@ MEASURED = {
     "thousand_signatures_unsealed_ms": 900.0,
     "import_profile": [{"module": "re2", "ms": 2.4}],
     "throughput": [
-        {"kind": "nothing matches", "events": 100, "inflated_mb": 0.1, "ms": 1, "mb_per_s": 300.0,
-         "events_per_s": 900_000.0, "peak_mb": 30.0},
+        {
+            "kind": "nothing matches",
+            "events": 100,
+            "inflated_mb": 0.1,
+            "ms": 1,
+            "mb_per_s": 300.0,
+            "events_per_s": 900_000.0,
+            "peak_mb": 30.0,
+        },
     ],
-    **{f"{name}_{p}_ms": 10.0 for name in ("log_line_to_slack", "hundred_incidents_at_once")
-       for p in ("cold", "p50", "p95", "p99")},
-}  # fmt: skip
+    **{
+        f"{name}_{p}_ms": 10.0
+        for name in ("log_line_to_slack", "hundred_incidents_at_once")
+        for p in ("cold", "p50", "p95", "p99")
+    },
+}
 
 
 def test_what_was_left_out_says_why():

@@ -224,8 +224,10 @@ def test_alarms_are_shown_under_the_line_that_explains_them_and_head_no_message(
 def test_the_first_message_says_that_the_function_was_updated_directly_just_before():
     (change,) = replayed("B").told[0].notification["changes"]
     assert (change["what"], change["direct"], change["seconds_before"]) == (
-        "prod-BackendApiFunction-8kQxT2", True, 12,
-    )  # fmt: skip
+        "prod-BackendApiFunction-8kQxT2",
+        True,
+        12,
+    )
     later = replayed("B").told[1].notification["changes"]
     assert [(entry["kind"], entry["direct"]) for entry in later] == [("code", True), ("stack", False)]
 
