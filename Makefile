@@ -60,7 +60,7 @@ $(BENCH)/.ready: pyproject.toml
 	@echo "Setting up $(BENCH), with what Tocsin is compared to ..."
 	@$(PYTHON) -m venv $(BENCH)
 	@$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' && touch $@ || \
-	  { echo "not everything can be installed: engines and peers will not be measured"; rm -rf $(BENCH); }
+	  { echo "not everything can be installed: peers will not be measured"; rm -rf $(BENCH); }
 
 bench: $(READY) $(BENCH)/.ready ## Measure; prints the tables and writes benchmarks/results.json
 	@$(BIN)/tocsin check

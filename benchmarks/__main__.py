@@ -20,15 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import (
-    aws_calls,
-    cold_start,
-    container_cold_start,
-    latency,
-    matching,
-    side_by_side,
-    throughput,
-)
+from benchmarks import aws_calls, cold_start, container_cold_start, latency, matching, peers, throughput
 from benchmarks.result_tables import Titled, tables
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -90,7 +82,7 @@ def main() -> int:
         ("AWS calls", aws_calls),
         ("throughput and memory", throughput),
         ("log line to Slack", latency),
-        ("engines and peers", side_by_side),
+        ("peers", peers),
         ("cold start in the Lambda image", container_cold_start),
     ):
         started = time.monotonic()
@@ -98,9 +90,12 @@ def main() -> int:
         measured |= module.measure()
         print(f" {time.monotonic() - started:.0f} s", file=sys.stderr)
     machine = {
-        "python": platform.python_version(), "machine": platform.machine(), "cpus": os.cpu_count(),
-        "date": datetime.now(UTC).date().isoformat(), "load": round(os.getloadavg()[2], 1),
-    }  # fmt: skip
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "cpus": os.cpu_count(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "load": round(os.getloadavg()[2], 1),
+    }
     RESULTS.write_text(json.dumps({"machine": machine, "measured": measured}, indent=2) + "\n", "utf-8")
     show(measured)
     print(f"written: {RESULTS}; `make docs` writes it into the documents")

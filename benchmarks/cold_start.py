@@ -74,9 +74,19 @@ def measure() -> dict[str, float]:
 def profile() -> list[dict[str, float | str]]:
     """The imports of ``detect`` that take longest by themselves, in milliseconds, from ``-X importtime``."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-S", "-c", f"import sys; sys.path += {sys.path!r}; import detect"],
-        capture_output=True, text=True, check=True, env=environment(),
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-X",
+            "importtime",
+            "-S",
+            "-c",
+            f"import sys; sys.path += {sys.path!r}; import detect",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(),
+    )
     rows = [line.removeprefix("import time:").split("|") for line in done.stderr.splitlines()[1:]]
     slowest = sorted(rows, key=lambda row: -int(row[0]))[:12]
     return [{"module": name.strip(), "ms": int(own) / 1000} for own, _, name in slowest]

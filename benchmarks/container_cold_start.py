@@ -9,6 +9,7 @@ same here. Not in it: what AWS does before the runtime starts (fetching the pack
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -90,29 +91,44 @@ def build() -> Path:
     """The Lambda package, as ``sam build`` makes it."""
     folder = Path(tempfile.mkdtemp())
     subprocess.run(
-        ["make", "-C", ROOT / "functions", "build-DetectFunction", f"ARTIFACTS_DIR={folder}", "MACHINES=x86_64"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        shlex.split(
+            f"make -C {ROOT / 'functions'} build-DetectFunction ARTIFACTS_DIR={folder} MACHINES=x86_64"
+        ),
+        check=True,
+        capture_output=True,
+    )
     for left in (ROOT / "functions").glob("packages-*"):
         shutil.rmtree(left)
     # Byte code by the runtime's own Python, as a build in the image leaves it.
     subprocess.run(
-        ["docker", "run", "--rm", "-v", f"{folder}:/var/task", "--entrypoint", "python3.13", IMAGE,
-         "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "/var/task"],
-        check=False, capture_output=True,
-    )  # fmt: skip
+        shlex.split(
+            f"docker run --rm -v {folder}:/var/task --entrypoint python3.13 {IMAGE} "
+            "-m compileall -q --invalidation-mode unchecked-hash /var/task"
+        ),
+        check=False,
+        capture_output=True,
+    )
     return folder
 
 
 def first_answer(folder: Path, event: object, memory: int, *, dry: bool) -> float:
     """Milliseconds from the first invocation of a fresh container to its answer."""
     started = subprocess.run(
-        ["docker", "run", "--rm", "--detach", "--publish", "127.0.0.1::8080", "--cpus", f"{memory / ONE_PROCESSOR:.3f}",
-         "--memory", f"{memory}m", "--env", f"AWS_LAMBDA_FUNCTION_MEMORY_SIZE={memory}", "--env", "AWS_REGION=us-east-1",
-         "--env", f"TOCSIN_DRY_RUN={dry or ''}", *EMULATOR,
-         "--volume", f"{folder}:/var/task:ro", IMAGE, "--log-level", "error"],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            *shlex.split(
+                f"docker run --rm --detach --publish 127.0.0.1::8080 --cpus {memory / ONE_PROCESSOR:.3f} "
+                f"--memory {memory}m --env AWS_LAMBDA_FUNCTION_MEMORY_SIZE={memory} --env AWS_REGION=us-east-1 "
+                f"--env TOCSIN_DRY_RUN={dry or ''} --volume {folder}:/var/task:ro"
+            ),
+            *EMULATOR,
+            IMAGE,
+            "--log-level",
+            "error",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     container = started.stdout.strip()
     try:
         published = subprocess.run(

@@ -71,7 +71,7 @@ def measure() -> dict[str, float]:
     }
 
 
-def put(logs: Any, name: str) -> None:  # noqa: ANN401 - boto3 makes its clients at run time
+def put(logs: Any, name: str) -> None:
     logs.put_log_events(
         logGroupName=name,
         logStreamName="s",

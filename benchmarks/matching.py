@@ -44,9 +44,13 @@ def ordinary_envelope(events: int = EVENTS) -> bytes:
         for number, line in enumerate(lines)
     ]
     envelope = {
-        "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "/aws/lambda/backend", "logStream": "s",
-        "subscriptionFilters": ["tocsin"], "logEvents": log_events,
-    }  # fmt: skip
+        "messageType": "DATA_MESSAGE",
+        "owner": "123456789012",
+        "logGroup": "/aws/lambda/backend",
+        "logStream": "s",
+        "subscriptionFilters": ["tocsin"],
+        "logEvents": log_events,
+    }
     return base64.b64encode(gzip.compress(json.dumps(envelope).encode(), 6))
 
 
@@ -75,9 +79,11 @@ def measure() -> dict[str, float]:
         ]
 
     decoding, ours, ten_times, thirty_times = (
-        best_of(decode), best_of(lambda: detect(matcher)), best_of(lambda: detect(larger)),
+        best_of(decode),
+        best_of(lambda: detect(matcher)),
+        best_of(lambda: detect(larger)),
         best_of(lambda: detect(largest)),
-    )  # fmt: skip
+    )
     share = len(events) / len(events[:: EVENTS // 600])
     naive_one, naive_all = best_of(naive(one_each), most=3) * share, best_of(naive(patterns), most=2) * share
     searching = best_of(lambda: [matcher.match(event) for event in events], most=3)

@@ -1,6 +1,9 @@
-"""What people would use instead, on the same lines with the same expressions: ``python -m benchmarks.peers``.
+"""What people would use instead, on the same lines with the same expressions.
 
-Runs where ``engines`` runs. Each way must name the same lines (or the same lines and signatures) as one ``re.search`` per
+``make bench`` lets the Python of an environment with the extra ``bench`` run ``python -m benchmarks.peers``, so that
+nothing here or in the Lambda package comes to rely on a candidate.
+
+Each way must name the same lines (or the same lines and signatures) as one ``re.search`` per
 line and expression. The expressions alone: Tocsin's own answer also leaves out lines that quote an error, that state a
 harmless level, or that a more specific signature explains, and is therefore a subset; it is timed with all that.
 """
@@ -8,6 +11,7 @@ harmless level, or that a more specific signature explains, and is therefore a s
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -20,7 +24,6 @@ from typing import Any
 import re2
 
 from benchmarks.batches import ordinary_lines
-from benchmarks.engines import HYPERSCAN, Found, hyperscan_database, hyperscan_hits, hyperscan_takes, optional
 from benchmarks.signature_sets import shipped
 from benchmarks.stopwatch import best_of
 from tocsin.core.matching.matcher import Matcher
@@ -28,6 +31,10 @@ from tocsin.core.matching.matcher import Matcher
 QUIET, DENSE, ONE_IN = 3_000, 1_000, 10
 REPEATED = 20
 """How often ripgrep gets the lines: it builds its automaton as it goes, which a short text never makes up for."""
+ROOT = Path(__file__).resolve().parent.parent
+PYTHON = Path(os.environ.get("BENCH_PYTHON", ROOT / ".venv-bench" / "bin" / "python"))
+Found = set[tuple[int, str]]
+"""Line and signature."""
 Numbered = list[tuple[str, str]]
 """Signature and expression."""
 
@@ -67,26 +74,51 @@ def tocsin(lines: list[str], _numbered: Numbered) -> Callable[[], Found]:
 
 
 def hyperscan(lines: list[str], numbered: Numbered) -> Callable[[], Found] | str:
-    if not HYPERSCAN:
+    try:
+        import hyperscan as engine
+    except ImportError:
         return "hyperscan is not installed"
-    taken = [pair for pair in numbered if hyperscan_takes(pair[1].encode())]
-    refused = [(name, re2.compile(text)) for name, text in numbered if (name, text) not in taken]
-    database = hyperscan_database([text.encode() for _, text in taken])
+    flags = engine.HS_FLAG_SINGLEMATCH | engine.HS_FLAG_ALLOWEMPTY
+
+    def database(expressions: list[str]) -> Any:
+        made = engine.Database()
+        made.compile(
+            expressions=[text.encode() for text in expressions],
+            ids=list(range(len(expressions))),
+            flags=[flags] * len(expressions),
+        )
+        return made
+
+    def is_accepted(expression: str) -> bool:
+        try:
+            database([expression])
+        except engine.error:
+            return False
+        return True
+
+    accepted = [pair for pair in numbered if is_accepted(pair[1])]
+    refused = [(name, re2.compile(text)) for name, text in numbered if (name, text) not in accepted]
+    scanner = database([text for _, text in accepted])
     encoded = [line.encode() for line in lines]
-    return lambda: (
-        {
-            (place, taken[number][0])
-            for place, each in enumerate(encoded)
-            for number in hyperscan_hits(database, each)
+
+    def run() -> Found:
+        found = {
+            (place, name) for place, line in enumerate(lines) for name, each in refused if each.search(line)
         }
-        | {(place, name) for place, line in enumerate(lines) for name, each in refused if each.search(line)}
-    )
+        for place, each in enumerate(encoded):
+            numbers: list[int] = []
+            scanner.scan(each, match_event_handler=lambda number, *_, hits=numbers: hits.append(number))
+            found.update((place, accepted[number][0]) for number in numbers)
+        return found
+
+    return run
 
 
 def panther(lines: list[str], numbered: Numbered) -> Callable[[], Found] | str:
-    rule_module = optional("panther_core.rule")
-    event_module = optional("panther_core.enriched_event")
-    if rule_module is None or event_module is None:
+    try:
+        from panther_core.enriched_event import PantherEvent
+        from panther_core.rule import Rule
+    except ImportError:
         return "panther-core is not installed"
     by_name: dict[str, list[str]] = {}
     for name, text in numbered:
@@ -99,8 +131,8 @@ def panther(lines: list[str], numbered: Numbered) -> Callable[[], Found] | str:
             "def rule(event):\n"
             "    return any(each.search(event['message']) for each in EXPRESSIONS)\n"
         )
-        rules[name] = rule_module.Rule({"id": name, "body": body, "versionId": "1", "analysisType": "RULE"})
-    events = [event_module.PantherEvent({"message": line}, None) for line in lines]
+        rules[name] = Rule({"id": name, "body": body, "versionId": "1", "analysisType": "RULE"})
+    events = [PantherEvent({"message": line}, None) for line in lines]
     return lambda: {
         (place, name)
         for place, event in enumerate(events)
@@ -139,48 +171,16 @@ def ripgrep(lines: list[str], numbered: Numbered) -> Callable[[], set[int]] | st
     return run
 
 
-def sec(lines: list[str], numbered: Numbered) -> Callable[[], Found] | str:
-    program = shutil.which("sec")
-    if program is None:
-        return "sec is not installed (apt-get install sec)"
-    folder = Path(tempfile.mkdtemp())
-    (folder / "lines").write_text("\n".join(lines) + "\n", "utf-8")
-    rules = [
-        f"type=Single\nptype=RegExp\npattern={text}\ncontinue=TakeNext\ndesc={name}\naction=write - {name} $0\n"
-        for name, text in numbered
-    ]
-    (folder / "rules").write_text("\n".join(rules), "utf-8")
-    places = {line: place for place, line in enumerate(lines)}
-    command = [
-        program,
-        f"--conf={folder / 'rules'}",
-        f"--input={folder / 'lines'}",
-        "--notail",
-        "--nointevents",
-    ]
-
-    def run() -> Found:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        pairs = (line.partition(" ") for line in done.stdout.splitlines())
-        return {(places[text], name) for name, _, text in pairs if text in places}
-
-    return run
-
-
 WAYS: dict[str, Callable[[list[str], Numbered], Any]] = {
     "Tocsin (dialects, levels, quotations included)": tocsin,
     "hyperscan (what it refuses: re2)": hyperscan,
     "ripgrep -f (lines only; the batch twenty times)": ripgrep,
     "the naive Lambda: one re.search per line and expression": naive,
     "panther-core (its rule engine)": panther,
-    "sec": sec,
 }
 
-STARTED = (ripgrep, sec)
-"""Programs of their own, that read their expressions at every start; what that takes is said beside."""
 
-
-def measure() -> dict[str, Any]:
+def compare() -> dict[str, Any]:
     """Milliseconds and differences by way, on a quiet and on a dense batch; the reason where a way was left out."""
     # A line has no line break in it, and ripgrep refuses an expression that asks for one.
     numbered = [
@@ -205,10 +205,31 @@ def measure() -> dict[str, Any]:
                 "lines": len(lines) * (REPEATED if way is ripgrep else 1),
                 "missed": len(wanted - found),
                 "more": len(found - wanted),
-                "start_ms": best_of(way(["INFO"], numbered), most=3) if way in STARTED else 0.0,
+                "start_ms": best_of(way(["INFO"], numbered), most=3) if way is ripgrep else 0.0,
             }
     return result
 
 
+def measure() -> dict[str, Any]:
+    """What ``compare`` says in the other environment; ``skipped`` with the reason where there is none."""
+    if not PYTHON.exists():
+        return _skipped(f"there is no {PYTHON}; `make bench` makes it, if the candidates can be installed")
+    done = subprocess.run(
+        [PYTHON, "-m", "benchmarks.peers"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"},
+    )
+    if done.returncode:
+        return _skipped((done.stderr.strip().splitlines() or ["it failed without a word"])[-1])
+    return {"peers": json.loads(done.stdout)}
+
+
+def _skipped(reason: str) -> dict[str, Any]:
+    return {"peers": {"skipped": reason}}
+
+
 if __name__ == "__main__":
-    json.dump(measure(), sys.stdout, indent=1)
+    json.dump(compare(), sys.stdout, indent=1)

@@ -16,67 +16,19 @@ class Titled(NamedTuple):
 
 def tables(measured: Mapping[str, Any]) -> list[Titled]:
     """Every table that these results fill; what was skipped says why."""
-    makers = (imports, decoding, whole, rule_out, identify, peers, cold_start, container, throughput, latency)
+    makers = (peers, cold_start, container, throughput, latency)
     return [table for maker in makers for table in maker(measured)]
 
 
 def number(value: float) -> str:
     """As many digits as tell something."""
-    if value >= 100:  # noqa: PLR2004 - three digits are enough
+    if value >= 100:  # three digits are enough
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004 - as above
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def skipped(title: str, reason: str) -> list[Titled]:
     return [Titled(title, ["not measured"], [[reason]])]
-
-
-def decoding(measured: Mapping[str, Any]) -> list[Titled]:
-    found, title = measured["engines"], "Reading an envelope of 12,000 ordinary events, by library"
-    if "skipped" in found:
-        return skipped(title, found["skipped"])
-    return [Titled(title, ["step", "ms"], [[name, number(ms)] for name, ms in found["decode"].items()])]
-
-
-def imports(measured: Mapping[str, Any]) -> list[Titled]:
-    found = measured["engines"].get("imports")
-    if not found:
-        return []
-    rows = [[f"`{name}`", number(max(0.0, ms))] for name, ms in found.items()]
-    return [Titled("Importing, over a bare interpreter", ["module", "ms"], rows)]
-
-
-def whole(measured: Mapping[str, Any]) -> list[Titled]:
-    found, title = measured["engines"], 'The same envelope, from the delivered text to "nothing in it"'
-    if "skipped" in found:
-        return skipped(title, found["skipped"])
-    floor = next(iter(found["whole"].values()))
-    rows = [[name, number(ms), f"{ms / floor:.2f} ×"] for name, ms in found["whole"].items()]
-    return [Titled(title, ["way", "ms", "of the floor"], rows)]
-
-
-def rule_out(measured: Mapping[str, Any]) -> list[Titled]:
-    found, title = measured["engines"], "Rule out: one search of the raw bytes of that envelope"
-    if "skipped" in found:
-        return skipped(title, found["skipped"])
-    rows = [
-        [size, name, number(row["build_ms"]), number(row["search_ms"]), "yes" if row["rules_out"] else "no"]
-        for size, engines in found["rule_out"].items()
-        for name, row in engines.items()
-    ]
-    return [Titled(title, ["signatures", "engine", "build, ms", "search, ms", "ruled out"], rows)]
-
-
-def identify(measured: Mapping[str, Any]) -> list[Titled]:
-    found, title = measured["engines"], "Identify: 2,000 lines, one in ten a known failure"
-    if "skipped" in found:
-        return skipped(title, found["skipped"])
-    rows = [
-        [size, name, number(row["us_per_line"]), str(found["differing"][size][name])]
-        for size, engines in found["identify"].items()
-        for name, row in engines.items()
-    ]
-    return [Titled(title, ["signatures", "engine", "µs a line", "answers that differ"], rows)]
 
 
 def peers(measured: Mapping[str, Any]) -> list[Titled]:
@@ -92,9 +44,16 @@ def peers(measured: Mapping[str, Any]) -> list[Titled]:
             start = number(row["start_ms"]) if row["start_ms"] else ""
             line = running / row["lines"]
             rows.append(
-                [kind, name, number(line * 1000), f"{line / ours:,.1f} ×", start,
-                 str(row["missed"]), str(row["more"])]
-            )  # fmt: skip
+                [
+                    kind,
+                    name,
+                    number(line * 1000),
+                    f"{line / ours:,.1f} ×",
+                    start,
+                    str(row["missed"]),
+                    str(row["more"]),
+                ]
+            )
     rows += [["", name, reason, "", "", "", ""] for name, reason in found["left_out"].items()]
     return [
         Titled(title, ["batch", "way", "µs a line", "of Tocsin", "its start, ms", "left out", "more"], rows)
@@ -134,10 +93,17 @@ def container(measured: Mapping[str, Any]) -> list[Titled]:
 
 def throughput(measured: Mapping[str, Any]) -> list[Titled]:
     rows = [
-        [row["kind"], f"{row['events']:,}", number(row["inflated_mb"]), number(row["ms"]), number(row["mb_per_s"]),
-         f"{row['events_per_s']:,.0f}", number(row["peak_mb"])]
+        [
+            row["kind"],
+            f"{row['events']:,}",
+            number(row["inflated_mb"]),
+            number(row["ms"]),
+            number(row["mb_per_s"]),
+            f"{row['events_per_s']:,.0f}",
+            number(row["peak_mb"]),
+        ]
         for row in measured["throughput"]
-    ]  # fmt: skip
+    ]
     header = ["batch", "events", "inflated, MB", "ms", "MB/s", "events/s", "peak of the process, MB"]
     return [Titled("Warm `detect` on one core", header, rows)]
 
@@ -145,9 +111,13 @@ def throughput(measured: Mapping[str, Any]) -> list[Titled]:
 def latency(measured: Mapping[str, Any]) -> list[Titled]:
     rows = [
         ["cold: the first line after a deployment", number(measured["log_line_to_slack_cold_ms"]), "", ""],
-        ["warm, one incident after the other",
-         *(number(measured[f"log_line_to_slack_{p}_ms"]) for p in ("p50", "p95", "p99"))],
-        ["a hundred incidents at once",
-         *(number(measured[f"hundred_incidents_at_once_{p}_ms"]) for p in ("p50", "p95", "p99"))],
-    ]  # fmt: skip
+        [
+            "warm, one incident after the other",
+            *(number(measured[f"log_line_to_slack_{p}_ms"]) for p in ("p50", "p95", "p99")),
+        ],
+        [
+            "a hundred incidents at once",
+            *(number(measured[f"hundred_incidents_at_once_{p}_ms"]) for p in ("p50", "p95", "p99")),
+        ],
+    ]
     return [Titled("Log line to local Slack, ms", ["how", "p50", "p95", "p99"], rows)]

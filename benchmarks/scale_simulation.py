@@ -76,9 +76,14 @@ def storm(rate: int, *, seconds: int = 600, services: int = 1, shared_item: bool
         lost, waiting = lost + too_old, waiting - too_old
         second += 1
     return Storm(
-        rate, writers * services, round(conflicts * services), capacity * services, latest,
-        max(0, second - seconds), round(lost * services),
-    )  # fmt: skip
+        rate,
+        writers * services,
+        round(conflicts * services),
+        capacity * services,
+        latest,
+        max(0, second - seconds),
+        round(lost * services),
+    )
 
 
 @dataclass(frozen=True, slots=True)

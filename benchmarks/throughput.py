@@ -30,9 +30,12 @@ def measure() -> dict[str, Any]:
                 continue
             done = subprocess.run(
                 [sys.executable, "-m", "benchmarks.throughput", str(size), str(one_in)],
-                cwd=ROOT, capture_output=True, text=True, check=True,
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                check=True,
                 env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"},
-            )  # fmt: skip
+            )
             rows.append({"kind": kind, "events": size, **json.loads(done.stdout)})
     return {"throughput": rows}
 
@@ -51,9 +54,12 @@ def one(size: int, one_in: int) -> dict[str, float]:
     detector = wire_detector({}, configuration({}), DryRun())
     seconds = best_of(lambda: detector.detect(event, 1_795_000_000_000), most=5, budget=2) / 1000
     return {
-        "inflated_mb": megabytes, "ms": seconds * 1000, "mb_per_s": megabytes / seconds,
-        "events_per_s": size / seconds, "peak_mb": peak_of_memory(),
-    }  # fmt: skip
+        "inflated_mb": megabytes,
+        "ms": seconds * 1000,
+        "mb_per_s": megabytes / seconds,
+        "events_per_s": size / seconds,
+        "peak_mb": peak_of_memory(),
+    }
 
 
 def peak_of_memory() -> float:

@@ -138,7 +138,7 @@ def _ships(path: PurePosixPath) -> bool:
     if len(path.parts) == 1:
         return path.name in SHIPPED
     if path.parts[0] == "signatures":
-        return len(path.parts) == 2 and path.suffix in SIGNATURE_FILES  # noqa: PLR2004 - directly in it
+        return len(path.parts) == 2 and path.suffix in SIGNATURE_FILES  # directly in it
     return path.parts[0] == "tocsin" and path.suffix == ".py" and not {*path.parts[:-1]} & _ENVIRONMENTS
 
 
@@ -167,7 +167,7 @@ def platform_options(machine: str) -> list[str]:
 
 def _fetch(locked: Path, machine: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="tocsin-package-") as fetched:
-        done = subprocess.run(  # noqa: S603 - pip, with arguments of our own
+        done = subprocess.run(
             [
                 sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
                 *platform_options(machine), "--require-hashes", f"--target={fetched}", f"--requirement={locked}",
@@ -199,7 +199,7 @@ def _compile(target: Path) -> None:
     name = f"python{RUNTIME}"
     for python in filter(None, (sys.executable, shutil.which(name))):
         ask = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-        answer = subprocess.run(ask, capture_output=True, text=True, check=False)  # noqa: S603 - a Python
+        answer = subprocess.run(ask, capture_output=True, text=True, check=False)
         if answer.returncode == 0 and answer.stdout.strip() == RUNTIME:
             names = ["-s", str(target), "-p", INSTALLED_AT]
             compiling = [
@@ -212,7 +212,7 @@ def _compile(target: Path) -> None:
                 str(target),
             ]
             environment = {**os.environ, "PYTHONHASHSEED": "0"}  # the order in which sets are written
-            subprocess.run([python, *compiling], env=environment, check=False)  # noqa: S603 - the same Python
+            subprocess.run([python, *compiling], env=environment, check=False)
             return
 
 
@@ -222,7 +222,7 @@ def main(arguments: Sequence[str]) -> int:
         machines = chosen_machines(os.environ.get("TOCSIN_ARCHITECTURE", ""))
         make_package(Path(__file__).resolve().parent, Path(arguments[0]), machines)
     except PackagingError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - sam repeats it
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -76,5 +76,5 @@ def write_heartbeat(now: int) -> None:
     try:
         if (writer := heartbeat_writer()) is not None:
             writer.write(now)
-    except Exception as error:  # noqa: BLE001 - said here; see above
+    except Exception as error:  # said here; see above
         logger.error("the heartbeat could not be written", extra={"reason": repr(error)})  # noqa: TRY400 - the reason says it all

@@ -160,22 +160,35 @@ def tocsin(load: Load, machine: Machine = Machine()) -> dict[str, float]:
         "the Slack secret": price["secret"],
         "polling the queue": 657_000 * price["sqs"],
         "reconcile": 43_800
-        * (price["lambda_requests"] + 0.05 * 0.5 * price["lambda_gb_s"] + 0.5e-6 * price["logs_gb"]
-           + price["dynamodb_read"] / 2),
+        * (
+            price["lambda_requests"]
+            + 0.05 * 0.5 * price["lambda_gb_s"]
+            + 0.5e-6 * price["logs_gb"]
+            + price["dynamodb_read"] / 2
+        ),
         "the heartbeat's metric": price["metric"],
         "the heartbeat's way": HEARTBEATS
-        * (2 * price["lambda_requests"] + (0.1 * 1.0 + 0.05 * 0.5) * price["lambda_gb_s"]
-           + 2 * price["dynamodb_write"] + 1e-6 * price["logs_gb"] + price["secret_read"]
-           + price["sns"] + 3 * price["sqs"]),
+        * (
+            2 * price["lambda_requests"]
+            + (0.1 * 1.0 + 0.05 * 0.5) * price["lambda_gb_s"]
+            + 2 * price["dynamodb_write"]
+            + 1e-6 * price["logs_gb"]
+            + price["secret_read"]
+            + price["sns"]
+            + 3 * price["sqs"]
+        ),
         "KMS requests": HEARTBEATS * KMS_REQUESTS_A_HEARTBEAT * price["kms"],
         "detect: requests": reads * price["lambda_requests"],
         "detect: processor": seconds * load.memory_mb / 1024 * price["lambda_gb_s"],
         "detect: its own log": reads * OWN_LOG_KB / 1e6 * price["logs_gb"],
         "counting": batches * load.matching * WRITE_UNITS_A_TALLY * price["dynamodb_write"],
         "incidents": load.incidents
-        * (WRITES_AN_INCIDENT * price["dynamodb_write"] + REQUESTS_AN_INCIDENT * price["sqs"]
-           + NOTIFICATIONS_AN_INCIDENT * price["lambda_requests"]),
-    }  # fmt: skip
+        * (
+            WRITES_AN_INCIDENT * price["dynamodb_write"]
+            + REQUESTS_AN_INCIDENT * price["sqs"]
+            + NOTIFICATIONS_AN_INCIDENT * price["lambda_requests"]
+        ),
+    }
     if load.shards:
         packed_kb = load.kb_a_batch / machine.gzip_ratio
         units = batches * -(-packed_kb // PUT_UNIT_KB)

@@ -25,6 +25,7 @@ from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, is_piece
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.times import MINUTE
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Reconciler, next_move
@@ -37,9 +38,6 @@ if TYPE_CHECKING:
     from tocsin.core.model import Incident, Millis, OccurrenceCount
     from tocsin.services.detection import Detected
     from tocsin.services.reconciliation import Queues
-
-MINUTE: Millis = 60_000
-"""How often ``reconcile`` runs (the schedule in the template)."""
 
 WINDOW: Millis = 1_000
 """Log events of one stream within this time are delivered together, as a subscription does under load."""

@@ -12,12 +12,11 @@ from itertools import groupby
 from pathlib import Path
 
 from tocsin.adapters.files.configuration import load_configuration
-from tocsin.core.times import format_duration
+from tocsin.core.times import MINUTE, format_duration
 from tools.stories import Replayed, Shown, Step, Story, Told, load_stories, replay
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "incidents.md"
-MINUTE, DAY = 60_000, 86_400_000
 MAX_LINE_LENGTH = 130
 
 INTRODUCTION = """\
@@ -136,7 +135,7 @@ def kind(entry: Step | Told) -> object:
 def words(step: Step, story: Story) -> str:
     """What happened."""
     if step.alarm:
-        return f"alarm `{story.alarms[step.alarm]['name']}` goes to {step.state}"
+        return f"alarm `{story.alarms[step.alarm].name}` goes to {step.state}"
     if step.queue:
         return (
             f"`{step.queue}` holds {step.depth} messages" if step.depth else f"`{step.queue}` is empty again"
@@ -189,8 +188,10 @@ def total(shown: Iterable[Shown]) -> Shown:
 def in_slack(shown: Shown) -> str:
     """What Slack shows, in words: ``1 message, 36 edits, 1 reply``."""
     counts = (
-        (shown.messages, "message", "messages"), (shown.edits, "edit", "edits"), (shown.replies, "reply", "replies"),
-    )  # fmt: skip
+        (shown.messages, "message", "messages"),
+        (shown.edits, "edit", "edits"),
+        (shown.replies, "reply", "replies"),
+    )
     return (
         ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in counts if count)
         or "nothing"

@@ -26,7 +26,7 @@ from tocsin_cli.cost_model import (
     shards_for,
     tocsin,
     with_filter,
-)  # fmt: skip
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -134,13 +134,13 @@ def cost_chart() -> str:
     }
     for name in instead(LOADS[0], FAILURES):
         points = [(gb, instead(at(gb), FAILURES)[name]) for gb in SIZES_GB]
-        lines[name] = [(gb, usd) for gb, usd in points if usd >= 0.05]  # noqa: PLR2004 - nothing has no logarithm
+        lines[name] = [(gb, usd) for gb, usd in points if usd >= 0.05]  # nothing has no logarithm
     return line_chart("US dollars a month, by size", "GB of log a day", "US dollars a month", lines)
 
 
 def usd(value: float) -> str:
     value = round(value, 2) + 0.0  # no minus before nothing
-    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"  # noqa: PLR2004 - cents matter below
+    return f"{value:,.2f}" if value < 100 else f"{value:,.0f}"  # cents matter below
 
 
 def cost_page() -> str:
@@ -153,14 +153,24 @@ def cost_page() -> str:
     rows.append(["**sum, with FilterPattern**", *(f"**{usd(sum(items.values()))}**" for items in filtered)])
     others = [instead(load, FAILURES) for load in LOADS]
     beside = [[name, *(usd(each[name]) for each in others)] for name in others[0]]
-    beside.append(["CloudWatch Logs itself, paid in any case",
-                   *(usd(load.gb_a_day * 30.4 * PRICES["logs_gb"].usd) for load in LOADS)])  # fmt: skip
+    beside.append(
+        [
+            "CloudWatch Logs itself, paid in any case",
+            *(usd(load.gb_a_day * 30.4 * PRICES["logs_gb"].usd) for load in LOADS),
+        ]
+    )
     prices = [[f"{price.usd:.10f}".rstrip("0"), price.unit, price.source] for price in PRICES.values()]
     assumed = [
-        [load.name, f"{load.gb_a_day:g} GB", f"{load.kb_a_batch:g} KB", f"{load.matching:.1%}", str(load.incidents),
-         str(load.shards or "none")]
+        [
+            load.name,
+            f"{load.gb_a_day:g} GB",
+            f"{load.kb_a_batch:g} KB",
+            f"{load.matching:.1%}",
+            str(load.incidents),
+            str(load.shards or "none"),
+        ]
         for load in LOADS
-    ]  # fmt: skip
+    ]
     machine = Machine()
     assumption = (
         f"One processor looks through {machine.mb_per_s:g} MB of log a second where nothing matches "
@@ -168,24 +178,33 @@ def cost_page() -> str:
         f"invocation and {machine.match_ms:g} ms for a batch with a match; gzip makes log {machine.gzip_ratio:g} times "
         f"smaller; FilterPattern lets {PASSES:.0%} of the log through. A stream has half of its shards' capacity free.\n"
     )
-    return "\n".join([
-        "# What it costs, by size\n",
-        COMPUTED,
-        "![US dollars a month over GB of log a day](images/cost.svg)\n",
-        f"Between the three sizes the picture interpolates; from {STREAM_FROM_GB:,} GB a day on it has a stream.\n",
-        markdown(Titled("Tocsin", header, rows), level="##"),
-        markdown(Titled(f"Beside it, for {FAILURES} failures told apart", ["means", *header[1:]], beside), level="##"),
-        BESIDE,
-        "## Which knob matters\n",
-        *(knobs(load, items, fewer) for load, items, fewer in zip(LOADS, plain, filtered, strict=True)),
-        KNOBS,
-        "## What is assumed\n",
-        assumption,
-        markdown(
-            Titled("The three sizes", ["size", "log a day", "log a batch", "batches with a match", "incidents", "shards"], assumed)
-        ),
-        markdown(Titled("Prices", ["USD", "for one", "read in"], prices)),
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "# What it costs, by size\n",
+            COMPUTED,
+            "![US dollars a month over GB of log a day](images/cost.svg)\n",
+            f"Between the three sizes the picture interpolates; from {STREAM_FROM_GB:,} GB a day on it has a stream.\n",
+            markdown(Titled("Tocsin", header, rows), level="##"),
+            markdown(
+                Titled(f"Beside it, for {FAILURES} failures told apart", ["means", *header[1:]], beside),
+                level="##",
+            ),
+            BESIDE,
+            "## Which knob matters\n",
+            *(knobs(load, items, fewer) for load, items, fewer in zip(LOADS, plain, filtered, strict=True)),
+            KNOBS,
+            "## What is assumed\n",
+            assumption,
+            markdown(
+                Titled(
+                    "The three sizes",
+                    ["size", "log a day", "log a batch", "batches with a match", "incidents", "shards"],
+                    assumed,
+                )
+            ),
+            markdown(Titled("Prices", ["USD", "for one", "read in"], prices)),
+        ]
+    )
 
 
 def knobs(load: Load, items: Mapping[str, float], filtered: Mapping[str, float]) -> str:
@@ -233,10 +252,16 @@ half of it takes twice as long.
 def scale_tables() -> str:
     storms = [storm(rate) for rate in (100, 500, 1_000, 3_000, 10_000)]
     rows = [
-        [f"{each.envelopes_a_second:,}", f"{each.writers:,}", f"{each.conflicts:,}", f"{each.latest_s:,.0f}",
-         f"{each.drained_s:,}", f"{each.lost:,}"]
+        [
+            f"{each.envelopes_a_second:,}",
+            f"{each.writers:,}",
+            f"{each.conflicts:,}",
+            f"{each.latest_s:,.0f}",
+            f"{each.drained_s:,}",
+            f"{each.lost:,}",
+        ]
         for each in storms
-    ]  # fmt: skip
+    ]
     header = [
         "deliveries a second",
         "writers at once",
@@ -246,26 +271,40 @@ def scale_tables() -> str:
         "lost",
     ]
     wide = [storm(10_000, services=count) for count in (1, 4, 20)]
-    over = [[str(count), f"{each.latest_s:,.0f}", f"{each.sustained:,.0f}"]
-            for count, each in zip((1, 4, 20), wide, strict=True)]  # fmt: skip
+    over = [
+        [str(count), f"{each.latest_s:,.0f}", f"{each.sustained:,.0f}"]
+        for count, each in zip((1, 4, 20), wide, strict=True)
+    ]
     shared = [storm(rate, shared_item=True) for rate in (100, 500, 1_000)]
     not_taken = [
         [f"{each.envelopes_a_second:,}", f"{each.conflicts:,}", f"{each.latest_s:,.0f}"] for each in shared
     ]
     spreads = [spread(count, count * 0.5) for count in (4, 13, 50)]
-    even = [[str(each.shards), f"{each.shards * 0.5:g}", f"{each.by_log_stream:.2f}", f"{each.at_random:.2f}"]
-            for each in spreads]  # fmt: skip
+    even = [
+        [str(each.shards), f"{each.shards * 0.5:g}", f"{each.by_log_stream:.2f}", f"{each.at_random:.2f}"]
+        for each in spreads
+    ]
     return "\n".join(
         markdown(table)
         for table in (
             Titled("A storm of one alert in one service, ten minutes long", header, rows),
-            Titled("10,000 deliveries a second, over services", ["services", "latest counted after, s", "a second, sustained"], over),
-            Titled("The same with one shared item and transactions, which was not taken",
-                   ["deliveries a second", "conflicts", "latest counted after, s"], not_taken),
-            Titled("The fullest shard, MB a second (its limit is 1)",
-                   ["shards", "all together", "by log stream", "at random (the stack's)"], even),
+            Titled(
+                "10,000 deliveries a second, over services",
+                ["services", "latest counted after, s", "a second, sustained"],
+                over,
+            ),
+            Titled(
+                "The same with one shared item and transactions, which was not taken",
+                ["deliveries a second", "conflicts", "latest counted after, s"],
+                not_taken,
+            ),
+            Titled(
+                "The fullest shard, MB a second (its limit is 1)",
+                ["shards", "all together", "by log stream", "at random (the stack's)"],
+                even,
+            ),
         )
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

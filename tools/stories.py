@@ -6,7 +6,6 @@ bot and by webhook, on a simulated clock. ``docs/incidents.md`` and the tests ta
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -20,15 +19,16 @@ from tocsin.core.model import Millis, QueueReading
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.signatures.signature import Status
 from tocsin.core.slack.messages import headed_by
-from tocsin.core.times import iso_time, parse_duration
+from tocsin.core.times import DAY, iso_time, parse_duration
 from tocsin.services.delivery import Outcome
 from tocsin_cli.fake_slack.in_process import OfflineSlack
+from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_sns
 from tocsin_cli.sample_events.change_events import function_change, stack_change
+from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, uuid_of
 from tocsin_cli.simulation import LoggedLine, Simulation
 
 STORIES = Path(__file__).resolve().parent / "stories.toml"
-ACCOUNT, REGION = "123456789012", "us-east-1"
-RETENTION: Millis = 14 * 86_400_000
+RETENTION: Millis = 14 * DAY
 """How long a dead-letter queue keeps a message, at most."""
 
 
@@ -112,7 +112,7 @@ class Story:
     over: Millis
     steps: tuple[Step, ...]
     secrets: tuple[str, ...]
-    alarms: Mapping[str, Mapping[str, Any]]
+    alarms: Mapping[str, Alarm]
     switch_on: tuple[str, ...] = ()
     unnoticed: bool = True
 
@@ -216,14 +216,13 @@ def replay(story: Story, config: Configuration) -> Replayed:
     config = config._replace(signatures={**config.signatures, **on})
     queues = _Queues()
     simulation = Simulation(config, region=REGION, account=ACCOUNT, queues=queues)
-    moments = sorted((at, number) for number, step in enumerate(story.steps) for at in step.times)
-    for at, number in moments:
+    for at, number in _moments(story):
         step = story.steps[number]
         if step.lines:
             simulation.feed(_lines(story, number, at))
         elif step.alarm:
             alarm = story.alarms[step.alarm]
-            simulation.detect(alarm_event(alarm, step.state, step.datapoint, at), at)
+            simulation.detect(alarm_by_sns(alarm, step.state, step.datapoint, at), at)
         elif step.function:
             simulation.detect(function_change(step.function, at), at)
         elif step.stack:
@@ -236,74 +235,19 @@ def replay(story: Story, config: Configuration) -> Replayed:
     return Replayed(story, tuple(_tell(notification, slack) for notification in notifications), slack)
 
 
-def alarm_event(alarm: Mapping[str, Any], state: str, datapoint: float, at: Millis) -> dict[str, Any]:
-    """An alarm's change of state as SNS hands it to ``detect``.
+def logged(story: Story) -> list[LoggedLine]:
+    """All that a story's service logs, in the order in which it is logged."""
+    return [
+        line
+        for at, number in _moments(story)
+        if story.steps[number].lines
+        for line in _lines(story, number, at)
+    ]
 
-    Args:
-        alarm: Its ``name``, ``namespace``, ``metric``, ``dimensions``, ``threshold`` and ``period``; with ``expression``
-            it is one of metric maths over that metric.
-        state: The new state.
-        datapoint: What it saw.
-        at: When it changed.
-    """
-    moment, topic = iso_time(at).replace("Z", "+0000"), f"arn:aws:sns:{REGION}:{ACCOUNT}:tocsin-alarms"
-    words = "was greater than" if state == "ALARM" else "was not greater than"
-    day = f"{datetime.fromisoformat(iso_time(at - alarm['period'] * 1000)):%d/%m/%y %H:%M}:00"
-    dimensions = [{"value": value, "name": name} for name, value in alarm["dimensions"].items()]
-    trigger: dict[str, Any] = {
-        "Period": alarm["period"],
-        "EvaluationPeriods": 1,
-        "DatapointsToAlarm": 1,
-        "ComparisonOperator": "GreaterThanThreshold",
-        "Threshold": alarm["threshold"],
-        "TreatMissingData": "notBreaching",
-        "EvaluateLowSampleCountPercentile": "",
-    }
-    if "expression" in alarm:
-        metric = {
-            "Dimensions": dimensions,
-            "MetricName": alarm["metric"],
-            "Namespace": alarm["namespace"],
-        }
-        stat = {"Metric": metric, "Period": alarm["period"], "Stat": "Sum"}
-        trigger["Metrics"] = [
-            {"Expression": alarm["expression"], "Id": "rate", "Label": alarm["name"], "ReturnData": True},
-            {"Id": "errors", "MetricStat": stat, "ReturnData": False},
-        ]
-    else:
-        trigger |= {
-            "MetricName": alarm["metric"],
-            "Namespace": alarm["namespace"],
-            "StatisticType": "Statistic",
-            "Statistic": "SUM",
-            "Unit": None,
-            "Dimensions": dimensions,
-        }
-    message = {
-        "AlarmName": alarm["name"],
-        "AlarmDescription": None,
-        "AWSAccountId": ACCOUNT,
-        "NewStateValue": state,
-        "NewStateReason": f"Threshold Crossed: 1 datapoint [{datapoint} ({day})] {words} the threshold ({alarm['threshold']}).",
-        "StateChangeTime": moment,
-        "Region": "US East (N. Virginia)",
-        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{alarm['name']}",
-        "OldStateValue": "ALARM" if state == "OK" else "OK",
-        "OKActions": [topic],
-        "AlarmActions": [topic],
-        "InsufficientDataActions": [],
-        "Trigger": trigger,
-    }
-    sns = {
-        "Type": "Notification",
-        "MessageId": _id(alarm["name"], at),
-        "TopicArn": topic,
-        "Subject": f'{state}: "{alarm["name"]}" in US East (N. Virginia)',
-        "Message": json.dumps(message),
-        "Timestamp": iso_time(at),
-        "MessageAttributes": {},
-    }
-    return {"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": sns}]}
+
+def _moments(story: Story) -> list[tuple[Millis, int]]:
+    """When which step happens, in order."""
+    return sorted((at, number) for number, step in enumerate(story.steps) for at in step.times)
 
 
 @dataclass(slots=True)
@@ -342,7 +286,7 @@ def _count(slack: OfflineSlack) -> Shown:
 
 def _lines(story: Story, number: int, at: Millis) -> list[LoggedLine]:
     """What a step logs at one of its times: the lines of one invocation, a millisecond apart."""
-    request, stream = _id(story.name, number, at), _id(story.name, number).replace("-", "")
+    request, stream = uuid_of(story.name, number, at), uuid_of(story.name, number).replace("-", "")
     return [
         LoggedLine(
             at + position,
@@ -363,7 +307,7 @@ def _story(entry: Mapping[str, Any]) -> Story:
         over=_millis(entry["over"]),
         steps=tuple(_step(step) for step in entry["step"]),
         secrets=tuple(entry["secrets"]),
-        alarms=entry.get("alarms", {}),
+        alarms={name: Alarm(**alarm) for name, alarm in entry.get("alarms", {}).items()},
         switch_on=tuple(entry.get("switch_on", ())),
         unnoticed=entry.get("unnoticed", True),
     )
@@ -383,8 +327,3 @@ def _step(entry: Mapping[str, Any]) -> Step:
 
 def _millis(moment: datetime) -> Millis:
     return round(moment.timestamp() * 1000)
-
-
-def _id(*parts: object) -> str:
-    digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    return "-".join((digest[:8], digest[8:12], "4" + digest[13:16], "8" + digest[17:20], digest[20:32]))

@@ -127,7 +127,7 @@ def wire_reconciler(
 
 
 @cache
-def _client(service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+def _client(service: str) -> Any:
     import boto3
     from botocore.config import Config
 

@@ -231,7 +231,7 @@ class Deployment:
             self.killed += 1
             _forget(handler)
             return end
-        except Exception as error:  # noqa: BLE001 - the platform sees that it failed, whatever it was
+        except Exception as error:  # the platform sees that it failed, whatever it was
             return error
         finally:
             wire.function = ""

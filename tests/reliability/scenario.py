@@ -5,15 +5,14 @@ from __future__ import annotations
 import base64
 import copy
 import gzip
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
-from reliability.deployment import ACCOUNT, MINUTE, REGION, SECOND, Deployment
+from reliability.deployment import ACCOUNT, MINUTE, SECOND, Deployment
+from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_sns
 
 LINES = {
     "import-module-error": (
@@ -127,30 +126,11 @@ def envelope(service: str, lines: Sequence[str], at: int, number: int = 0) -> di
 
 def alarm_event(service: str, state: str, at: int) -> dict[str, Any]:
     """The event of an alarm's change of state, by SNS."""
-    name = f"{service}-dlq-depth"
-    moment = (
-        datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "+0000")
+    alarm = Alarm(
+        f"{service}-dlq-depth",
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        {"QueueName": f"{service}-dlq"},
+        0.0,
     )
-    message = {
-        "AlarmName": name,
-        "AWSAccountId": ACCOUNT,
-        "NewStateValue": state,
-        "OldStateValue": "OK" if state == "ALARM" else "ALARM",
-        "NewStateReason": "Threshold Crossed: 1 datapoint [3.0] was greater than the threshold (0.0).",
-        "StateChangeTime": moment,
-        "Region": "US East (N. Virginia)",
-        "AlarmArn": f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}",
-        "Trigger": {
-            "MetricName": "ApproximateNumberOfMessagesVisible",
-            "Namespace": "AWS/SQS",
-            "Dimensions": [{"value": f"{service}-dlq", "name": "QueueName"}],
-        },
-    }
-    sns = {
-        "Type": "Notification",
-        "MessageId": hashlib.sha256(f"{name}{moment}{state}".encode()).hexdigest()[:36],
-        "TopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:tocsin-alarms",
-        "Message": json.dumps(message),
-        "Timestamp": moment,
-    }
-    return {"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": sns}]}
+    return alarm_by_sns(alarm, state, 3.0, at)

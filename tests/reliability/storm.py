@@ -102,9 +102,14 @@ def _envelopes(occurrences: int, per_envelope: int, own: int) -> Iterator[tuple[
 
 
 def _judged(
-    story: Story, occurrences: int, distinct: int, envelopes: int, seconds: float,
-    calls: Counter[tuple[str, str]], grown: int,
-) -> Storm:  # fmt: skip
+    story: Story,
+    occurrences: int,
+    distinct: int,
+    envelopes: int,
+    seconds: float,
+    calls: Counter[tuple[str, str]],
+    grown: int,
+) -> Storm:
     deployment = story.deployment
     incidents = stored_incidents(deployment)
     counted = sum(incident.count for incident in incidents)
@@ -162,15 +167,20 @@ def measured_storm(occurrences: int) -> tuple[str, list[str]]:
         ("counted", "all, each once" if not found.broken else f"BROKEN: {found.broken}"),
         ("writes that count, per invocation (one for each alert in it)", f"{puts / found.envelopes:.1f}"),
         ("calls to AWS per invocation of detect, all told", f"{detect / found.envelopes:.1f}"),
-        ("notifications per service, of at most allowed", f"{max(found.messages.values())} of {found.allowed}"),
+        (
+            "notifications per service, of at most allowed",
+            f"{max(found.messages.values())} of {found.allowed}",
+        ),
         ("largest item in the table (DynamoDB's limit is 409,600 bytes)", f"{found.largest_item:,} bytes"),
         ("largest request to SNS (the limit is 262,144 bytes)", f"{found.largest_publish:,} bytes"),
         ("most blocks in a Slack message (the limit is 50)", found.most_blocks),
         (f"largest blocks, as JSON (kept under {MAX_BLOCKS_JSON:,})", f"{found.largest_blocks:,} characters"),
-        ("growth of the process from the first tenth to the end, the simulated table in it included",
-         f"{found.grown / 2**20:.0f} MiB"),
+        (
+            "growth of the process from the first tenth to the end, the simulated table in it included",
+            f"{found.grown / 2**20:.0f} MiB",
+        ),
         ("time for all of it, the simulated cloud included", f"{found.seconds:.0f} s"),
-    ]  # fmt: skip
+    ]
     return "| figure | measured |\n|---|---|\n" + "".join(
         f"| {n} | {v} |\n" for n, v in figures
     ), found.broken

@@ -38,9 +38,12 @@ class Outside:
 
     def client(self, service):
         return boto3.client(
-            service, endpoint_url=self.ready["aws_endpoint"], region_name=self.ready["region"],
-            aws_access_key_id="test", aws_secret_access_key="test",
-        )  # fmt: skip
+            service,
+            endpoint_url=self.ready["aws_endpoint"],
+            region_name=self.ready["region"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
 
     def put(self, service, *lines, stream="s"):
         logs, group = self.client("logs"), self.ready["log_groups"][service]
@@ -63,9 +66,11 @@ class Outside:
 
     def call(self, method, path, body=None):
         request = urllib.request.Request(
-            self.ready["slack_url"] + path, method=method, data=None if body is None else json.dumps(body).encode(),
+            self.ready["slack_url"] + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},
-        )  # fmt: skip
+        )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"null")
 

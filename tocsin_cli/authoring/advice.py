@@ -108,7 +108,7 @@ def _dead_links(own: list[Signature], settings: Settings) -> Iterator[Problem]:
             FILE,
             "links.runbooks",
             f"is the pack's address, where the runbooks of your own signatures ({', '.join(posted[:3])}"
-            f"{', …' if len(posted) > 3 else ''}) are not: their links lead nowhere. "  # noqa: PLR2004 - as many as are named
+            f"{', …' if len(posted) > 3 else ''}) are not: their links lead nowhere. "
             "`tocsin runbooks --html DIR` makes pages of yours and the pack's; give their address",
         )
 

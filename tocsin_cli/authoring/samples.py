@@ -64,7 +64,7 @@ def sample_alarm(sample: Mapping[str, Any]) -> AlarmChange:
     texts = {key: sample.get(key, "") for key in ("alarm", "namespace", "metric")}
     for key, value in texts.items():
         if not isinstance(value, str):
-            raise ValueError(f"{key} must be text, is {value!r}")  # noqa: TRY004 -- a fault in data, not in a call
+            raise ValueError(f"{key} must be text, is {value!r}")
     return AlarmChange(
         id="sample", name=texts["alarm"], arn="", state=AlarmState.ALARM, previous=None, reason="", at=0, account="",
         region="", namespace=texts["namespace"], metric=texts["metric"], dimensions=dimensions,
@@ -123,7 +123,9 @@ def _first_in_scope(signature: Signature) -> tuple[str, str]:
     return group, signature.services[0].replace("*", "x") if signature.services else ""
 
 
-def _recognised(matcher: Matcher, signature: Signature, sample: Any) -> list[str]:  # noqa: ANN401 -- a log line, or a table for an alarm
+def _recognised(
+    matcher: Matcher, signature: Signature, sample: Any
+) -> list[str]:  # a log line, or a table for an alarm
     if signature.source is Source.ALARM:
         return [match.signature for match in matcher.match_alarm(sample_alarm(sample))]
     group, service = _first_in_scope(signature)
@@ -148,4 +150,4 @@ def _why_not(matcher: Matcher, signature: Signature, sample: object, ids: list[s
 
 def _cut(sample: object) -> str:
     text = str(sample)
-    return repr(text if len(text) <= 160 else text[:157] + "…")  # noqa: PLR2004 -- a line of a terminal
+    return repr(text if len(text) <= 160 else text[:157] + "…")  # a line of a terminal

@@ -199,7 +199,7 @@ def _escaped(text: str) -> str:
 def _name(before: str, usual: str, taken: Sequence[str]) -> str:
     words = re.findall(r"([A-Za-z_][A-Za-z0-9_]*)\W*$", before[-_BEFORE:])
     word = words[0].lower().strip("_") if words else ""
-    name = word if word and word not in _STOP and len(word) <= 24 else usual  # noqa: PLR2004 - the name of a field
+    name = word if word and word not in _STOP and len(word) <= 24 else usual  # the name of a field
     while name in taken or name == "service":
         name = f"{name}_{len(taken) + 1}"
     return name
@@ -225,7 +225,9 @@ def toml(text: str) -> str:
 
 def toml_expression(text: str) -> str:
     """A TOML literal string, in which no character is special; a basic one where the expression holds its end."""
-    if "'''" in text or text.endswith("'") or any(ord(c) < 32 or ord(c) == 127 for c in text):  # noqa: PLR2004 - control characters
+    if (
+        "'''" in text or text.endswith("'") or any(ord(c) < 32 or ord(c) == 127 for c in text)
+    ):  # control characters
         return toml(text)
     return f"'''{text}'''"
 

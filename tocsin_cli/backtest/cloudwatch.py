@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from tocsin.core.model import Millis
 from tocsin.core.times import parse_duration
-from tocsin_cli.options import parse_time
 from tocsin_cli.simulation import LoggedLine
 from tocsin_cli.stack.target import region_or_environment
+from tocsin_cli.timestamps import parse_time
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient

@@ -12,7 +12,7 @@ from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import millis_of
 from tocsin.core.sanitize import clipped, visible
 from tocsin.core.slack.messages import render_standalone
-from tocsin.core.times import format_duration
+from tocsin.core.times import DAY, HOUR, MINUTE, format_duration
 from tocsin_cli.backtest.report import Report
 from tocsin_cli.backtest.timeline import summary
 from tocsin_cli.slack_view.page import document_head, render_log, source_hash
@@ -28,20 +28,11 @@ MAX_DRAWN = 200
 MAX_MESSAGES = 6
 """Messages drawn for one incident; what is between the first and the last of many updates tells little."""
 STEPS = (
-    60,
-    300,
-    600,
-    1_800,
-    3_600,
-    3 * 3_600,
-    6 * 3_600,
-    12 * 3_600,
-    86_400,
-    7 * 86_400,
-    30 * 86_400,
-    365 * 86_400,
+    *(n * MINUTE for n in (1, 5, 10, 30)),
+    *(n * HOUR for n in (1, 3, 6, 12)),
+    *(n * DAY for n in (1, 7, 30, 365)),
 )
-"""Seconds between two marks on the axis."""
+"""What may lie between two marks on the axis."""
 SAYS = {"opened", "new_alert", "regressed", "resolved", "repeat", "silence_expired"}
 
 STYLE = """
@@ -107,9 +98,11 @@ def render_backtest_page(report: Report) -> str:
 
 def _numbers(report: Report, told: Sequence[Report]) -> str:
     cells = [
-        (report["lines"], "lines", ""), (report["occurrences"], "occurrences", ""), (len(told), "incidents", ""),
+        (report["lines"], "lines", ""),
+        (report["occurrences"], "occurrences", ""),
+        (len(told), "incidents", ""),
         (report["messages"], "messages would have been sent", " main"),
-    ]  # fmt: skip
+    ]
     return "".join(f'<div class="number{look}"><b>{count:,}</b>{words}</div>' for count, words, look in cells)
 
 
@@ -131,7 +124,7 @@ def _timeline(report: Report, told: Sequence[Report]) -> str:
     end = max(
         millis_of(report["last_line"]),
         *(millis_of(n["at"]) for i in told for n in i["notifications"]),
-        start + 60_000,
+        start + MINUTE,
     )
     services = list(dict.fromkeys(incident["service"] for incident in told))
     height = TOP + LANE * len(services) + 8
@@ -168,12 +161,12 @@ def _x(at: Millis, start: Millis, end: Millis) -> float:
 
 
 def _axis(start: Millis, end: Millis, height: int) -> str:
-    step = 1000 * next((step for step in STEPS if (end - start) / (step * 1000) <= 9), STEPS[-1])  # noqa: PLR2004 - marks that fit
+    step = next((step for step in STEPS if (end - start) / step <= 9), STEPS[-1])  # marks that fit
     parts = []
     for at in range(-(-start // step) * step, end + 1, step):
         x = _x(at, start, end)
         moment = datetime.fromtimestamp(at / 1000, UTC)
-        words = f"{moment:%H:%M}" if step < 86_400_000 and at % 86_400_000 else f"{moment.day} {moment:%b}"  # noqa: PLR2004 - a day
+        words = f"{moment:%H:%M}" if step < DAY and at % DAY else f"{moment.day} {moment:%b}"
         parts.append(f'<line class="axis" x1="{x}" y1="{TOP - 6}" x2="{x}" y2="{height - 8}"/>')
         parts.append(f'<text class="mark" x="{x}" y="{TOP - 12}" text-anchor="middle">{words}</text>')
     return "".join(parts)
@@ -208,7 +201,7 @@ def _lane(
 
 
 def _bars(minutes: Sequence[Sequence[Any]], top: int, start: Millis, end: Millis) -> Iterator[str]:
-    width = max(60_000, -(-(end - start + 1) // COLUMNS))
+    width = max(MINUTE, -(-(end - start + 1) // COLUMNS))
     columns: dict[int, int] = {}
     for minute, count in minutes:
         column = max(0, (millis_of(minute) - start) // width)

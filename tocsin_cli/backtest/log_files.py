@@ -33,8 +33,9 @@ from typing import IO, Any, cast
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import ERROR_MESSAGE_KEYS, STACK_KEYS, TYPE_KEYS
 from tocsin.core.model import Millis
-from tocsin_cli.options import _iso, parse_time
+from tocsin.core.times import parse_iso_time
 from tocsin_cli.simulation import LoggedLine
+from tocsin_cli.timestamps import parse_time
 
 FALLBACK_START: Millis = 946_684_800_000
 """2000-01-01T00:00:00Z: where lines begin of which not one has a time."""
@@ -303,7 +304,7 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], int], Millis | N
     # 2026-02-02T00:03:11.201Z, 2026-02-02 00:03:11,201, … +01:00; near the beginning of the line
     (
         re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)(?!\d)"),
-        lambda found, _: _iso(found[1].replace(",", ".")),
+        lambda found, _: parse_iso_time(found[1]),
     ),
     # 10.0.0.1 - - [02/Feb/2026:00:03:11 +0000] "GET / …
     (
@@ -354,4 +355,4 @@ def _group_of(name: str) -> str:
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"  # noqa: PLR2004 - a line of a terminal
+    return text if len(text) <= 60 else text[:57] + "…"  # a line of a terminal

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from tocsin.core.notifications.contract import millis_of
 from tocsin.core.sanitize import one_line as shown
-from tocsin.core.times import format_duration
+from tocsin.core.times import MINUTE, format_duration
 from tocsin_cli.backtest.report import Report
 from tocsin_cli.terminal import LOOKS, pluralize, terminal
 
@@ -99,9 +99,11 @@ def _show_incident(incident: Report, minutes: Sequence[Sequence[Any]], console: 
             else "not told"
         )
         alerts.add_row(
-            Text(shown(alert["signature"]), "dim" if why else ""), Text(f"×{alert['count']:,}"),
-            Text(shown(fields), "cyan"), Text(why, "dim"),
-        )  # fmt: skip
+            Text(shown(alert["signature"]), "dim" if why else ""),
+            Text(f"×{alert['count']:,}"),
+            Text(shown(fields), "cyan"),
+            Text(why, "dim"),
+        )
     console.print(Padding(alerts, (0, 0, 0, 2)))
 
 
@@ -131,8 +133,8 @@ def sparkline(minutes: Sequence[Sequence[Any]], start: str, end: str, columns: i
         end: When it ends.
         columns: The most bars; fewer where there are fewer minutes.
     """
-    first, last = millis_of(start) // 60_000 * 60_000, millis_of(end)
-    width = max(60_000, -(-(last - first + 1) // columns))
+    first, last = millis_of(start) // MINUTE * MINUTE, millis_of(end)
+    width = max(MINUTE, -(-(last - first + 1) // columns))
     counts = [0] * max(1, -(-(last - first + 1) // width))
     for minute, count in minutes:
         at = millis_of(minute)

@@ -39,9 +39,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "files", nargs="*", metavar="FILE", help="a file or folder of logs; - for standard input"
     )
     parser.add_argument(
-        "--log-group", action="append", default=[], metavar="NAME",
+        "--log-group",
+        action="append",
+        default=[],
+        metavar="NAME",
         help="with FILEs: the log group that lines are from which name none; without: read it from CloudWatch (may be repeated)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--since", default="1d", help="for CloudWatch: a duration ago, or a time (default: %(default)s)"
     )
@@ -55,9 +58,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--multiline", action="store_true", help="a text line without a time belongs to the event before it"
     )
     parser.add_argument(
-        "--set", action="append", default=[], type=_interval, metavar="KEY=VALUE",
+        "--set",
+        action="append",
+        default=[],
+        type=_interval,
+        metavar="KEY=VALUE",
         help=f"an interval: {', '.join(INTERVALS)}; for example group_interval=10m",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--changed-since",
         metavar="REF",
@@ -200,9 +207,13 @@ def _progress() -> AbstractContextManager[Progress | None]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     return Progress(
-        SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn(),
-        console=Console(stderr=True), transient=True,
-    )  # fmt: skip
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def _answer(report: Report, arguments: argparse.Namespace) -> None:
@@ -239,6 +250,6 @@ def _interval(text: str) -> tuple[str, str]:
     return f"TOCSIN_{key.strip().upper()}", value.strip()
 
 
-def _is_aws_error(error: Any) -> bool:  # noqa: ANN401 - whatever was raised
+def _is_aws_error(error: Any) -> bool:  # whatever was raised
     """Whether boto3 raised it, asked without importing boto3."""
     return any(base.__module__.startswith("botocore.") for base in type(error).__mro__)

@@ -389,7 +389,7 @@ def wait_until(
     return True
 
 
-def _client(service: str, region: str | None, *, regional: bool = False) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+def _client(service: str, region: str | None, *, regional: bool = False) -> Any:
     import boto3
     from botocore.config import Config
 

@@ -27,9 +27,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "shape", choices=[*SHAPES, "all"], help="the event's shape; all writes events/*.json again"
     )
     parser.add_argument(
-        "--line", action="append", default=[], metavar="TEXT",
+        "--line",
+        action="append",
+        default=[],
+        metavar="TEXT",
         help="a log event, may be given several times; without it, the lines of standard input",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--log-group", default=BACKEND, help="where the lines come from (default: %(default)s)"
     )

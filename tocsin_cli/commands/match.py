@@ -104,14 +104,14 @@ def _event(line: bytes) -> tuple[str, str]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f"not an object: {type(value).__name__}")  # noqa: TRY004 -- a fault in data, not in a call
+        raise ValueError(f"not an object: {type(value).__name__}")
     message, log_group, timestamp = value.get("message"), value.get("logGroup", ""), value.get("timestamp", 0)
     if not isinstance(message, str):
-        raise ValueError("message is missing" if message is None else "message is not text")  # noqa: TRY004 -- a fault in data, not in a call
+        raise ValueError("message is missing" if message is None else "message is not text")
     if not isinstance(log_group, str):
-        raise ValueError("logGroup is not text")  # noqa: TRY004 -- as above
+        raise ValueError("logGroup is not text")
     if isinstance(timestamp, bool) or not isinstance(timestamp, int):
-        raise ValueError("timestamp is not a whole number of milliseconds")  # noqa: TRY004 -- as above
+        raise ValueError("timestamp is not a whole number of milliseconds")
     return message, log_group
 
 
@@ -144,9 +144,13 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
         for match in found:
             text.stylize("bold reverse", match.start, match.end)
             signature = configuration.signatures[match.signature]
-            console.print(Text.assemble(
-                (f"{number}: ", "dim"), (match.signature, "bold"), f"  {signature.severity}  {signature.title}"
-            ))  # fmt: skip
+            console.print(
+                Text.assemble(
+                    (f"{number}: ", "dim"),
+                    (match.signature, "bold"),
+                    f"  {signature.severity}  {signature.title}",
+                )
+            )
         console.print(Text("   ").append_text(text))
         for name, value in {name: value for match in found for name, value in match.fields.items()}.items():
             console.print(Text.assemble(("   " + name + " = ", "dim"), value))

@@ -24,12 +24,13 @@ from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.problems import did_you_mean
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.slack.messages import SlackMessage, render, render_standalone, render_thread
-from tocsin.core.times import iso_time
+from tocsin.core.times import MINUTE
 from tocsin_cli.options import add_root, load_or_exit
-from tocsin_cli.simulation import MINUTE, LoggedLine, Simulation
+from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_eventbridge
+from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION
+from tocsin_cli.simulation import LoggedLine, Simulation
 
 REASONS = (Reason.OPENED, Reason.UPDATE, Reason.RESOLVED)
-ACCOUNT, REGION = "123456789012", "us-east-1"
 MORE = 211
 """Occurrences that an update tells of in addition: an incident in full swing."""
 
@@ -73,9 +74,13 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_or_exit(arguments.root)
     try:
         notification = preview(
-            config, arguments.what, line=_line(arguments.line), log_group=arguments.log_group, reason=arguments.reason,
+            config,
+            arguments.what,
+            line=_line(arguments.line),
+            log_group=arguments.log_group,
+            reason=arguments.reason,
             now=time.time_ns() // 1_000_000,
-        )  # fmt: skip
+        )
     except PreviewError as error:
         print(f"tocsin preview: {error}", file=sys.stderr)
         return 1
@@ -190,9 +195,14 @@ def as_posted(
     if reply is None:
         return [posted]
     in_thread = {
-        "ts": f"{millis_of(at) / 1000 + 0.000001:.6f}", "thread_ts": ts, "posted_at": at, "text": reply.text,
-        "blocks": reply.blocks, "reply_broadcast": reply.broadcast, "via": mode,
-    }  # fmt: skip
+        "ts": f"{millis_of(at) / 1000 + 0.000001:.6f}",
+        "thread_ts": ts,
+        "posted_at": at,
+        "text": reply.text,
+        "blocks": reply.blocks,
+        "reply_broadcast": reply.broadcast,
+        "via": mode,
+    }
     return [posted, in_thread]
 
 
@@ -325,31 +335,17 @@ def _all_told(config: Configuration) -> Configuration:
 
 
 def _alarm_event(sample: Mapping[str, Any], state: str, at: Millis) -> dict[str, Any]:
-    """A state change as EventBridge delivers it."""
-    time_ = iso_time(at)
-    metric = {
-        "namespace": sample.get("namespace", ""),
-        "name": sample.get("metric", ""),
-        "dimensions": sample.get("dimensions", {}),
-    }
-    metrics = [
-        {"id": "m1", "metricStat": {"metric": metric, "period": 60, "stat": "Maximum"}, "returnData": True}
-    ]
-    words = "was greater than or equal to" if state == "ALARM" else "was not greater than or equal to"
-    count = 7.0 if state == "ALARM" else 0.0
-    return {
-        "version": "0", "id": "preview", "source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change",
-        "account": ACCOUNT, "region": REGION, "time": time_,
-        "resources": [f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{sample['alarm']}"],
-        "detail": {
-            "alarmName": sample["alarm"],
-            "state": {
-                "value": state, "timestamp": time_.replace("Z", "+0000"),
-                "reason": f"Threshold Crossed: 1 datapoint [{count}] {words} the threshold (1.0).",
-            },
-            "configuration": {"metrics": metrics if sample.get("namespace") else []},
-        },
-    }  # fmt: skip
+    """A state change of a sample's alarm as EventBridge delivers it."""
+    alarm = Alarm(
+        name=sample["alarm"],
+        namespace=sample.get("namespace", ""),
+        metric=sample.get("metric", ""),
+        dimensions=sample.get("dimensions", {}),
+        threshold=1.0,
+        statistic="Maximum",
+        at_threshold=True,
+    )
+    return alarm_by_eventbridge(alarm, state, 7.0 if state == "ALARM" else 0.0, at)
 
 
 def _line(given: str | None) -> str | None:

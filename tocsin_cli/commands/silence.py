@@ -21,10 +21,11 @@ from tocsin.core.incidents.store import SilenceConflictError
 from tocsin.core.model import Incident, Millis
 from tocsin.core.sanitize import clipped, one_line
 from tocsin.core.times import format_duration, iso_time, parse_duration
-from tocsin_cli.options import add_root, configuration_here, parse_time
+from tocsin_cli.options import add_root, configuration_here
 from tocsin_cli.stack.incident_history import IncidentHistory
 from tocsin_cli.stack.incident_json import muted_by, silence_report
 from tocsin_cli.stack.target import STACK, Deployed, DeployedError, add_deployed, deployed
+from tocsin_cli.timestamps import parse_time
 
 MAX_SHOWN = 10
 """Muted alerts that ``add`` names."""
@@ -44,9 +45,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding.add_argument("--signature", default="", metavar="GLOB", help="alerts of this signature")
     adding.add_argument("--service", default="", metavar="GLOB", help="alerts of this service")
     adding.add_argument(
-        "--field", action="append", default=[], type=_field, metavar="NAME=GLOB",
+        "--field",
+        action="append",
+        default=[],
+        type=_field,
+        metavar="NAME=GLOB",
         help="alerts whose field has this value; may be repeated, all must fit",
-    )  # fmt: skip
+    )
     end = adding.add_mutually_exclusive_group(required=True)
     end.add_argument(
         "--for",

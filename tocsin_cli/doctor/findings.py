@@ -187,5 +187,5 @@ def covers(pattern: str, arn: str) -> bool:
     return not pattern or re.fullmatch(expression, arn) is not None
 
 
-def _many(value: Any) -> Sequence[Any]:  # noqa: ANN401 - JSON: one or a list
+def _many(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]

@@ -53,7 +53,7 @@ def _destinations(stack: Examined) -> set[str]:
     return {stack.outputs.get(name, "") for name in ("DetectFunctionArn", "EnvelopeStreamArn")} - {""}
 
 
-def _subscribed_account_wide(logs: Any, destinations: set[str]) -> int:  # noqa: ANN401 - boto3
+def _subscribed_account_wide(logs: Any, destinations: set[str]) -> int:
     """How many account-level policies lead to us: one or none."""
     try:
         policies = logs.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]

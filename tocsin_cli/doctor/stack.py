@@ -96,7 +96,7 @@ def drift(stack: Examined) -> Iterator[Finding]:
                        f"aws cloudformation describe-stack-resource-drifts --stack-name {stack.name}, then put it back or into the template")  # fmt: skip
 
 
-def _drifted(client: Any, name: str) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 - boto3 makes its clients at run time
+def _drifted(client: Any, name: str) -> Iterator[Mapping[str, Any]]:
     """The resources that differ; boto3 has no paginator for this call."""
     more: dict[str, str] = {}
     while True:
@@ -131,7 +131,7 @@ def functions(stack: Examined) -> Iterator[Finding]:
 
 def _function(
     stack: Examined,
-    client: Any,  # noqa: ANN401 - boto3 makes its clients at run time
+    client: Any,
     name: str,
     found: Mapping[str, Any],
     why: str,

@@ -1,8 +1,8 @@
 """What Slack refuses: the rules of Block Kit, checked before a message is accepted.
 
 A local Slack that is kinder than the real one hides faults until the night they matter. So limits are the
-documented ones, unknown keys are refused as Slack refuses them, and what Slack would take but this program
-cannot draw (video, tables, inputs) is refused too.
+documented ones, unknown keys are refused as Slack refuses them, and what Slack would take but Tocsin never sends
+(images, rich text, tables, attachments) is refused too.
 
 Sources: the Block Kit reference in Slack's documentation; the limits in ``slack_sdk.models``; the total that
 ``chat.postMessage`` enforces is undocumented; others measured it (slackapi/bolt-js issues 2509 and 2867).
@@ -11,7 +11,6 @@ Sources: the Block Kit reference in Slack's documentation; the limits in ``slack
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -22,12 +21,9 @@ MAX_BLOCKS_JSON = 13_200
 """Above this many characters of JSON the Web API answers ``msg_blocks_too_long``; webhooks do not."""
 MAX_TEXT = 40_000
 MAX_UPDATE_TEXT = 4_000
-MAX_ATTACHMENTS = 100
 
 _MAX_ID = 255
 _MAX_URL = 3000
-_COLOUR = re.compile(r"#?[0-9a-fA-F]{6}|good|warning|danger")
-_IMAGE_SCHEMES = ("http://", "https://")
 
 Problems = Iterator[str]
 Block = Mapping[str, Any]
@@ -36,11 +32,6 @@ Block = Mapping[str, Any]
 def block_problems(blocks: object, pointer: str = "/blocks") -> list[str]:
     """Say everything Slack holds against these blocks, in its manner: what, and where as a JSON pointer."""
     return list(_blocks(blocks, pointer))
-
-
-def attachment_problems(attachments: object) -> list[str]:
-    """The same for legacy attachments, and for the blocks inside them."""
-    return list(_attachments(attachments))
 
 
 def json_size(blocks: object) -> int:
@@ -87,7 +78,7 @@ def _section(block: Block, at: str) -> Problems:
     if "fields" in block:
         yield from _each(block["fields"], f"{at}/fields", 10, lambda item, here: _text(item, here, 2000))
     if "accessory" in block:
-        yield from _element(block["accessory"], f"{at}/accessory", {"button", "image"})
+        yield from _element(block["accessory"], f"{at}/accessory", {"button"})
 
 
 def _header(block: Block, at: str) -> Problems:
@@ -105,7 +96,7 @@ def _context(block: Block, at: str) -> Problems:
         block.get("elements"),
         f"{at}/elements",
         10,
-        lambda item, here: _element(item, here, {"image", "mrkdwn", "plain_text"}),
+        lambda item, here: _element(item, here, {"mrkdwn", "plain_text"}),
     )
 
 
@@ -122,52 +113,12 @@ def _actions(block: Block, at: str) -> Problems:
             ids.add(action)
 
 
-def _image(block: Block, at: str) -> Problems:
-    yield from _keys(block, at, {"block_id", "image_url", "alt_text", "title"})
-    yield from _image_source(block, at)
-    if "title" in block:
-        yield from _text(block["title"], f"{at}/title", 2000, plain=True)
-
-
-def _markdown(block: Block, at: str) -> Problems:
-    yield from _keys(block, at, {"block_id", "text"})
-    yield from _string(block, "text", at, 12_000, required=True)
-
-
-def _rich_text(block: Block, at: str) -> Problems:
-    yield from _keys(block, at, {"block_id", "elements"})
-    kinds = {"rich_text_section", "rich_text_preformatted", "rich_text_quote", "rich_text_list"}
-    yield from _each(
-        block.get("elements"), f"{at}/elements", None, lambda item, here: _rich(item, here, kinds)
-    )
-
-
-def _rich(item: object, at: str, kinds: set[str]) -> Problems:
-    if not isinstance(item, dict):
-        yield _problem("must be an object", at)
-    elif str(item.get("type")) not in kinds:
-        yield _problem(f"unsupported type: {item.get('type')}", f"{at}/type")
-    elif "elements" in item:
-        inner = {"rich_text_section"} if item["type"] == "rich_text_list" else _RICH_LEAVES
-        yield from _each(
-            item["elements"], f"{at}/elements", None, lambda part, here: _rich(part, here, inner)
-        )
-    elif item["type"] in ("text", "link"):
-        key = "text" if item["type"] == "text" else "url"
-        yield from _string(item, key, at, None, required=True)
-
-
-_RICH_LEAVES = {"text", "link", "emoji", "user", "channel", "usergroup", "broadcast", "date", "color"}
-
 _BLOCK_RULES: dict[str, Callable[[Block, str], Problems]] = {
     "section": _section,
     "header": _header,
     "divider": _divider,
     "context": _context,
     "actions": _actions,
-    "image": _image,
-    "markdown": _markdown,
-    "rich_text": _rich_text,
 }
 
 
@@ -178,9 +129,6 @@ def _element(item: object, at: str, allowed: set[str]) -> Problems:
         yield _problem(f"unsupported type: {item.get('type')}", f"{at}/type")
     elif item["type"] == "button":
         yield from _button(item, at)
-    elif item["type"] == "image":
-        yield from _keys(item, at, {"image_url", "alt_text"})
-        yield from _image_source(item, at)
     else:
         yield from _text(item, at, 3000)
 
@@ -198,14 +146,6 @@ def _button(item: Block, at: str) -> Problems:
         yield _problem("must be a valid URL", f"{at}/url")
     if item.get("style", "primary") not in ("primary", "danger"):
         yield _problem("must be one of: primary, danger", f"{at}/style")
-
-
-def _image_source(item: Block, at: str) -> Problems:
-    yield from _string(item, "image_url", at, _MAX_URL, required=True)
-    yield from _string(item, "alt_text", at, 2000, required=True)
-    url = item.get("image_url")
-    if isinstance(url, str) and url and not url.startswith(_IMAGE_SCHEMES):
-        yield _problem("must be a valid URL", f"{at}/image_url")
 
 
 def _required_text(item: Block, key: str, at: str, limit: int, *, plain: bool = False) -> Problems:
@@ -227,19 +167,19 @@ def _text(item: object, at: str, limit: int, *, plain: bool = False) -> Problems
     yield from _string(item, "text", at, limit, required=True)
 
 
-def _each(items: object, at: str, limit: int | None, rule: Callable[[object, str], Problems]) -> Problems:
+def _each(items: object, at: str, limit: int, rule: Callable[[object, str], Problems]) -> Problems:
     if not isinstance(items, list):
         yield _problem("must be an array", at)
         return
     if not items:
         yield _problem("must be more than 0 items", at)
-    if limit is not None and len(items) > limit:
+    if len(items) > limit:
         yield _problem(f"no more than {limit} items allowed", at)
     for number, item in enumerate(items):
         yield from rule(item, f"{at}/{number}")
 
 
-def _string(item: Block, key: str, at: str, limit: int | None, *, required: bool = False) -> Problems:
+def _string(item: Block, key: str, at: str, limit: int, *, required: bool = False) -> Problems:
     if key not in item:
         if required:
             yield _problem(f"missing required field: {key}", at)
@@ -249,7 +189,7 @@ def _string(item: Block, key: str, at: str, limit: int | None, *, required: bool
         yield _problem("must be a string", f"{at}/{key}")
     elif required and not value:
         yield _problem("must be more than 0 characters", f"{at}/{key}")
-    elif limit is not None and text_length(value) > limit:
+    elif text_length(value) > limit:
         yield _problem(f"must be less than {limit + 1} characters", f"{at}/{key}")
 
 
@@ -257,36 +197,6 @@ def _keys(item: Block, at: str, allowed: set[str]) -> Problems:
     for key in item:
         if key != "type" and key not in allowed:
             yield _problem(f"invalid additional property: {key}", at)
-
-
-_ATTACHMENT_KEYS = {
-    "color", "blocks", "fallback", "text", "pretext", "title", "title_link", "fields", "footer", "ts",
-    "mrkdwn_in", "id",
-}  # fmt: skip
-
-
-def _attachments(attachments: object) -> Problems:
-    at = "/attachments"
-    if not isinstance(attachments, list):
-        yield _problem("must be an array", at)
-        return
-    for number, item in enumerate(attachments):
-        here = f"{at}/{number}"
-        if not isinstance(item, dict):
-            yield _problem("must be an object", here)
-            continue
-        for key in item:
-            if key not in _ATTACHMENT_KEYS:
-                yield _problem(f"invalid additional property: {key}", here)
-        colour = item.get("color")
-        if colour is not None and not (isinstance(colour, str) and _COLOUR.fullmatch(colour)):
-            yield _problem("must be good, warning, danger or a hexadecimal colour", f"{here}/color")
-        if "blocks" in item:
-            yield from _blocks(item["blocks"], f"{here}/blocks")
-        elif not (item.get("text") or item.get("fallback") or item.get("title") or item.get("fields")):
-            yield _problem("must define one of: blocks, text, fallback, title, fields", here)
-        for key in ("text", "fallback", "pretext", "title", "title_link", "footer"):
-            yield from _string(item, key, here, None)
 
 
 def _problem(what: str, pointer: str) -> str:

@@ -27,7 +27,6 @@ class Edit(TypedDict):
     edited_at: str
     text: str
     blocks: list[dict[str, Any]]
-    attachments: list[dict[str, Any]]
 
 
 class Message(TypedDict):
@@ -42,7 +41,6 @@ class Message(TypedDict):
     thread_ts: str | None
     text: str
     blocks: list[dict[str, Any]]
-    attachments: list[dict[str, Any]]
     metadata: dict[str, Any] | None
     username: str
     via: str
@@ -58,7 +56,6 @@ class Draft:
 
     text: str | None = None
     blocks: list[dict[str, Any]] | None = None
-    attachments: list[dict[str, Any]] | None = None
     metadata: dict[str, Any] | None = None
     thread_ts: str | None = None
     username: str | None = None
@@ -169,7 +166,6 @@ class Channel:
                     "thread_ts": draft.thread_ts,
                     "text": draft.text or "",
                     "blocks": copy.deepcopy(draft.blocks or []),
-                    "attachments": copy.deepcopy(draft.attachments or []),
                     "metadata": copy.deepcopy(draft.metadata),
                     "username": draft.username or "Tocsin",
                     "via": via,
@@ -204,7 +200,6 @@ class Channel:
                         "edited_at": edited_at,
                         "text": message["text"],
                         "blocks": message["blocks"],
-                        "attachments": message["attachments"],
                     }
                 )
                 message["edited_at"] = edited_at
@@ -212,8 +207,6 @@ class Channel:
                     message["text"] = draft.text
                 if draft.blocks is not None:
                     message["blocks"] = copy.deepcopy(draft.blocks)
-                if draft.attachments is not None:
-                    message["attachments"] = copy.deepcopy(draft.attachments)
                 if draft.metadata is not None:
                     message["metadata"] = copy.deepcopy(draft.metadata) or None
                 self._touch()
@@ -320,7 +313,7 @@ def read_fault(body: object) -> Fault:
         ValueError: It cannot be; the message names the key.
     """
     if not isinstance(body, dict):
-        raise ValueError(  # noqa: TRY004 -- what was typed is wrong, not the program
+        raise ValueError(
             'the body must be a JSON object such as {"status": 429, "retry_after": 2, "times": 3}'
         )
     known = set(Fault.__dataclass_fields__)
@@ -341,9 +334,7 @@ def read_fault(body: object) -> Fault:
             f"hang: must be a number of seconds above 0, at most {MAX_HANG_SECONDS:g}, not {hang!r}"
         )
     if not isinstance(given.get("after_effect", False), bool):
-        raise ValueError(  # noqa: TRY004 -- likewise
-            f"after_effect: must be true or false, not {given['after_effect']!r}"
-        )
+        raise ValueError(f"after_effect: must be true or false, not {given['after_effect']!r}")
     for key in ("error", "method"):
         if key in given and (not isinstance(given[key], str) or not given[key]):
             raise ValueError(f"{key}: must be a string, not {given[key]!r}")

@@ -18,11 +18,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeVar
 from urllib.parse import parse_qsl
 
 from tocsin_cli.fake_slack.block_kit import (
-    MAX_ATTACHMENTS,
     MAX_BLOCKS_JSON,
     MAX_TEXT,
     MAX_UPDATE_TEXT,
-    attachment_problems,
     block_problems,
     json_size,
     text_length,
@@ -97,13 +95,8 @@ def _draft(arguments: Mapping[str, Any]) -> Draft:
         problems = block_problems(blocks)
         if problems:
             _refuse("invalid_blocks", problems)
-    attachments = arguments.get("attachments")
-    if attachments is not None:
-        problems = attachment_problems(attachments)
-        if problems:
-            _refuse("invalid_attachments", problems)
-        if len(attachments) > MAX_ATTACHMENTS:
-            raise Refused("too_many_attachments")
+    if arguments.get("attachments"):
+        _refuse("invalid_attachments", ["Tocsin sends none, and the local Slack draws none"])
     metadata = arguments.get("metadata")
     # An empty object takes an existing message's metadata away.
     if metadata is not None and metadata != {} and not _is_metadata(metadata):
@@ -115,7 +108,6 @@ def _draft(arguments: Mapping[str, Any]) -> Draft:
     return Draft(
         text=text,
         blocks=blocks,
-        attachments=attachments,
         metadata=metadata,
         thread_ts=thread_ts,
         username=username if isinstance(username, str) else None,
@@ -134,7 +126,7 @@ def _is_metadata(value: object) -> bool:
 
 
 def _must_say_something(draft: Draft) -> None:
-    if not (draft.text or draft.blocks or draft.attachments):
+    if not (draft.text or draft.blocks):
         raise Refused("no_text")
 
 
@@ -224,7 +216,7 @@ class WebApiCall:
     def _update(self) -> dict[str, Any]:
         channel = self._channel()
         draft = _draft(self._arguments)
-        if draft.text is None and draft.blocks is None and draft.attachments is None:
+        if draft.text is None and draft.blocks is None:
             raise Refused("no_text")
         self._check_sizes(draft, MAX_UPDATE_TEXT)
         message = self._slack.channel.update(channel, str(self._arguments.get("ts", "")), draft)
@@ -366,9 +358,8 @@ def _as_slack(message: Message, replies: list[Message], *, metadata: bool = True
         shown |= {"subtype": "bot_message", "username": message["username"]}
     else:
         shown["user"] = BOT_USER
-    for key, value in (("blocks", message["blocks"]), ("attachments", message["attachments"])):
-        if value:
-            shown[key] = value
+    if message["blocks"]:
+        shown["blocks"] = message["blocks"]
     if metadata and message["metadata"]:
         shown["metadata"] = message["metadata"]
     if message["edited_at"]:

@@ -119,11 +119,11 @@ class Deployment:
         """The name of the depth alarm of a service's dead-letter queue."""
         return f"{self.stack}-dlq-depth-{self.dlqs[service]}"
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    def client(self, service: str) -> Any:
         """A boto3 client for the embedded cloud; the same one for every call."""
         return embedded_client(self.endpoint, service)
 
-    def invoke(self, function: str, event: Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever the handler answers
+    def invoke(self, function: str, event: Mapping[str, Any]) -> Any:
         """Invoke ``detect``, ``reconcile`` or ``notify`` and wait for its answer.
 
         Raises:
@@ -137,7 +137,7 @@ class Deployment:
             raise CloudError(f"{function}: {payload.get('errorType')}: {payload.get('errorMessage')}")
         return payload
 
-    def reconcile(self) -> Any:  # noqa: ANN401 - whatever the handler answers
+    def reconcile(self) -> Any:
         """Run ``reconcile`` now instead of at the next full minute."""
         return self.invoke("reconcile", {})
 
@@ -178,7 +178,7 @@ class EmbeddedCloud:
         """Stop it."""
         self.stop()
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    def client(self, service: str) -> Any:
         """A boto3 client for the embedded cloud; the same one for every call."""
         return embedded_client(self.endpoint, service)
 
@@ -322,7 +322,7 @@ def packaged(template: Path, code: str) -> str:
 
 
 @cache
-def embedded_client(endpoint: str, service: str) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+def embedded_client(endpoint: str, service: str) -> Any:
     """A boto3 client for an embedded cloud, which no setting of the user can lead elsewhere; the same for every call."""
     import boto3
     import botocore.session
@@ -384,7 +384,7 @@ def answers(address: str) -> bool:
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(address, timeout=1) as response:
-            return bool(response.status == 200)  # noqa: PLR2004 - HTTP's OK
+            return bool(response.status == 200)  # HTTP's OK
     except (urllib.error.URLError, OSError):
         return False
 

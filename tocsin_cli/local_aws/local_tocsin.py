@@ -134,7 +134,7 @@ class LocalTocsin:
         while not self._stopping.wait(RECONCILE_EVERY):
             try:
                 self.deployment.reconcile()
-            except Exception as error:  # noqa: BLE001 - said, and tried again a second later, as on AWS
+            except Exception as error:  # said, and tried again a second later, as on AWS
                 if not self._stopping.is_set():
                     print(f"tocsin local: reconcile: {error}", file=sys.stderr)
 

@@ -41,7 +41,7 @@ def compiled(data: bytes) -> Compiled:
     for magic, system in _FOREIGN.items():
         if data.startswith(magic):
             return Compiled("", f"compiled for {system}, not for Linux")
-    if not data.startswith(_LITTLE_ENDIAN_64) or len(data) < 20:  # noqa: PLR2004 - up to and with e_machine
+    if not data.startswith(_LITTLE_ENDIAN_64) or len(data) < 20:  # up to and with e_machine
         return Compiled("", "not a 64-bit ELF file, which Linux could load")
     (number,) = struct.unpack_from("<H", data, 18)
     machine = MACHINES.get(number, "")

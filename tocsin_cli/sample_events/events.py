@@ -18,7 +18,8 @@ from typing import Any, Final
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.bootstrap import DryRun, wire_detector
 from tocsin.core.model import Millis
-from tocsin.core.times import iso_time
+from tocsin.core.times import MINUTE, iso_time
+from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_eventbridge, alarm_by_sns, alarm_direct
 from tocsin_cli.sample_events.change_events import function_change, stack_change
 from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, digest, number_of, uuid_of
 
@@ -93,8 +94,14 @@ FUNCTION: Final = BACKEND.rpartition("/")[2]
 STACK: Final = "credmate-lambda-prod"
 
 SHAPES: Final = (
-    "logs", "kinesis", "alarm-sns", "alarm-eventbridge", "alarm-direct", "change-stack", "change-function",
-)  # fmt: skip
+    "logs",
+    "kinesis",
+    "alarm-sns",
+    "alarm-eventbridge",
+    "alarm-direct",
+    "change-stack",
+    "change-function",
+)
 """Event shapes that ``new_event`` makes."""
 
 
@@ -124,12 +131,13 @@ def new_event(
     Raises:
         ValueError: The shape is not known.
     """
+    depth = 0.0 if state == "OK" else 3.0
     makers: dict[str, Callable[[], dict[str, Any]]] = {
         "logs": lambda: {"awslogs": {"data": envelope(lines, log_group, at)}},
         "kinesis": lambda: {"Records": [_kinesis_record(envelope(lines, log_group, at), at)]},
-        "alarm-sns": lambda: _alarm_by_sns(queue, state, at),
-        "alarm-eventbridge": lambda: _alarm_by_eventbridge(queue, state, at),
-        "alarm-direct": lambda: _alarm_direct(queue, state, at),
+        "alarm-sns": lambda: alarm_by_sns(_depth_alarm(queue), state, depth, at),
+        "alarm-eventbridge": lambda: alarm_by_eventbridge(_depth_alarm(queue), state, depth, at),
+        "alarm-direct": lambda: alarm_direct(_depth_alarm(queue), state, depth, at),
         "change-stack": lambda: stack_change(stack, at),
         "change-function": lambda: function_change(function, at),
     }
@@ -150,7 +158,7 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
             events[f"{shape}-{signature}.json"] = new_event(shape, lines, log_group=log_group)
     for road in ("sns", "eventbridge", "direct"):
         for state in ("ALARM", "OK"):
-            later = AT if state == "ALARM" else AT + 20 * 60_000
+            later = AT if state == "ALARM" else AT + 20 * MINUTE
             events[f"alarm-{road}-dlq-depth-{state.lower()}.json"] = new_event(
                 f"alarm-{road}", at=later, state=state
             )
@@ -177,7 +185,7 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
         "kinesis-empty.json": {"Records": []},
         # Incident B: the function's code past its stack, and five minutes later the stack.
         "change-function-code-directly.json": new_event("change-function", at=INCIDENT_B),
-        "change-stack-update-complete.json": new_event("change-stack", at=INCIDENT_B + 5 * 60_000),
+        "change-stack-update-complete.json": new_event("change-stack", at=INCIDENT_B + 5 * MINUTE),
         "reconcile-schedule.json": _schedule(),
     }
 
@@ -269,140 +277,17 @@ def _kinesis_record(data: str, at: Millis) -> dict[str, Any]:
     }
 
 
-def _alarm_name(queue: str) -> str:
-    return f"{queue.removesuffix('.fifo')}-depth"
-
-
-def _alarm_arn(queue: str) -> str:
-    return f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{_alarm_name(queue)}"
-
-
-def _alarm_time(at: Millis) -> str:
-    return iso_time(at).replace("Z", "+0000")
-
-
-def _alarm_reason(state: str, at: Millis) -> str:
-    # CloudWatch's wording, with its day/month/year.
-    day = f"{iso_time(at)[8:10]}/{iso_time(at)[5:7]}/{iso_time(at)[2:4]} {iso_time(at)[11:16]}:00"
-    if state == "OK":
-        return f"Threshold Crossed: 1 datapoint [0.0 ({day})] was not greater than or equal to the threshold (1.0)."
-    return f"Threshold Crossed: 1 datapoint [3.0 ({day})] was greater than or equal to the threshold (1.0)."
-
-
-def _alarm_detail(queue: str, state: str, at: Millis) -> dict[str, Any]:
-    """What EventBridge and a direct action have in common."""
-    previous = "ALARM" if state == "OK" else "OK"
-    return {
-        "alarmName": _alarm_name(queue),
-        "state": {"value": state, "reason": _alarm_reason(state, at), "timestamp": _alarm_time(at)},
-        "previousState": {
-            "value": previous,
-            "reason": _alarm_reason(previous, at - 600_000),
-            "timestamp": _alarm_time(at - 600_000),
-        },
-        "configuration": {
-            "description": f"Messages wait in {queue}",
-            "metrics": [
-                {
-                    "id": "m1",
-                    "metricStat": {
-                        "metric": {
-                            "namespace": "AWS/SQS",
-                            "name": "ApproximateNumberOfMessagesVisible",
-                            "dimensions": {"QueueName": queue},
-                        },
-                        "period": 60,
-                        "stat": "Maximum",
-                    },
-                    "returnData": True,
-                }
-            ],
-        },
-    }
-
-
-def _alarm_by_eventbridge(queue: str, state: str, at: Millis) -> dict[str, Any]:
-    return {
-        "version": "0",
-        "id": uuid_of(queue, state, at),
-        "detail-type": "CloudWatch Alarm State Change",
-        "source": "aws.cloudwatch",
-        "account": ACCOUNT,
-        "time": iso_time(at)[:19] + "Z",
-        "region": REGION,
-        "resources": [_alarm_arn(queue)],
-        "detail": _alarm_detail(queue, state, at),
-    }
-
-
-def _alarm_direct(queue: str, state: str, at: Millis) -> dict[str, Any]:
-    return {
-        "source": "aws.cloudwatch",
-        "alarmArn": _alarm_arn(queue),
-        "accountId": ACCOUNT,
-        "time": _alarm_time(at),
-        "region": REGION,
-        "alarmData": _alarm_detail(queue, state, at),
-    }
-
-
-def _alarm_by_sns(queue: str, state: str, at: Millis) -> dict[str, Any]:
-    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:tocsin-alarms"
-    message = {
-        "AlarmName": _alarm_name(queue),
-        "AlarmDescription": f"Messages wait in {queue}",
-        "AWSAccountId": ACCOUNT,
-        "AlarmConfigurationUpdatedTimestamp": _alarm_time(at - 86_400_000),
-        "NewStateValue": state,
-        "NewStateReason": _alarm_reason(state, at),
-        "StateChangeTime": _alarm_time(at),
-        "Region": "US East (N. Virginia)",
-        "AlarmArn": _alarm_arn(queue),
-        "OldStateValue": "ALARM" if state == "OK" else "OK",
-        "OKActions": [topic],
-        "AlarmActions": [topic],
-        "InsufficientDataActions": [],
-        "ActionExecutedAfterMuteWindow": False,
-        "Trigger": {
-            "MetricName": "ApproximateNumberOfMessagesVisible",
-            "Namespace": "AWS/SQS",
-            "StatisticType": "Statistic",
-            "Statistic": "MAXIMUM",
-            "Unit": None,
-            "Dimensions": [{"value": queue, "name": "QueueName"}],
-            "Period": 60,
-            "EvaluationPeriods": 1,
-            "DatapointsToAlarm": 1,
-            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-            "Threshold": 1.0,
-            "TreatMissingData": "notBreaching",
-            "EvaluateLowSampleCountPercentile": "",
-        },
-    }
-    sns = {
-        "Type": "Notification",
-        "MessageId": uuid_of(queue, state, at),
-        "TopicArn": topic,
-        "Subject": f'{state}: "{_alarm_name(queue)}" in US East (N. Virginia)',
-        "Message": json.dumps(message),
-        "Timestamp": iso_time(at),
-        "SignatureVersion": "1",
-        "Signature": "EXAMPLE",
-        "SigningCertUrl": "EXAMPLE",
-        "UnsubscribeUrl": "EXAMPLE",
-        "MessageAttributes": {},
-    }
-    subscription = f"{topic}:{uuid_of(topic)}"
-    return {
-        "Records": [
-            {
-                "EventSource": "aws:sns",
-                "EventVersion": "1.0",
-                "EventSubscriptionArn": subscription,
-                "Sns": sns,
-            }
-        ]
-    }
+def _depth_alarm(queue: str) -> Alarm:
+    return Alarm(
+        name=f"{queue.removesuffix('.fifo')}-depth",
+        namespace="AWS/SQS",
+        metric="ApproximateNumberOfMessagesVisible",
+        dimensions={"QueueName": queue},
+        threshold=1.0,
+        statistic="Maximum",
+        at_threshold=True,
+        description=f"Messages wait in {queue}",
+    )
 
 
 def _notify_event(event: dict[str, Any], configuration: Configuration) -> dict[str, Any]:

@@ -22,90 +22,22 @@ if TYPE_CHECKING:
 LINK_SCHEMES = frozenset({"http", "https", "mailto"})
 """Schemes a link may have; everything else (``javascript:``, ``data:``, ``file:``) stays text."""
 
-# Slack's names, not Unicode's: the ones a monitoring message uses, and the everyday ones.
+# Slack's names, not Unicode's: those that a message about an alert may use. Others stay text.
 EMOJI = {
     "rotating_light": "🚨",
     "red_circle": "🔴",
-    "large_red_circle": "🔴",
     "large_orange_circle": "🟠",
     "large_yellow_circle": "🟡",
     "large_green_circle": "🟢",
-    "large_blue_circle": "🔵",
-    "white_circle": "⚪",
-    "black_circle": "⚫",
-    "red_square": "🟥",
-    "large_red_square": "🟥",
     "white_check_mark": "✅",
-    "heavy_check_mark": "✔️",
-    "ballot_box_with_check": "☑️",
     "x": "❌",
-    "no_entry": "⛔",
     "no_bell": "🔕",
     "bell": "🔔",
-    "mute": "🔇",
-    "loud_sound": "🔊",
-    "mega": "📣",
-    "loudspeaker": "📢",
     "book": "📖",
-    "books": "📚",
-    "notebook": "📓",
-    "scroll": "📜",
-    "page_facing_up": "📄",
-    "clipboard": "📋",
-    "memo": "📝",
     "mag": "🔍",
-    "mag_right": "🔎",
     "repeat": "🔁",
-    "arrows_counterclockwise": "🔄",
-    "arrow_up": "⬆️",
-    "arrow_down": "⬇️",
-    "arrow_right": "➡️",
     "warning": "⚠️",
-    "exclamation": "❗",
-    "bangbang": "‼️",
-    "question": "❓",
-    "information_source": "\N{INFORMATION SOURCE}️",
     "fire": "🔥",
-    "boom": "💥",
-    "zap": "⚡",
-    "bug": "🐛",
-    "hourglass": "⌛",
-    "hourglass_flowing_sand": "⏳",
-    "stopwatch": "⏱️",
-    "alarm_clock": "⏰",
-    "clock1": "🕐",
-    "calendar": "📆",
-    "chart_with_upwards_trend": "📈",
-    "chart_with_downwards_trend": "📉",
-    "bar_chart": "📊",
-    "wrench": "🔧",
-    "hammer_and_wrench": "🛠️",
-    "gear": "⚙️",
-    "link": "🔗",
-    "lock": "🔒",
-    "key": "🔑",
-    "package": "📦",
-    "rocket": "🚀",
-    "inbox_tray": "📥",
-    "outbox_tray": "📤",
-    "wastebasket": "🗑️",
-    "bulb": "💡",
-    "eyes": "👀",
-    "tada": "🎉",
-    "new": "🆕",
-    "ok": "🆗",
-    "sos": "🆘",
-    "pushpin": "📌",
-    "label": "🏷️",
-    "speech_balloon": "💬",
-    "thread": "🧵",
-    "robot_face": "🤖",
-    "ambulance": "🚑",
-    "heavy_minus_sign": "\N{HEAVY MINUS SIGN}",
-    "+1": "👍",
-    "thumbsup": "👍",
-    "-1": "👎",
-    "thumbsdown": "👎",
 }
 
 
@@ -360,22 +292,10 @@ def _moment(seconds: int, pattern: str, url: str, fallback: str) -> Node:
 
 
 def format_moment(at: datetime, pattern: str) -> str:
-    """Fill in Slack's date tokens; Slack shows the reader's own zone, this is UTC and says so."""
-    day = at.day
-    suffix = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}.get(day, "th")
-    date = f"{at:%B} {day}{suffix}, {at.year}"
-    short = f"{at:%b} {day}, {at.year}"
+    """Fill in the date tokens that Tocsin uses; Slack shows the reader's own zone, this is UTC and says so."""
     values = {
-        "date_num": f"{at:%Y-%m-%d}",
-        "date": date,
-        "date_pretty": date,
-        "date_short": short,
-        "date_short_pretty": short,
-        "date_long": f"{at:%A}, {date}",
-        "date_long_pretty": f"{at:%A}, {date}",
-        "time": f"{at:%H:%M} UTC",
+        "date_short_pretty": f"{at:%b} {at.day}, {at.year}",
         "time_secs": f"{at:%H:%M:%S} UTC",
-        "ago": f"{short} {at:%H:%M} UTC",
     }
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), pattern)
 
@@ -389,21 +309,3 @@ def _emoji_only(line: str) -> Iterator[Node]:
         end = found.end()
     if line[end:]:
         yield Text(line[end:])
-
-
-def plain(nodes: tuple[Node, ...]) -> str:
-    """The words alone, for a title or a screen that can show nothing else."""
-    parts: list[str] = []
-    for node in nodes:
-        match node:
-            case Text(text) | Sighting(text=text):
-                parts.append(text)
-            case Break():
-                parts.append("\n")
-            case Styled(children=children) | Code(children=children) | Quote(children=children):
-                parts.append(plain(children))
-            case Link(label=label) | Mention(label=label):
-                parts.append(label)
-            case Emoji(char=char):
-                parts.append(char)
-    return "".join(parts)

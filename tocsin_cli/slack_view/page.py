@@ -66,7 +66,7 @@ def render_channel_page(
     script = _asset("channel.js") if live else ""
     style = _asset("channel.css")
     policy = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src https: http: data:; "
+        "default-src 'none'; base-uri 'none'; form-action 'none'; "
         f"style-src '{source_hash(style)}'; connect-src 'self'"
     )
     policy += f"; script-src '{source_hash(script)}'" if live else ""

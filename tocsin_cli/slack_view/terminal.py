@@ -18,7 +18,7 @@ from rich.style import Style as Look
 from rich.table import Table
 from rich.text import Text as Words
 
-from tocsin_cli.slack_view.html import items_of, rich_leaf_node
+from tocsin_cli.slack_view.html import items_of
 from tocsin_cli.slack_view.mrkdwn import (
     Break,
     Code,
@@ -47,15 +47,11 @@ def render_message(message: Item) -> RenderableType:
     """Draw one message in a frame: who and when, its blocks (or its text), what was edited.
 
     Args:
-        message: As ``cli.slack_channel`` keeps it; ``text`` or ``blocks`` is enough.
+        message: As ``fake_slack.channel`` keeps it; ``text`` or ``blocks`` is enough.
     """
     parts = [_block(block) for block in items_of(message.get("blocks"))]
     if not parts and message.get("text"):
         parts = [_words(parse_mrkdwn(str(message["text"])))]
-    for attachment in items_of(message.get("attachments")):
-        inner = [_block(block) for block in items_of(attachment.get("blocks"))]
-        text = str(attachment.get("text") or attachment.get("fallback") or "")
-        parts.append(Padding(Group(*(inner or [_words(parse_mrkdwn(text))])), (0, 0, 0, 2)))
     reply = bool(message.get("thread_ts"))
     title = Words("🔔 ") + Words(_shown(str(message.get("username") or "Tocsin")), "bold")
     if message.get("posted_at"):
@@ -112,33 +108,12 @@ def _divider(_: Item) -> RenderableType:
     return Rule(style="dim")
 
 
-def _image(block: Item) -> RenderableType:
-    return Words(f"[image: {_shown(str(block.get('alt_text', '')))}]", "italic dim")
-
-
-def _markdown(block: Item) -> RenderableType:
-    return Words(_shown(str(block.get("text", ""))))
-
-
-def _rich_text(block: Item) -> RenderableType:
-    parts: list[RenderableType] = []
-    for item in items_of(block.get("elements")):
-        of_list = item.get("type") == "rich_text_list"
-        for line in items_of(item.get("elements")) if of_list else [item]:
-            words = _words(tuple(rich_leaf_node(leaf) for leaf in items_of(line.get("elements"))))
-            parts.append(Words("• ") + words if of_list else words)
-    return Group(*parts)
-
-
 _BLOCKS: dict[str, Callable[[Item], RenderableType]] = {
     "header": _header,
     "section": _section,
     "context": _context,
     "actions": _actions,
     "divider": _divider,
-    "image": _image,
-    "markdown": _markdown,
-    "rich_text": _rich_text,
 }
 
 
@@ -150,8 +125,6 @@ def _element(item: Item) -> Words:
         if is_safe_url(url):
             words.stylize(Look(link=url))
         return words
-    if item.get("type") == "image":
-        return Words(f"[image: {_shown(str(item.get('alt_text', '')))}]", "italic dim")
     return _text(item)
 
 

@@ -13,7 +13,7 @@ from tocsin.adapters.files.configuration import Configuration, load_configuratio
 from tocsin.core.config.settings import FILE
 
 
-def deployed_configuration(cloudformation: Any, client: Any, stack: str) -> Configuration:  # noqa: ANN401 - boto3's
+def deployed_configuration(cloudformation: Any, client: Any, stack: str) -> Configuration:
     """Fetch and read it.
 
     Args:

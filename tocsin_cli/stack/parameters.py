@@ -78,7 +78,7 @@ def load_template(template: Path) -> dict[str, Any]:
     class Loader(yaml.SafeLoader):  # type: ignore[misc] # yaml has no types
         """Reads ``!Anything`` as the value behind it."""
 
-    def plain(loader: Any, _tag: str, node: Any) -> Any:  # noqa: ANN401 - yaml has no types
+    def plain(loader: Any, _tag: str, node: Any) -> Any:
         if isinstance(node, yaml.MappingNode):
             return loader.construct_mapping(node, deep=True)
         if isinstance(node, yaml.SequenceNode):
@@ -175,7 +175,7 @@ def _unquoted(text: str) -> str:
     return text.replace("\\ ", " ").replace('\\"', '"').replace("\\'", "'")
 
 
-def samconfig_value(samconfig: Path, key: str) -> Any:  # noqa: ANN401 - whatever TOML holds there
+def samconfig_value(samconfig: Path, key: str) -> Any:
     """A setting of ``sam deploy`` in samconfig.toml; None where it has none, or where there is no such file.
 
     Args:

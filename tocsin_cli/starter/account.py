@@ -84,7 +84,7 @@ def prefixes(alarms: list[str]) -> list[str]:
     return sorted(counts, key=lambda prefix: (-counts[prefix], prefix))[:MAX_OFFERED]
 
 
-def _dead_letter_queues(sqs: Any) -> list[str]:  # noqa: ANN401 - boto3 makes its clients at run time
+def _dead_letter_queues(sqs: Any) -> list[str]:
     urls = [url for page in sqs.get_paginator("list_queues").paginate() for url in page.get("QueueUrls", ())]
     names = {url.rpartition("/")[2] for url in urls}
     targets: set[str] = set()

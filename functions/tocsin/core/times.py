@@ -1,14 +1,19 @@
-"""Durations as people write them: ``90s``, ``5m``, ``4h``, ``2d``, or a bare number of seconds."""
+"""Times and durations: how they are read, written and bounded."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from tocsin.core.model import Millis
 
-_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+MINUTE: Final[Millis] = 60_000
+HOUR: Final[Millis] = 60 * MINUTE
+DAY: Final[Millis] = 24 * HOUR
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS = {"ms": 1, "s": 1000, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 
 
@@ -45,6 +50,23 @@ LATEST: Final[Millis] = 32_503_680_000_000
 def is_plausible(at: Millis) -> bool:
     """Whether something can have happened then: from 1970 up to the year 3000."""
     return 0 <= at < LATEST
+
+
+def parse_iso_time(text: str) -> Millis | None:
+    """Read a time in ISO 8601; UTC where it names no offset.
+
+    Returns:
+        Milliseconds since the epoch; None when it is not a time, or not a plausible one (`is_plausible`).
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    # Whole milliseconds without floating point: ids are made of this.
+    at = (moment - _EPOCH) // timedelta(milliseconds=1)
+    return at if is_plausible(at) else None
 
 
 def iso_time(at: Millis) -> str:

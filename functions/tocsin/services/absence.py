@@ -102,7 +102,7 @@ def begin_watches(ledger: Ledger, signatures: Mapping[str, Signature]) -> dict[s
                     ledger.save_watch(watch, next_check_at(watch, rule.absence))
             except StaleVersionError:
                 pass  # somebody was faster
-            except Exception as error:  # noqa: BLE001 - said by the handler, tried again in a minute
+            except Exception as error:  # said by the handler, tried again in a minute
                 failures[service] = error
     return failures
 

@@ -158,7 +158,7 @@ def _give_back(release: Callable[..., None], posting: _ByBot | _ByWebhook) -> No
     """Keep what is known and free the lease; failing at that is no news, because leases end by themselves."""
     try:
         release(posting.record, unconfirmed=posting.unconfirmed)
-    except Exception as error:  # noqa: BLE001 - the failure that matters is the one being raised already
+    except Exception as error:  # the failure that matters is the one being raised already
         posting.notes.append(f"the lease could not be given back: {type(error).__name__}")
 
 

@@ -199,7 +199,7 @@ class Detector:
         for observation, originals in done.observations.values():
             try:
                 self._note(observation, now, done)
-            except Exception as error:  # noqa: BLE001 - kept for the caller to raise; what failed is counted all the same
+            except Exception as error:  # kept for the caller to raise; what failed is counted all the same
                 done.failures.append(error)
                 done.unfinished += originals
         for service, own in by_service.items():
@@ -223,7 +223,7 @@ class Detector:
                     self._dead_letter(original, record.error, done, of=original)
         except (EnvelopeError, AlarmError, ChangeError) as error:
             self._dead_letter(original, str(error), done, of=original)
-        except Exception as error:  # noqa: BLE001 - our own fault: it must not hold up a stream for hours
+        except Exception as error:  # our own fault: it must not hold up a stream for hours
             self._dead_letter(original, f"cannot be processed: {_place_of(error)}", done, of=original)
         return []
 
@@ -289,7 +289,7 @@ class Detector:
                     try:
                         relay().pass_on(int(match.fields["written"]), now)
                         done.heartbeats += 1
-                    except Exception as error:  # noqa: BLE001 - kept for the caller to raise
+                    except Exception as error:  # kept for the caller to raise
                         # Not unfinished: a stream must not be held up for a heartbeat.
                         done.failures.append(error)
 
@@ -391,7 +391,7 @@ class Detector:
                 # What CloudTrail knows comes minutes late: often after the incident that it explains.
                 service = self._settings.service_of_function(change.what)
                 self._told(service, self._reconciler().learn(service, change, now), done)
-        except Exception as error:  # noqa: BLE001 - kept for the caller to raise; the same change is kept only once
+        except Exception as error:  # kept for the caller to raise; the same change is kept only once
             done.failures.append(error)
             done.unfinished.append(record.original)
 
@@ -414,14 +414,14 @@ class Detector:
                 else:
                     done.duplicates += 1
                 recorded.append(counted)
-        except Exception as error:  # noqa: BLE001 - kept for the caller to raise; other services go on
+        except Exception as error:  # kept for the caller to raise; other services go on
             done.failures.append(error)
             done.unfinished += [original for _, original in own[len(recorded) :]]
         if service == TEST_MODE_GROUP:
             return  # nobody waits for it: reconcile applies it, the digest tells it
         try:
             self._tell(service, recorded, fresh, now, done)
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:
             done.failures.append(error)
             done.unfinished += [original for _, original in own[: len(recorded)]]
 
@@ -486,7 +486,7 @@ class Detector:
         done.dead_lettered.append(error)
         try:
             self._failure_queue().dead_letter(what, error)
-        except Exception as failure:  # noqa: BLE001 - kept for the caller to raise, so that the platform keeps the event
+        except Exception as failure:  # kept for the caller to raise, so that the platform keeps the event
             done.failures.append(failure)
             done.unfinished.append(of)
 

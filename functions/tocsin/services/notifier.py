@@ -174,7 +174,7 @@ class Notifier:
             notification = read_body(str(record.get("body", "")))
             about |= {"notification": notification["id"], "reason": notification["reason"]}
             targets = self.routing.targets_for(notification)
-        except Exception as error:  # noqa: BLE001 - one message must not keep the others; said, and kept
+        except Exception as error:  # one message must not keep the others; said, and kept
             return self._dispose(record, [self._failure(record, error, about, DEFAULT)])
         # Each try begins with another destination: one that hangs must not keep the others from their time.
         turn = (_tries(record) - 1) % len(targets)
@@ -194,7 +194,7 @@ class Notifier:
         about = {**about, "destination": target.destination.name}
         try:
             delivery = self._tell(notification, record, target)
-        except Exception as error:  # noqa: BLE001 - one destination must not keep the others; said, and kept
+        except Exception as error:  # one destination must not keep the others; said, and kept
             return self._failure(record, error, about, target.destination.name)
         for note in delivery.notes:
             self._say("WARNING", note, about)
@@ -212,7 +212,7 @@ class Notifier:
                 self.secret_of(destination).credential(now)
             if self.heartbeat_record is not None:
                 self.heartbeat_record.arrived(now)
-        except Exception as error:  # noqa: BLE001 - then it is not counted, and the alarm on its absence tells
+        except Exception as error:  # then it is not counted, and the alarm on its absence tells
             self._say("ERROR", f"the heartbeat stops here: {type(error).__name__} at {_place(error)}", about)
             return
         took = now - heartbeat.written_at
@@ -311,14 +311,14 @@ class Notifier:
         self._say(level, text, {**about, "again_in_seconds": wait // 1000, "tries": _tries(record)})
         try:
             self.queue.defer(str(record.get("receiptHandle", "")), wait)
-        except Exception as error:  # noqa: BLE001 - then it comes back after the queue's own time
+        except Exception as error:  # then it comes back after the queue's own time
             self._say("WARNING", f"the delay could not be set: {type(error).__name__}", about)
         return False
 
     def _dead_letter(self, record: Mapping[str, Any], why: str, about: Mapping[str, Any]) -> bool:
         try:
             dead_lettered = self.queue.dead_letter(str(record.get("body", "")), why)
-        except Exception as error:  # noqa: BLE001 - not safe, so not acknowledged
+        except Exception as error:  # not safe, so not acknowledged
             why = f"{why}; parking it failed: {type(error).__name__}"
             return self._defer(record, backoff(_tries(record)), "ERROR", why, about)
         if not dead_lettered:

@@ -64,7 +64,7 @@ def reconcile(
     if services:
         try:
             forget_removed(ledger, signatures, now)
-        except Exception as error:  # noqa: BLE001 - only tidiness; the services are reconciled all the same
+        except Exception as error:  # only tidiness; the services are reconciled all the same
             done.failures["watches"] = error
     silences = cache(ledger.silences)  # the same for all services of a round: read once, if at all
     for service in services:
@@ -73,7 +73,7 @@ def reconcile(
         done.services += 1
         try:
             reconciled = reconciler.reconcile(service, now, silences=silences)
-        except Exception as error:  # noqa: BLE001 - said by the handler, tried again in a minute
+        except Exception as error:  # said by the handler, tried again in a minute
             done.failures[service] = error
             continue
         done.applied += reconciled.applied

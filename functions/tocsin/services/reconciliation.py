@@ -263,7 +263,7 @@ class Reconciler:
             return ()
         try:
             return concerning(self.ledger.changes(now - SUSPECT_FOR), service, self.services)
-        except Exception:  # noqa: BLE001 - whatever it is: an alert must not wait for what explains it
+        except Exception:  # whatever it is: an alert must not wait for what explains it
             return ()
 
     def _reopen_earlier(

@@ -16,6 +16,7 @@ import pytest
 from botocore.stub import Stubber
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outages import write_outage
 from rich.console import Console
 
 from tocsin_cli.backtest import cloudwatch as cloudwatch_history
@@ -25,11 +26,21 @@ from tocsin_cli.backtest.html import render_backtest_page
 from tocsin_cli.backtest.log_files import FALLBACK_START, Reading, files_below, read_text
 from tocsin_cli.backtest.timeline import show_report, sparkline, summary
 from tocsin_cli.main import main
-from tocsin_cli.options import parse_time
 from tocsin_cli.simulation import LoggedLine
+from tocsin_cli.timestamps import parse_time
 
 ROOT = Path(__file__).parents[3]
-INCIDENTS = ROOT / "tests" / "fixtures" / "incidents"
+
+
+@pytest.fixture(scope="module")
+def outages(tmp_path_factory):
+    """A folder with one file for each outage."""
+    folder = tmp_path_factory.mktemp("outages")
+    for name in "ABCDE":
+        write_outage(name, folder)
+    return folder
+
+
 AT = 1_769_990_591_201  # 2026-02-02T00:03:11.201Z
 BOOM = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 
@@ -48,10 +59,12 @@ def times(text, **options):
 
 def test_json_lines_bring_their_time_group_and_stream():
     lines, problems = read(
-        json.dumps({"message": "a", "timestamp": AT, "logGroup": "/g", "logStream": "s", "label": "x"}) + "\n"
-        + json.dumps({"message": "b\nc", "timestamp": "2026-02-02T00:03:12Z"}) + "\n\n"
+        json.dumps({"message": "a", "timestamp": AT, "logGroup": "/g", "logStream": "s", "label": "x"})
+        + "\n"
+        + json.dumps({"message": "b\nc", "timestamp": "2026-02-02T00:03:12Z"})
+        + "\n\n"
         + json.dumps({"message": "d"})
-    )  # fmt: skip
+    )
     assert lines == [
         LoggedLine(AT, "a", "/g", "s"),
         LoggedLine(AT + 799, "b\nc", "backtest"),
@@ -213,8 +226,8 @@ def test_no_more_lines_are_held_in_memory_than_allowed():
     assert max(most) <= 52
 
 
-def test_a_file_with_the_newest_line_first_gives_the_same_answer(tmp_path, capsys):
-    path = INCIDENTS / "d-nobody-can-log-in.jsonl"
+def test_a_file_with_the_newest_line_first_gives_the_same_answer(tmp_path, capsys, outages):
+    path = outages / "D.jsonl"
     back = tmp_path / path.name
     entries = path.read_text("utf-8").splitlines()
     back.write_text("\n".join(sorted(entries, key=lambda entry: -json.loads(entry)["timestamp"])), "utf-8")
@@ -231,26 +244,31 @@ def report(capsys, *arguments):
     return json.loads(capsys.readouterr().out)
 
 
-def test_the_report_says_what_would_have_been_told(capsys):
-    answer = report(capsys, INCIDENTS / "b-every-endpoint-502.jsonl")
-    assert (answer["version"], answer["lines"], answer["occurrences"]) == ("1", 1_010, 550)
+def test_the_report_says_what_would_have_been_told(tmp_path, capsys, outages):
+    entries = (outages / "B.jsonl").read_text("utf-8").splitlines()
+    path = tmp_path / "until-the-fix.jsonl"
+    path.write_text("\n".join(entry for entry in entries if "/api/v1/courses 200" not in entry), "utf-8")
+    answer = report(capsys, path)
+    assert (answer["version"], answer["lines"], answer["occurrences"]) == ("1", 7_863, 7_863)
     assert answer["messages"] == len(answer["notifications"])
     (incident,) = answer["incidents"]
     assert (incident["opened_at"][:16], incident["service"]) == ("2026-02-02T00:03", "backend")
     assert incident["notifications"][0]["reason"] == "opened"
-    assert [entry["after_end"] for entry in incident["notifications"]].count(True) == 1
+    after_end = [entry["reason"] for entry in incident["notifications"] if entry["after_end"]]
+    assert after_end[-1] == "resolved"
+    assert len(after_end) < 3
     assert {alert["signature"]: alert["count"] for alert in incident["alerts"]} == answer["signatures"]
     schema = json.loads((ROOT / "docs" / "notification.schema.json").read_text())
     for notification in answer["notifications"]:
         jsonschema.validate(notification, schema)
 
 
-def test_the_report_is_the_same_every_time(capsys):
-    assert report(capsys, INCIDENTS) == report(capsys, INCIDENTS)
+def test_the_report_is_the_same_every_time(capsys, outages):
+    assert report(capsys, outages) == report(capsys, outages)
 
 
-def test_intervals_can_be_set(capsys):
-    path = INCIDENTS / "b-every-endpoint-502.jsonl"
+def test_intervals_can_be_set(capsys, outages):
+    path = outages / "B.jsonl"
     often, rare = report(capsys, path), report(capsys, path, "--set", "group_interval=3h")
     assert rare["intervals"]["group_interval"] == 10_800
     assert rare["messages"] < 10 < often["messages"]
@@ -263,8 +281,8 @@ def test_what_is_no_interval_is_refused(setting, capsys):
     assert "is not KEY=VALUE" in capsys.readouterr().err
 
 
-def test_an_interval_of_nonsense_is_said_in_the_words_of_check(capsys):
-    assert main(["backtest", str(INCIDENTS), "--set", "group_wait=soon"]) == 1
+def test_an_interval_of_nonsense_is_said_in_the_words_of_check(capsys, outages):
+    assert main(["backtest", str(outages), "--set", "group_wait=soon"]) == 1
     assert "TOCSIN_GROUP_WAIT" in capsys.readouterr().err
 
 
@@ -296,10 +314,10 @@ def test_nothing_found_is_an_answer_too(tmp_path, capsys):
     assert "Nothing in these lines" in render_backtest_page(answer)
 
 
-def test_on_a_terminal_the_first_line_says_it_all(capsys):
-    assert main(["backtest", str(INCIDENTS / "a-partner-files-503.jsonl")]) == 0
+def test_on_a_terminal_the_first_line_says_it_all(capsys, outages):
+    assert main(["backtest", str(outages / "A.jsonl")]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "312 lines · 36 occurrences · would have sent 37 messages"
+    assert out[0] == "168 lines · 36 occurrences · would have sent 37 messages"
     assert any("14:02:17" in line and "opened" in line for line in out)
     assert any("update ×" in line for line in out)
 
@@ -338,9 +356,9 @@ def test_secrets_are_in_none_of_the_answers(tmp_path, capsys):
     assert "hunter2" not in capsys.readouterr().out + page.read_text()
 
 
-def test_the_page_has_the_timeline_and_the_messages(tmp_path):
+def test_the_page_has_the_timeline_and_the_messages(tmp_path, outages):
     page = tmp_path / "deep" / "page.html"
-    assert main(["backtest", str(INCIDENTS / "d-nobody-can-log-in.jsonl"), "--html", str(page)]) == 0
+    assert main(["backtest", str(outages / "D.jsonl"), "--html", str(page)]) == 0
     text = page.read_text()
     assert text.count("<circle") >= 10
     assert "Lambda runs into its time limit" in text

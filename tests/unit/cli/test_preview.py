@@ -78,9 +78,13 @@ def test_a_group_wait_is_waited_for(reason):
 
 def test_an_event_file_is_told_as_it_would_be(tmp_path):
     document = {
-        "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "/aws/lambda/worker", "logStream": "s",
-        "subscriptionFilters": [], "logEvents": [{"id": "1", "timestamp": NOW, "message": BOOM}],
-    }  # fmt: skip
+        "messageType": "DATA_MESSAGE",
+        "owner": "123456789012",
+        "logGroup": "/aws/lambda/worker",
+        "logStream": "s",
+        "subscriptionFilters": [],
+        "logEvents": [{"id": "1", "timestamp": NOW, "message": BOOM}],
+    }
     data = base64.b64encode(gzip.compress(json.dumps(document).encode())).decode()
     path = tmp_path / "event.json"
     path.write_text(json.dumps({"awslogs": {"data": data}}))

@@ -32,40 +32,149 @@ def change(name):
 # name, alarm, state, previous, account, Region, namespace, metric, dimensions, time
 READ = {
     "eventbridge_single_metric": (
-        "ServerCpuTooHigh", "ALARM", "OK", "123456789012", "us-east-1", "AWS/EC2", "CPUUtilization",
-        {"InstanceId": "i-12345678901234567"}, 1_570_035_880_989),
+        "ServerCpuTooHigh",
+        "ALARM",
+        "OK",
+        "123456789012",
+        "us-east-1",
+        "AWS/EC2",
+        "CPUUtilization",
+        {"InstanceId": "i-12345678901234567"},
+        1_570_035_880_989,
+    ),
     "eventbridge_metric_math": (
-        "TotalNetworkTrafficTooHigh", "ALARM", "INSUFFICIENT_DATA", "123456789012", "us-east-1", "AWS/EC2", "NetworkIn",
-        {"InstanceId": "i-12345678901234567"}, 1_570_036_848_554),
+        "TotalNetworkTrafficTooHigh",
+        "ALARM",
+        "INSUFFICIENT_DATA",
+        "123456789012",
+        "us-east-1",
+        "AWS/EC2",
+        "NetworkIn",
+        {"InstanceId": "i-12345678901234567"},
+        1_570_036_848_554,
+    ),
     "eventbridge_anomaly_detection": (
-        "EC2 CPU Utilization Anomaly", "ALARM", "OK", "123456789012", "us-east-1", "AWS/EC2", "CPUUtilization",
-        {"InstanceId": "i-12345678901234567"}, 1_570_118_404_653),
+        "EC2 CPU Utilization Anomaly",
+        "ALARM",
+        "OK",
+        "123456789012",
+        "us-east-1",
+        "AWS/EC2",
+        "CPUUtilization",
+        {"InstanceId": "i-12345678901234567"},
+        1_570_118_404_653,
+    ),
     "direct": (
-        "worker-dlq-depth", "ALARM", "INSUFFICIENT_DATA", "111111111111", "eu-central-1", "namespace", "metric1", {},
-        1_772_100_851_093),
+        "worker-dlq-depth",
+        "ALARM",
+        "INSUFFICIENT_DATA",
+        "111111111111",
+        "eu-central-1",
+        "namespace",
+        "metric1",
+        {},
+        1_772_100_851_093,
+    ),
     "direct_single_metric": (
-        "Test alert", "ALARM", "OK", "912397435824", "eu-west-1", "AWS/Lambda", "Invocations", {}, 1_708_170_788_431),
+        "Test alert",
+        "ALARM",
+        "OK",
+        "912397435824",
+        "eu-west-1",
+        "AWS/Lambda",
+        "Invocations",
+        {},
+        1_708_170_788_431,
+    ),
     "direct_composite": (
-        "CompositeDemo.Main", "ALARM", "ALARM", "111122223333", "us-east-1", "", "", {}, 1_691_153_806_138),
+        "CompositeDemo.Main",
+        "ALARM",
+        "ALARM",
+        "111122223333",
+        "us-east-1",
+        "",
+        "",
+        {},
+        1_691_153_806_138,
+    ),
     "direct_composite_rust": (
-        "CompositeDemo.Main", "ALARM", "ALARM", "111122223333", "us-east-1", "", "", {}, 1_691_153_806_138),
+        "CompositeDemo.Main",
+        "ALARM",
+        "ALARM",
+        "111122223333",
+        "us-east-1",
+        "",
+        "",
+        {},
+        1_691_153_806_138,
+    ),
     "sns_event_single_metric": (
-        "EXAMPLE", "ALARM", "INSUFFICIENT_DATA", "123456789012", "", "AWS/EC2", "NetworkOut", {"InstanceId": "TestInstance"},
-        1_433_353_407_123),
+        "EXAMPLE",
+        "ALARM",
+        "INSUFFICIENT_DATA",
+        "123456789012",
+        "",
+        "AWS/EC2",
+        "NetworkOut",
+        {"InstanceId": "TestInstance"},
+        1_433_353_407_123,
+    ),
     "sns_event_metric_math": (
-        "EXAMPLE", "ALARM", "INSUFFICIENT_DATA", "", "", "AWS/EC2", "NetworkOut", {"InstanceId": "TestInstance"},
-        1_433_353_407_123),
+        "EXAMPLE",
+        "ALARM",
+        "INSUFFICIENT_DATA",
+        "",
+        "",
+        "AWS/EC2",
+        "NetworkOut",
+        {"InstanceId": "TestInstance"},
+        1_433_353_407_123,
+    ),
     "sns_event_ok_transition": (
-        "DBMigrationRequired", "OK", "ALARM", "735598076380", "", "LogMetrics", "DBMigrationRequired", {}, 1_549_986_324_006),
+        "DBMigrationRequired",
+        "OK",
+        "ALARM",
+        "735598076380",
+        "",
+        "LogMetrics",
+        "DBMigrationRequired",
+        {},
+        1_549_986_324_006,
+    ),
     "sns_message_composite": (
-        "ServiceAggregatedAlarm", "ALARM", "OK", "123456789012", "us-east-1", "", "", {}, 1_658_505_465_394),
+        "ServiceAggregatedAlarm",
+        "ALARM",
+        "OK",
+        "123456789012",
+        "us-east-1",
+        "",
+        "",
+        {},
+        1_658_505_465_394,
+    ),
     "sns_message_metric_2026": (
-        "worker-dlq-depth", "ALARM", "INSUFFICIENT_DATA", "111111111111", "eu-central-1", "AWS/SQS",
-        "ApproximateNumberOfMessagesVisible", {"QueueName": "worker-dlq"}, 1_772_100_851_093),
+        "worker-dlq-depth",
+        "ALARM",
+        "INSUFFICIENT_DATA",
+        "111111111111",
+        "eu-central-1",
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        {"QueueName": "worker-dlq"},
+        1_772_100_851_093,
+    ),
     "sns_message_missing_data_breaching": (
-        "worker-dlq-depth", "ALARM", "INSUFFICIENT_DATA", "111111111111", "eu-central-1", "AWS/SQS",
-        "ApproximateNumberOfMessagesVisible", {"QueueName": "worker-dlq"}, 1_772_100_851_093),
-}  # fmt: skip
+        "worker-dlq-depth",
+        "ALARM",
+        "INSUFFICIENT_DATA",
+        "111111111111",
+        "eu-central-1",
+        "AWS/SQS",
+        "ApproximateNumberOfMessagesVisible",
+        {"QueueName": "worker-dlq"},
+        1_772_100_851_093,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", READ)
@@ -141,8 +250,12 @@ def test_another_transition_has_another_id(different):
 def test_the_same_alarm_in_another_account_or_region_is_another_change():
     event = payload("eventbridge_single_metric")
     ids = set()
-    for arn in ("arn:aws:cloudwatch:us-east-1:123456789012:alarm:A", "arn:aws:cloudwatch:us-east-1:210987654321:alarm:A",
-                "arn:aws-cn:cloudwatch:cn-north-1:123456789012:alarm:A", "arn:aws-us-gov:cloudwatch:us-gov-west-1:123456789012:alarm:A"):  # fmt: skip
+    for arn in (
+        "arn:aws:cloudwatch:us-east-1:123456789012:alarm:A",
+        "arn:aws:cloudwatch:us-east-1:210987654321:alarm:A",
+        "arn:aws-cn:cloudwatch:cn-north-1:123456789012:alarm:A",
+        "arn:aws-us-gov:cloudwatch:us-gov-west-1:123456789012:alarm:A",
+    ):
         event["resources"] = [arn]
         read = parse_alarm(event)
         assert f":{read.region}:{read.account}:" in arn
@@ -161,14 +274,24 @@ def test_a_message_without_arn_takes_the_region_only_where_it_is_one():
 @pytest.mark.parametrize(
     ("text", "millis"),
     [
-        ("2022-07-22T15:57:45.394+0000", 1_658_505_465_394), ("2022-07-22T15:57:45Z", 1_658_505_465_000),
-        ("2022-07-22T15:57:45.394Z", 1_658_505_465_394), ("2022-07-22T17:57:45.394+02:00", 1_658_505_465_394),
-        ("2022-07-22T15: 57: 45.394+0000", 1_658_505_465_394), (" 2022-07-22 15:57:45.394999+0000 ", 1_658_505_465_394),
-        ("2022-07-22T15:57:45", 1_658_505_465_000), ("1969-12-31T23:59:59.999Z", None),
-        ("2999-12-31T23:59:59.999Z", 32_503_679_999_999), ("3000-01-01T00:00:00Z", None), ("9999-12-31T23:59:59-14:00", None),
-        ("date", None), ("", None), (None, None), (1_658_505_465, None), ("2022-13-01T00:00:00Z", None),
+        ("2022-07-22T15:57:45.394+0000", 1_658_505_465_394),
+        ("2022-07-22T15:57:45Z", 1_658_505_465_000),
+        ("2022-07-22T15:57:45.394Z", 1_658_505_465_394),
+        ("2022-07-22T17:57:45.394+02:00", 1_658_505_465_394),
+        ("2022-07-22T15: 57: 45.394+0000", 1_658_505_465_394),
+        (" 2022-07-22 15:57:45.394999+0000 ", 1_658_505_465_394),
+        ("2022-07-22T15:57:45", 1_658_505_465_000),
+        ("1969-12-31T23:59:59.999Z", None),
+        ("2999-12-31T23:59:59.999Z", 32_503_679_999_999),
+        ("3000-01-01T00:00:00Z", None),
+        ("9999-12-31T23:59:59-14:00", None),
+        ("date", None),
+        ("", None),
+        (None, None),
+        (1_658_505_465, None),
+        ("2022-13-01T00:00:00Z", None),
     ],
-)  # fmt: skip
+)
 def test_times_are_read_in_every_form_seen(text, millis):
     assert parse_time(text) == millis
 
@@ -216,8 +339,20 @@ def test_what_is_no_alarm_is_named_by_its_keys():
         parse_alarm({"limit": 1, "budgetName": "b"})
 
 
-@pytest.mark.parametrize("trigger", [None, "text", [], {}, {"Metrics": None}, {"Metrics": ["x"]}, {"Metrics": [{"Expression": "1"}]},
-                                     {"Metrics": [{"MetricStat": {}}]}, {"MetricName": "m", "Dimensions": "x"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        None,
+        "text",
+        [],
+        {},
+        {"Metrics": None},
+        {"Metrics": ["x"]},
+        {"Metrics": [{"Expression": "1"}]},
+        {"Metrics": [{"MetricStat": {}}]},
+        {"MetricName": "m", "Dimensions": "x"},
+    ],
+)
 def test_an_alarm_with_any_sort_of_trigger_or_none_is_read(trigger):
     message = {**payload("sns_message_composite"), "Trigger": trigger}
     assert parse_alarm(message).name == "ServiceAggregatedAlarm"

@@ -25,9 +25,14 @@ EVENTS = [
 
 def document(**changes):
     return {
-        "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "/aws/lambda/backend", "logStream": "s",
-        "subscriptionFilters": ["tocsin"], "logEvents": EVENTS, **changes,
-    }  # fmt: skip
+        "messageType": "DATA_MESSAGE",
+        "owner": "123456789012",
+        "logGroup": "/aws/lambda/backend",
+        "logStream": "s",
+        "subscriptionFilters": ["tocsin"],
+        "logEvents": EVENTS,
+        **changes,
+    }
 
 
 def packed(value, **options):
@@ -111,12 +116,18 @@ def test_what_cannot_be_inflated_is_said_clearly(data, said):
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"", "not JSON"), (b"{", "not JSON"), (b"[]", "must be a JSON object, is a list"), (b"null", "missing or null"),
-        (b"[" * 100_000, "nested too deeply"), (b"9" * 5_000, "a number that is too long"),
-        (b"{}", "messageType.*keys seen: none"), (b'{"password":"x"}', "keys seen: password"),
-        (json.dumps(document(logGroup="")).encode(), "logGroup"), (json.dumps(document(logEvents=None)).encode(), "logEvents"),
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b"[]", "must be a JSON object, is a list"),
+        (b"null", "missing or null"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"9" * 5_000, "a number that is too long"),
+        (b"{}", "messageType.*keys seen: none"),
+        (b'{"password":"x"}', "keys seen: password"),
+        (json.dumps(document(logGroup="")).encode(), "logGroup"),
+        (json.dumps(document(logEvents=None)).encode(), "logEvents"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_an_envelope_is_said_clearly(raw, said):
     with pytest.raises(EnvelopeError, match=said):
         parse_envelope(raw)
@@ -140,8 +151,16 @@ def test_keys_that_came_later_are_left_alone():
 
 
 def test_a_bad_log_event_costs_none_of_the_others_and_is_kept_whole():
-    bad = [None, "text", {"id": "1"}, {"message": 7, "timestamp": 1}, {"message": "x"}, {"message": "x", "timestamp": "1"},
-           {"message": "x", "timestamp": True}, {"message": "x", "timestamp": -1}]  # fmt: skip
+    bad = [
+        None,
+        "text",
+        {"id": "1"},
+        {"message": 7, "timestamp": 1},
+        {"message": "x"},
+        {"message": "x", "timestamp": "1"},
+        {"message": "x", "timestamp": True},
+        {"message": "x", "timestamp": -1},
+    ]
     envelope, problems = parsed(logEvents=[bad[0], EVENTS[0], *bad[1:], EVENTS[1]])
     assert [event.message for event in envelope.events] == ["one", "two"]
     assert [problem.original for problem in problems] == bad
@@ -172,10 +191,15 @@ def test_a_redelivery_has_the_same_id_whatever_brought_it():
 @pytest.mark.parametrize(
     "changes",
     [
-        {"owner": "2"}, {"logGroup": "other"}, {"logStream": "other"}, {"logEvents": EVENTS[:1]}, {"logEvents": EVENTS[::-1]},
-        {"logGroup": "/aws/lambda/backends", "logStream": ""}, {"logEvents": [{**EVENTS[0], "id": "5"}, EVENTS[1]]},
+        {"owner": "2"},
+        {"logGroup": "other"},
+        {"logStream": "other"},
+        {"logEvents": EVENTS[:1]},
+        {"logEvents": EVENTS[::-1]},
+        {"logGroup": "/aws/lambda/backends", "logStream": ""},
+        {"logEvents": [{**EVENTS[0], "id": "5"}, EVENTS[1]]},
     ],
-)  # fmt: skip
+)
 def test_anything_else_has_another_id(changes):
     assert parsed(**changes).envelope.id != parsed().envelope.id
 
@@ -211,8 +235,17 @@ def test_a_log_line_of_a_mebibyte_is_read():
     assert envelope.events[0].message == line
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=4) |
-                    st.dictionaries(st.sampled_from(["messageType", "logGroup", "logEvents", "message", "timestamp", "id"]), inner)))  # fmt: skip
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(["messageType", "logGroup", "logEvents", "message", "timestamp", "id"]), inner
+            )
+        ),
+    )
+)
 @settings(max_examples=300)
 def test_whatever_json_comes_the_answer_is_an_envelope_or_an_envelope_error(value):
     for attempt in (

@@ -52,11 +52,15 @@ def test_each_kinesis_record_is_an_envelope_of_its_own():
 @pytest.mark.parametrize(
     ("event", "payload"),
     [
-        (SNS, MESSAGE), (BUS, BUS), (DIRECT, DIRECT), (MESSAGE, MESSAGE),
-        (sqs(json.dumps(MESSAGE)), MESSAGE), (sqs(json.dumps(BUS)), BUS),
+        (SNS, MESSAGE),
+        (BUS, BUS),
+        (DIRECT, DIRECT),
+        (MESSAGE, MESSAGE),
+        (sqs(json.dumps(MESSAGE)), MESSAGE),
+        (sqs(json.dumps(BUS)), BUS),
         (sqs(json.dumps({"Type": "Notification", "Message": json.dumps(MESSAGE)})), MESSAGE),
     ],
-)  # fmt: skip
+)
 def test_an_alarm_is_found_in_every_wrapping(event, payload):
     (record,) = split_event(event)
     assert isinstance(record, AlarmRecord)
@@ -129,11 +133,16 @@ def test_a_bad_record_stops_none_of_the_others_and_is_kept_whole(name):
 @pytest.mark.parametrize(
     ("event", "said"),
     [
-        ({}, "keys seen: none"), ({"foo": 1, "bar": 2}, "keys seen: bar, foo.*awslogs"), (None, "must be a JSON object"),
-        ([], "is a list"), ("text", "is text"), ({"Records": {}}, "Records must be a list, is an object"),
-        ({"Records": None}, "Records must be a list"), ({"detail-type": "Scheduled Event"}, "Scheduled Event"),
+        ({}, "keys seen: none"),
+        ({"foo": 1, "bar": 2}, "keys seen: bar, foo.*awslogs"),
+        (None, "must be a JSON object"),
+        ([], "is a list"),
+        ("text", "is text"),
+        ({"Records": {}}, "Records must be a list, is an object"),
+        ({"Records": None}, "Records must be a list"),
+        ({"detail-type": "Scheduled Event"}, "Scheduled Event"),
     ],
-)  # fmt: skip
+)
 def test_an_unknown_event_is_refused_with_what_was_seen(event, said):
     with pytest.raises(UnknownEventError, match=said):
         split_event(event)
@@ -160,13 +169,38 @@ def test_wrappings_without_end_are_refused():
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=6) | st.sampled_from([DATA, json.dumps(MESSAGE)]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["awslogs", "data", "Records", "kinesis", "Sns", "Message", "body", "detail-type", "alarmData",
-                         "AlarmName", "requestPayload", "record", "eventSource", "x"]), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=6)
+    | st.sampled_from([DATA, json.dumps(MESSAGE)]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "awslogs",
+                    "data",
+                    "Records",
+                    "kinesis",
+                    "Sns",
+                    "Message",
+                    "body",
+                    "detail-type",
+                    "alarmData",
+                    "AlarmName",
+                    "requestPayload",
+                    "record",
+                    "eventSource",
+                    "x",
+                ]
+            ),
+            inner,
+            max_size=3,
+        )
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(JSON)

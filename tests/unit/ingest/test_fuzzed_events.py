@@ -31,11 +31,19 @@ from tocsin.services.reconciliation import Reconciler
 T0 = 1_770_000_000_000
 SIGNATURES = {
     "kaboom": Signature(
-        id="kaboom", file="signatures/t.toml", title="Kaboom", severity=Severity.HIGH, status=Status.STABLE,
-        source=Source.LOG, summary="s", first_action="f", runbook="kaboom.md",
-        any=(r"Kaboom: module '(?P<module>\w+)'",), group_by=("module",),
+        id="kaboom",
+        file="signatures/t.toml",
+        title="Kaboom",
+        severity=Severity.HIGH,
+        status=Status.STABLE,
+        source=Source.LOG,
+        summary="s",
+        first_action="f",
+        runbook="kaboom.md",
+        any=(r"Kaboom: module '(?P<module>\w+)'",),
+        group_by=("module",),
     )
-}  # fmt: skip
+}
 ROOT = Path(__file__).resolve().parents[3]
 EVENTS = [json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "events").glob("*.json"))]
 MAX_ANSWER_LENGTH = 20_000
@@ -51,9 +59,14 @@ class World:
             self.ledger, self, Policy(Intervals(), SIGNATURES), "https://runbooks.example/"
         )
         self.detector = Detector(
-            Matcher(SIGNATURES), SIGNATURES, Settings(), reconciler=lambda: reconciler, failure_queue=lambda: self,
-            own_log_groups="/tocsin/", region="us-east-1",
-        )  # fmt: skip
+            Matcher(SIGNATURES),
+            SIGNATURES,
+            Settings(),
+            reconciler=lambda: reconciler,
+            failure_queue=lambda: self,
+            own_log_groups="/tocsin/",
+            region="us-east-1",
+        )
 
     def publish(self, notification):
         assert len(json.dumps(notification)) < 256_000
@@ -65,11 +78,16 @@ class World:
 
 def document(number=0, **changes):
     return {
-        "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": f"/app/good{number}", "logStream": "s",
+        "messageType": "DATA_MESSAGE",
+        "owner": "123456789012",
+        "logGroup": f"/app/good{number}",
+        "logStream": "s",
         "subscriptionFilters": ["f"],
-        "logEvents": [{"id": f"g{number}", "timestamp": T0, "message": "[ERROR] Kaboom: module 'good' exploded"}],
+        "logEvents": [
+            {"id": f"g{number}", "timestamp": T0, "message": "[ERROR] Kaboom: module 'good' exploded"}
+        ],
         **changes,
-    }  # fmt: skip
+    }
 
 
 KABOOM = {"id": "k", "timestamp": T0, "message": "[ERROR] Kaboom: module 'x' exploded"}
@@ -113,10 +131,15 @@ def stored(world):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([10**400, "", T0, GOOD]),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from([10**400, "", T0, GOOD]),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @given(
@@ -197,18 +220,32 @@ def nested(depth, opening="[", closing="]"):
 @pytest.mark.parametrize(
     "raw",
     [
-        nested(200_000).encode(), nested(200_000, '{"a":', "}").encode(),
+        nested(200_000).encode(),
+        nested(200_000, '{"a":', "}").encode(),
         f'{{"messageType":"DATA_MESSAGE","logGroup":"g","logEvents":{nested(100_000)},"x":"Kaboom: module"}}'.encode(),
         json.dumps(document(2, logEvents=[KABOOM, *[1] * 20_000])).encode(),
         json.dumps(message(nested(50_000))).encode(),
         json.dumps(message("[ERROR] Kaboom: module 'y' " + nested(50_000, '{"a":', "}"))).encode(),
         json.dumps(message("[ERROR] Kaboom: module 'x' {" * 20_000)).encode(),
-        b'{"messageType":"DATA_MESSAGE","logGroup":"g","logEvents":[{"message":"Kaboom: module","timestamp":' + b"9" * 100_000 + b"}]}",
-        b"\xff\xfe" * 100_000, b"\0" * 100_000_000,
+        b'{"messageType":"DATA_MESSAGE","logGroup":"g","logEvents":[{"message":"Kaboom: module","timestamp":'
+        + b"9" * 100_000
+        + b"}]}",
+        b"\xff\xfe" * 100_000,
+        b"\0" * 100_000_000,
     ],
-    ids=["deep lists", "deep objects", "deep events", "20,000 bad events", "deep message", "deep JSON message", "many braces",
-         "a long number", "no text", "a bomb"],
-)  # fmt: skip
+    ids=[
+        "deep lists",
+        "deep objects",
+        "deep events",
+        "20,000 bad events",
+        "deep message",
+        "deep JSON message",
+        "many braces",
+        "a long number",
+        "no text",
+        "a bomb",
+    ],
+)
 def test_depth_and_mass_are_bounded_in_time_and_memory(raw):
     record = kinesis(packed(raw))["Records"][0]
     size = min(len(raw), 8 << 20)

@@ -23,9 +23,18 @@ from tocsin.services.reconciliation import Reconciler
 T0 = 1_795_000_000_000
 BOOM = "[ERROR] Kaboom: module '{}' exploded"
 KABOOM = Signature(
-    id="kaboom", file="signatures/t.toml", title="t", severity=Severity.HIGH, status=Status.STABLE, source=Source.LOG,
-    summary="s", first_action="f", runbook="kaboom.md", any=(r"Kaboom: module '(?P<module>\w+)'",), group_by=("module",),
-)  # fmt: skip
+    id="kaboom",
+    file="signatures/t.toml",
+    title="t",
+    severity=Severity.HIGH,
+    status=Status.STABLE,
+    source=Source.LOG,
+    summary="s",
+    first_action="f",
+    runbook="kaboom.md",
+    any=(r"Kaboom: module '(?P<module>\w+)'",),
+    group_by=("module",),
+)
 SIGNATURES = {"kaboom": KABOOM}
 SETTINGS = Settings(services=(Service("backend", ("*backend*",)), Service("worker", ("*worker*",))))
 
@@ -63,9 +72,14 @@ class World:
 
     def restart(self):
         self.detector = Detector(
-            Matcher(SIGNATURES), SIGNATURES, SETTINGS, reconciler=lambda: self.reconciler, failure_queue=lambda: self,
-            own_log_groups="/tocsin/", region="us-east-1",
-        )  # fmt: skip
+            Matcher(SIGNATURES),
+            SIGNATURES,
+            SETTINGS,
+            reconciler=lambda: self.reconciler,
+            failure_queue=lambda: self,
+            own_log_groups="/tocsin/",
+            region="us-east-1",
+        )
 
     def publish(self, notification):
         if self.publishing_fails():
@@ -222,12 +236,17 @@ def test_however_often_writes_fail_and_processes_die_each_occurrence_is_counted_
 @pytest.mark.parametrize(
     "event",
     [
-        {}, None, {"Records": []}, {"Records": [{"eventSource": "aws:sqs", "messageId": "1"}]},
-        {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": ""}}]}, {"Records": [record(1, []), {}]},
-        {"awslogs": {"data": ""}}, {"Records": [{"eventSource": "aws:kinesis", "kinesis": None}]},
+        {},
+        None,
+        {"Records": []},
+        {"Records": [{"eventSource": "aws:sqs", "messageId": "1"}]},
+        {"Records": [{"eventSource": "aws:kinesis", "kinesis": {"data": ""}}]},
+        {"Records": [record(1, []), {}]},
+        {"awslogs": {"data": ""}},
+        {"Records": [{"eventSource": "aws:kinesis", "kinesis": None}]},
     ],
     ids=range(8),
-)  # fmt: skip
+)
 def test_only_a_batch_of_which_every_record_has_its_place_is_answered_as_a_stream(event):
     assert not is_stream_batch(event)
 

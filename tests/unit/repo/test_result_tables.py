@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import container_cold_start, peers, side_by_side
+from benchmarks import container_cold_start, peers
 from benchmarks.result_tables import Titled, number, tables
 from tools import performance_page
 
 WHY = "there is no such thing here"
 MEASURED = {
-    "engines": {"skipped": WHY},
     "peers": {"skipped": WHY},
     "container_cold_start": {"skipped": WHY},
     "cold_start_ms": 20.0,
@@ -22,12 +21,22 @@ MEASURED = {
     "thousand_signatures_unsealed_ms": 900.0,
     "import_profile": [{"module": "re2", "ms": 2.4}],
     "throughput": [
-        {"kind": "nothing matches", "events": 100, "inflated_mb": 0.1, "ms": 1, "mb_per_s": 300.0,
-         "events_per_s": 900_000.0, "peak_mb": 30.0},
+        {
+            "kind": "nothing matches",
+            "events": 100,
+            "inflated_mb": 0.1,
+            "ms": 1,
+            "mb_per_s": 300.0,
+            "events_per_s": 900_000.0,
+            "peak_mb": 30.0,
+        },
     ],
-    **{f"{name}_{p}_ms": 10.0 for name in ("log_line_to_slack", "hundred_incidents_at_once")
-       for p in ("cold", "p50", "p95", "p99")},
-}  # fmt: skip
+    **{
+        f"{name}_{p}_ms": 10.0
+        for name in ("log_line_to_slack", "hundred_incidents_at_once")
+        for p in ("cold", "p50", "p95", "p99")
+    },
+}
 
 
 def test_what_was_left_out_says_why():
@@ -40,15 +49,15 @@ def test_a_peer_that_was_left_out_stands_in_the_table_with_its_reason():
     row = {"ms": 1.0, "lines": 10, "missed": 0, "more": 0, "start_ms": 0.0}
     measured = {
         **MEASURED,
-        "peers": {"left_out": {"sec": WHY}, "quiet": {"Tocsin": row}, "dense": {"Tocsin": row}},
+        "peers": {"left_out": {"ripgrep": WHY}, "quiet": {"Tocsin": row}, "dense": {"Tocsin": row}},
     }
     (table,) = [table for table in tables(measured) if table.title.startswith("Side by side")]
-    assert [cells[1:3] for cells in table.rows] == [["Tocsin", "100"], ["Tocsin", "100"], ["sec", WHY]]
+    assert [cells[1:3] for cells in table.rows] == [["Tocsin", "100"], ["Tocsin", "100"], ["ripgrep", WHY]]
 
 
 def test_without_the_candidates_the_reason_names_the_way_to_them(monkeypatch):
-    monkeypatch.setattr(side_by_side, "PYTHON", Path("/nowhere/python"))
-    assert "make bench" in side_by_side.measure()["engines"]["skipped"]
+    monkeypatch.setattr(peers, "PYTHON", Path("/nowhere/python"))
+    assert "make bench" in peers.measure()["peers"]["skipped"]
 
 
 def test_without_a_container_engine_the_reason_is_said(monkeypatch):
@@ -56,10 +65,9 @@ def test_without_a_container_engine_the_reason_is_said(monkeypatch):
     assert container_cold_start.measure() == {"container_cold_start": {"skipped": "there is no docker"}}
 
 
-@pytest.mark.parametrize("way", [peers.ripgrep, peers.sec])
-def test_a_peer_that_is_not_installed_is_skipped_with_the_command_that_installs_it(way, monkeypatch):
+def test_a_peer_that_is_not_installed_is_skipped_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    assert "apt-get install" in way(["a line"], [("x", "line")])
+    assert "apt-get install" in peers.ripgrep(["a line"], [("x", "line")])
 
 
 def test_tocsins_answer_in_the_comparison_is_that_of_one_search_per_expression_where_no_line_is_special():

@@ -14,14 +14,13 @@ from tocsin.core.ingest.alarms import parse_alarm
 from tocsin.core.notifications.contract import millis_of
 from tocsin.core.notifications.email import email_subject, email_text
 from tocsin.core.signatures.signature import Source
-from tocsin.core.times import iso_time
-from tocsin_cli.simulation import MINUTE
+from tocsin.core.times import HOUR, MINUTE, iso_time
+from tocsin_cli.sample_events.alarm_events import alarm_by_sns
 from tools import incidents_page
-from tools.stories import Replayed, Shown, Story, alarm_event, load_stories, replay
+from tools.stories import Replayed, Shown, Story, load_stories, replay
 
 ROOT = Path(__file__).parents[3]
 PAYLOADS = ROOT / "tests" / "payloads"
-HOUR = 60 * MINUTE
 STORIES = load_stories()
 CONFIG = load_configuration(ROOT / "functions", {})
 
@@ -225,8 +224,10 @@ def test_alarms_are_shown_under_the_line_that_explains_them_and_head_no_message(
 def test_the_first_message_says_that_the_function_was_updated_directly_just_before():
     (change,) = replayed("B").told[0].notification["changes"]
     assert (change["what"], change["direct"], change["seconds_before"]) == (
-        "prod-BackendApiFunction-8kQxT2", True, 12,
-    )  # fmt: skip
+        "prod-BackendApiFunction-8kQxT2",
+        True,
+        12,
+    )
     later = replayed("B").told[1].notification["changes"]
     assert [(entry["kind"], entry["direct"]) for entry in later] == [("code", True), ("stack", False)]
 
@@ -294,14 +295,14 @@ def test_the_alarms_of_a_story_have_the_shape_of_recorded_ones(story, alarm, rea
     if "Records" in recorded:
         recorded = json.loads(recorded["Records"][0]["Sns"]["Message"])
     at = STORIES[story].began
-    event = alarm_event(STORIES[story].alarms[alarm], "ALARM", 12.0, at)
+    event = alarm_by_sns(STORIES[story].alarms[alarm], "ALARM", 12.0, at)
     made = json.loads(event["Records"][0]["Sns"]["Message"])
     known = {"OKActions", "AlarmActions", "InsufficientDataActions"}  # of 2021 on, where 2015's lack them
     assert set(made) - known <= set(recorded)
     assert set(made["Trigger"]) - {"DatapointsToAlarm"} <= set(recorded["Trigger"])
     change = parse_alarm(made)
     assert change is not None
-    assert (change.at, change.metric) == (at, STORIES[story].alarms[alarm]["metric"])
+    assert (change.at, change.metric) == (at, STORIES[story].alarms[alarm].metric)
 
 
 def test_the_page_is_what_the_code_makes():

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tocsin.core.ingest.change_events import HOUR
 from tocsin.core.model import Change, ChangeKind, Incident, Millis
+from tocsin.core.times import HOUR
 
 if TYPE_CHECKING:
     from tocsin.core.config.settings import Settings

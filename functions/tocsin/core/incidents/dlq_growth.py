@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.model import Alert, AlertState, Incident, Millis, OccurrenceCount, QueueReading
+from tocsin.core.times import HOUR
 
-HOUR: Millis = 3_600_000
 WARN_BEFORE = (24 * HOUR, 6 * HOUR, HOUR)
 """How long before its oldest message is lost a queue is news again; each once."""
 

@@ -18,12 +18,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from tocsin.core.model import AlarmChange, AlarmState, Millis
 from tocsin.core.redaction.sample import named
-from tocsin.core.times import is_plausible
+from tocsin.core.times import parse_iso_time
 
 STATE_CHANGE: Final = "CloudWatch Alarm State Change"
 """EventBridge's ``detail-type`` for what this module reads."""
@@ -83,20 +82,9 @@ def parse_time(value: object) -> Millis | None:
 
     Returns:
         Milliseconds since the epoch; None when it is not a time, or none that an alarm can have changed at
-        (``moments.is_plausible``). A time without an offset is UTC.
+        (``times.is_plausible``). A time without an offset is UTC.
     """
-    if not isinstance(value, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(_close_colons(value))
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    # Whole milliseconds without floating point: ids are made of this.
-    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    at = (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000
-    return at if is_plausible(at) else None
+    return parse_iso_time(_close_colons(value.strip())) if isinstance(value, str) else None
 
 
 def _from_sns(payload: Mapping[str, Any]) -> AlarmChange:

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 STACK_CHANGE: Final = "CloudFormation Stack Status Change"
 API_CALL: Final = "AWS API Call via CloudTrail"
 
-HOUR: Millis = 3_600_000
-
-
 CALLS: Final = {
     "UpdateFunctionCode": ChangeKind.CODE,
     "UpdateFunctionConfiguration": ChangeKind.CONFIGURATION,

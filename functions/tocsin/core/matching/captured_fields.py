@@ -40,7 +40,7 @@ def field_values(match: Match, message: str, extra: Sequence[Rule] = ()) -> dict
     try:
         lines = _lines_with_finds(match, message, extra)
         fields = {name: _as_in_line(normalise(value), lines) for name, value in match.fields.items()}
-    except Exception:  # noqa: BLE001 -- fails closed whatever it is; what it says could quote the text
+    except Exception:  # fails closed whatever it is; what it says could quote the text
         return dict.fromkeys(match.fields, WITHHELD)
     return {name: field_value(value, extra) for name, value in fields.items()}
 

@@ -161,7 +161,7 @@ def _numeric_level(number: int, *, python: bool, google: bool = False) -> Level 
     if python:
         ladder = (Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL)
         return ladder[min(max(number, 10), 50) // 10 - 1]
-    if 0 <= number <= 7:  # noqa: PLR2004 -- syslog's severities, RFC 5424
+    if 0 <= number <= 7:
         severities = (
             Level.CRITICAL, Level.CRITICAL, Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO,
             Level.DEBUG,

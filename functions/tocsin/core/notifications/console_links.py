@@ -153,7 +153,7 @@ def _jsurl_unit(unit: int) -> str:
         return character
     if character == "$":
         return "!"
-    return f"*{unit:02x}" if unit < 0x100 else f"**{unit:04x}"  # noqa: PLR2004 - JSURL's own border
+    return f"*{unit:02x}" if unit < 0x100 else f"**{unit:04x}"  # JSURL's own border
 
 
 def _utf16_units(text: str) -> list[int]:

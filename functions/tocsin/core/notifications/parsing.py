@@ -128,7 +128,7 @@ _NOTIFICATION: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _wrong(value: object, shape: Any, where: str) -> str:  # noqa: ANN401 - a check, or checks in a dict or list
+def _wrong(value: object, shape: Any, where: str) -> str:  # a check, or checks in a dict or list
     """Where the value differs from the shape, or nothing; a key with a question mark may be null or missing."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):

@@ -93,7 +93,7 @@ def redact_or_withhold(text: str, extra: Sequence[Rule] = ()) -> str | None:
     """Hide secrets and personal data, or answer None when that fails: better no text than one not looked at."""
     try:
         return redact(text, extra)
-    except Exception:  # noqa: BLE001  # fails closed whatever it is; what it says could quote the text
+    except Exception:  # fails closed whatever it is; what it says could quote the text
         return None
 
 

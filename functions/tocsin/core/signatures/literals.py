@@ -147,7 +147,7 @@ class _Covers:
         self.offer(run)
         return None
 
-    def node(self, op: Any, argument: Any) -> Strings | None:  # noqa: ANN401, PLR0911 -- the parser's own types; one case a kind of node
+    def node(self, op: Any, argument: Any) -> Strings | None:  # noqa: PLR0911 - the parser's own types; one case a kind of node
         if op is sre.LITERAL:
             return frozenset({_String(chr(argument), self.any_case)})
         if op is sre.AT:
@@ -181,7 +181,7 @@ class _Covers:
         return None if exact is None else exact | _EMPTY
 
     def characters(self, argument: Sequence[tuple[Any, Any]]) -> Strings | None:
-        if len(argument) > 4 or not all(op is sre.LITERAL for op, _ in argument):  # noqa: PLR2004 -- a small class
+        if len(argument) > 4 or not all(op is sre.LITERAL for op, _ in argument):  # a small class
             return None
         return frozenset(_String(chr(code), self.any_case) for _, code in argument)
 

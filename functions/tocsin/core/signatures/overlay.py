@@ -173,7 +173,7 @@ def relocated(problem: Problem, overlay: Overlay, tables: Mapping[str, Mapping[s
     return Problem(FILE, f"override.{name}.{rest}", problem.reason)
 
 
-def _changed(table: Any, override: Mapping[str, Any], *, family_off: bool) -> Any:  # noqa: ANN401 - what TOML held
+def _changed(table: Any, override: Mapping[str, Any], *, family_off: bool) -> Any:
     if not isinstance(table, dict) or not (override or family_off):
         return table
     changed = {**table, **({"status": "off"} if family_off else {})}
