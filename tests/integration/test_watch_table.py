@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_incident_table import occurrence_count
 
 from tocsin.adapters.aws.incident_table import IncidentTable
-from tocsin.core.absence.watch import Observation, Sighting, Watch, look_at, merged
+from tocsin.core.absence.watch import Observation, Sighting, Watch, merged, next_check_at
 from tocsin.core.absence.watch_json import dump_watch, load_watch
 from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.memory_store import MemoryLedger
@@ -117,7 +117,7 @@ def test_notes_in_any_order_repeated_and_from_processes_that_lag_come_to_the_sam
         if not signs or at > max(signs) + RULE.slack
     ]  # fmt: skip
     assert not newer or kept.work is None or min(newer) - RULE.slack <= kept.work.at
-    assert look_at(kept, RULE) == (kept.work.received_at + RULE.within if kept.work else None)
+    assert next_check_at(kept, RULE) == (kept.work.received_at + RULE.within if kept.work else None)
 
 
 def test_one_note_of_what_is_known_makes_no_call_and_one_of_news_makes_one(dynamodb):

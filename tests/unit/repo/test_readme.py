@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from aws_commands import Shell, problems_of
 
-from benchmarks import cost_model
+from tocsin_cli import cost_model
 from tocsin.core.config.routing import DEFAULT, Route
 from tocsin.core.config.routing_reader import DESTINATION_KEYS, OWNER_KEYS, ROUTE_KEYS
 from tocsin.core.config.settings import Intervals, Service, parse_settings
