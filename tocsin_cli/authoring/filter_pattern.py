@@ -128,17 +128,18 @@ def _pattern(
         )
     literals: set[Literal] = set()
     for rule in rules:
+        if rule.fields and not rule.any:
+            return FilterPattern(
+                "", reason=f"{rule.file}: {rule.id}: matches by fields, which a pattern cannot look for"
+            )
         for number, expression in enumerate((*rule.any, *rule.absence.work)):
             try:
                 literals.update(required_literals(expression))
             except NoLiteralError as error:
                 return FilterPattern("", reason=f"{rule.file}: {rule.id}.any[{number}]: {error}")
-    exact = (
-        *FAILED,
-        *TYPE_KEYS,
-        *ERROR_MESSAGE_KEYS,
-        *STACK_KEYS[:3],
-    )  # what `logline` writes in other words
+    # What `logline` writes in other words; of a dotted key (error.message) what stands before the dot tells more.
+    keys = (*TYPE_KEYS, *ERROR_MESSAGE_KEYS, *STACK_KEYS[:3])
+    exact = (*FAILED, *dict.fromkeys(key.partition(".")[0] for key in keys))
     needed = [*sorted(literals), *(Literal((key,)) for key in exact)]
     for longest in range(MAX_PIECE_LENGTH, SHORTEST_PIECE - 1, -1):
         pieces = _cover(needed, longest, style)

@@ -7,6 +7,7 @@ import random
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -23,7 +24,13 @@ from tocsin_cli.authoring.filter_pattern import MAX_PATTERN_LENGTH, Style, filte
 from tocsin_cli.commands import filter_pattern as command
 from tocsin_cli.main import main
 
-SIGNATURES = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
+SHIPPED = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
+# All of them do not fit 1,024 characters: a deployment that needs a pattern has fewer.
+SIGNATURES = {
+    name: rule
+    for name, rule in SHIPPED.items()
+    if rule.file in {"signatures/aws.toml", "signatures/python.toml"} and not rule.catch_all
+}
 MATCHER = Matcher(SIGNATURES)
 PATTERN = filter_pattern(SIGNATURES).pattern
 SAMPLES = [sample for rule in SIGNATURES.values() if rule.source is Source.LOG for sample in rule.matches]
@@ -134,6 +141,18 @@ def test_ordinary_lines_cost_nothing(message):
     assert not passes(PATTERN, message)
 
 
+def test_all_that_ship_do_not_fit_and_that_is_said():
+    made = filter_pattern(SHIPPED)
+    assert made.pattern == ""
+    assert "does not fit 1,024 characters" in made.reason
+
+
+def test_fields_without_an_expression_are_not_kept_back():
+    made = filter_pattern({"a": rule("a", fields={"level": ("error",)})})
+    assert made.pattern == ""
+    assert "a: matches by fields" in made.reason
+
+
 def test_it_keeps_to_the_rules_of_cloudwatch():
     assert 0 < len(PATTERN) <= MAX_PATTERN_LENGTH == 1024
     assert PATTERN.isascii()
@@ -238,6 +257,7 @@ def test_the_engine_is_asked_whether_terms_match_within_words(passed, within):
 def run(monkeypatch, capsys, arguments, responses=()):
     client = logs()
     monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
+    monkeypatch.setattr(command, "load_or_exit", lambda _: SimpleNamespace(signatures=SIGNATURES))
     with Stubber(client) as stub:
         for response in responses:
             if isinstance(response, str):
