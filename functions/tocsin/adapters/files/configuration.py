@@ -23,6 +23,7 @@ from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures import absence_rule as absence_module
+from tocsin.core.signatures import drill
 from tocsin.core.signatures import literals as literals_module
 from tocsin.core.signatures import reader as signatures_module
 from tocsin.core.signatures.heartbeat import with_heartbeat
@@ -35,7 +36,7 @@ class Configuration(NamedTuple):
     """Everything that is data.
 
     Attributes:
-        signatures: By id, in file order.
+        signatures: By id, in file order; the built-in one of `tocsin drill` last.
         settings: Services, intervals, links.
     """
 
@@ -71,7 +72,7 @@ def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
         problems += routing_problems(settings.routing, FILE, signatures.keys(), owners)
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Configuration(signatures, settings)
+    return Configuration({**signatures, drill.SIGNATURE.id: drill.SIGNATURE}, settings)
 
 
 def read_signature_files(root: Path, problems: list[Problem]) -> dict[str, str]:
