@@ -30,6 +30,7 @@ COMMANDS = {
     "runbooks": "the runbooks, your own and the pack's, as a small static site with a search",
     "cost": "what it would cost in a month",
     "doctor": "look at a deployed stack end to end, and say what is wrong and how to fix it",
+    "drill": "a fire drill: one harmless line through the whole deployed path to Slack, step by step with times",
     "new": "scaffold a signature, its samples and its runbook from a log line",
     "subscription-slots": "whether log groups have room for a subscription, before a deploy finds out",
     "filter-pattern": "the subscription filter pattern that lets every matching line through",

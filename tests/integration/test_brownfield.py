@@ -350,6 +350,7 @@ def test_it_moves_into_an_account_is_updated_shares_it_and_moves_out(account):
         # as local_aws.cloud gives them: the embedded cloud has no metric maths
         "FunctionErrorPercent": "0",
         "FunctionSuccessPercent": "0",
+        "WatchDeliveryErrors": "no",
     }
     assert not [
         each.problem for each in slots_of_log_groups(logs, ["/aws/lambda/backend"], "tocsin") if each.problem

@@ -432,5 +432,8 @@ class Level(StrEnum):
         return self in {Level.ERROR, Level.CRITICAL}
 
 
+DRILL = "(drill)"
+"""The id of the built-in signature of `tocsin drill`; no signature of a file can have it."""
+
 TEST_MODE_GROUP = "signatures in test mode"
 """The group of whatever signatures in test mode recognise; no service has this name."""

@@ -17,9 +17,10 @@ from sample_incidents import DLQ, IMPORT_ERROR, RUNBOOKS, SIGNATURES, TIMEOUT, i
 from tocsin.core.config.routing import DEFAULT, LABELS, Destination, Route, Routing
 from tocsin.core.config.routing_reader import routing_problems
 from tocsin.core.config.settings import FILE, parse_settings
-from tocsin.core.model import AlertState, Reason
+from tocsin.core.model import DRILL, AlertState, Reason
 from tocsin.core.notifications.contract import build_notification
 from tocsin.core.problems import ConfigurationError
+from tocsin.core.signatures.drill import SIGNATURE
 from tocsin_cli.main import main
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -197,6 +198,18 @@ def test_the_message_goes_on_naming_whom_it_concerns_until_it_is_over():
 def test_a_symptom_calls_nobody():
     joined = told(Reason.NEW_ALERT, IMPORT_ERROR, DLQ, about=[DLQ], owners={"dlq-depth": "data"})
     assert set().union(*calls(joined).values()) == set()
+
+
+def test_a_drill_is_told_where_its_alert_leads_and_calls_nobody_whatever_the_routes_say():
+    everything = BY_SEVERITY + '[[routes]]\nmatch = { severity = ["low"] }\ndestination = "oncall"\n'
+    drilled = replace(TIMEOUT, signature=DRILL, fingerprint="drill")
+    signatures = {**SIGNATURES, DRILL: SIGNATURE}
+    for reason in Reason:
+        told_of = build_notification(
+            incident(drilled), pending(reason, drilled), signatures, runbooks_url=RUNBOOKS
+        )
+        for each in routing_of(everything).targets_for(told_of):
+            assert (each.mentions, each.concerned) == ((), ()), reason
 
 
 def test_what_is_over_is_told_where_it_began_and_calls_nobody():

@@ -18,8 +18,9 @@ _CODE = Path(__file__).resolve().parent.parent.parent
 _READERS = (
     "adapters/files/configuration.py", "core/absence/expected_lines.py", "core/config/settings.py", "core/expressions.py",
     "core/matching/logline.py", "core/matching/matcher.py", "core/matching/prefilter.py", "core/model.py",
-    "core/signatures/absence_rule.py", "core/signatures/heartbeat.py", "core/signatures/literals.py",
-    "core/signatures/overlay.py", "core/signatures/reader.py", "core/signatures/signature.py", "core/times.py",
+    "core/signatures/absence_rule.py", "core/signatures/drill.py", "core/signatures/heartbeat.py",
+    "core/signatures/literals.py", "core/signatures/overlay.py", "core/signatures/reader.py",
+    "core/signatures/signature.py", "core/times.py",
 )  # fmt: skip
 """What decides whether configuration is right, and what the search looks for."""
 

@@ -23,6 +23,7 @@ from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures import absence_rule as absence_module
+from tocsin.core.signatures import drill
 from tocsin.core.signatures import literals as literals_module
 from tocsin.core.signatures import reader as signatures_module
 from tocsin.core.signatures.heartbeat import with_heartbeat
@@ -38,7 +39,7 @@ class Configuration(NamedTuple):
     """Everything that is data.
 
     Attributes:
-        signatures: By id, in file order.
+        signatures: By id, in file order; the built-in one of `tocsin drill` last.
         settings: Services, intervals, links.
     """
 
@@ -76,7 +77,7 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
         problems += routing_problems(settings.routing, FILE, signatures.keys(), owners)
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Configuration(signatures, settings)
+    return Configuration({**signatures, drill.SIGNATURE.id: drill.SIGNATURE}, settings)
 
 
 def _read(texts: Mapping[str, str], overlay: Overlay | None) -> tuple[dict[str, Signature], list[Problem]]:

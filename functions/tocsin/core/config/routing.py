@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tocsin.core.model import AlertState, Reason
+from tocsin.core.model import DRILL, AlertState, Reason
 
 DEFAULT = "default"
 """The destination of everything that no route claims: the secret that the deployment names."""
@@ -169,7 +169,7 @@ def _walk(routes: Iterable[Route], labels: Labels, path: tuple[Route, ...]) -> I
 
 
 def _causes(notification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The alerts that somebody can be called for: what fires and is no symptom, while it is not over."""
+    """The alerts that somebody can be called for: what fires, is no symptom and no drill, while it is not over."""
     if (
         Reason(notification["reason"]) is Reason.RESOLVED
     ):  # what was over when this became due may be back since
@@ -177,5 +177,5 @@ def _causes(notification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [
         alert
         for alert in notification["alerts"]
-        if alert["state"] == AlertState.FIRING and not alert["inhibited_by"]
+        if alert["state"] == AlertState.FIRING and not alert["inhibited_by"] and alert["signature"] != DRILL
     ]

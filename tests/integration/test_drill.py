@@ -1,0 +1,134 @@
+"""`tocsin drill` on the deployed template: it comes through, is marked as a drill, and says at which step it stops."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from tocsin.core.signatures.drill import drill_line
+from tocsin_cli.doctor.findings import Examined, Resource
+from tocsin_cli.drill.steps import Drill, report
+from tocsin_cli.fake_slack.server import LocalSlack
+from tocsin_cli.local_aws import cloud as cloud_module
+from tocsin_cli.local_aws.cloud import EmbeddedCloud
+
+pytestmark = pytest.mark.cloud
+
+ROOT = Path(__file__).resolve().parents[2]
+SOON = 4.0
+"""Seconds to wait for what must not come."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A stack of its own, because what is broken here is nobody else's, with its clock."""
+    with (
+        LocalSlack() as slack,
+        EmbeddedCloud(ROOT, log=tmp_path_factory.mktemp("cloud") / "cloud.log") as embedded,
+    ):
+        secret = {"bot_token": slack.bot_token, "channel": slack.channel_id}
+        deployed = embedded.deploy(secret, parameters={"SlackApiUrl": slack.api_url})
+        stopping = threading.Event()
+
+        def keep_time():
+            while not stopping.wait(1):
+                deployed.reconcile()
+
+        clock = threading.Thread(target=keep_time, daemon=True)
+        clock.start()
+        yield deployed, slack
+        stopping.set()
+        clock.join()
+
+
+def drill(deployed, service="backend", within=30.0):
+    cloudformation = deployed.client("cloudformation")
+    described = cloudformation.describe_stacks(StackName=deployed.stack)["Stacks"][0]
+    stack = Examined(
+        "tocsin", "here", cloud_module.REGION, deployed.client, described, {"X": Resource("x", "y")}
+    )
+    return Drill(stack, deployed.log_groups[service], within)
+
+
+def outcome(steps):
+    done = list(steps)
+    assert all(each.passed for each in done[:-1])
+    return [each.name for each in done], done[-1]
+
+
+def test_a_drill_goes_to_slack_and_back_to_resolved_is_marked_and_calls_nobody(world):
+    deployed, slack = world
+    done = drill(deployed)
+    steps = list(done.run())
+    assert [(each.name, each.passed) for each in steps] == [
+        (name, True) for name in ("line", "subscription", "detect", "publish", "slack", "resolved")
+    ], [each.text for each in steps]
+    times = [each.seconds for each in steps]
+    assert times == sorted(times)
+    texts = [json.dumps(each) for each in slack.messages()]
+    (message,) = [each for each in texts if "Fire drill" in each and 'thread_ts": "' not in each]
+    assert "calls nobody" in message
+    assert not [call for call in ("<!here", "<!channel", "<!everyone", "<!subteam", "<@") if call in message]
+    written = json.dumps(report(done, steps, {"tocsin": "0"}))
+    assert deployed.log_groups["backend"] not in written
+    assert '"passed": true' in written
+
+
+def test_the_line_that_is_written_is_the_one_that_is_recognised():
+    from tocsin.core.signatures.drill import SIGNATURE
+
+    assert drill_line(1795900000000) in SIGNATURE.matches
+
+
+def test_without_the_log_group_it_stops_at_the_line(world):
+    deployed, _ = world
+    one = drill(deployed)
+    one.log_group = "/aws/lambda/nobody"
+    names, last = outcome(one.run())
+    assert (names, "there is no log group" in last.text) == (["line"], True)
+
+
+def test_without_the_subscription_it_stops_there(world):
+    deployed, _ = world
+    logs, group = deployed.client("logs"), deployed.log_groups["worker"]
+    (before,) = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
+    logs.delete_subscription_filter(logGroupName=group, filterName=before["filterName"])
+    names, last = outcome(drill(deployed, "worker").run())
+    logs.put_subscription_filter(
+        logGroupName=group,
+        filterName=before["filterName"],
+        filterPattern="",
+        destinationArn=before["destinationArn"],
+    )
+    assert (names, "tocsin doctor" in last.text) == (["line", "subscription"], True)
+
+
+def test_where_detect_does_not_see_the_line_it_stops_at_detect(world):
+    deployed, _ = world
+    logs, group = deployed.client("logs"), deployed.log_groups["worker"]
+    (before,) = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
+    put = {
+        "logGroupName": group,
+        "filterName": before["filterName"],
+        "destinationArn": before["destinationArn"],
+    }
+    logs.put_subscription_filter(**put, filterPattern="never")
+    names, last = outcome(drill(deployed, "worker", SOON).run())
+    logs.put_subscription_filter(**put, filterPattern="")
+    assert (names[-1], "/tocsin/tocsin/detect" in last.text) == ("detect", True)
+
+
+def test_where_slack_does_not_take_it_it_stops_at_slack_and_says_where_the_message_lies(world):
+    deployed, _ = world
+    sns, topic = deployed.client("sns"), deployed.outputs["AlertsTopicArn"]
+    (subscription,) = [
+        each
+        for each in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        if each["Protocol"] == "sqs"
+    ]
+    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    names, last = outcome(drill(deployed, "worker", SOON).run())
+    assert (names[-1], "subscription to the alerts topic is gone" in last.text) == ("slack", True)

@@ -1,0 +1,1 @@
+"""The fire drill: one line followed from a log group to Slack."""
