@@ -11,11 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +213,30 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
         )
 
 
+_EVENTS, _OUTPUTS, _END = "CloudFormation events from", "CloudFormation outputs from", "Successfully"
+
+
+def brief(lines: Iterable[str]) -> Iterator[str]:
+    """What `sam deploy` says, without the events of what goes well, and without the outputs' descriptions.
+
+    Args:
+        lines: Its output. A row of a table whose cells are too long goes on in lines that begin with a blank or, of outputs,
+            with none of a row's names; they share the row's fate.
+    """
+    part, shown, blank = "", True, False
+    for line in lines:
+        text = line.rstrip()
+        if text.startswith((_EVENTS, _OUTPUTS, _END)):
+            part, shown = text, True
+        elif part.startswith(_EVENTS) and text and not text[0].isspace():
+            shown = text.startswith("-") or "FAILED" in text or "ROLLBACK" in text or " " not in text.strip()
+        elif part.startswith(_OUTPUTS) and re.match(r"(Key|Description|Value) ", text):
+            shown = not text.startswith("Description")
+        if (shown and text) or (not text and not blank and not part.startswith((_EVENTS, _OUTPUTS))):
+            yield text
+        blank = not text
+
+
 def _run_sam(command: list[str], project: Path, *, whole: bool) -> int:
     """Run sam; into a log, without its progress bar and without the events of what has only begun.
 
@@ -225,13 +250,8 @@ def _run_sam(command: list[str], project: Path, *, whole: bool) -> int:
         [*command, "--no-progressbar"], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL, text=True, encoding="utf-8", errors="replace",
     ) as running:  # fmt: skip
-        blank = False
-        for line in running.stdout or ():
-            text = line.rstrip()
-            if "_IN_PROGRESS" in text or (blank and not text):
-                continue
-            blank = not text
-            print(text, flush=True)
+        for line in brief(running.stdout or ()):
+            print(line, flush=True)
     return running.returncode
 
 

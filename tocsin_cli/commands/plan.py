@@ -163,15 +163,19 @@ def _resources(project: Path, name: str, region: str | None) -> list[str]:
 def _text(found: Changes, compared: str, resources: list[str] | None) -> str:
     lines = [f"Tocsin {version()}, compared with {compared}"]
     if resources is not None:
-        lines += ["", f"resources: {len(resources) or 'no'} changes", *(f"  {each}" for each in resources)]
+        lines += ["", f"resources: {_count(len(resources))}", *(f"  {each}" for each in resources)]
     count = len(found.added) + len(found.changed) + len(found.removed)
-    lines += ["", f"signatures: {count or 'no'} changes"]
+    lines += ["", f"signatures: {_count(count)}"]
     lines += [f"  + {name}" for name in found.added]
     lines += [f"  ~ {name}: {'; '.join(words)}" for name, words in found.changed.items()]
     lines += [f"  - {name}" for name in found.removed]
     if found.settings:
         lines += ["", "settings:", *(f"  ~ {each}" for each in found.settings)]
     return "\n".join(lines)
+
+
+def _count(number: int) -> str:
+    return f"{number or 'no'} change{'' if number == 1 else 's'}"
 
 
 def _markdown(found: Changes, compared: str, before: Configuration, after: Configuration) -> str:
