@@ -29,7 +29,9 @@ PLATFORMS = ("manylinux_2_28", "manylinux2014")
 
 HANDLERS = ("detect.py", "notify.py", "reconcile.py")
 SHIPPED = {*HANDLERS, "tocsin.toml"}
-ONLY_FOR_THE_BUILD = {"Makefile", "requirements.txt", Path(__file__).name}
+ONLY_FOR_THE_BUILD = {"Makefile", "requirements.txt", "requirements.lock", Path(__file__).name}
+INSTALLED_AT = "/var/task"
+"""Where Lambda unpacks the package; what byte code says of its source, wherever it was built."""
 SIGNATURE_FILES = {".toml", ".json"}
 LEFT_OUT = {"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".DS_Store", "tocsin.egg-info"}
 """What Python and the tools leave here by themselves: never packaged, and so no reason to refuse."""
@@ -116,7 +118,7 @@ def make_package(root: Path, target: Path, machines: Sequence[str] = MACHINES) -
         raise PackagingError(refusal(found, root))
     target.mkdir(parents=True, exist_ok=True)
     for machine in machines:
-        _fetch(root / "requirements.txt", machine, target)
+        _fetch(root / "requirements.lock", machine, target)
     for path in own_files(root):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / path, target / path)
@@ -157,36 +159,60 @@ def _why(path: PurePosixPath) -> str:
     return "not a part of the package"
 
 
-def _fetch(requirements: Path, machine: str, target: Path) -> None:
+def platform_options(machine: str) -> list[str]:
+    """What makes pip choose wheels for Lambda: its Python, its Linux and one processor."""
+    platforms = [f"--platform={platform}_{machine}" for platform in PLATFORMS]
+    return ["--only-binary=:all:", "--implementation=cp", f"--python-version={RUNTIME}", *platforms]
+
+
+def _fetch(locked: Path, machine: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="tocsin-package-") as fetched:
-        platforms = [f"--platform={platform}_{machine}" for platform in PLATFORMS]
         done = subprocess.run(  # noqa: S603 - pip, with arguments of our own
             [
                 sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
-                "--only-binary=:all:", "--implementation=cp", f"--python-version={RUNTIME}", *platforms,
-                f"--target={fetched}", f"--requirement={requirements}",
+                *platform_options(machine), "--require-hashes", f"--target={fetched}", f"--requirement={locked}",
             ],
             check=False,
         )  # fmt: skip
         if done.returncode:
             raise PackagingError(f"{machine}: {_PIP_MISSING}{sys.executable}?")
         shutil.rmtree(Path(fetched) / "bin", ignore_errors=True)
+        for record in Path(fetched).glob("*.dist-info/RECORD"):
+            _forget_scripts(record)
         shutil.copytree(fetched, target, dirs_exist_ok=True)
+
+
+def _forget_scripts(record: Path) -> None:
+    """Scripts name the Python that built them, and so do their hashes; neither ships."""
+    lines = record.read_text("utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(("../", "bin/"))]
+    record.write_bytes("".join(kept).encode())
 
 
 def _compile(target: Path) -> None:
     """Byte code, which saves about half of a cold start.
 
     It must be the runtime's own Python that writes it, and it must not be checked against time stamps, which packaging
-    changes; without that Python the package goes without.
+    changes; without that Python the package goes without. It names its sources as they will lie in Lambda, not where
+    they were built: the same sources make the same bytes anywhere.
     """
     name = f"python{RUNTIME}"
     for python in filter(None, (sys.executable, shutil.which(name))):
         ask = [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
         answer = subprocess.run(ask, capture_output=True, text=True, check=False)  # noqa: S603 - a Python
         if answer.returncode == 0 and answer.stdout.strip() == RUNTIME:
-            compiling = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", str(target)]
-            subprocess.run([python, *compiling], check=False)  # noqa: S603 - the same Python
+            names = ["-s", str(target), "-p", INSTALLED_AT]
+            compiling = [
+                "-m",
+                "compileall",
+                "-q",
+                "--invalidation-mode",
+                "unchecked-hash",
+                *names,
+                str(target),
+            ]
+            environment = {**os.environ, "PYTHONHASHSEED": "0"}  # the order in which sets are written
+            subprocess.run([python, *compiling], env=environment, check=False)  # noqa: S603 - the same Python
             return
 
 

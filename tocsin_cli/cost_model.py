@@ -43,6 +43,9 @@ PRICES: Mapping[str, Price] = {
     "logs_gb": Price(0.50, "GB of log taken in", LIST),
     "sqs": Price(0.40e-6, "request", LIST),
     "secret": Price(0.40, "secret and month", LIST),
+    "secret_read": Price(0.05e-4, "read of a secret", LIST),
+    "sns": Price(0.50e-6, "request", LIST),
+    "kms": Price(0.03e-4, "request to a key of KMS", LIST),
     "shard_hour": Price(0.015, "shard and hour", "kindatechnical.com, AWS Kinesis lesson 29"),
     "put_unit": Price(0.014e-6, "PUT unit of 25 KB", RECALLED),
     "insights_gb": Price(
@@ -123,6 +126,9 @@ WRITE_UNITS_A_TALLY = 5
 OWN_LOG_KB = 0.5
 WRITES_AN_INCIDENT, REQUESTS_AN_INCIDENT, NOTIFICATIONS_AN_INCIDENT = 40, 12, 4
 RECORDS_A_READ = 100
+HEARTBEATS = HOURS * 60 / 5
+KMS_REQUESTS_A_HEARTBEAT = 4
+"""Assumed: SNS and DynamoDB keep a data key for five minutes, which is also how often a heartbeat asks for one."""
 PUT_UNIT_KB, EVENT_BYTES, FREE_NEW_RELIC_GB = 25, 250, 100
 
 
@@ -149,12 +155,19 @@ def tocsin(load: Load, machine: Machine = Machine()) -> dict[str, float]:
     seconds = gb * 1e3 / (machine.mb_per_s * processor) + reads * machine.fixed_ms / 1e3
     seconds += batches * load.matching * machine.match_ms / 1e3 / processor
     items = {
-        # One for each log group's deliveries, and one for each of two dead-letter queues.
-        "alarms": (alarms_of_the_stack() + load.log_groups + 2) * price["alarm"],
+        # The heartbeat's, one charged for each log group's deliveries, and two for each of two dead-letter queues.
+        "alarms": (alarms_of_the_stack() + 1 + load.log_groups + 2 * 2) * price["alarm"],
         "the Slack secret": price["secret"],
         "polling the queue": 657_000 * price["sqs"],
         "reconcile": 43_800
-        * (price["lambda_requests"] + 0.05 * 0.5 * price["lambda_gb_s"] + 0.5e-6 * price["logs_gb"]),
+        * (price["lambda_requests"] + 0.05 * 0.5 * price["lambda_gb_s"] + 0.5e-6 * price["logs_gb"]
+           + price["dynamodb_read"] / 2),
+        "the heartbeat's metric": price["metric"],
+        "the heartbeat's way": HEARTBEATS
+        * (2 * price["lambda_requests"] + (0.1 * 1.0 + 0.05 * 0.5) * price["lambda_gb_s"]
+           + 2 * price["dynamodb_write"] + 1e-6 * price["logs_gb"] + price["secret_read"]
+           + price["sns"] + 3 * price["sqs"]),
+        "KMS requests": HEARTBEATS * KMS_REQUESTS_A_HEARTBEAT * price["kms"],
         "detect: requests": reads * price["lambda_requests"],
         "detect: processor": seconds * load.memory_mb / 1024 * price["lambda_gb_s"],
         "detect: its own log": reads * OWN_LOG_KB / 1e6 * price["logs_gb"],

@@ -22,14 +22,47 @@ SERVICE = "tocsin"
 
 
 @cache
-def widgets():
-    DEPLOYMENTS["watching"] = WATCHING
+def widgets(which="watching"):
+    parameters = {"watching": WATCHING, "nothing": dict.fromkeys(WATCHING, "")}[which]
+    DEPLOYMENTS[which] = parameters
     try:
-        body = translated("watching")["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
+        body = translated(which)["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
     finally:
-        del DEPLOYMENTS["watching"]
-    text = body if isinstance(body, str) else body["Fn::Sub"]
-    return json.loads(re.sub(r"\$\{(\w+)(\.\w+)?\}", r"<\1>", text))["widgets"]
+        del DEPLOYMENTS[which]
+    rows = {"FunctionRows": which == "watching", "QueueRow": which == "watching"}
+    return json.loads(re.sub(r"\$\{(\w+)(\.\w+)?\}", r"<\1>", filled(body, rows)))["widgets"]
+
+
+def filled(body, shows):
+    """The text that CloudFormation makes, where ``shows`` says of each part that depends on a list whether it is there."""
+    if isinstance(body, str):
+        return body
+    given = body["Fn::Sub"]
+    text, values = (given, {}) if isinstance(given, str) else given
+    for name, value in values.items():
+        text = text.replace("${" + name + "}", part(value, name, shows))
+    return text
+
+
+def part(value, name, shows):
+    if isinstance(value, str):
+        return value
+    if "Fn::If" in value:
+        _, there, absent = value["Fn::If"]
+        return filled(there if shows[name] else absent, shows)
+    between, parts = value["Fn::Join"]
+    return between.join(each if isinstance(each, str) else filled_list(each) for each in parts)
+
+
+def filled_list(given):
+    given = given["Fn::If"][1] if "Fn::If" in given else given
+    return given if isinstance(given, str) else given["Fn::Join"][0].join(given["Fn::Join"][1])
+
+
+def test_without_names_there_is_no_search_for_the_empty_name():
+    titles = [each["properties"].get("title", "") for each in widgets("nothing")]
+    assert not [title for title in titles if title.startswith("Watched")]
+    assert len([each for each in widgets() if each["properties"].get("title", "").startswith("Watched")]) == 3
 
 
 def shown():

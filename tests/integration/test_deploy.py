@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = """LogGroupNames="/aws/lambda/backend,/aws/lambda/worker"
   DeadLetterQueueNames=""
   AlarmNamePrefixes="backend-"
-  SlackApiUrl="{api}" GroupWait="{wait}"
+  SlackApiUrl="{api}" GroupWait="{wait}" WatchDeliveryErrors="no"
 """
 """On several lines, as in the README."""
 
@@ -84,7 +84,8 @@ def parameters(account):
 
 
 def test_a_deploy_shows_its_change_set_examines_and_can_be_taken_back(tocsin, account, project):
-    first = tocsin("deploy", "--yes")
+    first = tocsin("deploy", "--yes", "--wait", "1")
+    assert "waiting for the first heartbeat" in first.stderr
     assert "CloudFormation stack changeset" in first.stdout, first.stderr
     assert "Successfully created/updated stack - tocsin" in first.stdout
     # The one thing that is wrong with a first deploy: nobody hears what Tocsin says about itself.
@@ -159,6 +160,19 @@ def test_a_log_group_without_room_deploys_nothing_and_is_named(tocsin, account):
     assert "/aws/lambda/gone: there is no such log group" in refused.stderr
     assert "changeset" not in refused.stdout
     assert parameters(account) == before
+
+
+def test_everything_that_would_fail_half_way_is_refused_in_one_list_defaults_included(tocsin, account):
+    """A first deploy of another stack: the template's own log groups count where none are given."""
+    account.client("logs").delete_log_group(logGroupName="/aws/lambda/worker")
+    refused = tocsin("deploy", "--yes", "--stack", "green",
+                     parameters="ParameterKey=HeartbeatMinutes,ParameterValue=7 FunctionNames=my-fn,myfn AlarmNamePrefixes=")  # fmt: skip
+    account.client("logs").create_log_group(logGroupName="/aws/lambda/worker")
+    assert refused.returncode == 1
+    assert "/aws/lambda/worker: there is no such log group" in refused.stderr
+    assert "HeartbeatMinutes: '7' is none of" in refused.stderr
+    assert "my-fn and myfn differ only in punctuation" in refused.stderr
+    assert "changeset" not in refused.stdout
 
 
 def test_without_a_build_there_is_nothing_to_deploy(tocsin, project):

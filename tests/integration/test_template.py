@@ -209,14 +209,24 @@ def test_no_function_but_notify_reads_the_secret_and_notify_cannot_publish():
 
 
 CALLS = {
-    "DetectRole": ("incident_table", "sns", "failure_queue", "heartbeat_record", "queues"),
-    "ReconcileRole": ("incident_table", "sns", "heartbeat_log", "queues"),
-    "NotifyRole": ("delivery_store", "notify_queue", "slack_secret", "heartbeat_record"),
+    "DetectRole": (
+        "aws/incident_table",
+        "aws/sns",
+        "aws/failure_queue",
+        "aws/heartbeat_record",
+        "aws/queue_depth",
+    ),
+    "ReconcileRole": ("aws/incident_table", "aws/sns", "aws/heartbeat_log", "aws/queue_depth"),
+    "NotifyRole": ("aws/delivery_table", "aws/notify_queue", "slack/credentials", "aws/heartbeat_record"),
 }
 """The adapters each function is wired with."""
 
 BY_THE_PLATFORM = {
-    "DetectRole": {"sqs:SendMessage", "kinesis:*"},  # on-failure destination; event source
+    "DetectRole": {
+        "sqs:SendMessage",
+        "kinesis:*",
+        "kms:Decrypt",
+    },  # on-failure destination; event source and its key
     "ReconcileRole": set(),
     "NotifyRole": {
         *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),  # event source
@@ -370,7 +380,7 @@ def test_every_queue_of_dead_letters_and_every_function_has_an_alarm_that_does_n
         properties = alarm["Properties"]
         assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "OpsTopic"}], name
         assert len(described(name)) > 40, name
-        if properties["Namespace"] not in ("AWS/Lambda", "AWS/SQS"):
+        if properties.get("Namespace") not in ("AWS/Lambda", "AWS/SQS"):
             continue
         (dimension,) = properties["Dimensions"]
         value = dimension["Value"]
@@ -444,9 +454,10 @@ def test_the_streams_role_serves_this_accounts_logs_and_only_puts():
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "logs.amazonaws.com"}
     assert trust["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
-    allowed, _use_the_key = role["Policies"][0]["PolicyDocument"]["Statement"]
+    allowed, _use_the_key, _use_the_streams_key = role["Policies"][0]["PolicyDocument"]["Statement"]
     assert allowed["Action"] == "kinesis:PutRecord"
-    assert allowed["Resource"] == {"Fn::GetAtt": ["EnvelopeStream", "Arn"]}
+    read = RESOURCES["DetectKinesisSource"]["Properties"]["EventSourceArn"]
+    assert allowed["Resource"] == read
 
 
 def test_rules_are_admitted_whatever_cloudformation_calls_them():
@@ -496,21 +507,27 @@ def test_own_alarms_are_not_told_through_slack():
     assert subscription["RawMessageDelivery"] is True
 
 
-def test_what_cloudwatch_logs_could_not_hand_over_is_told_for_each_log_group():
-    """The dimensions are those of the filter that this very template puts, or nothing would ever be counted."""
-    alarm = RESOURCES["DeliveryErrors&{LogGroupName}"]["Properties"]
+def test_what_cloudwatch_logs_could_not_hand_over_is_told_by_the_name_of_the_filter_alone():
+    """No document gives the values of the metric's dimension DestinationType: an alarm that names one may never fire."""
+    alarm = RESOURCES["DeliveryErrorsAlarm"]["Properties"]
     subscription = RESOURCES["LogsSubscription&{LogGroupName}"]["Properties"]
-    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == (
-        "AWS/Logs",
-        "DeliveryErrors",
-        "Sum",
-    )
-    assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
-        "LogGroupName": subscription["LogGroupName"],
-        "DestinationType": {"Fn::If": ["OwnsStream", "Kinesis", "Lambda"]},
-        "FilterName": subscription["FilterName"],
+    assert "DestinationType" not in json.dumps(RESOURCES)
+    (metric,) = alarm["Metrics"]
+    name = subscription["FilterName"]["Fn::Sub"]
+    assert metric["Expression"] == {
+        "Fn::Sub": f"SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\" WHERE FilterName = '{name}'"
     }
     assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_what_sends_to_detect_is_made_after_detect_may_be_invoked_and_failures_may_be_kept():
+    """A new alarm says OK within seconds; what cannot be handed over then lands in the failure queue."""
+    senders = {"AlarmSubscription": "AlarmTopicPermission", "AlarmRule&{AlarmNamePrefix}": "AlarmRulesPermission",
+               "StackChangesRule": "AlarmRulesPermission", "FunctionChangesRule": "AlarmRulesPermission"}  # fmt: skip
+    for name, permission in senders.items():
+        assert set(RESOURCES[name]["DependsOn"]) == {permission, "FailureQueuePolicy"}, name
+    rules = {name for name in of_type("AWS::Events::Rule") if "Schedule" not in name}
+    assert rules | {"AlarmSubscription"} == set(senders)
 
 
 def test_the_heartbeat_has_one_writer_one_listener_and_a_log_group_under_the_refused_prefix():
@@ -524,8 +541,10 @@ def test_the_heartbeat_has_one_writer_one_listener_and_a_log_group_under_the_ref
         if each["Properties"]["LogGroupName"] == {"Ref": "HeartbeatLogGroup"}
     ]
     watched = RESOURCES["LogsSubscription&{LogGroupName}"]["Properties"]
-    for road in ("DestinationArn", "RoleArn"):
-        assert subscription[road] == watched[road]  # the road of the watched log groups
+    assert watched["DestinationArn"]["Fn::If"][0] == "OwnsStream"
+    for way in ("DestinationArn", "RoleArn"):
+        # Through the stream wherever one is read, the stack's own or one that was there before.
+        assert subscription[way]["Fn::If"][0] == "ReadsKinesis"
     variables = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["TOCSIN_HEARTBEAT_LOG_GROUP"] == {
         "Fn::If": ["WritesHeartbeat", {"Ref": "HeartbeatLogGroup"}, ""]

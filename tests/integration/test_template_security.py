@@ -255,12 +255,9 @@ def test_an_alarm_acts_only_on_topics_that_admit_alarms(resources):
 @pytest.mark.parametrize("which", ["with everything", "with a stream of its own"])
 def test_with_a_key_each_role_may_use_it_in_the_name_of_the_services_it_calls_and_of_no_other(which):
     resources = translated(which)["Resources"]
-    own_stream = "EnvelopeStream" in resources and which == "with a stream of its own"
-    encrypted = {"dynamodb", "sns", "sqs", "kinesis"} if own_stream else {"dynamodb", "sns", "sqs"}
+    encrypted = {"dynamodb", "sns", "sqs", "kinesis"}  # an existing stream's key may be this one too
     via, calls = {}, {}
     for role, statement in role_statements(resources):
-        if role == "LogsToStreamRole" and not own_stream:
-            continue  # not made
         if statement["Sid"] == "UseTheKey":
             assert statement["Resource"] == KEY
             assert list(statement["Condition"]) == ["StringEquals"]
@@ -273,6 +270,21 @@ def test_with_a_key_each_role_may_use_it_in_the_name_of_the_services_it_calls_an
             services = {action.partition(":")[0] for action in listed(statement["Action"])}
             calls.setdefault(role, set()).update(services & encrypted)
     assert via == calls
+
+
+def test_a_stream_with_a_key_of_its_own_can_be_read_and_written_and_nothing_else_uses_that_key():
+    key = KEY.replace("1234abcd", "5678abcd")
+    resources = translated_with({"KinesisStreamArn": STREAM, "KinesisStreamKeyArn": key})["Resources"]
+    allowed = {
+        role: statement
+        for role, statement in role_statements(resources)
+        if key in json.dumps(statement["Resource"])
+    }
+    assert {role: each["Action"] for role, each in allowed.items()} == {
+        "DetectRole": "kms:Decrypt", "LogsToStreamRole": "kms:GenerateDataKey",
+    }  # fmt: skip
+    for each in allowed.values():
+        assert "kinesis." in json.dumps(each["Condition"]["StringEquals"]["kms:ViaService"])
 
 
 def test_without_a_key_no_role_may_use_one(by_default):
@@ -378,4 +390,10 @@ def test_the_page_on_security_names_every_exemption_and_a_key_policy_that_admits
         "logs.us-east-1.amazonaws.com"
     ]
     for statement in policy["Statement"]:
-        assert "Condition" in statement or list(statement["Principal"]) == ["AWS"]
+        if statement["Principal"].get("Service") == "events.amazonaws.com":
+            assert "Condition" not in statement, (
+                "EventBridge sends KMS nothing that a condition could compare"
+            )
+        else:
+            assert "events.amazonaws.com" not in listed(statement["Principal"].get("Service", []))
+            assert "Condition" in statement or list(statement["Principal"]) == ["AWS"]

@@ -11,21 +11,28 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
-import shlex
-import subprocess
 import sys
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from tocsin_cli.commands import doctor
 from tocsin_cli.commands.build import build, checked_project
 from tocsin_cli.configuration_folder import is_staged
-from tocsin_cli.deployment_file import read_deployment
 from tocsin_cli.options import add_root
-from tocsin_cli.package.sam import BuildError, sam_command
+from tocsin_cli.package.sam import BuildError, run_sam, sam_command
+from tocsin_cli.stack import preflight
+from tocsin_cli.stack.parameters import (
+    ParametersError,
+    declarations,
+    effective,
+    for_sam,
+    given_parameters,
+    load_template,
+    samconfig_value,
+)
 from tocsin_cli.stack.subscription_slots import problems_of_deploy
 from tocsin_cli.stack.target import STACK, region_or_environment
 
@@ -33,6 +40,11 @@ KEPT = Path(".tocsin") / "before"
 _CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 _SAM_STACK = "aws-sam-cli-managed-default"
 """What `sam deploy` keeps its packages in (`resolve_s3`)."""
+
+
+HEARTBEAT_WITHIN = 360
+"""Seconds within which a new stack's first heartbeat comes through: its schedule starts within a minute or two, and
+new alarms look at five minutes."""
 
 
 class DeployError(Exception):
@@ -54,6 +66,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--back", action="store_true", help="deploy again what ran before the last deploy from here"
     )
     parser.add_argument(
+        "--wait",
+        type=int,
+        default=HEARTBEAT_WITHIN,
+        metavar="SECONDS",
+        help="after a first deploy, wait so long for the first heartbeat (default: %(default)s; 0 for not at all)",
+    )
+    parser.add_argument(
         "--project",
         type=Path,
         help="a folder with template.yaml, samconfig.toml and .aws-sam (default: the clone, or what is put together in "
@@ -69,22 +88,24 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.project
             else checked_project(arguments.root, arguments.env)
         )
-        said = "" if arguments.project else read_deployment(arguments.root, arguments.env).region
     except BuildError as error:
         print(f"tocsin deploy: {error}", file=sys.stderr)
         return 1
     name = arguments.stack or stack_name(project / "samconfig.toml")
-    region = region_or_environment(arguments.region or said)
     try:
+        region = region_or_environment(
+            arguments.region or samconfig_value(project / "samconfig.toml", "region")
+        )
         if arguments.back:
             _go_back(project, name, region, ask=not arguments.yes)
             return _doctor(name, region)
+        remove_what_never_was(name, region, ask=not arguments.yes)
         kept = keep_what_runs(project, name, region)
-        refuse_without_room(project, name, region, kept=kept)
+        refuse_what_would_fail(project, name, region, kept=kept)
         if is_staged(project):
             build(project)
         sam_deploy(project, arguments.stack, region, ask=not arguments.yes)
-    except (DeployError, BuildError) as error:
+    except (DeployError, BuildError, ParametersError) as error:
         print(f"tocsin deploy: {error}", file=sys.stderr)
         return 1
     except Exception as error:
@@ -92,6 +113,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         print(f"tocsin deploy: {error}", file=sys.stderr)
         return 1
+    if not kept and arguments.wait > 0:
+        _wait_for_the_first_heartbeat(name, region, arguments.wait)
     print(f"\n{name} is deployed; now the doctor", file=sys.stderr, flush=True)
     if status := _doctor(name, region):
         print(f"tocsin deploy: {_how_to_go_back(name, kept=kept)}", file=sys.stderr)
@@ -100,14 +123,37 @@ def run(arguments: argparse.Namespace) -> int:
 
 def stack_name(samconfig: Path) -> str:
     """The stack's name in samconfig.toml, where `sam` looks for it."""
+    return str(samconfig_value(samconfig, "stack_name") or STACK)
+
+
+def remove_what_never_was(name: str, region: str | None, *, ask: bool) -> None:
+    """Offer to remove a stack whose first deploy failed: CloudFormation keeps its name and refuses to update it.
+
+    Args:
+        name: The stack's name.
+        region: Its Region; None for that of the environment.
+        ask: Whether somebody is there to be asked; where nobody is, it stays.
+
+    Raises:
+        DeployError: It is there and stays.
+    """
+    cloudformation = _client("cloudformation", region)
     try:
-        settings = tomllib.loads(samconfig.read_text("utf-8")).get("default", {})
-    except OSError:
-        return STACK
-    for command in ("deploy", "global"):
-        if name := settings.get(command, {}).get("parameters", {}).get("stack_name"):
-            return str(name)
-    return STACK
+        state = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+    except cloudformation.exceptions.ClientError as error:
+        if "does not exist" in error.response["Error"].get("Message", ""):
+            return
+        raise
+    if state not in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
+        return
+    told = f"the first deploy of {name} failed ({state}); nothing runs in it, and it must be removed before the next one"
+    command = f"aws cloudformation delete-stack --stack-name {name}"
+    if not ask or not sys.stdin.isatty():
+        raise DeployError(f"{told}: {command}")
+    if input(f"{told}. Remove it now? [y/N]: ").strip().lower() not in {"y", "yes"}:
+        raise DeployError(f"nothing was changed. To remove it: {command}")
+    cloudformation.delete_stack(StackName=name)
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 2})
 
 
 def keep_what_runs(project: Path, name: str, region: str | None) -> bool:
@@ -143,45 +189,35 @@ def keep_what_runs(project: Path, name: str, region: str | None) -> bool:
     return True
 
 
-def refuse_without_room(project: Path, name: str, region: str | None, *, kept: bool) -> None:
-    """Refuse what CloudFormation would find out half-way: log groups that are missing or have no room for a subscription.
+def refuse_what_would_fail(project: Path, name: str, region: str | None, *, kept: bool) -> None:
+    """Refuse what CloudFormation would refuse half-way, all of it in one list.
 
     Args:
-        project: Where ``samconfig.toml`` and the kept parameters are.
+        project: Where ``template.yaml``, ``samconfig.toml`` and the kept parameters are.
         name: The stack's name.
         region: Its Region; None for that of the environment.
         kept: Whether there are kept parameters of it, which stay where no others are given.
 
     Raises:
-        DeployError: Naming each log group.
+        DeployError: Naming each problem.
+        ParametersError: The parameters cannot be read.
     """
     from botocore.exceptions import ClientError
 
-    parameters: dict[str, str] = {}
+    template = project / "template.yaml"
+    declared, given = declarations(template), given_parameters(project, os.environ)
+    running = {}
     if kept:
-        parameters |= json.loads((project / KEPT / name / "parameters.json").read_text("utf-8"))
-    parameters |= _given_parameters(project / "samconfig.toml")
+        running = json.loads((project / KEPT / name / "parameters.json").read_text("utf-8"))
+    parameters = effective(declared, given, running)
+    unknown = {key: value for key, value in given.items() if key not in declared}
+    problems = preflight.problems(load_template(template), declared, {**parameters, **unknown})
     try:
-        problems = problems_of_deploy(_client("logs", region), parameters, name)
+        problems += problems_of_deploy(_client("logs", region), parameters, name)
     except ClientError as error:
         print(f"not known whether there is room for subscriptions: {error}", file=sys.stderr)
-        return
     if problems:
         raise DeployError("nothing was deployed:\n" + "\n".join(problems))
-
-
-def _given_parameters(samconfig: Path) -> dict[str, str]:
-    """Parameters as ``sam deploy`` will take them: PARAMETERS, or else those of samconfig.toml."""
-    given: object = os.environ.get("PARAMETERS", "").strip()
-    if not given and samconfig.is_file():
-        settings = tomllib.loads(samconfig.read_text("utf-8")).get("default", {})
-        given = settings.get("deploy", {}).get("parameters", {}).get("parameter_overrides", "")
-    text = " ".join(map(str, given)) if isinstance(given, list) else str(given)
-    try:
-        pairs = [word.partition("=") for word in shlex.split(text)]
-    except ValueError:
-        return {}  # sam says what is wrong with it
-    return {key: value for key, _, value in pairs}
 
 
 def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool) -> None:
@@ -196,6 +232,7 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
     Raises:
         DeployError: It failed, or somebody said no.
         BuildError: There is no SAM CLI.
+        ParametersError: The parameters cannot be read.
     """
     if not (project / ".aws-sam" / "build" / "template.yaml").is_file():
         raise DeployError("nothing is built: make build")
@@ -205,54 +242,16 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
         *(["--region", region] if region else []),
         "--confirm-changeset" if ask else "--no-confirm-changeset",
     ]
-    if given := os.environ.get("PARAMETERS", "").strip():
-        arguments += ["--parameter-overrides", given]
-    if _run_sam([sam_command(), *arguments], project, whole=sys.stdout.isatty()):
+    with tempfile.TemporaryDirectory(prefix="tocsin-deploy-") as folder:
+        if given := given_parameters(project, os.environ):
+            file = Path(folder) / "parameters.yaml"
+            file.write_text(for_sam(given), "utf-8")
+            arguments += ["--parameter-overrides", f"file://{file}"]
+        status = run_sam([sam_command(), *arguments], project, whole=sys.stdout.isatty())
+    if status:
         raise DeployError(
             "`sam deploy` did not deploy; its own words are above. CloudFormation rolls a failed update back by itself"
         )
-
-
-_EVENTS, _OUTPUTS, _END = "CloudFormation events from", "CloudFormation outputs from", "Successfully"
-
-
-def brief(lines: Iterable[str]) -> Iterator[str]:
-    """What `sam deploy` says, without the events of what goes well, and without the outputs' descriptions.
-
-    Args:
-        lines: Its output. A row of a table whose cells are too long goes on in lines that begin with a blank or, of outputs,
-            with none of a row's names; they share the row's fate.
-    """
-    part, shown, blank = "", True, False
-    for line in lines:
-        text = line.rstrip()
-        if text.startswith((_EVENTS, _OUTPUTS, _END)):
-            part, shown = text, True
-        elif part.startswith(_EVENTS) and text and not text[0].isspace():
-            shown = text.startswith("-") or "FAILED" in text or "ROLLBACK" in text or " " not in text.strip()
-        elif part.startswith(_OUTPUTS) and re.match(r"(Key|Description|Value) ", text):
-            shown = not text.startswith("Description")
-        if (shown and text) or (not text and not blank and not part.startswith((_EVENTS, _OUTPUTS))):
-            yield text
-        blank = not text
-
-
-def _run_sam(command: list[str], project: Path, *, whole: bool) -> int:
-    """Run sam; into a log, without its progress bar and without the events of what has only begun.
-
-    Returns:
-        Its exit status.
-    """
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
-    if whole:
-        return subprocess.run(command, cwd=project, env=environment, check=False).returncode
-    with subprocess.Popen(
-        [*command, "--no-progressbar"], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL, text=True, encoding="utf-8", errors="replace",
-    ) as running:  # fmt: skip
-        for line in brief(running.stdout or ()):
-            print(line, flush=True)
-    return running.returncode
 
 
 def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None:
@@ -271,7 +270,7 @@ def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None
     cloudformation = _client("cloudformation", region)
     outputs = cloudformation.describe_stacks(StackName=_SAM_STACK)["Stacks"][0]["Outputs"]
     bucket = next(each["OutputValue"] for each in outputs if each["OutputKey"] == "SourceBucket")
-    s3 = _client("s3", region)
+    s3 = _client("s3", region, regional=True)
     key = f"{name}/back.template"
     # By its address: in the call itself a template may have 51,200 bytes at most.
     s3.put_object(Bucket=bucket, Key=key, Body=body.encode())
@@ -307,7 +306,68 @@ def _by_git(name: str) -> str:
     return f"git switch --detach <the last good commit>, then make deploy STACK={name}"
 
 
-def _client(service: str, region: str | None) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
-    import boto3
+def _wait_for_the_first_heartbeat(name: str, region: str | None, seconds: int) -> None:
+    """Wait until a new stack has proved that its path is open, so that the doctor need not call it unknown."""
+    from tocsin.adapters.aws.heartbeat_record import KEY
 
-    return boto3.Session(region_name=region).client(service)  # type: ignore[call-overload] # one of many, named at run time
+    stack = _client("cloudformation", region).describe_stacks(StackName=name)["Stacks"][0]
+    parameters = {
+        each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())
+    }
+    table = next(each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == "TableName")
+    if parameters.get("HeartbeatMinutes", "0") == "0":
+        return
+    dynamodb = _client("dynamodb", region)
+
+    def came() -> bool:
+        return "arrived_at" in dynamodb.get_item(TableName=table, Key=KEY).get("Item", {})
+
+    wait_until(came, seconds, say=lambda text: print(text, file=sys.stderr, flush=True))
+
+
+def wait_until(
+    came: Callable[[], bool],
+    seconds: float,
+    *,
+    say: Callable[[str], None],
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> bool:
+    """Wait for the first heartbeat of a new stack, and say every half minute that it is waited for.
+
+    Args:
+        came: Whether it has come through.
+        seconds: How long to wait at most.
+        say: Where progress goes.
+        clock: Seconds that only grow.
+        sleep: Waits so many seconds.
+
+    Returns:
+        Whether it came.
+    """
+    start = clock()
+    said = 0
+    say(
+        f"waiting for the first heartbeat through the whole path, {seconds:.0f} s at most (it takes a minute or two)"
+    )
+    while not came():
+        passed = clock() - start
+        if passed >= seconds:
+            say(f"no heartbeat within {seconds:.0f} s; the doctor says how far it came")
+            return False
+        if passed >= (said + 1) * 30:
+            said = int(passed // 30)
+            say(f"  {passed:.0f} s: not yet")
+        sleep(5)
+    say(f"the first heartbeat came through after {clock() - start:.0f} s")
+    return True
+
+
+def _client(service: str, region: str | None, *, regional: bool = False) -> Any:  # noqa: ANN401 - boto3 makes its clients at run time
+    import boto3
+    from botocore.config import Config
+
+    # Left alone botocore writes addresses at S3's global endpoint, which serves no Region made since 2019. Sam writes
+    # its addresses by the path too.
+    config = Config(signature_version="s3v4", s3={"addressing_style": "path"}) if regional else None
+    return boto3.Session(region_name=region).client(service, config=config)  # type: ignore[call-overload] # one of many, named at run time

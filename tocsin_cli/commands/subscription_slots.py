@@ -11,6 +11,7 @@ import sys
 
 from tocsin.core.sanitize import one_line
 from tocsin_cli.stack.subscription_slots import Slots, slot_of_account, slots_of_log_groups
+from tocsin_cli.stack.target import region_or_environment
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        logs = boto3.client("logs", region_name=arguments.region)
+        logs = boto3.client("logs", region_name=region_or_environment(arguments.region))
         found = slots_of_log_groups(logs, arguments.log_groups, arguments.stack)
         if arguments.account:
             found.append(slot_of_account(logs, arguments.stack))

@@ -236,7 +236,12 @@ def mapping(stack: Examined, function: str, check: str, why: str) -> Iterator[Fi
             "make deploy, after aws cloudformation detect-stack-drift",
         )
     for each in mappings:
-        if each["State"] in {"Enabled", "Creating", "Enabling", "Updating"}:
+        result = str(each.get("LastProcessingResult") or "")
+        if result.startswith("PROBLEM"):
+            yield fail(check, f"the event source of {name} cannot read: {result}", why,
+                       "if a KMS key is the reason, deploy with it as KinesisStreamKeyArn (a stream that was there before) or KmsKeyArn; "
+                       f"then: aws lambda get-event-source-mapping --uuid {each['UUID']}")  # fmt: skip
+        elif each["State"] in {"Enabled", "Creating", "Enabling", "Updating"}:
             yield ok(check, f"the event source of {name} is {each['State'].lower()}")
         else:
             yield fail(check, f"the event source of {name} is {each['State'].lower()}", why,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.adapters.aws.heartbeat_record import KEY
-from tocsin_cli.doctor.findings import Examined, Finding, fail, is_missing, ok, warn
+from tocsin_cli.doctor.findings import Examined, Finding, fail, is_missing, ok, principals, warn
 
 FUNCTIONS = {
     "DetectFunctionName": "lines and alarms are not looked at",
@@ -218,6 +219,48 @@ def table(stack: Examined) -> Iterator[Finding]:
         yield ok("table", "the incident table is active, and its items expire")
 
 
+_KEY_USERS = {
+    "cloudwatch.amazonaws.com": "alarms cannot publish to the topics, and fail in silence",
+    "sns.amazonaws.com": "topics cannot write into the queues, and no notification reaches Slack",
+    "events.amazonaws.com": "what EventBridge cannot hand to detect is dropped in silence",
+}
+
+
+def key(stack: Examined) -> Iterator[Finding]:
+    """The policy of the stack's own KMS key admits the services that use it in their own name."""
+    arn = stack.parameters.get("KmsKeyArn", "")
+    if not arn:
+        return
+    policy = json.loads(stack.client("kms").get_key_policy(KeyId=arn, PolicyName="default")["Policy"])
+    users = _KEY_USERS | {f"logs.{stack.region}.amazonaws.com": "the functions cannot write their logs"}
+    fix = (
+        "docs/security.md has a policy that is enough: aws kms put-key-policy --policy-name default --key-id "
+        + arn
+    )
+    admitted = {
+        service for action in ("kms:Decrypt", "kms:Decrypt*") for service, _ in principals(policy, action)
+    }
+    lacking = [service for service in users if not {service, "*"} & admitted]
+    for service in lacking:
+        yield fail("key", f"the policy of the key {arn} does not admit {service}", users[service], fix)
+    if _asks_eventbridge_for_its_account(policy):
+        yield fail("key", f"the policy of the key {arn} asks events.amazonaws.com for aws:SourceAccount, which it does not send",
+                   users["events.amazonaws.com"], fix)  # fmt: skip
+    elif not lacking:
+        yield ok("key", "the key's policy admits alarms, topics, rules and log groups")
+
+
+def _asks_eventbridge_for_its_account(policy: Mapping[str, Any]) -> bool:
+    """Whether every statement that admits EventBridge holds it to an account, which shuts it out."""
+    statements = policy.get("Statement", [])
+    ours = [
+        each.get("Condition") or {}
+        for each in (statements if isinstance(statements, list) else [statements])
+        if each.get("Effect") == "Allow" and "events.amazonaws.com" in json.dumps(each.get("Principal"))
+    ]
+    return bool(ours) and all("aws:sourceaccount" in json.dumps(each).lower() for each in ours)
+
+
 def alarms(stack: Examined) -> Iterator[Finding]:
     """Tocsin's alarms about itself exist, are switched on, lead somewhere, and are quiet."""
     expected = {each.physical.rpartition(":alarm:")[2] or each.physical: name for name, each in stack.of_type("AWS::CloudWatch::Alarm").items()}  # fmt: skip
@@ -239,12 +282,25 @@ def alarms(stack: Examined) -> Iterator[Finding]:
                        f"aws cloudwatch enable-alarm-actions --alarm-names {name}")  # fmt: skip
         elif alarm["StateValue"] == "ALARM" and logical.startswith("DlqDepth"):
             yield warn("alarm", f"{name} is in ALARM", "messages lie in a queue that Tocsin watches for you; an incident says so", "tocsin incidents list")  # fmt: skip
+        elif alarm["StateValue"] == "ALARM" and logical in _UNTIL_FIRST and is_young(stack):
+            yield warn("alarm", f"{name} is in ALARM, because the stack is new", "it says so until the first heartbeat and the first runs are counted",
+                       "run the doctor again in some minutes")  # fmt: skip
         elif alarm["StateValue"] == "ALARM":
             yield fail("alarm", f"{name} is in ALARM: {alarm.get('StateReason', '')}", str(alarm.get("AlarmDescription", "")), "the runbook that it names, in runbooks/")  # fmt: skip
         else:
             quiet += 1
     if quiet:
         yield ok("alarm", f"{quiet} alarms exist, lead somewhere and are quiet")
+
+
+_UNTIL_FIRST = {"HeartbeatStoppedAlarm", "ReconcileSilentAlarm"}
+"""Alarms on what does not happen: a new one finds that nothing has happened yet."""
+
+
+def is_young(stack: Examined) -> bool:
+    """Whether the stack was created so lately that what did not happen yet says nothing."""
+    created = stack.described.get("CreationTime")
+    return isinstance(created, datetime) and datetime.now(UTC) - created < HEARTBEAT_WITHIN
 
 
 def heartbeat(stack: Examined) -> Iterator[Finding]:
@@ -263,13 +319,12 @@ def heartbeat(stack: Examined) -> Iterator[Finding]:
     moments = {name: datetime.fromtimestamp(int(item[name]["N"]) / 1000, UTC) for name in ("detected_at", "arrived_at") if name in item}  # fmt: skip
     now = datetime.now(UTC)
     fresh = {name for name, moment in moments.items() if now - moment < HEARTBEAT_WITHIN}
-    deployed = stack.described.get("CreationTime")
     log = f"aws logs tail /tocsin/{stack.name}/{{}} --since 30m --format short"
     if "arrived_at" in fresh:
         yield ok(
             "heartbeat", f"the last heartbeat came through to notify at {moments['arrived_at']:%H:%M:%S} UTC"
         )
-    elif not moments and isinstance(deployed, datetime) and now - deployed < HEARTBEAT_WITHIN:
+    elif not moments and is_young(stack):
         yield warn("heartbeat", "no heartbeat yet; the stack is younger than a quarter of an hour", "whether the path is open is not known", "run the doctor again in some minutes")  # fmt: skip
     elif "detected_at" in fresh:
         yield fail("heartbeat", "heartbeats reach detect, and not notify", "notifications do not get to Slack either", log.format("notify") + "; runbooks/tocsin-heartbeat-stopped.md")  # fmt: skip

@@ -206,9 +206,10 @@ class EmbeddedCloud:
             "DeadLetterQueueNames": ",".join(watched.dlqs.values()),
             "SlackSecretName": "tocsin/slack",
             "MoreSlackSecretNames": ",".join(more_secrets or {}),
-            # MiniStack refuses alarms with metric maths, which the two rates of functions are.
+            # MiniStack refuses alarms with metric maths, which the two rates of functions are, and with queries.
             "FunctionErrorPercent": "0",
             "FunctionSuccessPercent": "0",
+            "WatchDeliveryErrors": "no",
             **(parameters or {}),
         }
         self._create_watched(watched)

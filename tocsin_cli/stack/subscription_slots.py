@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tocsin.core.sanitize import one_line
+from tocsin_cli.stack.parameters import listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,12 +33,14 @@ class Slots:
         exists: Whether the log group is there.
         taken: Names of the filters or policies that are there, Tocsin's own left out.
         own: Whether Tocsin's own is there already: a deploy changes it and needs no further room.
+        log_class: The log group's class; empty where it is not known.
     """
 
     where: str
     exists: bool = True
     taken: tuple[str, ...] = ()
     own: bool = False
+    log_class: str = ""
 
     @property
     def problem(self) -> str:
@@ -54,6 +57,11 @@ class Slots:
             return f"{self.where}: is Tocsin's own, and would feed it its own words for ever"
         if not self.exists:
             return f"{self.where}: there is no such log group in this Region; CloudFormation cannot subscribe to it"
+        if self.log_class not in {"", "STANDARD"}:
+            return (
+                f"{self.where}: is of the class {self.log_class}, which takes no subscription; a log group keeps its class, so "
+                "leave it out of LogGroupNames, or let what writes to it write to a log group of the class STANDARD"
+            )
         if len(self.taken) >= MAX_FILTERS and not self.own:
             return (
                 f"{self.where}: both subscription filters are taken ({taken}); leave it out of LogGroupNames and use "
@@ -79,8 +87,17 @@ def slots_of_log_groups(logs: CloudWatchLogsClient, log_groups: Iterable[str], s
             found.append(Slots(log_group, exists=False))
             continue
         own = f"{stack}-detect"
-        found.append(Slots(log_group, taken=tuple(name for name in names if name != own), own=own in names))
+        taken = tuple(name for name in names if name != own)
+        found.append(Slots(log_group, taken=taken, own=own in names, log_class=_class_of(logs, log_group)))
     return found
+
+
+def _class_of(logs: CloudWatchLogsClient, log_group: str) -> str:
+    """A log group's class; empty where AWS does not tell."""
+    groups = logs.describe_log_groups(logGroupNamePrefix=log_group)["logGroups"]
+    return next(
+        (each.get("logGroupClass", "") for each in groups if each.get("logGroupName") == log_group), ""
+    )
 
 
 def slot_of_account(logs: CloudWatchLogsClient, stack: str) -> Slots:
@@ -101,5 +118,5 @@ def problems_of_deploy(logs: CloudWatchLogsClient, parameters: Mapping[str, str]
     """
     if parameters.get("AccountSubscription") == "yes":
         return [problem for problem in [slot_of_account(logs, stack).problem] if problem]
-    names = [name.strip() for name in parameters.get("LogGroupNames", "").split(",")]
-    return [each.problem for each in slots_of_log_groups(logs, filter(None, names), stack) if each.problem]
+    names = listed(parameters.get("LogGroupNames", ""))
+    return [each.problem for each in slots_of_log_groups(logs, names, stack) if each.problem]

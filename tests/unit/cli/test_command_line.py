@@ -8,10 +8,11 @@ import json
 import pytest
 
 from tocsin_cli.commands.cost import load_of
-from tocsin_cli.commands.deploy import DeployError, _go_back, _run_sam, brief
+from tocsin_cli.commands.deploy import DeployError, _go_back
 from tocsin_cli.commands.local import for_people
 from tocsin_cli.cost_model import LOADS, tocsin
 from tocsin_cli.main import main
+from tocsin_cli.package.sam import brief, run_sam
 from tocsin_cli.product import version
 
 
@@ -105,7 +106,7 @@ def test_sam_is_run_without_a_progress_bar_into_a_log_and_its_status_is_kept(tmp
     script = tmp_path / "sam"
     script.write_text('#!/bin/sh\nprintf "a\\r\\n"; echo "$@" >&2; exit 3\n')
     script.chmod(0o755)
-    assert _run_sam([str(script), "deploy"], tmp_path, whole=False) == 3
+    assert run_sam([str(script), "deploy"], tmp_path, whole=False) == 3
     assert capfd.readouterr().out == "a\ndeploy --no-progressbar\n"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +125,41 @@ def test_an_architecture_that_lambda_does_not_have_is_refused(monkeypatch, capsy
     monkeypatch.setenv("TOCSIN_ARCHITECTURE", "riscv64")
     assert lambda_package.main([str(tmp_path)]) == 1
     assert "no architecture of Lambda's: x86_64, arm64" in capsys.readouterr().err
+
+
+def test_byte_code_is_the_same_wherever_it_was_built(tmp_path, monkeypatch):
+    """With this Python in place of Lambda's, so that it can be tried anywhere."""
+    monkeypatch.setattr(lambda_package, "RUNTIME", ".".join(map(str, sys.version_info[:2])))
+    built = []
+    for folder in (tmp_path / "one", tmp_path / "another" / "much deeper"):
+        shutil.copytree(
+            ROOT / "functions" / "tocsin" / "core", folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+        lambda_package._compile(folder)
+        built.append(
+            {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        )
+    assert built[0] == built[1]
+    code = [content for name, content in built[0].items() if name.endswith(".pyc")]
+    assert len(code) > 20
+    assert all(str(tmp_path).encode() not in content for content in code)
+    assert any(b"/var/task/" in content for content in code)
+
+
+def test_the_lock_names_what_requirements_ask_for_and_every_wheel_by_its_hash():
+    def pinned(name):
+        text = (ROOT / "functions" / name).read_text("utf-8")
+        return set(re.findall(r"(?m)^([A-Za-z0-9._-]+==[^\s\\]+)", text)), text
+
+    asked, _ = pinned("requirements.txt")
+    locked, text = pinned("requirements.lock")
+    assert asked <= locked
+    assert all("--hash=sha256:" in part for part in re.split(r"(?m)^(?=[a-z])", text)[1:])
+    assert not {name.partition("==")[0] for name in locked} & {"boto3", "botocore", "s3transfer"}
+
+
+def test_the_record_of_a_wheel_forgets_scripts_that_name_the_python_that_built_them(tmp_path):
+    record = tmp_path / "RECORD"
+    record.write_text("idna/core.py,sha256=x,1\n../../bin/idna,sha256=y,2\n", "utf-8")
+    lambda_package._forget_scripts(record)
+    assert record.read_text("utf-8") == "idna/core.py,sha256=x,1\n"

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from aws_commands import Shell, problems_of
 
+from benchmarks import cost_model
 from tocsin.core.config.routing import DEFAULT, Route
 from tocsin.core.config.routing_reader import DESTINATION_KEYS, OWNER_KEYS, ROUTE_KEYS
 from tocsin.core.config.settings import Intervals, Service, parse_settings
@@ -286,7 +287,7 @@ def test_counts_in_the_readme_are_right():
     ]
     assert re.findall(r"(\d+) signatures", text) == [str(len(shipped))]
     template = (ROOT / "template.yaml").read_text("utf-8").split("- alarms about Tocsin, to the ops topic")[1]
-    own = template.count("Type: AWS::CloudWatch::Alarm") - template.count("DeliveryErrors&{")
+    own = template.count("Type: AWS::CloudWatch::Alarm") - template.count("DeliveryErrorsAlarm:")
     own -= template.count("Type: AWS::CloudWatch::Alarm\n    Condition: ReadsKinesis")  # not in this sum
     assert re.findall(r"(\d+) of Tocsin's own", text) == [str(own)]
 
@@ -309,6 +310,7 @@ def test_the_computed_costs_add_up():
         + 0.05 / 10_000
     )
     heartbeat += beats * (0.50e-6 + 3 * 0.40e-6)  # SNS, and what the queue asks for a message
+    kms = beats * 4 * 0.03 / 10_000
     expected = {
         "alarms": 18 * 0.10,
         "the Slack secret": 0.40,
@@ -316,12 +318,17 @@ def test_the_computed_costs_add_up():
         "reconcile": reconcile,
         "the heartbeat's metric": 0.30,
         "the heartbeat's way": heartbeat,
-        "**sum**": 2.50 + polling + reconcile + heartbeat,
+        "KMS": kms,
+        "**sum**": 2.50 + polling + reconcile + heartbeat + kms,
         "detect, for each million batches of log events": detect,
     }
     assert {name.replace("`", ""): float(value.strip("*")) for name, value in rows.items()} == {
         name: pytest.approx(value, abs=0.006) for name, value in expected.items()
     }
+    small = cost_model.tocsin(cost_model.LOADS[0])
+    assert sum(small.values()) == pytest.approx(float(rows["**sum**"].strip("*")), abs=0.02), (
+        "docs/cost.md and the README say the same of a stack where next to nothing is logged"
+    )
     storm = 20_000 * (request + 0.1 * gigabyte_second + 5 * 0.625e-6 + 1e-6 * log_gigabyte)
     assert re.search(r"about \*\*([\d.]+) USD\*\*", text)[1] == f"{storm:.2f}"
 
