@@ -62,7 +62,7 @@ def stands_alone(root: Path) -> bool:
 
 def is_sealed_in_place(root: Path) -> bool:
     """Whether the compiled signatures is kept beside the signatures, as in a clone; for all others it is made in the build folder."""
-    return stands_alone(root) and (is_clone() or not root.resolve().is_relative_to(product_root()))
+    return is_deployment_root(root) and (is_clone() or not root.resolve().is_relative_to(product_root()))
 
 
 def pack_of(root: Path) -> Path | None:
