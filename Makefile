@@ -8,7 +8,7 @@ BENCH  := .venv-bench
 ARCHITECTURE ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit coverage nightly hooks lock lint check bench events docs reliability screenshot build deploy doctor clean
+.PHONY: help setup demo test unit coverage nightly hooks lock lint check bench events docs reliability screenshot build wheel deploy doctor clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -69,6 +69,10 @@ bench: $(READY) $(BENCH)/.ready ## Measure; prints the tables and writes benchma
 build: $(READY) ## Build the Lambda package and verify it (ARCHITECTURE=arm64 or x86_64 for one processor)
 	@$(BIN)/tocsin build --architecture $(ARCHITECTURE)
 
+wheel: ## Build the wheel, which carries template, functions, signatures and runbooks, into dist
+	@$(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@rm -rf build && ls dist/*.whl
+
 deploy: check build ## Check, build, show the change set, deploy, examine (STACK, AWS_REGION, PARAMETERS, YES=1)
 	@$(BIN)/tocsin deploy $(if $(STACK),--stack "$(STACK)") $(if $(YES),--yes)
 
@@ -91,4 +95,4 @@ screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)
 	@PYTHONPATH=functions:.:tests:tests/support $(BIN)/python -m tools.screenshot
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) $(BENCH) .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,13 +1,14 @@
 """One's own configuration folder: ``tocsin.toml``, ``signatures/``, ``runbooks/``, and the pack below them.
 
-A folder like ``functions`` of a clone stands alone: it holds all signatures, and the handlers lie beside them. Every other
-folder with a ``tocsin.toml`` holds one's own files only; what it does not say comes from the pack that the command brings.
-Whatever is deployed is put together in a build folder, never in one's own.
+A folder like ``functions`` of a clone stands alone: it holds all signatures, and the handlers lie beside them. A folder whose
+``tocsin.toml`` has one of the tables ``pack``, ``override``, ``deploy`` and ``env``, or which has no signatures, holds one's own
+files only; what it does not say comes from the pack that the command brings. Whatever is deployed is put together in a build folder, never in one's own.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tocsin.core.signatures.reader import parse_tables
 from tocsin_cli.deployment_file import read_deployment, samconfig_with
 from tocsin_cli.product import is_clone, product_root, work_folder
 
+_OVER_THE_PACK = {"pack", "override", "deploy", "env"}
 _STANDS_ALONE = ("detect.py", "signatures/compiled.json", "signatures/search.json")
 
 
@@ -39,14 +41,28 @@ def default_root() -> Path:
     return product_root() / "functions"
 
 
-def stands_alone(root: Path) -> bool:
-    """Whether a folder holds all signatures itself, like ``functions`` of a clone."""
+def is_deployment_root(root: Path) -> bool:
+    """Whether a folder is like ``functions`` of a clone: with handlers or a compiled form beside the signatures."""
     return root.resolve().name == "functions" or any((root / name).exists() for name in _STANDS_ALONE)
+
+
+def stands_alone(root: Path) -> bool:
+    """Whether a folder holds all signatures itself."""
+    if is_deployment_root(root):
+        return True
+    if not any((root / "signatures").glob("*.toml")):
+        return False
+    try:
+        return not _OVER_THE_PACK & tomllib.loads((root / FILE).read_text("utf-8")).keys()
+    except OSError:
+        return True
+    except ValueError:  # no TOML, which the reader says better
+        return False
 
 
 def is_sealed_in_place(root: Path) -> bool:
     """Whether the compiled signatures is kept beside the signatures, as in a clone; for all others it is made in the build folder."""
-    return stands_alone(root) and (is_clone() or not root.resolve().is_relative_to(product_root()))
+    return is_deployment_root(root) and (is_clone() or not root.resolve().is_relative_to(product_root()))
 
 
 def pack_of(root: Path) -> Path | None:
@@ -69,7 +85,9 @@ def read_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
 
 def own_runbooks(root: Path) -> Path:
     """The folder with the runbooks that belong to a configuration folder."""
-    return root.resolve().parent / "runbooks" if stands_alone(root) else root / "runbooks"
+    beside = root.resolve().parent / "runbooks"
+    within = not is_deployment_root(root) and ((root / "runbooks").is_dir() or not stands_alone(root))
+    return root / "runbooks" if within else beside
 
 
 def runbook_pages(root: Path, own: Path | None = None) -> dict[str, Path]:

@@ -18,7 +18,12 @@ from tocsin_cli.authoring.advice import overridden, warnings
 from tocsin_cli.authoring.check import check
 from tocsin_cli.authoring.json_schema import signature_schema
 from tocsin_cli.authoring.locations import located
-from tocsin_cli.configuration_folder import is_sealed_in_place, read_configuration
+from tocsin_cli.configuration_folder import (
+    is_deployment_root,
+    is_sealed_in_place,
+    read_configuration,
+    stands_alone,
+)
 from tocsin_cli.options import add_root
 
 
@@ -52,6 +57,11 @@ def run(arguments: argparse.Namespace) -> int:
     signatures, routing = configuration.signatures, configuration.settings.routing
     for warning in warnings(arguments.root, configuration):
         print(located(warning._replace(reason=f"warning: {warning.reason}"), arguments.root), file=sys.stderr)
+    if stands_alone(arguments.root) and not is_deployment_root(arguments.root):
+        print(
+            "this folder stands alone: the pack's signatures are not in it; to have them, write [pack] into tocsin.toml",
+            file=sys.stderr,
+        )
     for told in overridden(arguments.root):
         print(f"overridden: {told}", file=sys.stderr)
     try:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,9 +21,8 @@ from typing import Any
 from tocsin_cli.commands import doctor
 from tocsin_cli.commands.build import build, checked_project
 from tocsin_cli.configuration_folder import is_staged
-from tocsin_cli.deployment_file import read_deployment
 from tocsin_cli.options import add_root
-from tocsin_cli.package.sam import BuildError, sam_command
+from tocsin_cli.package.sam import BuildError, run_sam, sam_command
 from tocsin_cli.stack import preflight
 from tocsin_cli.stack.parameters import (
     ParametersError,
@@ -90,14 +88,13 @@ def run(arguments: argparse.Namespace) -> int:
             if arguments.project
             else checked_project(arguments.root, arguments.env)
         )
-        said = "" if arguments.project else read_deployment(arguments.root, arguments.env).region
     except BuildError as error:
         print(f"tocsin deploy: {error}", file=sys.stderr)
         return 1
     name = arguments.stack or stack_name(project / "samconfig.toml")
     try:
         region = region_or_environment(
-            arguments.region or said or samconfig_value(project / "samconfig.toml", "region")
+            arguments.region or samconfig_value(project / "samconfig.toml", "region")
         )
         if arguments.back:
             _go_back(project, name, region, ask=not arguments.yes)
@@ -151,7 +148,7 @@ def remove_what_never_was(name: str, region: str | None, *, ask: bool) -> None:
         return
     told = f"the first deploy of {name} failed ({state}); nothing runs in it, and it must be removed before the next one"
     command = f"aws cloudformation delete-stack --stack-name {name}"
-    if not ask:
+    if not ask or not sys.stdin.isatty():
         raise DeployError(f"{told}: {command}")
     if input(f"{told}. Remove it now? [y/N]: ").strip().lower() not in {"y", "yes"}:
         raise DeployError(f"nothing was changed. To remove it: {command}")
@@ -250,34 +247,11 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
             file = Path(folder) / "parameters.yaml"
             file.write_text(for_sam(given), "utf-8")
             arguments += ["--parameter-overrides", f"file://{file}"]
-        failed = _run_sam([sam_command(), *arguments], project, whole=sys.stdout.isatty())
-    if failed:
+        status = run_sam([sam_command(), *arguments], project, whole=sys.stdout.isatty())
+    if status:
         raise DeployError(
             "`sam deploy` did not deploy; its own words are above. CloudFormation rolls a failed update back by itself"
         )
-
-
-def _run_sam(command: list[str], project: Path, *, whole: bool) -> int:
-    """Run sam; into a log, without its progress bar and without the events of what has only begun.
-
-    Returns:
-        Its exit status.
-    """
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
-    if whole:
-        return subprocess.run(command, cwd=project, env=environment, check=False).returncode
-    with subprocess.Popen(
-        [*command, "--no-progressbar"], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL, text=True, encoding="utf-8", errors="replace",
-    ) as running:  # fmt: skip
-        blank = False
-        for line in running.stdout or ():
-            text = line.rstrip()
-            if "_IN_PROGRESS" in text or (blank and not text):
-                continue
-            blank = not text
-            print(text, flush=True)
-    return running.returncode
 
 
 def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None:

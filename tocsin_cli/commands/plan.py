@@ -12,6 +12,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tocsin_cli.options import add_root
 from tocsin_cli.package.sam import BuildError, sam_command
 from tocsin_cli.product import version
 from tocsin_cli.stack.deployed_configuration import deployed_configuration
+from tocsin_cli.stack.parameters import for_sam, given_parameters
 from tocsin_cli.stack.target import region_or_environment
 
 _CHANGE_SET = re.compile(r"arn:aws[\w-]*:cloudformation:\S+:changeSet/\S+")
@@ -129,14 +131,18 @@ def _resources(project: Path, name: str, region: str | None) -> list[str]:
     """The change set that sam makes of the project, one line for each resource; it is removed again."""
     import boto3
 
-    done = subprocess.run(
-        [
-            sam_command(), "deploy", "--stack-name", name, *(["--region", region] if region else []),
-            "--no-execute-changeset", "--no-confirm-changeset", "--no-progressbar",
-            *(["--parameter-overrides", given] if (given := os.environ.get("PARAMETERS", "").strip()) else []),
-        ],
-        cwd=project, env={**os.environ, "SAM_CLI_TELEMETRY": "0"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    given = given_parameters(project, os.environ)
+    with tempfile.TemporaryDirectory(prefix="tocsin-plan-") as folder:
+        file = Path(folder) / "parameters.yaml"
+        file.write_text(for_sam(given), "utf-8")
+        done = subprocess.run(
+            [
+                sam_command(), "deploy", "--stack-name", name, *(["--region", region] if region else []),
+                "--no-execute-changeset", "--no-confirm-changeset", "--no-progressbar",
+                *(["--parameter-overrides", f"file://{file}"] if given else []),
+            ],
+            cwd=project, env={**os.environ, "SAM_CLI_TELEMETRY": "0"}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
     said = done.stdout + done.stderr
     if "No changes to deploy" in said or "is up to date" in said:
         return []
@@ -163,15 +169,19 @@ def _resources(project: Path, name: str, region: str | None) -> list[str]:
 def _text(found: Changes, compared: str, resources: list[str] | None) -> str:
     lines = [f"Tocsin {version()}, compared with {compared}"]
     if resources is not None:
-        lines += ["", f"resources: {len(resources) or 'no'} changes", *(f"  {each}" for each in resources)]
+        lines += ["", f"resources: {_count(len(resources))}", *(f"  {each}" for each in resources)]
     count = len(found.added) + len(found.changed) + len(found.removed)
-    lines += ["", f"signatures: {count or 'no'} changes"]
+    lines += ["", f"signatures: {_count(count)}"]
     lines += [f"  + {name}" for name in found.added]
     lines += [f"  ~ {name}: {'; '.join(words)}" for name, words in found.changed.items()]
     lines += [f"  - {name}" for name in found.removed]
     if found.settings:
         lines += ["", "settings:", *(f"  ~ {each}" for each in found.settings)]
     return "\n".join(lines)
+
+
+def _count(number: int) -> str:
+    return f"{number or 'no'} change{'' if number == 1 else 's'}"
 
 
 def _markdown(found: Changes, compared: str, before: Configuration, after: Configuration) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
@@ -25,3 +28,45 @@ def sam_command() -> str:
             "the SAM CLI is not installed: it comes with Tocsin (pipx install tocsin, in a clone make setup)"
         )
     return found
+
+
+_EVENTS, _OUTPUTS, _END = "CloudFormation events from", "CloudFormation outputs from", "Successfully"
+
+
+def brief(lines: Iterable[str]) -> Iterator[str]:
+    """What `sam deploy` says, without the events of what goes well, and without the outputs' descriptions.
+
+    Args:
+        lines: Its output. A row of a table whose cells are too long goes on in lines that begin with a blank or, of outputs,
+            with none of a row's names; they share the row's fate.
+    """
+    part, shown, blank = "", True, False
+    for line in lines:
+        text = line.rstrip()
+        if text.startswith((_EVENTS, _OUTPUTS, _END)):
+            part, shown = text, True
+        elif part.startswith(_EVENTS) and text and not text[0].isspace():
+            shown = text.startswith("-") or "FAILED" in text or "ROLLBACK" in text or " " not in text.strip()
+        elif part.startswith(_OUTPUTS) and re.match(r"(Key|Description|Value) ", text):
+            shown = not text.startswith("Description")
+        if (shown and text) or (not text and not blank and not part.startswith((_EVENTS, _OUTPUTS))):
+            yield text
+        blank = not text
+
+
+def run_sam(command: list[str], project: Path, *, whole: bool) -> int:
+    """Run sam; into a log, without its progress bar and without the events of what has only begun.
+
+    Returns:
+        Its exit status.
+    """
+    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    if whole:
+        return subprocess.run(command, cwd=project, env=environment, check=False).returncode
+    with subprocess.Popen(
+        [*command, "--no-progressbar"], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL, text=True, encoding="utf-8", errors="replace",
+    ) as running:  # fmt: skip
+        for line in brief(running.stdout or ()):
+            print(line, flush=True)
+    return running.returncode

@@ -53,8 +53,7 @@ def files(answers: Answers) -> dict[str, str]:
 def settings(answers: Answers) -> str:
     """``tocsin.toml``."""
     services = "".join(
-        f"[services.{json.dumps(name)}]\nlog_groups = {_list(groups)}\n"
-        f"alarms     = {_list([f'*{name}*'])}\n\n"
+        f"[services.{_key(name)}]\nlog_groups = {_list(groups)}\nalarms     = {_list([f'*{name}*'])}\n\n"
         for name, groups in services_of(answers.log_groups).items()
     )
     parameters = {
@@ -124,6 +123,10 @@ def workflow(answers: Answers) -> str:
         .replace("@REGION@", answers.region)
         .replace("@STACK@", answers.stack)
     )
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
 
 
 def _list(values: list[str] | tuple[str, ...]) -> str:

@@ -26,7 +26,9 @@ def check(tmp_path, monkeypatch, capsys):
     def run(settings="", summary="Orders are not paid.", more=""):
         for name in ("signatures", "runbooks"):
             (tmp_path / name).mkdir(exist_ok=True)
-        (tmp_path / "tocsin.toml").write_text(settings, "utf-8")
+        (tmp_path / "tocsin.toml").write_text(
+            settings if "[pack]" in settings else settings + "\n[pack]\n", "utf-8"
+        )
         (tmp_path / "signatures" / "own.toml").write_text(
             SIGNATURE.replace("{summary}", summary) + more, "utf-8"
         )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
 
 from tocsin_cli.commands.cost import load_of
-from tocsin_cli.commands.deploy import DeployError, _go_back, _run_sam
+from tocsin_cli.commands.deploy import DeployError, _go_back
 from tocsin_cli.commands.local import for_people
 from tocsin_cli.cost_model import LOADS, tocsin
 from tocsin_cli.main import main
+from tocsin_cli.package.sam import brief, run_sam
 from tocsin_cli.product import version
 
 
@@ -51,15 +53,61 @@ def test_the_way_back_without_a_terminal_says_what_it_needs(tmp_path, monkeypatc
         _go_back(tmp_path, "tocsin", None, ask=True)
 
 
-def test_into_a_log_what_has_only_begun_is_left_out_and_no_line_is_lost(tmp_path, capfd):
+SAM = """\
+CloudFormation stack changeset
++ Add   Table   AWS::DynamoDB::Table
+
+
+
+CloudFormation events from stack operations (refresh every 5.0 seconds)
+-------------------------
+ResourceStatus   ResourceType
+-------------------------
+CREATE_IN_PROGRESS   AWS::DynamoDB::Table   IncidentTa   -
+                                            ble
+CREATE_COMPLETE      AWS::DynamoDB::Table   IncidentTa   -
+                                            ble
+CREATE_FAILED        AWS::SQS::Queue        NotifyQueu   It exists
+                                            e            already
+-------------------------
+CloudFormation outputs from deployed stack
+-------------------------
+Key                 TableName
+Description         The table with
+incidents and alerts
+Value               tocsin-Table
+
+-------------------------
+
+Successfully created/updated stack - tocsin
+"""
+
+
+def test_into_a_log_what_goes_well_is_brief_and_what_fails_is_whole():
+    said = list(brief(SAM.splitlines()))
+    assert "+ Add   Table   AWS::DynamoDB::Table" in said
+    assert not [
+        line for line in said if "IN_PROGRESS" in line or "CREATE_COMPLETE" in line or line.strip() == "ble"
+    ]
+    failed = next(number for number, line in enumerate(said) if line.startswith("CREATE_FAILED"))
+    assert said[failed + 1].split() == ["e", "already"]
+    assert "Value               tocsin-Table" in said
+    assert not [line for line in said if "incidents and alerts" in line]
+    assert said[-1] == "Successfully created/updated stack - tocsin"
+    assert not [pair for pair in itertools.pairwise(said) if pair == ("", "")]
+
+
+def test_an_error_of_sam_itself_is_never_left_out():
+    error = ["Error: Stack could not be found", "Traceback", "  File x", "", "exit"]
+    assert list(brief(error)) == error
+
+
+def test_sam_is_run_without_a_progress_bar_into_a_log_and_its_status_is_kept(tmp_path, capfd):
     script = tmp_path / "sam"
-    script.write_text(
-        "#!/bin/sh\nprintf 'a\\nCREATE_IN_PROGRESS x\\n\\n\\n\\nCREATE_COMPLETE x\\r\\n'; echo \"$@\" >&2; exit 3\n"
-    )
+    script.write_text('#!/bin/sh\nprintf "a\\r\\n"; echo "$@" >&2; exit 3\n')
     script.chmod(0o755)
-    assert _run_sam([str(script), "deploy"], tmp_path, whole=False) == 3
-    out = capfd.readouterr().out
-    assert out == "a\n\nCREATE_COMPLETE x\ndeploy --no-progressbar\n"
+    assert run_sam([str(script), "deploy"], tmp_path, whole=False) == 3
+    assert capfd.readouterr().out == "a\ndeploy --no-progressbar\n"
 
 
 @pytest.mark.parametrize("load", LOADS[:2], ids=lambda load: load.name)

@@ -25,7 +25,7 @@ ignores = ["INFO gateway fine"]
 def folder(tmp_path, monkeypatch):
     for name in ("signatures", "runbooks"):
         (tmp_path / name).mkdir()
-    (tmp_path / "tocsin.toml").write_text("", "utf-8")
+    (tmp_path / "tocsin.toml").write_text("[pack]\n", "utf-8")
     (tmp_path / "signatures" / "own.toml").write_text(SIGNATURE, "utf-8")
     (tmp_path / "runbooks" / "gateway-refused.md").write_text("# x\n", "utf-8")
     identity = ["-c", "user.name=x", "-c", "user.email=x@example.com"]

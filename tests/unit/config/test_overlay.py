@@ -31,7 +31,8 @@ def own(tmp_path):
     """A configuration folder of one's own; call it with the content of tocsin.toml."""
 
     def write(text: str, signature: str = OWN_SIGNATURE) -> Path:
-        (tmp_path / "tocsin.toml").write_text(text, "utf-8")
+        over = any(table in text for table in ("pack", "override", "deploy"))
+        (tmp_path / "tocsin.toml").write_text(text if over else f"{text}\n[pack]\n", "utf-8")
         for name in ("signatures", "runbooks"):
             (tmp_path / name).mkdir(exist_ok=True)
         (tmp_path / "signatures" / "own.toml").write_text(signature, "utf-8")
@@ -195,3 +196,15 @@ def test_a_value_with_quotation_marks_reaches_sam_as_it_is(own):
     assert given_parameters(project_of(root), {}) == {
         "FilterPattern": '?"ERROR x" ?FATAL', "KinesisShards": "2", "DeadLetterQueueNames": "",
     }  # fmt: skip
+
+
+def test_a_folder_that_says_nothing_of_a_pack_stands_alone_and_check_says_so(own, capsys, monkeypatch):
+    from tocsin_cli.main import main
+
+    root = own("")
+    (root / "tocsin.toml").write_text("", "utf-8")
+    assert list(read_configuration(root, {}).signatures) == ["gateway-refused"]
+    assert main(["check", "--root", str(root)]) == 0
+    assert "write [pack] into tocsin.toml" in capsys.readouterr().err
+    (root / "signatures" / "own.toml").unlink()
+    assert "lambda-timeout" in read_configuration(root, {}).signatures, "no signatures at all is never meant"

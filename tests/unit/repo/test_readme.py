@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from aws_commands import Shell, problems_of
 
-from tocsin_cli import cost_model
 from tocsin.core.config.routing import DEFAULT, Route
 from tocsin.core.config.routing_reader import DESTINATION_KEYS, OWNER_KEYS, ROUTE_KEYS
 from tocsin.core.config.settings import Intervals, Service, parse_settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.redaction.custom_rules import PROOF
 from tocsin.core.signatures.reader import KEYS, parse_signatures
+from tocsin_cli import cost_model
 from tocsin_cli.authoring.samples import prove
 from tocsin_cli.main import COMMANDS
 
