@@ -99,7 +99,7 @@ class Outcome:
 
     def is_after_end(self, notification: Notification) -> bool:
         """Whether a notification is about the silence after the last line, not about any line."""
-        return self.last is not None and millis_of(notification["at"]) > self.last + MINUTE
+        return self.last is not None and millis_of(notification.at) > self.last + MINUTE
 
 
 class Simulation:
@@ -322,7 +322,7 @@ class Simulation:
 
 
 def _is_digest(notification: Notification) -> bool:
-    return bool(notification["reason"] == Reason.DIGEST)
+    return notification.reason is Reason.DIGEST
 
 
 @dataclass(slots=True)

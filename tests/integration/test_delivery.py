@@ -38,7 +38,8 @@ from tocsin.adapters.slack.web_api import SlackBot
 from tocsin.adapters.slack.webhook import SlackWebhook
 from tocsin.core.config.settings import RepliesInChannel
 from tocsin.core.model import AlertState, Reason
-from tocsin.core.notifications.contract import build_notification, millis_of
+from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.contract import millis_of
 from tocsin.core.slack.messages import render_standalone
 from tocsin.core.slack.mrkdwn import time_token
 from tocsin.services.delivery import Outcome, deliver

@@ -15,7 +15,7 @@ from sample_incidents import IMPORT_ERROR, RUNBOOKS, SIGNATURES, incident, pendi
 from tocsin.adapters.aws.sns import AlertsTopic
 from tocsin.core.config.settings import parse_settings
 from tocsin.core.model import Reason
-from tocsin.core.notifications.contract import build_notification
+from tocsin.core.notifications.building import build_notification
 from tocsin_cli.fake_slack.channel import Fault
 from tocsin_cli.fake_slack.server import LocalSlack
 

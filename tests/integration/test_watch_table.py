@@ -201,7 +201,7 @@ def test_a_whole_absence_is_begun_told_and_ended_on_it(ledger):
         waiting: ClassVar[int] = 0
 
         def publish(self, notification):
-            self.reasons.append(notification["reason"])
+            self.reasons.append(notification.reason)
 
         def depth(self, queue):
             assert queue == "jobs"

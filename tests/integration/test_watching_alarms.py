@@ -21,6 +21,7 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.serialization import load_incident
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
+from tocsin.core.notifications.contract import document_of
 from tocsin.services.detection import Detector
 from tocsin.services.reconciliation import Reconciler
 from tocsin_cli.fake_slack.server import LocalSlack
@@ -321,7 +322,7 @@ class World:
         )  # fmt: skip
 
     def publish(self, notification):
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
 
 def reversed_metrics(alarm):

@@ -31,7 +31,13 @@ from tocsin.core.incidents.serialization import (
 )
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import TEST_MODE_GROUP, AlertState, OccurrenceCount, Reason, Severity
-from tocsin.core.notifications.contract import MAX_NOTIFICATION_SIZE, message_attributes, millis_of
+from tocsin.core.notifications.building import MAX_NOTIFICATION_SIZE
+from tocsin.core.notifications.contract import (
+    document_of,
+    message_attributes,
+    millis_of,
+    to_json,
+)
 from tocsin.core.notifications.email import MAX_SUBJECT_LENGTH, email_subject, email_text
 from tocsin.core.notifications.parsing import parse_notification
 from tocsin.core.problems import ConfigurationError
@@ -110,7 +116,7 @@ class World:
         )  # fmt: skip
 
     def publish(self, notification):
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
     def deployed(self, rules):
         """What another deployment makes of the same ledger."""
@@ -430,24 +436,24 @@ def digest_of(*occurrence_counts, rules=None):
         ledger.count(each)
     world.round(EIGHT)
     (told,) = world.published
-    return told
+    return parse_notification(json.dumps(told))
 
 
 def test_it_keeps_the_contract_and_wakes_nobody():
     told = digest_of(occurrence_count(0, n=41), occurrence_count(1, name="often", service="worker", n=3))
-    jsonschema.validate(told, SCHEMA)
-    assert parse_notification(json.dumps(told)) == told
-    assert (told["severity"], told["title"], told["service"]) == (
+    jsonschema.validate(document_of(told), SCHEMA)
+    assert parse_notification(to_json(told)) == told
+    assert (told.severity, told.title, told.service) == (
         "low",
         "2 signatures in test mode",
         TEST_MODE_GROUP,
     )
-    assert told["incident"]["status"] == "resolved"
+    assert told.incident.status == "resolved"
     assert message_attributes(told)["reason"]["StringValue"] == "digest"
-    assert [each["test_mode"] for each in told["alerts"]] == [
+    assert [document_of(each.test_mode) for each in told.alerts] == [
         {"status": "test", "would_have_fired": 1}, {"status": "test", "would_have_fired": 0},
     ]  # fmt: skip
-    assert (told["why"]["novelty"], told["why"]["total"]) == ("repeat", 44)
+    assert (told.why.novelty, told.why.total) == ("repeat", 44)
 
 
 def test_it_goes_to_the_default_destination_alone_and_calls_nobody():
@@ -489,11 +495,11 @@ def test_of_very_many_the_most_seen_are_shown_and_the_rest_is_counted():
         for i in range(MAX_ALERTS + 5)
     ]
     told = digest_of(*many)
-    jsonschema.validate(told, SCHEMA)
-    assert len(json.dumps(told)) <= MAX_NOTIFICATION_SIZE
+    jsonschema.validate(document_of(told), SCHEMA)
+    assert len(to_json(told)) <= MAX_NOTIFICATION_SIZE
     total = sum(range(1, MAX_ALERTS + 6))
-    assert told["incident"]["count"] == total
-    assert told["incident"]["alert_count"] == MAX_ALERTS
+    assert told.incident.count == total
+    assert told.incident.alert_count == MAX_ALERTS
     message = render(told)
     assert len(message.blocks) <= MAX_BLOCKS
     assert json_length(message.blocks) <= MAX_JSON
@@ -502,7 +508,7 @@ def test_of_very_many_the_most_seen_are_shown_and_the_rest_is_counted():
     assert "occurrences of signatures beyond these" in text
     assert "<!channel>" not in text
     assert block_problems(message.blocks) == []
-    shown = [each["count"] for each in told["alerts"]]
+    shown = [each.count for each in told.alerts]
     assert shown == sorted(shown, reverse=True)
 
 
@@ -541,7 +547,7 @@ def test_no_service_has_the_name_of_the_group():
 
 
 def test_the_reason_is_one_of_the_contract():
-    assert Reason.DIGEST.value in SCHEMA["properties"]["reason"]["enum"]
+    assert Reason.DIGEST.value in SCHEMA["$defs"]["Reason"]["enum"]
 
 
 # --- what is in test mode takes nothing away from what is told ---

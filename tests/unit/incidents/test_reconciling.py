@@ -15,6 +15,7 @@ from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import AlreadyAppliedError, StaleVersionError
 from tocsin.core.model import AlertState, OccurrenceCount, Severity
+from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import OUTBOX_TAKEOVER_AFTER, Reconciler
@@ -44,7 +45,7 @@ class Topic:
         self.published = []
 
     def publish(self, notification):
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
     @property
     def ids(self):

@@ -31,7 +31,8 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.serialization import dump_incident, load_change, load_incident
 from tocsin.core.ingest.change_events import ChangeError, parse_change
 from tocsin.core.model import Change, ChangeKind, Pending, Reason
-from tocsin.core.notifications.contract import build_notification
+from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.contract import document_of
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
 from tocsin.core.slack.messages import render, render_standalone, render_thread
@@ -337,7 +338,7 @@ def test_what_happened_since_is_not_called_before():
 def test_where_nothing_is_known_nothing_is_said():
     assert "hanged" not in words(render(told()))
     assert "Changed" not in email_text(told())
-    without = told()
+    without = document_of(told())
     del without["changes"]  # from an older version
     assert render(parse_notification(json.dumps(without))) == render(told())
 
@@ -351,14 +352,14 @@ def test_a_hostile_name_can_call_nobody():
 @pytest.mark.parametrize("wrong", [7, [7], [{}], [{"kind": "stack"}]])
 def test_a_notification_with_broken_changes_is_refused(wrong):
     with pytest.raises(NotANotificationError, match="changes"):
-        parse_notification(json.dumps(told() | {"changes": wrong}))
+        parse_notification(json.dumps(document_of(told()) | {"changes": wrong}))
 
 
 def test_a_reply_tells_what_became_known_late():
     late = direct(at=BEGAN - MIN)
     update = told(late, reason=Reason.UPDATE, late=[late.id])
     assert "known now what changed" in words(render_thread(update))
-    assert update["why"]["text"] == "it became known what changed before"
+    assert update.why.text == "it became known what changed before"
     assert render_thread(told(late, reason=Reason.UPDATE)) is None
 
 
@@ -452,7 +453,7 @@ def test_an_incident_open_for_long_does_not_hide_what_broke_something_else(world
         (FUNCTION, 60),
         ("old", 660),
     ]
-    assert "⚠️" in words(render_thread(joined))
+    assert "⚠️" in words(render_thread(parse_notification(json.dumps(joined))))
 
 
 def moved(event, at):
