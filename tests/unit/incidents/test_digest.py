@@ -25,9 +25,7 @@ from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.serialization import (
     dump_incident,
-    dump_occurrence_count,
     load_incident,
-    load_occurrence_count,
 )
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import TEST_MODE_GROUP, AlertState, OccurrenceCount, Reason, Severity
@@ -50,6 +48,7 @@ from tocsin.core.slack.messages import (
     render_standalone,
     render_thread,
 )
+from tocsin.core.stored_document import dump_document, load_document
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Reconciler
@@ -420,10 +419,10 @@ def test_the_order_of_what_is_folded_changes_no_count(occurrence_counts):
 def test_the_documents_keep_it_and_older_ones_are_read():
     incident = digest.advance(None, [occurrence_count(0)], T0, policy=policy()).incident
     assert load_incident(dump_incident(incident)) == incident
-    assert load_occurrence_count(dump_occurrence_count(occurrence_count(0))) == occurrence_count(0)
-    old = json.loads(dump_occurrence_count(occurrence_count(0)))
+    assert load_document(dump_document(occurrence_count(0)), OccurrenceCount) == occurrence_count(0)
+    old = json.loads(dump_document(occurrence_count(0)))
     del old["origin_service"]
-    assert load_occurrence_count(json.dumps(old)).origin_service == ""
+    assert load_document(json.dumps(old), OccurrenceCount).origin_service == ""
 
 
 # --- what is said ---

@@ -28,7 +28,7 @@ from tocsin.core.incidents.changes import (
     remembered,
 )
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.incidents.serialization import dump_incident, load_change, load_incident
+from tocsin.core.incidents.serialization import dump_incident, load_incident
 from tocsin.core.ingest.change_events import ChangeError, parse_change
 from tocsin.core.model import Change, ChangeKind, Pending, Reason
 from tocsin.core.notifications.building import build_notification
@@ -36,6 +36,7 @@ from tocsin.core.notifications.contract import document_of
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
 from tocsin.core.slack.messages import render, render_standalone, render_thread
+from tocsin.core.stored_document import load_document
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Reconciler
 
@@ -189,7 +190,7 @@ def test_whatever_an_event_holds_it_is_a_change_or_none_or_refused(kind, detail)
         change = parse_change({"detail-type": kind, "time": "2026-02-02T00:03:00Z", "detail": detail})
     except ChangeError:
         return
-    assert change is None or load_change(json.dumps({**_as_table(change)})) == change
+    assert change is None or load_document(json.dumps({**_as_table(change)}), Change) == change
 
 
 def _as_table(change):
