@@ -367,7 +367,7 @@ class _Ledger(MemoryLedger):
 
     def count(self, occurrence_count: OccurrenceCount) -> bool:
         counted = super().count(occurrence_count)
-        if counted and occurrence_count.absence and occurrence_count.count:  # which no delivery held
+        if counted and occurrence_count.origin.absence and occurrence_count.count:  # which no delivery held
             self.absences[occurrence_count.signature] += occurrence_count.count
         if counted and occurrence_count.count:
             minutes = self.minutes.setdefault(

@@ -227,7 +227,7 @@ def test_a_whole_absence_is_begun_told_and_ended_on_it(ledger):
     rounds(T0 + 65 * MIN, T0 + 70 * MIN)
     assert world.reasons == ["opened"]
     (alert,) = ledger.load("worker").incident.alerts.values()
-    assert alert.absence
+    assert alert.origin.absence
     assert "queue jobs had messages" in alert.sample
     world.waiting = 0
     rounds(T0 + 70 * MIN, T0 + 75 * MIN)

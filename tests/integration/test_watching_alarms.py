@@ -436,5 +436,7 @@ def settled(deployed: Deployment, state: str) -> dict[str, set[str]]:
         quiet = not any(incident.outbox for incident in incidents)
         if quiet and len(alerts) == len(EXPECTED) and {alert.state for alert in alerts} == {state}:
             return {each.service: {alert.signature for alert in each.alerts.values()} for each in incidents}
-        assert time.monotonic() < deadline, [(alert.signature, alert.alarm, alert.state) for alert in alerts]
+        assert time.monotonic() < deadline, [
+            (alert.signature, alert.origin.alarm, alert.state) for alert in alerts
+        ]
         time.sleep(0.3)

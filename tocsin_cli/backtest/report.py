@@ -137,8 +137,8 @@ def _alert(alert: Alert, incident: Incident, signatures: Mapping[str, Signature]
         "last_seen": iso_time(alert.last_seen),
         "announced": alert.announced,
         "explained_by": inhibitor(incident, alert, signatures),
-        "log_group": alert.log_group,
-        "log_stream": alert.log_stream,
+        "log_group": alert.origin.log_group,
+        "log_stream": alert.origin.log_stream,
         "sample": alert.sample,
     }
 

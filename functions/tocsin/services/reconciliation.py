@@ -296,7 +296,7 @@ class Reconciler:
             *occurrence_counts,
         ]
         watched = {
-            each.fingerprint: (each.fields["queue"], each.account, each.region)
+            each.fingerprint: (each.fields["queue"], each.origin.account, each.origin.region)
             for each in looked_at
             if queue_watch.is_watched(each, self.policy)
         }

@@ -459,7 +459,7 @@ def test_on_trial_it_is_counted_and_nobody_is_told():
     assert world.told == []
     assert world.ledger.load("worker").incident is None
     (alert,) = world.ledger.load(TEST_MODE_GROUP).incident.alerts.values()
-    assert (alert.count, alert.absence, alert.origin_service, alert.begun) == (1, True, "worker", 1)
+    assert (alert.count, alert.origin.absence, alert.origin_service, alert.begun) == (1, True, "worker", 1)
 
 
 def test_promoted_while_the_line_is_missing_people_are_told():

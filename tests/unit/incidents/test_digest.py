@@ -28,7 +28,7 @@ from tocsin.core.incidents.serialization import (
     load_incident,
 )
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.model import TEST_MODE_GROUP, AlertState, OccurrenceCount, Reason, Severity
+from tocsin.core.model import TEST_MODE_GROUP, AlertState, OccurrenceCount, Origin, Reason, Severity
 from tocsin.core.notifications.building import MAX_NOTIFICATION_SIZE
 from tocsin.core.notifications.contract import (
     document_of,
@@ -261,7 +261,9 @@ def test_silences_and_queues_are_none_of_its_business():
 
     world = World()
     reconciler = replace(world.reconciler, queues=Queues())
-    world.ledger.count(occurrence_count(0, name="depth", alarm="a-depth", fields={"queue": "q"}))
+    world.ledger.count(
+        occurrence_count(0, name="depth", origin=Origin(alarm="a-depth"), fields={"queue": "q"})
+    )
     assert reconcile(reconciler, EIGHT).failures == {}
     assert world.told == ["digest"]
 
@@ -296,7 +298,7 @@ def test_an_envelope_that_comes_again_after_the_promotion_is_not_counted_twice()
 def test_what_was_put_on_trial_while_it_fires_is_over_once_quiet():
     world = World(promoted("maybe", "depth"))
     world.log(T0, "Maybe one")
-    alarm = occurrence_count(9, name="depth", service="backend", alarm="a-depth")
+    alarm = occurrence_count(9, name="depth", service="backend", origin=Origin(alarm="a-depth"))
     world.ledger.count(replace(alarm, service="backend", origin_service=""))
     world.round(T0 + MIN)
     later = world.deployed(SIGNATURES)
@@ -334,14 +336,20 @@ def test_below_its_threshold_it_would_not_have_begun():
 
 
 def test_each_alarm_counts_and_its_ok_does_not():
-    rings = [occurrence_count(i, T0 + i * MIN, name="depth", alarm="a-depth") for i in range(3)]
-    fine = occurrence_count("ok", T0 + HOUR, name="depth", alarm="a-depth", n=0, state=AlertState.RESOLVED)
+    rings = [
+        occurrence_count(i, T0 + i * MIN, name="depth", origin=Origin(alarm="a-depth")) for i in range(3)
+    ]
+    fine = occurrence_count(
+        "ok", T0 + HOUR, name="depth", origin=Origin(alarm="a-depth"), n=0, state=AlertState.RESOLVED
+    )
     assert would_have_fired(*rings, fine) == {"depth": 3}
 
 
 def test_an_ok_alone_makes_no_digest():
     ledger = MemoryLedger()
-    ledger.count(occurrence_count("ok", name="depth", alarm="a-depth", n=0, state=AlertState.RESOLVED))
+    ledger.count(
+        occurrence_count("ok", name="depth", origin=Origin(alarm="a-depth"), n=0, state=AlertState.RESOLVED)
+    )
     world = World(ledger=ledger)
     world.round(T0)
     world.round(EIGHT)

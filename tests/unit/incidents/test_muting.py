@@ -62,7 +62,7 @@ def test_a_silence_that_ends_while_the_fault_goes_on_is_told_once_with_what_it_k
     assert life.reasons.count("silence_expired") == 1
     at, _, entry = life.said[0]
     assert at == T0 + 30 * MIN
-    assert entry.told == {}
+    assert entry.notified_before == {}
     assert entry.fingerprints == ("other",)
     assert entry.reason_detail == "silence s1 of ana ended (deploying the fix)"
     assert set(life.reasons[1:]) == {"update"}
@@ -79,8 +79,8 @@ def test_a_silence_in_the_middle_of_a_storm_stops_the_updates_and_its_end_says_h
     quiet = [reason for now, reason, _ in life.said if T0 + 12 * MIN <= now < T0 + 40 * MIN]
     assert quiet == ["update"]
     entry = next(entry for _, reason, entry in life.said if reason == "silence_expired")
-    assert entry.told["other"] == 11
-    assert life.incident.alerts["other"].notified_count > 40
+    assert entry.notified_before["other"] == 11
+    assert life.incident.alerts["other"].notified.count > 40
 
 
 def test_a_silence_taken_back_early_is_over_at_the_next_look():
@@ -171,7 +171,7 @@ def test_nothing_is_lost_between_silences_what_nobody_heard_was_muted_to_its_end
     for incident in [*life.closed, life.incident]:
         for alert in incident.alerts.values():
             counted[alert.fingerprint] = counted.get(alert.fingerprint, 0) + alert.count
-            if alert.notified_count < alert.count:
+            if alert.notified.count < alert.count:
                 assert any(s.signature == alert.signature for s in silences)
     assert sum(counted.values()) == len(storm)
     spoken = [now for now, reason, _ in life.said if reason == "update"]
@@ -208,5 +208,5 @@ def test_a_return_that_is_muted_to_its_end_says_neither_that_it_began_nor_that_i
     life.silences = ()
     life.at(T0 + 11 * H, occurrence_count(T0 + 11 * H))
     assert life.reasons[-1] == "silence_expired"  # with what was kept quiet
-    assert life.said[-1][2].told["other"] == 1
+    assert life.said[-1][2].notified_before["other"] == 1
     assert life.at(T0 + 12 * H).reasons[-1] == "resolved"

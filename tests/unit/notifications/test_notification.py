@@ -147,7 +147,7 @@ def test_an_alarm_has_an_alarm_link_and_no_log_links():
 def pluralize(number, sample):
     return [
         replace(IMPORT_ERROR, fingerprint=f"f{n}", fields={f"k{i}": sample[:300] for i in range(20)},
-                sample=sample, first_seen=T0 + n, log_stream="s" * 500)
+                sample=sample, first_seen=T0 + n, origin=replace(IMPORT_ERROR.origin, log_stream="s" * 500))
         for n in range(number)
     ]  # fmt: skip
 
@@ -176,7 +176,13 @@ def test_the_least_important_lose_their_samples_first():
 @given(sample=hostile, value=hostile, service=hostile, alarm=hostile, reason=st.sampled_from(list(Reason)))
 def test_whatever_the_log_holds_the_notification_is_valid_and_readable(sample, value, service, alarm, reason):
     made = incident(
-        replace(IMPORT_ERROR, sample=sample, fields={"module": value}, alarm=alarm), service=service
+        replace(
+            IMPORT_ERROR,
+            sample=sample,
+            fields={"module": value},
+            origin=replace(IMPORT_ERROR.origin, alarm=alarm),
+        ),
+        service=service,
     )
     notification = build_notification(
         made, pending(reason, *made.alerts.values()), SIGNATURES, runbooks_url=RUNBOOKS

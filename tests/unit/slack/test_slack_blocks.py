@@ -262,7 +262,7 @@ def test_log_text_is_inert_and_every_limit_holds(
     sample, value, name, service, alarm, stream, reason, copies, late
 ):
     alerts = [
-        replace(rule, fingerprint=f"{rule.fingerprint}{n}", sample=sample, log_stream=stream, log_group=stream, alarm=alarm,
+        replace(rule, fingerprint=f"{rule.fingerprint}{n}", sample=sample, origin=replace(rule.origin, log_stream=stream, log_group=stream, alarm=alarm),
                 fields={**dict.fromkeys(rule.fields, value), name: value, "third": value * 50})
         for rule in (IMPORT_ERROR, BUCKET, TIMEOUT, DLQ)
         for n in range(copies)
@@ -297,7 +297,7 @@ def test_what_is_told_late_says_so_first_and_looks_like_no_alarm(renderer, reaso
 def test_a_megabyte_line_of_one_character_fits(character):
     alerts = [
         replace(rule, sample=character * 1_000_000, fields={f"f{n}": character * 5_000 for n in range(15)},
-                log_stream=character * 512, alarm=character * 255, log_group=character * 512)
+                origin=replace(IMPORT_ERROR.origin, log_stream=character * 512, alarm=character * 255, log_group=character * 512))
         for rule in (IMPORT_ERROR, BUCKET, TIMEOUT)
     ]  # fmt: skip
     for renderer in RENDERERS:
@@ -309,7 +309,11 @@ def test_a_megabyte_line_of_one_character_fits(character):
 def test_fifty_alerts_with_the_longest_names_fit():
     alerts = [
         replace(
-            BUCKET, fingerprint=f"b{n}", fields={"bucket": "&" * 200}, sample="&" * 6_000, log_group="/" * 512
+            BUCKET,
+            fingerprint=f"b{n}",
+            fields={"bucket": "&" * 200},
+            sample="&" * 6_000,
+            origin=replace(BUCKET.origin, log_group="/" * 512),
         )
         for n in range(50)
     ]

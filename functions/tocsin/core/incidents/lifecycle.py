@@ -172,14 +172,14 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
     if incident.resolved_at is not None:
         return None
     audible_alerts = audible(incident, policy)
-    not_notified = [alert for alert in audible_alerts if not alert.notified_individually]
+    not_notified = [alert for alert in audible_alerts if not alert.notified.individually]
     if unmuted := [alert for alert in audible_alerts if alert.unmuted]:
         return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in not_notified if not a.unmuted)]))
     if incident.notified_at is None:
         waited = now >= incident.opened_at + policy.intervals.group_wait or not _is_firing(incident)
         return Due(Reason.OPENED, _names(not_notified)) if not_notified and waited else None
     news = _news(incident, audible_alerts, now, policy)
-    if news or any(not alert.notified_individually or alert.regressed for alert in audible_alerts):
+    if news or any(not alert.notified.individually or alert.regressed for alert in audible_alerts):
         return news  # news that still waits: a mere count must not tell of it in passing
     return _count(incident, audible_alerts, now, policy)
 
@@ -190,7 +190,7 @@ def _news(incident: Incident, audible_alerts: Sequence[Alert], now: Millis, poli
     over = not _is_firing(incident)
     regressed = [alert for alert in audible_alerts if alert.regressed]
     not_notified = [
-        alert for alert in audible_alerts if not alert.notified_individually and not alert.regressed
+        alert for alert in audible_alerts if not alert.notified.individually and not alert.regressed
     ]
     if regressed and (fresh or not incident.burst):
         return Due(Reason.REGRESSED, _names([*regressed, *not_notified]))
@@ -247,7 +247,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
         times += [
             alert.joined_at + intervals.group_wait
             for alert in _announced(incident)
-            if not alert.notified_individually
+            if not alert.notified.individually
         ]
     if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
         times.append(now + min(MINUTE, intervals.group_interval))
@@ -265,7 +265,7 @@ def audible(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
 
 def grown(incident: Incident) -> tuple[Alert, ...]:
     """The alerts with occurrences that no notification has told of."""
-    return tuple(alert for alert in _announced(incident) if alert.count > alert.notified_count)
+    return tuple(alert for alert in _announced(incident) if alert.count > alert.notified.count)
 
 
 def without(incident: Incident, sequences: Sequence[int]) -> Incident:
@@ -290,7 +290,7 @@ def _is_remembered(incident: Incident, occurrence_count: OccurrenceCount, policy
 def _reopened(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
     """An incident that was over, and is not: the same thread goes on."""
     flaps = (
-        bool(occurrence_count.alarm)
+        bool(occurrence_count.origin.alarm)
         and incident.resolved_at is not None
         and occurrence_count.received_at < incident.resolved_at + policy.intervals.group_interval
     )
@@ -396,7 +396,7 @@ def _spoken(
 def _told(incident: Incident, pending: Due, now: Millis, policy: Policy, reason_detail: str) -> Incident:
     sequence = incident.sequence + 1
     told = {
-        alert.fingerprint: alert.notified_count for alert in incident.alerts.values() if alert.notified_count
+        alert.fingerprint: alert.notified.count for alert in incident.alerts.values() if alert.notified.count
     }
     # Only what is told of is told: an alert that joins is news of its own, and the queue's growth waits for its turn.
     growing = queue_watch.growing(incident, policy) if pending.reason is Reason.UPDATE else ()
@@ -438,13 +438,16 @@ def _as_told(alert: Alert, *, with_queue: bool, by_itself: bool) -> Alert:
     if not alert.announced:
         return alert
     if alert.silence:
-        return replace(alert, notified_silence=alert.silence)
+        return replace(alert, notified=replace(alert.notified, silence=alert.silence))
     told = replace(
         alert,
-        notified_count=alert.count,
-        notified_state=alert.state,
-        notified_silence="",
-        notified_individually=alert.notified_individually or by_itself,
+        notified=replace(
+            alert.notified,
+            count=alert.count,
+            state=alert.state,
+            silence="",
+            individually=alert.notified.individually or by_itself,
+        ),
         regressed=False,
         unmuted=False,
     )
@@ -454,10 +457,10 @@ def _as_told(alert: Alert, *, with_queue: bool, by_itself: bool) -> Alert:
 def _has_changed(alert: Alert, policy: Policy) -> bool:
     """Whether the incident's message does not show the alert any more as it is."""
     if alert.silence:  # that it is muted is shown once; what it counts meanwhile waits for the silence's end
-        return bool(alert.notified_count) and alert.silence != alert.notified_silence
+        return bool(alert.notified.count) and alert.silence != alert.notified.silence
     return (
-        alert.count > alert.notified_count
-        or alert.notified_state not in (None, alert.state)
+        alert.count > alert.notified.count
+        or alert.notified.state not in (None, alert.state)
         or (queue_watch.is_watched(alert, policy) and queue_watch.differs(alert))
     )
 

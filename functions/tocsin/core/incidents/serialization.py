@@ -42,7 +42,7 @@ def load_incident(text: str) -> Incident:
 
 
 def _without_notified_samples(alert: Alert) -> Alert:
-    return replace(alert, sample="") if alert.notified_count else alert
+    return replace(alert, sample="") if alert.notified.count else alert
 
 
 def _bare(alert: Alert) -> Alert:

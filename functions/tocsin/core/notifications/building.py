@@ -168,7 +168,7 @@ def _alert(
         else f"Read the log; a deployment removed the signature `{alert.signature}`."
     )
     service = alert.origin_service or incident.service
-    where = (alert.region, alert.log_group)
+    where = (alert.origin.region, alert.origin.log_group)
     window = (alert.first_seen, alert.last_seen)
     return NotifiedAlert(
         fingerprint=alert.fingerprint,
@@ -196,23 +196,23 @@ def _alert(
         runbook_url=runbooks_url + rule.runbook if rule else runbooks_url,
         sample=clipped(visible(alert.sample), _MAX_SAMPLE_LENGTH) or None,
         source=Source(
-            log_group=alert.log_group or None,
-            log_stream=alert.log_stream or None,
-            alarm=one_line(alert.alarm) or None,
+            log_group=alert.origin.log_group or None,
+            log_stream=alert.origin.log_stream or None,
+            alarm=one_line(alert.origin.alarm) or None,
         ),
-        account=alert.account,
-        region=alert.region,
+        account=alert.origin.account,
+        region=alert.origin.region,
         links=Links(
-            log_stream=log_stream_link(*where, alert.log_stream, *window),
+            log_stream=log_stream_link(*where, alert.origin.log_stream, *window),
             insights=insights_link(*where, insights_query(rule.any if rule else ()), *window),
-            alarm=alarm_link(alert.region, alert.alarm),
+            alarm=alarm_link(alert.origin.region, alert.origin.alarm),
         ),
     )
 
 
 def _until(alert: Alert, pending: Pending) -> Millis:
     """Until when it was seen: a line until its last occurrence, an alarm (or an absence) for as long as it is in that state."""
-    if not (alert.alarm or alert.absence):
+    if not alert.origin.is_stateful:
         return alert.last_seen
     until = pending.at if alert.state is AlertState.FIRING else (alert.over_at or alert.last_seen)
     return max(alert.last_seen, until)

@@ -62,7 +62,7 @@ def _text(
                 within = format_duration(rule.threshold.within)
                 return f"new: reached {rule.threshold.count:,} within {within}"
             joined = "" if pending.reason is Reason.OPENED else ", in an open incident"
-            what = "alarm" if main.alarm else "absence" if main.absence else "occurrence"
+            what = "alarm" if main.origin.alarm else "absence" if main.origin.absence else "occurrence"
             more = len(pending.fingerprints) - 1
             others = f" and {more} more alert{'s' if more > 1 else ''}" if more > 0 else ""
             return f"new: the first {what} of {main.signature}{others}{joined}"
@@ -100,12 +100,12 @@ def _went_on(incident: Incident, pending: Pending) -> str:
 
 def _ended(main: Alert, ended: Sequence[Alert], rule: Signature | None) -> str:
     """Why an incident is over: each kind of alert in it ends in a way of its own."""
-    if is_in_test_mode(rule) and (main.alarm or main.absence):
+    if is_in_test_mode(rule) and main.origin.is_stateful:
         return "its signature is in test mode now"
     ways = (
-        ("quiet for long enough", any(not (alert.alarm or alert.absence) for alert in ended)),
-        ("the line is back", any(alert.absence for alert in ended)),
-        ("its alarm is OK again", any(alert.alarm for alert in ended)),
+        ("quiet for long enough", any(not alert.origin.is_stateful for alert in ended)),
+        ("the line is back", any(alert.origin.absence for alert in ended)),
+        ("its alarm is OK again", any(alert.origin.alarm for alert in ended)),
     )
     return ", ".join(words for words, so in ways if so)
 
