@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tocsin.core.incidents import dlq_growth as queue_watch
-from tocsin.core.incidents.changes import began_at, learned
+from tocsin.core.incidents.changes import learned
 from tocsin.core.incidents.counting import MAX_ALERTS, apply
 from tocsin.core.incidents.inhibition import inhibitor
 from tocsin.core.incidents.muting import mute
+from tocsin.core.incidents.outbox import Due, notified
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.model import (
@@ -28,7 +29,6 @@ from tocsin.core.model import (
     Incident,
     Millis,
     OccurrenceCount,
-    Pending,
     QueueReading,
     Reason,
 )
@@ -80,13 +80,6 @@ class Observed:
     silences: Sequence[Silence] = ()
     readings: Mapping[str, QueueReading] = field(default_factory=dict)
     changes: Sequence[Change] = ()
-
-
-class Due(NamedTuple):
-    """A notification that is due, and the alerts it is about."""
-
-    reason: Reason
-    fingerprints: tuple[str, ...]
 
 
 def advance(
@@ -383,7 +376,7 @@ def _spoken(
     while pending := due(incident, now, policy):
         if observed.more and pending.reason is Reason.RESOLVED:
             return incident
-        incident = _told(incident, pending, now, policy, reason_detail)
+        incident = notified(incident, pending, now, policy, _names(audible(incident, policy)), reason_detail)
         if pending.reason is Reason.RESOLVED:
             return incident
     untold = incident.notified_at is None or not incident.return_notified
@@ -391,67 +384,6 @@ def _spoken(
         # Nothing ever reached its threshold, or it was muted: over, and nobody needs to hear of it.
         return replace(incident, resolved_at=now)
     return incident
-
-
-def _told(incident: Incident, pending: Due, now: Millis, policy: Policy, reason_detail: str) -> Incident:
-    sequence = incident.sequence + 1
-    told = {
-        alert.fingerprint: alert.notified.count for alert in incident.alerts.values() if alert.notified.count
-    }
-    # Only what is told of is told: an alert that joins is news of its own, and the queue's growth waits for its turn.
-    growing = queue_watch.growing(incident, policy) if pending.reason is Reason.UPDATE else ()
-    queues = {*pending.fingerprints, *_names(growing)}
-    by_themselves = set(_names(audible(incident, policy)))
-    fresh = now >= incident.burst_since + policy.intervals.group_interval
-    speaks = pending.reason in (Reason.NEW_ALERT, Reason.REGRESSED)
-    counts = pending.reason is Reason.UPDATE
-    updates = incident.updates + 1 if counts else 0
-    repeats = incident.repeats + 1 if pending.reason is Reason.REPEAT else incident.repeats if counts else 0
-    entry = Pending(
-        sequence, pending.reason, now, pending.fingerprints, told, _names(growing), updates,
-        reason_detail if pending.reason is Reason.SILENCE_EXPIRED else "", incident.changes_not_notified,
-    )  # fmt: skip
-    return replace(
-        incident,
-        alerts={
-            name: _as_told(alert, with_queue=name in queues, by_itself=name in by_themselves)
-            for name, alert in incident.alerts.items()
-        },
-        sequence=sequence,
-        notified_at=now,
-        last_non_update_at=incident.last_non_update_at if counts else now,
-        repeats=repeats,
-        updates=updates,
-        omitted_notified=incident.omitted,
-        burst_since=now if speaks and fresh else incident.burst_since,
-        burst=(1 if fresh else incident.burst + 1) if speaks else incident.burst,
-        resolved_at=now if pending.reason is Reason.RESOLVED else None,
-        outbox=(*incident.outbox, entry),
-        return_notified=incident.return_notified or not counts,
-        changes_not_notified=(),
-        latest_news_started_at=began_at(incident),
-    )
-
-
-def _as_told(alert: Alert, *, with_queue: bool, by_itself: bool) -> Alert:
-    """The alert once a notification has told of it; what is muted is counted and not told."""
-    if not alert.announced:
-        return alert
-    if alert.silence:
-        return replace(alert, notified=replace(alert.notified, silence=alert.silence))
-    told = replace(
-        alert,
-        notified=replace(
-            alert.notified,
-            count=alert.count,
-            state=alert.state,
-            silence="",
-            individually=alert.notified.individually or by_itself,
-        ),
-        regressed=False,
-        unmuted=False,
-    )
-    return queue_watch.told(told, as_news=with_queue)
 
 
 def _has_changed(alert: Alert, policy: Policy) -> bool:
