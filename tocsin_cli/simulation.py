@@ -98,7 +98,7 @@ class Outcome:
 
     def is_after_end(self, notification: Notification) -> bool:
         """Whether a notification is about the silence after the last line, not about any line."""
-        return self.last is not None and millis_of(notification["at"]) > self.last + MINUTE
+        return self.last is not None and millis_of(notification.at) > self.last + MINUTE
 
 
 class Simulation:
@@ -335,7 +335,7 @@ def _goes_on(before: LoggedLine, line: LoggedLine) -> bool:
 
 
 def _is_digest(notification: Notification) -> bool:
-    return bool(notification["reason"] == Reason.DIGEST)
+    return notification.reason is Reason.DIGEST
 
 
 @dataclass(slots=True)
@@ -380,7 +380,7 @@ class _Ledger(MemoryLedger):
 
     def count(self, occurrence_count: OccurrenceCount) -> bool:
         counted = super().count(occurrence_count)
-        if counted and occurrence_count.absence and occurrence_count.count:  # which no delivery held
+        if counted and occurrence_count.origin.absence and occurrence_count.count:  # which no delivery held
             self.absences[occurrence_count.signature] += occurrence_count.count
         if counted and occurrence_count.count:
             minutes = self.minutes.setdefault(

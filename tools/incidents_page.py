@@ -129,7 +129,7 @@ def kind(entry: Step | Told) -> object:
     if isinstance(entry, Step):
         return "step"
     again = entry.reason in {"update", "repeat"}
-    return (entry.reason, entry.headline) if again else entry.notification["id"]
+    return (entry.reason, entry.headline) if again else entry.notification.id
 
 
 def words(step: Step, story: Story) -> str:
@@ -156,23 +156,19 @@ def sending(run: list[Told]) -> str:
     first = run[0]
     times = f" × {len(run)}" if len(run) > 1 else ""
     bot, webhook = total(told.bot for told in run), total(told.webhook for told in run)
-    growing = [
-        alert["queue"] for alert in first.notification["alerts"] if alert["changed"] and alert["queue"]
-    ]
-    depth = f" ({growing[0]['depth']} messages)" if growing and first.headline.startswith("Growing") else ""
-    cause = next(
-        (alert["likely_cause"] for alert in first.notification["alerts"] if alert["likely_cause"]), None
-    )
+    growing = [alert.queue for alert in first.notification.alerts if alert.changed and alert.queue]
+    depth = f" ({growing[0].depth} messages)" if growing and first.headline.startswith("Growing") else ""
+    cause = next((alert.likely_cause for alert in first.notification.alerts if alert.likely_cause), None)
     likely = (
-        f", likely cause: {cause['title']}"
+        f", likely cause: {cause.title}"
         if cause and "dlq-depth" in first.about and first.reason != "resolved"
         else ""
     )
-    changes = first.notification.get("changes", ()) if first.reason == "opened" else ()
+    changes = first.notification.changes if first.reason == "opened" else ()
     before = "".join(
-        f", {change['seconds_before']} s after the code of `{change['what']}` was updated directly"
+        f", {change.seconds_before} s after the code of `{change.what}` was updated directly"
         for change in changes
-        if change["direct"]
+        if change.direct
     )
     return (
         f"**{first.reason}**{times}: {first.headline}{depth}{likely}{before} · [{first.runbook}](../runbooks/{first.runbook}) · "

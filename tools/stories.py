@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.model import Millis, QueueReading
-from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.notifications.contract import Notification, document_of, millis_of
 from tocsin.core.signatures.signature import Status
 from tocsin.core.slack.messages import headed_by
 from tocsin.core.times import DAY, iso_time, parse_duration
@@ -149,25 +149,25 @@ class Told:
     @property
     def reason(self) -> str:
         """Why."""
-        return str(self.notification["reason"])
+        return self.notification.reason.value
 
     @property
     def about(self) -> tuple[str, ...]:
         """The signatures that it is about; of an incident that is over all of it."""
-        alerts = self.notification["alerts"]
-        told = [alert for alert in alerts if alert["changed"] and self.reason != "resolved"] or alerts
-        return tuple(sorted({alert["signature"] for alert in told}))
+        alerts = self.notification.alerts
+        told = [alert for alert in alerts if alert.changed and self.reason != "resolved"] or alerts
+        return tuple(sorted({alert.signature for alert in told}))
 
     @property
     def headline(self) -> str:
         """What stands above it: ``Resolved: Lambda cannot import its handler``."""
         alert, words = headed_by(self.notification)
-        return f"{words}{alert['title']}"
+        return f"{words}{alert.title}"
 
     @property
     def runbook(self) -> str:
         """The file of the runbook that its first button opens."""
-        return str(headed_by(self.notification)[0]["runbook_url"]).rpartition("/")[2]
+        return headed_by(self.notification)[0].runbook_url.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,9 @@ class Replayed:
     def everything(self) -> str:
         """All that left Tocsin, as one text: notifications, messages, and what edits replaced."""
         messages = [slack.messages() for slack in self.slack.values()]
-        return json.dumps([[told.notification for told in self.told], messages], ensure_ascii=False)
+        return json.dumps(
+            [[document_of(told.notification) for told in self.told], messages], ensure_ascii=False
+        )
 
 
 def load_stories(path: Path = STORIES) -> dict[str, Story]:
@@ -270,12 +272,12 @@ class _Queues:
 
 
 def _tell(notification: Notification, slack: Mapping[str, OfflineSlack]) -> Told:
-    at = millis_of(notification["at"])
+    at = millis_of(notification.at)
     shown = {}
     for mode, channel in slack.items():
         before = _count(channel)
         if channel.deliver(notification, at) in (Outcome.SUPERSEDED, Outcome.DUPLICATE):
-            raise AssertionError(f"{notification['id']} was told out of turn")
+            raise AssertionError(f"{notification.id} was told out of turn")
         shown[mode] = Shown(*(now - then for now, then in zip(_count(channel), before, strict=True)))
     return Told(at, notification, **shown)
 

@@ -18,6 +18,7 @@ from tocsin.services.detection import Detector, Heartbeats
 from tocsin.services.screening import DEPLOYMENT_ROOT
 
 if TYPE_CHECKING:
+    from tocsin.core.notifications.contract import Notification
     from tocsin.services.detection import FailureQueue
     from tocsin.services.heartbeat import HeartbeatRelay, HeartbeatWriter
     from tocsin.services.reconciliation import Reconciler
@@ -32,9 +33,11 @@ class DryRun:
         self.notifications: list[dict[str, Any]] = []
         self.dead_lettered: list[dict[str, Any]] = []
 
-    def publish(self, notification: dict[str, Any]) -> None:
-        """Keep a notification."""
-        self.notifications.append(notification)
+    def publish(self, notification: Notification) -> None:
+        """Keep a notification's JSON."""
+        from tocsin.core.notifications.contract import document_of
+
+        self.notifications.append(document_of(notification))
 
     def dead_letter(self, record: object, error: str) -> None:
         """Keep a record that could not be read."""

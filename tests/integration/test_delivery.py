@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import boto3
+import msgspec
 import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
@@ -38,7 +39,9 @@ from tocsin.adapters.slack.web_api import SlackBot
 from tocsin.adapters.slack.webhook import SlackWebhook
 from tocsin.core.config.settings import RepliesInChannel
 from tocsin.core.model import AlertState, Reason
-from tocsin.core.notifications.contract import build_notification, millis_of
+from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.contract import document_of, millis_of
+from tocsin.core.notifications.parsing import parse_notification
 from tocsin.core.slack.messages import render_standalone
 from tocsin.core.slack.mrkdwn import time_token
 from tocsin.services.delivery import Outcome, deliver
@@ -225,10 +228,10 @@ def replies(slack):
 
 def assert_told_once(slack, story=STORY):
     (main,) = mains(slack)
-    last = max(n["sequence"] for n in story)
+    last = max(n.sequence for n in story)
     assert main["metadata"]["event_payload"] == {"incident": INCIDENT, "sequence": last, "part": "incident"}
-    growing = [n for n in story if any((alert["queue"] or {}).get("growing") for alert in n["alerts"])]
-    expected = [n["sequence"] for n in story if n["reason"] not in {"opened", "update"} or n in growing]
+    growing = [n for n in story if any(alert.queue and alert.queue.growing for alert in n.alerts)]
+    expected = [n.sequence for n in story if n.reason not in {"opened", "update"} or n in growing]
     assert {sequence: len(found) for sequence, found in replies(slack).items()} == dict.fromkeys(expected, 1)
 
 
@@ -249,10 +252,10 @@ def test_an_opened_incident_is_one_message_that_says_it_all_and_has_no_reply(sla
     assert main["thread_ts"] is None
     assert main["edits"] == []
     shown = json.dumps(main["blocks"])
-    (alert,) = STORY[0]["alerts"]
+    (alert,) = STORY[0].alerts
     for said in ("Rebuild with `sam build`", "every invocation of worker fails", "No module named 'mangum'"):
         assert said in shown
-    assert alert["runbook_url"] in shown
+    assert alert.runbook_url in shown
 
 
 def test_only_an_update_in_which_a_dead_letter_queue_grows_has_a_reply(slack, table):
@@ -388,7 +391,7 @@ def test_after_an_outage_a_webhook_channel_does_not_end_on_an_alarm_that_is_over
     for message, n in ((joined, STORY[1]), (opened, STORY[0])):
         assert alarming(message) == []
         assert "*Told late.*" in message["blocks"][1]["text"]["text"]
-        assert time_token(millis_of(n["at"])) in message["blocks"][1]["text"]["text"]
+        assert time_token(millis_of(n.at)) in message["blocks"][1]["text"]["text"]
         # Nothing of what it says is lost: that it was, what to do, how often.
         assert "Do first, if it still goes on" in json.dumps(message["blocks"])
     assert "1,204" in json.dumps(opened["blocks"])
@@ -426,7 +429,7 @@ def test_late_replies_say_so_and_wake_nobody(slack, table):
     for sequence, n in ((3, loud), (2, STORY[1]), (1, worse)):
         (reply,) = replies(slack)[sequence]
         assert reply["text"].startswith("🕓 Delayed: ")
-        assert time_token(millis_of(n["at"])) in reply["blocks"][0]["text"]["text"]
+        assert time_token(millis_of(n.at)) in reply["blocks"][0]["text"]["text"]
         assert not reply["reply_broadcast"]
         assert not re.search("[🔴🟠🟡🔵]", json.dumps(reply["blocks"], ensure_ascii=False))
     (end,) = replies(slack)[4]
@@ -460,7 +463,7 @@ def test_a_late_opening_that_must_post_the_incidents_message_in_another_channel_
     (main,) = [m for m in slack.messages() if m["channel"] == "C0OTHER"]
     assert main["text"] == "🕓 Delayed: Lambda cannot import its handler · worker"
     assert alarming(main) == []
-    assert time_token(millis_of(STORY[0]["at"])) in main["blocks"][1]["text"]["text"]
+    assert time_token(millis_of(STORY[0].at)) in main["blocks"][1]["text"]["text"]
 
 
 def test_an_older_notification_that_finds_a_newer_message_in_slack_leaves_it_alone(slack, table):
@@ -692,7 +695,7 @@ def test_by_webhook_the_numbers_begin_anew_after_news(slack, table):
         update(2, 7),
         update(3, 8),
     ]
-    assert [n["sequence"] for n in story if world.once(n).outcome is Outcome.ROLLED_UP] == [4, 8]
+    assert [n.sequence for n in story if world.once(n).outcome is Outcome.ROLLED_UP] == [4, 8]
     assert [m["text"].partition(":")[0] for m in slack.messages()][3] == "🔴 Also"
     assert len(slack.messages()) == 6
 
@@ -739,9 +742,9 @@ def test_by_webhook_an_update_is_posted_whatever_its_number_where_nothing_was_sh
 def test_an_update_of_before_they_were_numbered_is_posted_by_webhook(slack, table):
     world = World(slack, table, webhook=True)
     world.once(STORY[0])
-    old = update(3, 2)
+    old = document_of(update(3, 2))
     del old["incident"]["updates"]
-    assert world.once(old).outcome is Outcome.DELIVERED
+    assert world.once(parse_notification(json.dumps(old))).outcome is Outcome.DELIVERED
     assert len(slack.messages()) == 2
 
 
@@ -765,7 +768,7 @@ def test_by_webhook_what_is_posted_and_what_is_rolled_up_stays_so_whichever_call
         update(5, 6),
         told(Reason.RESOLVED, OVER, about=[OVER], sequence=7),
     ]
-    posted = [render_standalone(n).blocks for n in story if n["sequence"] not in {5, 6}]
+    posted = [render_standalone(n).blocks for n in story if n.sequence not in {5, 6}]
     assert len({json.dumps(blocks) for blocks in posted}) == 5
     for at in range(3 * len(story)):
         slack.channel.clear()
@@ -806,7 +809,7 @@ def test_by_webhook_blocks_that_slack_refuses_are_told_as_plain_text(slack, tabl
 def test_an_incident_of_weeks_leaves_a_small_record(slack, table):
     world = World(slack, table, webhook=True)
     for sequence in [*range(1, 40), *range(41, 60)]:
-        world.once({**STORY[0], "sequence": sequence, "id": f"{INCIDENT}/{sequence}"})
+        world.once(msgspec.structs.replace(STORY[0], sequence=sequence, id=f"{INCIDENT}/{sequence}"))
     (item,) = table.scan(TableName="incidents")["Items"]
     assert item["told"] == {"S": "1-39,41-59"}
     assert "unconfirmed" not in item
@@ -849,7 +852,7 @@ def test_the_channel_shows_those_replies_that_the_setting_says(slack, table, set
         world.once(n)
     told_in_thread = replies(slack)
     assert {
-        name for name, n in EVERY_REPLY.items() if told_in_thread[n["sequence"]][0]["reply_broadcast"]
+        name for name, n in EVERY_REPLY.items() if told_in_thread[n.sequence][0]["reply_broadcast"]
     } == shown
     assert len(told_in_thread) == len(EVERY_REPLY)
     assert [m["reply_broadcast"] for m in mains(slack)] == [False]
@@ -869,11 +872,11 @@ def test_a_growing_queues_reply_is_in_the_channel_always_and_never_as_the_settin
 def test_the_channel_shows_no_reply_that_is_late_whatever_the_setting(slack, table, setting):
     world = World(slack, table, replies=setting)
     world.once(told(Reason.REGRESSED, IMPORT_ERROR, about=[IMPORT_ERROR], sequence=9))
-    late = [n for n in EVERY_REPLY.values() if n["reason"] != "repeat"]  # a late reminder is dropped
+    late = [n for n in EVERY_REPLY.values() if n.reason != "repeat"]  # a late reminder is dropped
     for n in late:
         assert world.once(n).outcome is Outcome.DELIVERED
     found = replies(slack)
-    assert [found[n["sequence"]][0]["reply_broadcast"] for n in late] == [False] * 6
+    assert [found[n.sequence][0]["reply_broadcast"] for n in late] == [False] * 6
     # The incident's message was posted by this very notification: the channel has it, and needs no reply beside it.
     assert found[9][0]["reply_broadcast"] is (setting is RepliesInChannel.ALWAYS)
 

@@ -15,7 +15,8 @@ from sample_incidents import IMPORT_ERROR, RUNBOOKS, SIGNATURES, incident, pendi
 from tocsin.adapters.aws.sns import AlertsTopic
 from tocsin.core.config.settings import parse_settings
 from tocsin.core.model import Reason
-from tocsin.core.notifications.contract import build_notification
+from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.contract import to_json
 from tocsin_cli.fake_slack.channel import Fault
 from tocsin_cli.fake_slack.server import LocalSlack
 
@@ -311,7 +312,7 @@ def test_a_dry_run_answers_with_what_it_would_post_and_calls_nobody(monkeypatch)
     records = [
         {
             "messageId": str(sequence),
-            "body": json.dumps(
+            "body": to_json(
                 build_notification(
                     incident(), pending(reason, IMPORT_ERROR, sequence=sequence), SIGNATURES, runbooks_url=RUNBOOKS
                 )

@@ -420,7 +420,7 @@ def test_no_text_out_of_a_log_or_of_a_person_acts_on_the_terminal(dynamodb, tabl
     keep(
         table,
         replace(
-            IMPORT_ERROR, sample=text, fields={"module": text, text: "x"}, log_group=text, log_stream=text, alarm=text, signature=text
+            IMPORT_ERROR, sample=text, fields={"module": text, text: "x"}, origin=replace(IMPORT_ERROR.origin, log_group=text, log_stream=text, alarm=text), signature=text
         ),
         id=f"i{text}",
     )  # fmt: skip

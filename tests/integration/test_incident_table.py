@@ -14,6 +14,7 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import AlreadyAppliedError, SilenceConflictError, StaleVersionError
 from tocsin.core.model import TEST_MODE_GROUP, OccurrenceCount, Severity
+from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Reconciler
@@ -135,7 +136,7 @@ def test_a_whole_life_runs_on_it(ledger):
         reasons: list[str] = []
 
         def publish(self, notification):
-            self.reasons.append(notification["reason"])
+            self.reasons.append(notification.reason)
 
     topic = Topic()
     topic.reasons = []
@@ -309,7 +310,7 @@ class Digests:
         self.reconciler = Reconciler(ledger, self, Policy(Intervals(), rules), "https://runbooks.example/")
 
     def publish(self, notification):
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
     def round(self, now):
         assert reconcile(self.reconciler, now).failures == {}

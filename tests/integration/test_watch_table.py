@@ -15,13 +15,13 @@ from test_incident_table import occurrence_count
 
 from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.core.absence.watch import Observation, Sighting, Watch, merged, next_check_at
-from tocsin.core.absence.watch_json import dump_watch, load_watch
 from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import StaleVersionError
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.reader import parse_signatures
+from tocsin.core.stored_document import dump_document, load_document
 from tocsin.services.absence import note
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Reconciler
@@ -148,10 +148,10 @@ def test_a_watch_has_a_time_to_live_and_is_kept_long_after_it_was_last_heard_of(
 
 
 def test_a_watch_of_another_version_is_read_and_a_broken_one_is_begun_anew(dynamodb):
-    data = json.loads(dump_watch(WATCH))
+    data = json.loads(dump_document(WATCH))
     newer = json.dumps({**data, "colour": "red", "sign": {**data["sign"], "mood": "good"}})
-    assert load_watch(newer, 0) == WATCH
-    assert load_watch('{"service": "worker", "signature": "idle"}', 4) == Watch("worker", "idle", version=4)
+    assert load_document(newer, Watch) == WATCH
+    assert load_document('{"service": "worker", "signature": "idle"}', Watch) == Watch("worker", "idle")
     ledger = IncidentTable(dynamodb, "incidents")
     ledger.save_watch(WATCH, T0)
     for broken in (
@@ -161,7 +161,7 @@ def test_a_watch_of_another_version_is_read_and_a_broken_one_is_begun_anew(dynam
         '{"service": "worker", "signature": "idle", "sign": 5}',
     ):
         with pytest.raises(ValueError, match=r"not a watch document|Expecting value"):
-            load_watch(broken, 0)
+            load_document(broken, Watch)
         key = {"pk": {"S": "G#worker"}, "sk": {"S": "WATCH#idle"}}
         dynamodb.update_item(
             TableName="incidents", Key=key, UpdateExpression="SET doc = :doc",
@@ -201,7 +201,7 @@ def test_a_whole_absence_is_begun_told_and_ended_on_it(ledger):
         waiting: ClassVar[int] = 0
 
         def publish(self, notification):
-            self.reasons.append(notification["reason"])
+            self.reasons.append(notification.reason)
 
         def depth(self, queue):
             assert queue == "jobs"
@@ -227,7 +227,7 @@ def test_a_whole_absence_is_begun_told_and_ended_on_it(ledger):
     rounds(T0 + 65 * MIN, T0 + 70 * MIN)
     assert world.reasons == ["opened"]
     (alert,) = ledger.load("worker").incident.alerts.values()
-    assert alert.absence
+    assert alert.origin.absence
     assert "queue jobs had messages" in alert.sample
     world.waiting = 0
     rounds(T0 + 70 * MIN, T0 + 75 * MIN)

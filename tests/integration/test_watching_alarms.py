@@ -21,6 +21,7 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.serialization import load_incident
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
+from tocsin.core.notifications.contract import document_of
 from tocsin.services.detection import Detector
 from tocsin.services.reconciliation import Reconciler
 from tocsin_cli.fake_slack.server import LocalSlack
@@ -321,7 +322,7 @@ class World:
         )  # fmt: skip
 
     def publish(self, notification):
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
 
 def reversed_metrics(alarm):
@@ -435,5 +436,7 @@ def settled(deployed: Deployment, state: str) -> dict[str, set[str]]:
         quiet = not any(incident.outbox for incident in incidents)
         if quiet and len(alerts) == len(EXPECTED) and {alert.state for alert in alerts} == {state}:
             return {each.service: {alert.signature for alert in each.alerts.values()} for each in incidents}
-        assert time.monotonic() < deadline, [(alert.signature, alert.alarm, alert.state) for alert in alerts]
+        assert time.monotonic() < deadline, [
+            (alert.signature, alert.origin.alarm, alert.state) for alert in alerts
+        ]
         time.sleep(0.3)

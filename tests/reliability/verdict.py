@@ -15,6 +15,7 @@ from reliability.deployment import Deployment
 from reliability.scenario import Story, is_stray_ok
 from tocsin.core.incidents.serialization import load_incident
 from tocsin.core.model import Incident
+from tocsin.core.notifications.parsing import parse_notification
 from tocsin.core.slack.messages import render_standalone, render_thread
 
 TWICE = 2
@@ -150,7 +151,10 @@ def _told_by_bot(deployment: Deployment, verdict: Verdict) -> None:
             verdict.broken.append(f"a message nobody ordered: {message['text'][:60]}")
     verdict.broken += [f"{name} has no message" for name in newest if not mains[name]]
     for key, note in notifications.items():
-        wanted = note["reason"] not in MAY_BE_LEFT_OUT and render_thread(note, late=False) is not None
+        wanted = (
+            note["reason"] not in MAY_BE_LEFT_OUT
+            and render_thread(parse_notification(json.dumps(note)), late=False) is not None
+        )
         if wanted and not replies[key]:
             verdict.broken.append(f"{key[0]}: {note['reason']} has no reply")
     verdict.broken += [f"{key}: a reply nobody ordered" for key in set(replies) - set(notifications)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tocsin.core.model import Alert, AlertState, Incident, Pending, QueueReading, Reason, Severity
+from tocsin.core.model import Alert, AlertState, Incident, Origin, Pending, QueueReading, Reason, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 
 T0 = 1_785_456_000_000 + 3 * 3_600_000  # 2026-07-31T03:00:00Z
@@ -82,10 +82,12 @@ IMPORT_ERROR = Alert(
         "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'\n"
         "Traceback (most recent call last):"
     ),
-    log_group="/aws/lambda/prod-WorkerFunction-8kQx",
-    log_stream="2026/07/31/[$LATEST]3363f5957f0c4cfca501707e079092ef",
-    account="123456789012",
-    region="eu-west-1",
+    origin=Origin(
+        account="123456789012",
+        region="eu-west-1",
+        log_group="/aws/lambda/prod-WorkerFunction-8kQx",
+        log_stream="2026/07/31/[$LATEST]3363f5957f0c4cfca501707e079092ef",
+    ),
 )
 DLQ = Alert(
     fingerprint="dlq-depth/worker/documents-dlq",
@@ -98,9 +100,7 @@ DLQ = Alert(
     active_at=T0 + 4 * MINUTE,
     state=AlertState.FIRING,
     sample="Threshold Crossed: 1 datapoint [7.0 (31/07/26 03:03:00)] was greater than the threshold (0.0).",
-    alarm="prod-documents-dlq-depth",
-    account="123456789012",
-    region="eu-west-1",
+    origin=Origin(account="123456789012", region="eu-west-1", alarm="prod-documents-dlq-depth"),
 )
 TIMEOUT = replace(
     IMPORT_ERROR,

@@ -19,7 +19,8 @@ from sample_incidents import (
 )
 
 from tocsin.core.model import AlertState, Reason
-from tocsin.core.notifications.contract import build_notification
+from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.contract import Notification
 from tocsin.core.slack.messages import SlackMessage, render, render_standalone, render_thread
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Poster:
         answer = requests.post(self._slack.webhook_url, json=payload, timeout=10)
         assert answer.text == "ok", answer.text
 
-    def tell(self, ts: str | None, told: dict[str, Any]) -> str:
+    def tell(self, ts: str | None, told: Notification) -> str:
         """Bot mode: post or edit the incident's message, then the reply in its thread."""
         whole = render(told)
         if ts:
@@ -69,7 +70,7 @@ class Poster:
         self.call("chat.postMessage", thread_ts=ts, **said)
 
 
-def notification(reason: Reason, sequence: int, about: tuple[Alert, ...], *others: Alert) -> dict[str, Any]:
+def notification(reason: Reason, sequence: int, about: tuple[Alert, ...], *others: Alert) -> Notification:
     """A notification about some alerts of an incident, which may have others."""
     made = incident(*about, *others, sequence=sequence)
     return build_notification(

@@ -8,8 +8,10 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
+import msgspec
+
 from tocsin.core.model import Millis
-from tocsin.core.notifications.contract import millis_of
+from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.sanitize import clipped, visible
 from tocsin.core.slack.messages import render_standalone
 from tocsin.core.times import DAY, HOUR, MINUTE, format_duration
@@ -245,11 +247,11 @@ def _incident(incident: Report, report: Report, *, is_open: bool) -> str:
         for alert in incident["alerts"]
     )
     ids = [f"{incident['id']}/{entry['sequence']}" for entry in _worth_drawing(incident["notifications"])]
-    contracts = {notification["id"]: notification for notification in report["notifications"]}
+    contracts = {each["id"]: msgspec.convert(each, Notification) for each in report["notifications"]}
     messages = []
     for name in ids:
         message = render_standalone(contracts[name])
-        at = millis_of(contracts[name]["at"]) / 1000
+        at = millis_of(contracts[name].at) / 1000
         messages.append({"ts": f"{at:.6f}", "text": message.text, "blocks": message.blocks, "via": "webhook"})
     left_out = len(incident["notifications"]) - len(ids)
     note = f'<p class="soft">{left_out:,} more messages in between are not drawn.</p>' if left_out else ""

@@ -9,7 +9,7 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.incidents.inhibition import inhibitor
 from tocsin.core.model import Alert, Incident, Millis
-from tocsin.core.notifications.contract import Notification
+from tocsin.core.notifications.contract import Notification, document_of
 from tocsin.core.signatures.signature import Signature
 from tocsin.core.times import iso_time
 from tocsin_cli.simulation import Outcome
@@ -29,7 +29,7 @@ def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str
     """
     told: dict[str, list[Notification]] = {}
     for notification in outcome.notifications:
-        told.setdefault(notification["incident"]["id"], []).append(notification)
+        told.setdefault(notification.incident.id, []).append(notification)
     intervals = config.settings.intervals
     return {
         "version": VERSION,
@@ -48,7 +48,7 @@ def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str
             _incident(incident, told.get(incident.id, []), outcome, config.signatures)
             for incident in outcome.incidents
         ],
-        "notifications": list(outcome.notifications),
+        "notifications": [document_of(notification) for notification in outcome.notifications],
         "minutes": {
             service: [[iso_time(minute), count] for minute, count in sorted(counts.items())]
             for service, counts in sorted(outcome.minutes.items())
@@ -86,8 +86,8 @@ _Key = tuple[str, str, str, str, tuple[str, ...]]
 
 def _key(notification: Notification) -> _Key:
     """What makes two notifications the same to the people who read them."""
-    about = tuple(sorted({alert["signature"] for alert in notification["alerts"] if alert["changed"]}))
-    return notification["at"], notification["service"], notification["reason"], notification["title"], about
+    about = tuple(sorted({alert.signature for alert in notification.alerts if alert.changed}))
+    return notification.at, notification.service, notification.reason, notification.title, about
 
 
 def _said(key: _Key) -> Report:
@@ -102,8 +102,8 @@ def _incident(
     return {
         "id": incident.id,
         "service": incident.service,
-        "title": told[0]["title"] if told else None,
-        "severity": min((n["severity"] for n in told), key=_rank) if told else None,
+        "title": told[0].title if told else None,
+        "severity": min((n.severity for n in told), key=_rank) if told else None,
         "opened_at": iso_time(incident.opened_at),
         "resolved_at": _time(incident.resolved_at),
         "count": incident.count,
@@ -111,11 +111,11 @@ def _incident(
         "alerts": [_alert(alert, incident, signatures) for alert in incident.alerts.values()],
         "notifications": [
             {
-                "sequence": notification["sequence"],
-                "reason": notification["reason"],
-                "at": notification["at"],
-                "count": notification["incident"]["count"],
-                "signatures": sorted({a["signature"] for a in notification["alerts"] if a["changed"]}),
+                "sequence": notification.sequence,
+                "reason": notification.reason,
+                "at": notification.at,
+                "count": notification.incident.count,
+                "signatures": sorted({a.signature for a in notification.alerts if a.changed}),
                 "after_end": outcome.is_after_end(notification),
             }
             for notification in told
@@ -137,8 +137,8 @@ def _alert(alert: Alert, incident: Incident, signatures: Mapping[str, Signature]
         "last_seen": iso_time(alert.last_seen),
         "announced": alert.announced,
         "explained_by": inhibitor(incident, alert, signatures),
-        "log_group": alert.log_group,
-        "log_stream": alert.log_stream,
+        "log_group": alert.origin.log_group,
+        "log_stream": alert.origin.log_stream,
         "sample": alert.sample,
     }
 

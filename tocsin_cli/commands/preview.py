@@ -21,6 +21,7 @@ from tocsin.core.config.routing import NEWS, NotificationTarget
 from tocsin.core.ingest.event_shapes import UnknownEventError
 from tocsin.core.model import Millis, Reason, Severity
 from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
 from tocsin.core.problems import did_you_mean
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.slack.messages import SlackMessage, render, render_standalone, render_thread
@@ -170,7 +171,7 @@ def messages(
     notification: Notification, mode: str, telling: NotificationTarget | None = None
 ) -> tuple[SlackMessage, SlackMessage | None]:
     """What is posted, and in ``telling``'s destination: the message, and in bot mode the reply where there is one."""
-    reason = Reason(notification["reason"])
+    reason = notification.reason
     called = telling.mentions if telling and reason in NEWS else ()
     if mode == "webhook":
         return render_standalone(notification, mentions=called), None
@@ -183,7 +184,7 @@ def as_posted(
     notification: Notification, message: SlackMessage, reply: SlackMessage | None, mode: str
 ) -> list[dict[str, Any]]:
     """The messages as the channel keeps them, for drawing."""
-    at = notification["at"]
+    at = notification.at
     ts = f"{millis_of(at) / 1000:.6f}"
     posted: dict[str, Any] = {
         "ts": ts,
@@ -288,7 +289,12 @@ def _told_by(event: object) -> Notification | None:
             event = json.loads(event["Records"][0]["body"])
         except (KeyError, TypeError, ValueError):
             return None
-    return event if isinstance(event, dict) and {"version", "incident", "alerts"} <= event.keys() else None
+    if not isinstance(event, dict) or not {"version", "incident", "alerts"} <= event.keys():
+        return None
+    try:
+        return parse_notification(json.dumps(event))
+    except NotANotificationError as error:
+        raise PreviewError(str(error)) from error
 
 
 class _SimulatedIncident:
@@ -320,9 +326,9 @@ class _SimulatedIncident:
 
 
 def _one(notifications: Sequence[Notification], reason: Reason) -> Notification:
-    found = next((entry for entry in notifications if entry["reason"] == reason.value), None)
+    found = next((entry for entry in notifications if entry.reason is reason), None)
     if found is None:
-        told = ", ".join(sorted({entry["reason"] for entry in notifications})) or "nothing"
+        told = ", ".join(sorted({entry.reason for entry in notifications})) or "nothing"
         raise PreviewError(f"no {reason.value!r} would be told here, only {told}")
     return found
 

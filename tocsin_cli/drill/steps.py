@@ -209,7 +209,7 @@ class Drill:
 
     def _notified(self) -> bool:
         alert = self._alert()
-        return alert is not None and alert.notified_count > 0
+        return alert is not None and alert.notified.count > 0
 
     def _over(self) -> bool:
         incident = self._current()

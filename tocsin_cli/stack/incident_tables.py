@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from tocsin.core.model import Millis
-from tocsin.core.notifications.contract import millis_of
+from tocsin.core.notifications.contract import ReportedChange, millis_of
 from tocsin.core.notifications.phrases import change_words
 from tocsin.core.sanitize import clipped, one_line, visible
 from tocsin.core.times import format_duration
@@ -139,7 +140,7 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
         told += f"; waiting to be told: {', '.join(due['reason'] for due in report['waiting'])}"
     yield "Told", told
     for change in report["changes"]:
-        yield "Changed", one_line(change_words(change, str))
+        yield "Changed", one_line(change_words(msgspec.convert(change, ReportedChange), str))
     if not report["changes"]:
         yield (
             "Changed",

@@ -138,6 +138,32 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an alert comes from: a log group, an alarm or a line that is missing, and the account it is in.
+
+    Attributes:
+        account: The AWS account.
+        region: The Region.
+        log_group: Where the line was found; empty for alarms.
+        log_stream: The stream of the sample; empty for alarms.
+        alarm: The alarm's name; empty for log lines.
+        absence: Whether it is about a line that is missing: it ends with the line's return, not by quiet.
+    """
+
+    account: str = ""
+    region: str = ""
+    log_group: str = ""
+    log_stream: str = ""
+    alarm: str = ""
+    absence: bool = False
+
+    @property
+    def is_stateful(self) -> bool:
+        """Whether it says itself when it is over, as an alarm or a missing line does, instead of falling quiet."""
+        return bool(self.alarm) or self.absence
+
+
+@dataclass(frozen=True, slots=True)
 class OccurrenceCount:
     """What one envelope, or one alarm change, adds to one alert: the unit that is counted exactly once.
 
@@ -156,12 +182,7 @@ class OccurrenceCount:
             does not look like an old, quiet alert.
         sample: One redacted, truncated line to show.
         state: ``resolved`` for an alarm that went back to OK, else ``firing``.
-        log_group: Where it was found; empty for alarms.
-        log_stream: The stream of ``sample``; empty for alarms.
-        alarm: The alarm's name; empty for log lines.
-        absence: Whether it says that a line is missing (or, resolved, that it is back).
-        account: The AWS account.
-        region: The Region.
+        origin: Where it comes from.
         origin_service: For a signature in test mode, the service it happened in; else empty.
     """
 
@@ -176,12 +197,7 @@ class OccurrenceCount:
     received_at: Millis
     sample: str
     state: AlertState = AlertState.FIRING
-    log_group: str = ""
-    log_stream: str = ""
-    alarm: str = ""
-    absence: bool = False
-    account: str = ""
-    region: str = ""
+    origin: Origin = Origin()
     origin_service: str = ""
 
 
@@ -241,6 +257,29 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Notified:
+    """What people were last told of an alert.
+
+    Attributes:
+        count: Its count as of the last notification that told of it; 0 when none has.
+        state: Its state as of that notification; None when none has.
+        silence: The silence that muted it as of that notification.
+        individually: Whether a notification told of it by itself, not only listed it under its cause.
+        queue_shown: The depth of its queue as of the last notification, news or not.
+        queue_news: The depth of its queue that people were last told of as news.
+        queue_warnings: How many of the warnings that the oldest message will be lost were given.
+    """
+
+    count: int = 0
+    state: AlertState | None = None
+    silence: str = ""
+    individually: bool = False
+    queue_shown: int = 0
+    queue_news: int = 0
+    queue_warnings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """All occurrences of one fingerprint within an incident.
 
@@ -256,26 +295,15 @@ class Alert:
         state_at: For alarms, the time of the transition that ``state`` comes from; the latest one wins.
         sample: One redacted, truncated line.
         joined_at: When Tocsin received its first occurrence in this incident.
-        notified_count: ``count`` as of the last notification that told of it; 0 when none has.
-        notified_state: ``state`` as of that notification; None when none has.
-        notified_silence: ``silence`` as of that notification.
-        notified_individually: Whether a notification told of it by itself, not only listed it under its cause.
+        notified: What people were last told of it.
         announced: Whether it reached its signature's threshold, so that people are told of it.
         regressed: Whether it began again after it was resolved, and nobody has been told yet.
         over_at: When it was last over before it began again; None if it never was.
         silence: The id of the silence that mutes it; empty when none does.
         unmuted: Whether a silence of it ended while it fires, and nobody has been told yet.
         queue: For an alarm on a dead-letter queue, what the last look at the queue found.
-        queue_notified: The depth that people were last told of as news.
-        queue_shown: The depth as of the last notification, news or not.
-        queue_warned: How many of the warnings that the oldest message will be lost were given.
         recent: While not announced: when occurrences were received and how many, for the threshold.
-        log_group: Where it was found; empty for alarms.
-        log_stream: The stream of ``sample``; empty for alarms.
-        alarm: The alarm's name; empty for log lines.
-        absence: Whether it is about a line that is missing: it ends with the line's return, not by quiet.
-        account: The AWS account.
-        region: The Region.
+        origin: Where it comes from.
         origin_service: For a signature in test mode, the service it happened in; else empty.
         would_have_fired: For a signature in test mode, how often people would have been told that it began.
     """
@@ -291,26 +319,15 @@ class Alert:
     sample: str
     state_at: Millis = 0
     joined_at: Millis = 0
-    notified_count: int = 0
-    notified_state: AlertState | None = None
-    notified_silence: str = ""
-    notified_individually: bool = False
+    notified: Notified = Notified()
     announced: bool = True
     regressed: bool = False
     over_at: Millis | None = None
     silence: str = ""
     unmuted: bool = False
     queue: QueueReading | None = None
-    queue_notified: int = 0
-    queue_shown: int = 0
-    queue_warned: int = 0
     recent: tuple[tuple[Millis, int], ...] = ()
-    log_group: str = ""
-    log_stream: str = ""
-    alarm: str = ""
-    absence: bool = False
-    account: str = ""
-    region: str = ""
+    origin: Origin = Origin()
     origin_service: str = ""
     would_have_fired: int = 0
 

@@ -118,7 +118,7 @@ def deliver(  # noqa: PLR0913 - all but the notification by keyword, each with a
         PermanentDeliveryError: A person has to change something.
         Exception: Whatever the store raises; try again later.
     """
-    incident, sequence = notification["incident"]["id"], notification["sequence"]
+    incident, sequence = notification.incident.id, notification.sequence
     try:
         record = store.claim(incident, sequence, claimant, now, lease)
     except BusyError as error:
@@ -131,7 +131,7 @@ def deliver(  # noqa: PLR0913 - all but the notification by keyword, each with a
     if includes(record.told, sequence):
         release(record, unconfirmed=False)
         return Delivery(Outcome.DUPLICATE)
-    young = 0 <= now - millis_of(notification["at"]) < patience
+    young = 0 <= now - millis_of(notification.at) < patience
     if young and sequence > 1 and not includes(record.told, sequence - 1):
         release(record, unconfirmed=sequence in record.unconfirmed)
         raise RetryableDeliveryError("the one before it goes first", retry_after=1_000, busy=True)
@@ -176,7 +176,7 @@ class _ByWebhook:
         mentions: tuple[str, ...],
     ) -> None:
         self.notification, self.record, self.slack, self.mentions = notification, record, slack, mentions
-        self.sequence: int = notification["sequence"]
+        self.sequence: int = notification.sequence
         self.unconfirmed = self.sequence in record.unconfirmed
         # Not "told": what was rolled up was never shown.
         self.late = record.shown > self.sequence
@@ -192,7 +192,7 @@ class _ByWebhook:
             self.notes.append(
                 "an earlier attempt was cut short; a webhook cannot be asked, so it is posted again"
             )
-        news = Reason(self.notification["reason"]) in NEWS or not _newest(self.record)
+        news = self.notification.reason in NEWS or not _newest(self.record)
         calls = self.mentions if news and not self.late else ()
         _say(
             self.slack.post, render_standalone(self.notification, late=self.late, mentions=calls), self.notes
@@ -215,8 +215,8 @@ class _ByBot:
     ) -> None:
         self.notification, self.slack, self.replies = notification, slack, replies
         self.mentions, self.concerned = mentions, concerned
-        self.incident: str = notification["incident"]["id"]
-        self.sequence: int = notification["sequence"]
+        self.incident: str = notification.incident.id
+        self.sequence: int = notification.sequence
         self.unconfirmed = self.sequence in record.unconfirmed
         # A message in another channel than the secret names now is left alone: the incident gets a new one.
         moved = bool(record.ts) and record.channel != slack.channel
@@ -280,7 +280,7 @@ class _ByBot:
         The incident's first message calls for itself, and for an update if that is the first that is heard here;
         other news is in the reply. What is late calls nobody.
         """
-        reason = Reason(self.notification["reason"])
+        reason = self.notification.reason
         first = reason is Reason.OPENED or (reason not in NEWS and not self._newest)
         here = reason in NEWS and reason is not Reason.OPENED if reply else first
         return self.mentions if here and not self.late else ()
@@ -346,7 +346,7 @@ class _ByBot:
 
 def _only_counts(notification: Notification) -> bool:
     """Whether a newer notification says all of it, and better."""
-    return Reason(notification["reason"]) in _COUNTING and not says_more(notification)
+    return notification.reason in _COUNTING and not says_more(notification)
 
 
 _COUNTING = frozenset({Reason.UPDATE, Reason.REPEAT})
@@ -359,14 +359,14 @@ def _is_worth_a_message(notification: Notification) -> bool:
     An incident of eighteen hours has two hundred updates. A bot edits its message with each; by webhook the first,
     second, fourth, eighth and so on since the last news are posted, and those that say more than counts.
     """
-    if Reason(notification["reason"]) is not Reason.UPDATE:
+    if notification.reason is not Reason.UPDATE:
         return True
-    changed = [alert for alert in notification["alerts"] if alert["changed"]]
-    if changed and all(alert.get("silenced_by") for alert in changed):
+    changed = [alert for alert in notification.alerts if alert.changed]
+    if changed and all(alert.silenced_by for alert in changed):
         return False  # that it is muted now: to be seen, not to be heard
     if says_more(notification):
         return True
-    number = notification["incident"].get("updates") or 1
+    number = notification.incident.updates or 1
     return number & (number - 1) == 0
 
 

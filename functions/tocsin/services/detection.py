@@ -48,6 +48,7 @@ from tocsin.core.model import (
     Match,
     Millis,
     OccurrenceCount,
+    Origin,
 )
 from tocsin.core.redaction.sample import MARKER, WITHHELD, field_value, sample_of
 from tocsin.core.signatures.heartbeat import HEARTBEAT
@@ -342,8 +343,7 @@ class Detector:
         return OccurrenceCount(
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
             count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
-            log_group=envelope.log_group, log_stream=envelope.log_stream,
-            account=envelope.account, region=self._region,
+            origin=Origin(envelope.account, self._region, envelope.log_group, envelope.log_stream),
         )  # fmt: skip
 
     def _from_alarm(self, record: AlarmRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
@@ -370,8 +370,8 @@ class Detector:
             fingerprint=fingerprint(rule, service, fields, alarm=change.name),
             signature=match.signature, service=service, fields=fields, count=int(firing),
             first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra),
-            state=AlertState.FIRING if firing else AlertState.RESOLVED, alarm=change.name,
-            account=change.account, region=change.region or self._region,
+            state=AlertState.FIRING if firing else AlertState.RESOLVED,
+            origin=Origin(change.account, change.region or self._region, alarm=change.name),
         )  # fmt: skip
         return grouped(counted, rule)
 
@@ -458,7 +458,7 @@ class Detector:
 
     def _is_news(self, incident: Incident | None, counted: OccurrenceCount) -> bool:
         """Whether an occurrence count changes more than the counts of the incident as it is stored."""
-        if incident is None or incident.resolved_at is not None or counted.alarm:
+        if incident is None or incident.resolved_at is not None or counted.origin.alarm:
             return True
         alert = incident.alerts.get(counted.fingerprint)
         if alert is None:
@@ -478,7 +478,7 @@ class Detector:
             self._known.clear()  # costs a read each; a process that lives for days must not grow for days
         for counted in counts:
             alert = incident.alerts.get(counted.fingerprint)
-            if alert and alert.announced and alert.state is AlertState.FIRING and not counted.alarm:
+            if alert and alert.announced and alert.state is AlertState.FIRING and not counted.origin.alarm:
                 self._known[counted.fingerprint] = counted.received_at + resolve_after(counted.signature)
 
     def _dead_letter(self, what: object, error: str, done: Detected, *, of: object) -> None:

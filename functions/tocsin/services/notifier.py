@@ -172,7 +172,7 @@ class Notifier:
             return True
         try:
             notification = read_body(str(record.get("body", "")))
-            about |= {"notification": notification["id"], "reason": notification["reason"]}
+            about |= {"notification": notification.id, "reason": notification.reason}
             targets = self.routing.targets_for(notification)
         except Exception as error:  # one message must not keep the others; said, and kept
             return self._dispose(record, [self._failure(record, error, about, DEFAULT)])
@@ -376,8 +376,6 @@ def _place(error: BaseException) -> str:
 
 def _newest(notification: Notification) -> Millis | None:
     """When what a notification brings as news was last seen; None for one that brings none, such as a reminder."""
-    if notification["reason"] not in (Reason.OPENED, Reason.NEW_ALERT, Reason.REGRESSED):
+    if notification.reason not in (Reason.OPENED, Reason.NEW_ALERT, Reason.REGRESSED):
         return None
-    return max(
-        (millis_of(alert["last_seen"]) for alert in notification["alerts"] if alert["changed"]), default=None
-    )
+    return max((millis_of(alert.last_seen) for alert in notification.alerts if alert.changed), default=None)

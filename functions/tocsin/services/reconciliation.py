@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Protocol
+from typing import Protocol
 
 from tocsin.core.config.settings import Settings
 from tocsin.core.incidents import digest
@@ -49,7 +49,8 @@ from tocsin.core.model import (
     QueueReading,
     Reason,
 )
-from tocsin.core.notifications.contract import build_notification
+from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.contract import Notification
 from tocsin.services.absence import QueueDepths, absences
 
 OUTBOX_TAKEOVER_AFTER: Millis = 10_000
@@ -68,7 +69,7 @@ LOOK_AGAIN: Millis = 15 * 60_000
 class Publisher(Protocol):
     """Where notifications go."""
 
-    def publish(self, notification: dict[str, Any]) -> None:
+    def publish(self, notification: Notification) -> None:
         """Hand one notification over; returns when it is safely there."""
 
 
@@ -295,7 +296,7 @@ class Reconciler:
             *occurrence_counts,
         ]
         watched = {
-            each.fingerprint: (each.fields["queue"], each.account, each.region)
+            each.fingerprint: (each.fields["queue"], each.origin.account, each.origin.region)
             for each in looked_at
             if queue_watch.is_watched(each, self.policy)
         }
@@ -343,7 +344,7 @@ class Reconciler:
             return due
         return min(due, now + LOOK_AGAIN)
 
-    def notification(self, incident: Incident, entry: Pending) -> dict[str, Any]:
+    def notification(self, incident: Incident, entry: Pending) -> Notification:
         """The contract's JSON for one entry of an incident's outbox."""
         return build_notification(incident, entry, self.policy.signatures, runbooks_url=self.runbooks_url)
 

@@ -30,7 +30,7 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import StaleVersionError
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import TEST_MODE_GROUP
-from tocsin.core.notifications.contract import millis_of
+from tocsin.core.notifications.contract import document_of, millis_of
 from tocsin.core.signatures.reader import parse_signatures
 from tocsin.core.signatures.signature import Status
 from tocsin.services.detection import Detector
@@ -222,7 +222,7 @@ class World:
         return self.reconciler
 
     def publish(self, notification):
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
     def log(self, now, *lines, group=WORKER, at=None, detector=None):
         self.sent += 1
@@ -459,7 +459,7 @@ def test_on_trial_it_is_counted_and_nobody_is_told():
     assert world.told == []
     assert world.ledger.load("worker").incident is None
     (alert,) = world.ledger.load(TEST_MODE_GROUP).incident.alerts.values()
-    assert (alert.count, alert.absence, alert.origin_service, alert.begun) == (1, True, "worker", 1)
+    assert (alert.count, alert.origin.absence, alert.origin_service, alert.begun) == (1, True, "worker", 1)
 
 
 def test_promoted_while_the_line_is_missing_people_are_told():

@@ -82,8 +82,8 @@ def test_detect_does_with_each_what_its_name_says(name):
 def test_notify_gets_the_notification_that_detect_would_send(name):
     (record,) = load(name)["Records"]
     told = parse_notification(record["body"])
-    assert told["reason"] == "opened"
-    assert told["alerts"][0]["signature"] in name
+    assert told.reason == "opened"
+    assert told.alerts[0].signature in name
 
 
 @pytest.mark.parametrize("shape", SHAPES)

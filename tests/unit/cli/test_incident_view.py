@@ -46,7 +46,7 @@ def everything(made, silences, width):
 @given(text=hostile)
 def test_no_text_acts_on_the_terminal(text):
     nasty = replace(
-        IMPORT_ERROR, sample=text, fields={"module": text, text: "x"}, log_group=text, log_stream=text, alarm=text,
+        IMPORT_ERROR, sample=text, fields={"module": text, text: "x"}, origin=replace(IMPORT_ERROR.origin, log_group=text, log_stream=text, alarm=text),
         signature=text,
     )  # fmt: skip
     changed = Change("c", ChangeKind.CODE, text, T0, who=text)

@@ -15,6 +15,7 @@ import pytest
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.config.settings import Intervals
 from tocsin.core.model import Reason
+from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Source, Status, Threshold
 from tocsin_cli.commands.preview import REASONS, PreviewError, messages, preview
 from tocsin_cli.fake_slack.block_kit import block_problems
@@ -36,8 +37,8 @@ def test_every_signature_can_be_looked_at_in_every_part_of_its_life(name):
         except PreviewError as error:
             alarm_without_growth.append((reason, str(error)))
             continue
-        jsonschema.validate(notification, SCHEMA)
-        assert (notification["reason"], notification["alerts"][0]["signature"]) == (reason.value, name)
+        jsonschema.validate(document_of(notification), SCHEMA)
+        assert (notification.reason, notification.alerts[0].signature) == (reason.value, name)
         for mode in ("bot", "webhook"):
             message, reply = messages(notification, mode)
             assert block_problems(message.blocks) == []
@@ -67,13 +68,13 @@ def test_what_is_on_trial_or_has_a_threshold_can_be_looked_at_too():
         rule.id: replace(rule, status=Status.TEST, threshold=Threshold(5, 60_000)),
     }
     notification = preview(CONFIG._replace(signatures=changed), rule.id, now=NOW)
-    assert notification["incident"]["count"] == 5
+    assert notification.incident.count == 5
 
 
 @pytest.mark.parametrize("reason", REASONS)
 def test_a_group_wait_is_waited_for(reason):
     config = CONFIG._replace(settings=replace(CONFIG.settings, intervals=Intervals(group_wait=10 * 60_000)))
-    assert preview(config, "import-module-error", reason=reason, now=NOW)["reason"] == reason.value
+    assert preview(config, "import-module-error", reason=reason, now=NOW).reason == reason.value
 
 
 def test_an_event_file_is_told_as_it_would_be(tmp_path):
@@ -88,13 +89,13 @@ def test_an_event_file_is_told_as_it_would_be(tmp_path):
     data = base64.b64encode(gzip.compress(json.dumps(document).encode())).decode()
     path = tmp_path / "event.json"
     path.write_text(json.dumps({"awslogs": {"data": data}}))
-    assert preview(CONFIG, str(path), now=NOW)["service"] == "worker"
+    assert preview(CONFIG, str(path), now=NOW).service == "worker"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "events").glob("notify-*.json")), ids=lambda path: path.stem)
 def test_an_event_for_notify_is_shown_as_it_is(path):
     notification = preview(CONFIG, str(path), now=NOW)
-    assert notification == json.loads(json.loads(path.read_text())["Records"][0]["body"])
+    assert document_of(notification) == json.loads(json.loads(path.read_text())["Records"][0]["body"])
     assert messages(notification, "webhook")[0].blocks
 
 
@@ -166,4 +167,4 @@ def test_nothing_to_show_is_status_1(capsys):
 
 def test_an_update_tells_of_a_storm():
     notification = preview(CONFIG, "lambda-timeout", reason=Reason.UPDATE, now=NOW)
-    assert notification["incident"]["count"] > 200
+    assert notification.incident.count > 200

@@ -129,12 +129,12 @@ def essence(notifications):
     """What people are told and when; the incident's id holds a hash of the delivery."""
     return [
         (
-            notification["at"],
-            notification["reason"],
-            notification["service"],
-            notification["sequence"],
-            notification["incident"]["count"],
-            [(alert["fingerprint"], alert["count"], alert["state"]) for alert in notification["alerts"]],
+            notification.at,
+            notification.reason,
+            notification.service,
+            notification.sequence,
+            notification.incident.count,
+            [(alert.fingerprint, alert.count, alert.state) for alert in notification.alerts],
         )
         for notification in notifications
     ]
@@ -161,9 +161,9 @@ def test_jumping_through_time_tells_what_the_live_code_tells_minute_by_minute(st
     live = Live(config)
     live.run(deliveries, now + 2 * HOUR)
     outcome = told([line for *_, lines in deliveries for line in lines], config)
-    digests = [each for each in live.notifications if each["reason"] == "digest"]
+    digests = [each for each in live.notifications if each.reason == "digest"]
     assert essence(outcome.notifications) == essence(
-        each for each in live.notifications if each["reason"] != "digest"
+        each for each in live.notifications if each.reason != "digest"
     )
     # The live code goes on for longer after the last line.
     assert essence(outcome.digests) == essence(digests)[: len(outcome.digests)]
@@ -173,7 +173,7 @@ def test_jumping_through_time_tells_what_the_live_code_tells_minute_by_minute(st
 
 def test_a_storm_tells_opened_then_one_update_per_interval_then_resolved():
     outcome = told(storm(2_000, SECOND))
-    reasons = [notification["reason"] for notification in outcome.notifications]
+    reasons = [notification.reason for notification in outcome.notifications]
     assert reasons == ["opened", *["update"] * (len(reasons) - 2), "resolved"]
     assert len(reasons) == 1 + 2_000 // 300 + 1 + 1  # the last minutes come as one more update
     assert outcome.occurrences == {"kaboom": 2_000}
@@ -192,7 +192,7 @@ def test_weeks_of_silence_take_no_rounds(monkeypatch):
     monkeypatch.setattr("tocsin_cli.simulation.reconcile", lambda *at: rounds.append(at) or reconcile(*at))
     simulation.feed([LoggedLine(T0 + day * DAY, "Kaboom in mangum", BACKEND) for day in range(60)])
     outcome = simulation.finish()
-    assert [n["reason"] for n in outcome.notifications] == [
+    assert [n.reason for n in outcome.notifications] == [
         "opened",
         "resolved",
         *["regressed", "resolved"] * 59,
@@ -236,7 +236,7 @@ def test_a_delivery_at_the_same_moment_as_a_round_is_not_lost():
     start = T0 // MINUTE * MINUTE
     outcome = told(list(itertools.chain(*(storm(1, 1, start=start + n * MINUTE) for n in range(7)))))
     assert outcome.incidents[0].count == 7
-    assert outcome.notifications[-1]["incident"]["count"] == 7
+    assert outcome.notifications[-1].incident.count == 7
 
 
 class Jobs:
@@ -268,6 +268,6 @@ def test_a_queue_that_fills_while_nothing_is_logged_is_found_as_soon_as_live():
     assert not simulation.notifications
     jobs.waiting = 3
     simulation.let_pass(T0 + 7 * HOUR)
-    at = [millis_of(notification["at"]) for notification in simulation.notifications]
-    assert [notification["reason"] for notification in simulation.notifications] == ["opened"]
+    at = [millis_of(notification.at) for notification in simulation.notifications]
+    assert [notification.reason for notification in simulation.notifications] == ["opened"]
     assert 0 <= at[0] - (T0 + 6 * HOUR) <= 2 * MINUTE

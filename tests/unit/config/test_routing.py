@@ -18,7 +18,9 @@ from tocsin.core.config.routing import DEFAULT, LABELS, Destination, Route, Rout
 from tocsin.core.config.routing_reader import routing_problems
 from tocsin.core.config.settings import FILE, parse_settings
 from tocsin.core.model import DRILL, AlertState, Reason
-from tocsin.core.notifications.contract import build_notification
+from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.contract import document_of
+from tocsin.core.notifications.parsing import parse_notification
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.signatures.drill import SIGNATURE
 from tocsin_cli.main import main
@@ -222,11 +224,11 @@ def test_what_is_over_is_told_where_it_began_and_calls_nobody():
 
 
 def test_a_notification_of_an_earlier_version_is_routed_too():
-    notification = told(Reason.OPENED, IMPORT_ERROR, about=[IMPORT_ERROR])
+    notification = document_of(told(Reason.OPENED, IMPORT_ERROR, about=[IMPORT_ERROR]))
     for alert in notification["alerts"]:
-        alert.pop("owner", None)
-    notification.pop("labels", None)
-    assert calls(notification) == {"oncall": ("S0ONCALL1",)}
+        del alert["owner"]
+    del notification["labels"]
+    assert calls(parse_notification(json.dumps(notification))) == {"oncall": ("S0ONCALL1",)}
 
 
 # ------------------------------------------------------------------ what is refused

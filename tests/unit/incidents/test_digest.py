@@ -25,13 +25,17 @@ from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.serialization import (
     dump_incident,
-    dump_occurrence_count,
     load_incident,
-    load_occurrence_count,
 )
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.model import TEST_MODE_GROUP, AlertState, OccurrenceCount, Reason, Severity
-from tocsin.core.notifications.contract import MAX_NOTIFICATION_SIZE, message_attributes, millis_of
+from tocsin.core.model import TEST_MODE_GROUP, AlertState, OccurrenceCount, Origin, Reason, Severity
+from tocsin.core.notifications.building import MAX_NOTIFICATION_SIZE
+from tocsin.core.notifications.contract import (
+    document_of,
+    message_attributes,
+    millis_of,
+    to_json,
+)
 from tocsin.core.notifications.email import MAX_SUBJECT_LENGTH, email_subject, email_text
 from tocsin.core.notifications.parsing import parse_notification
 from tocsin.core.problems import ConfigurationError
@@ -44,6 +48,7 @@ from tocsin.core.slack.messages import (
     render_standalone,
     render_thread,
 )
+from tocsin.core.stored_document import dump_document, load_document
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Reconciler
@@ -110,7 +115,7 @@ class World:
         )  # fmt: skip
 
     def publish(self, notification):
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
     def deployed(self, rules):
         """What another deployment makes of the same ledger."""
@@ -256,7 +261,9 @@ def test_silences_and_queues_are_none_of_its_business():
 
     world = World()
     reconciler = replace(world.reconciler, queues=Queues())
-    world.ledger.count(occurrence_count(0, name="depth", alarm="a-depth", fields={"queue": "q"}))
+    world.ledger.count(
+        occurrence_count(0, name="depth", origin=Origin(alarm="a-depth"), fields={"queue": "q"})
+    )
     assert reconcile(reconciler, EIGHT).failures == {}
     assert world.told == ["digest"]
 
@@ -291,7 +298,7 @@ def test_an_envelope_that_comes_again_after_the_promotion_is_not_counted_twice()
 def test_what_was_put_on_trial_while_it_fires_is_over_once_quiet():
     world = World(promoted("maybe", "depth"))
     world.log(T0, "Maybe one")
-    alarm = occurrence_count(9, name="depth", service="backend", alarm="a-depth")
+    alarm = occurrence_count(9, name="depth", service="backend", origin=Origin(alarm="a-depth"))
     world.ledger.count(replace(alarm, service="backend", origin_service=""))
     world.round(T0 + MIN)
     later = world.deployed(SIGNATURES)
@@ -329,14 +336,20 @@ def test_below_its_threshold_it_would_not_have_begun():
 
 
 def test_each_alarm_counts_and_its_ok_does_not():
-    rings = [occurrence_count(i, T0 + i * MIN, name="depth", alarm="a-depth") for i in range(3)]
-    fine = occurrence_count("ok", T0 + HOUR, name="depth", alarm="a-depth", n=0, state=AlertState.RESOLVED)
+    rings = [
+        occurrence_count(i, T0 + i * MIN, name="depth", origin=Origin(alarm="a-depth")) for i in range(3)
+    ]
+    fine = occurrence_count(
+        "ok", T0 + HOUR, name="depth", origin=Origin(alarm="a-depth"), n=0, state=AlertState.RESOLVED
+    )
     assert would_have_fired(*rings, fine) == {"depth": 3}
 
 
 def test_an_ok_alone_makes_no_digest():
     ledger = MemoryLedger()
-    ledger.count(occurrence_count("ok", name="depth", alarm="a-depth", n=0, state=AlertState.RESOLVED))
+    ledger.count(
+        occurrence_count("ok", name="depth", origin=Origin(alarm="a-depth"), n=0, state=AlertState.RESOLVED)
+    )
     world = World(ledger=ledger)
     world.round(T0)
     world.round(EIGHT)
@@ -414,10 +427,10 @@ def test_the_order_of_what_is_folded_changes_no_count(occurrence_counts):
 def test_the_documents_keep_it_and_older_ones_are_read():
     incident = digest.advance(None, [occurrence_count(0)], T0, policy=policy()).incident
     assert load_incident(dump_incident(incident)) == incident
-    assert load_occurrence_count(dump_occurrence_count(occurrence_count(0))) == occurrence_count(0)
-    old = json.loads(dump_occurrence_count(occurrence_count(0)))
+    assert load_document(dump_document(occurrence_count(0)), OccurrenceCount) == occurrence_count(0)
+    old = json.loads(dump_document(occurrence_count(0)))
     del old["origin_service"]
-    assert load_occurrence_count(json.dumps(old)).origin_service == ""
+    assert load_document(json.dumps(old), OccurrenceCount).origin_service == ""
 
 
 # --- what is said ---
@@ -430,24 +443,24 @@ def digest_of(*occurrence_counts, rules=None):
         ledger.count(each)
     world.round(EIGHT)
     (told,) = world.published
-    return told
+    return parse_notification(json.dumps(told))
 
 
 def test_it_keeps_the_contract_and_wakes_nobody():
     told = digest_of(occurrence_count(0, n=41), occurrence_count(1, name="often", service="worker", n=3))
-    jsonschema.validate(told, SCHEMA)
-    assert parse_notification(json.dumps(told)) == told
-    assert (told["severity"], told["title"], told["service"]) == (
+    jsonschema.validate(document_of(told), SCHEMA)
+    assert parse_notification(to_json(told)) == told
+    assert (told.severity, told.title, told.service) == (
         "low",
         "2 signatures in test mode",
         TEST_MODE_GROUP,
     )
-    assert told["incident"]["status"] == "resolved"
+    assert told.incident.status == "resolved"
     assert message_attributes(told)["reason"]["StringValue"] == "digest"
-    assert [each["test_mode"] for each in told["alerts"]] == [
+    assert [document_of(each.test_mode) for each in told.alerts] == [
         {"status": "test", "would_have_fired": 1}, {"status": "test", "would_have_fired": 0},
     ]  # fmt: skip
-    assert (told["why"]["novelty"], told["why"]["total"]) == ("repeat", 44)
+    assert (told.why.novelty, told.why.total) == ("repeat", 44)
 
 
 def test_it_goes_to_the_default_destination_alone_and_calls_nobody():
@@ -489,11 +502,11 @@ def test_of_very_many_the_most_seen_are_shown_and_the_rest_is_counted():
         for i in range(MAX_ALERTS + 5)
     ]
     told = digest_of(*many)
-    jsonschema.validate(told, SCHEMA)
-    assert len(json.dumps(told)) <= MAX_NOTIFICATION_SIZE
+    jsonschema.validate(document_of(told), SCHEMA)
+    assert len(to_json(told)) <= MAX_NOTIFICATION_SIZE
     total = sum(range(1, MAX_ALERTS + 6))
-    assert told["incident"]["count"] == total
-    assert told["incident"]["alert_count"] == MAX_ALERTS
+    assert told.incident.count == total
+    assert told.incident.alert_count == MAX_ALERTS
     message = render(told)
     assert len(message.blocks) <= MAX_BLOCKS
     assert json_length(message.blocks) <= MAX_JSON
@@ -502,7 +515,7 @@ def test_of_very_many_the_most_seen_are_shown_and_the_rest_is_counted():
     assert "occurrences of signatures beyond these" in text
     assert "<!channel>" not in text
     assert block_problems(message.blocks) == []
-    shown = [each["count"] for each in told["alerts"]]
+    shown = [each.count for each in told.alerts]
     assert shown == sorted(shown, reverse=True)
 
 
@@ -541,7 +554,7 @@ def test_no_service_has_the_name_of_the_group():
 
 
 def test_the_reason_is_one_of_the_contract():
-    assert Reason.DIGEST.value in SCHEMA["properties"]["reason"]["enum"]
+    assert Reason.DIGEST.value in SCHEMA["$defs"]["Reason"]["enum"]
 
 
 # --- what is in test mode takes nothing away from what is told ---

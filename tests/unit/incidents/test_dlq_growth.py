@@ -13,7 +13,7 @@ from tocsin.core.incidents.dlq_growth import expires_at
 from tocsin.core.incidents.inhibition import likely_cause
 from tocsin.core.incidents.lifecycle import next_due
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.model import AlertState, QueueReading
+from tocsin.core.model import AlertState, Origin, QueueReading
 
 WATCHED = {**SIGNATURES, "depth": replace(SIGNATURES["depth"], watch_queue=True)}
 POLICY = Policy(INTERVALS, WATCHED)
@@ -109,7 +109,11 @@ def test_the_alarm_joins_the_incident_of_its_service_before_and_after_its_cause(
 
 
 def test_a_line_that_is_missing_is_no_cause_of_an_alarm():
-    life = Life(POLICY).at(T0, replace(occurrence_count(T0), absence=True)).at(T0 + MIN, dlq(T0 + MIN))
+    life = (
+        Life(POLICY)
+        .at(T0, replace(occurrence_count(T0), origin=Origin(absence=True)))
+        .at(T0 + MIN, dlq(T0 + MIN))
+    )
     assert life.reasons == ["opened", "new_alert"]
     assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED) is None
 

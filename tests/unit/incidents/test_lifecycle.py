@@ -22,7 +22,7 @@ from tocsin.core.incidents.lifecycle import (
 )
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.serialization import MAX_BYTES, dump_incident, load_incident
-from tocsin.core.model import AlertState, OccurrenceCount, Reason, Severity
+from tocsin.core.model import AlertState, OccurrenceCount, Origin, Reason, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status, Threshold
 
 T0 = 1_770_000_000_000
@@ -67,7 +67,7 @@ def occurrence_count(at, n=1, *, name="other", fingerprint=None, envelope=None, 
 def alarm(at, state, received_at=None):
     return replace(
         occurrence_count(at, int(state is AlertState.FIRING), name="depth", fingerprint="alarm", envelope=f"{at}{state}"),
-        state=state, alarm="queue-depth", received_at=received_at or at,
+        state=state, origin=Origin(alarm="queue-depth"), received_at=received_at or at,
     )  # fmt: skip
 
 
@@ -420,7 +420,7 @@ def test_any_storm_in_any_order_is_counted_exactly_and_bounded(storm, random):
     assert sum(incident.count for incident in incidents) == sum(n for _, n, _, _ in storm)
     assert life.incident.resolved_at is not None
     # Every occurrence has been told of by the time the incident is over.
-    assert all(a.notified_count == a.count for i in incidents for a in i.alerts.values())
+    assert all(a.notified.count == a.count for i in incidents for a in i.alerts.values())
     assert life.reasons.count("opened") == len(incidents)
     assert life.reasons[-1] == "resolved"
     for earlier, later in pairwise(life.reasons):

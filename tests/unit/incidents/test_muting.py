@@ -80,7 +80,7 @@ def test_a_silence_in_the_middle_of_a_storm_stops_the_updates_and_its_end_says_h
     assert quiet == ["update"]
     entry = next(entry for _, reason, entry in life.said if reason == "silence_expired")
     assert entry.notified_before["other"] == 11
-    assert life.incident.alerts["other"].notified_count > 40
+    assert life.incident.alerts["other"].notified.count > 40
 
 
 def test_a_silence_taken_back_early_is_over_at_the_next_look():
@@ -185,7 +185,7 @@ def test_nothing_is_lost_between_silences_what_nobody_heard_was_muted_to_its_end
     for incident in [*life.closed, life.incident]:
         for alert in incident.alerts.values():
             counted[alert.fingerprint] = counted.get(alert.fingerprint, 0) + alert.count
-            if alert.notified_count < alert.count:
+            if alert.notified.count < alert.count:
                 assert ended_muted(alert, silences)
     assert sum(counted.values()) == len(storm)
     spoken = [now for now, reason, _ in life.said if reason == "update"]

@@ -14,7 +14,8 @@ from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import AlreadyAppliedError, StaleVersionError
-from tocsin.core.model import AlertState, OccurrenceCount, Severity
+from tocsin.core.model import AlertState, OccurrenceCount, Origin, Severity
+from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import OUTBOX_TAKEOVER_AFTER, Reconciler
@@ -44,7 +45,7 @@ class Topic:
         self.published = []
 
     def publish(self, notification):
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
     @property
     def ids(self):
@@ -133,7 +134,7 @@ def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
     incident = ledger.load("backend").incident
     assert incident.count == 7
     assert incident.resolved_at is not None
-    assert all(alert.notified_count == alert.count for alert in incident.alerts.values())
+    assert all(alert.notified.count == alert.count for alert in incident.alerts.values())
     first_time = list(dict.fromkeys(topic.ids))
     assert first_time == [f"{incident.id}/{i}" for i in range(1, len(first_time) + 1)]
     # Only a crash between SNS and the table may repeat a notification, and then under the same id.
@@ -356,7 +357,7 @@ def test_whatever_fails_and_repeats_every_occurrence_is_told_of_once(deliveries)
     incidents = [*ledger.closed, ledger.load("backend").incident]
     incidents = [incident for incident in incidents if incident]
     assert sum(incident.count for incident in incidents) == sum(counted.values())
-    assert all(a.notified_count == a.count for incident in incidents for a in incident.alerts.values())
+    assert all(a.notified.count == a.count for incident in incidents for a in incident.alerts.values())
     for incident in incidents:
         sequences = [
             int(n["id"].split("/")[1]) for n in topic.published if n["incident"]["id"] == incident.id
@@ -417,7 +418,7 @@ def test_what_another_writer_is_publishing_this_moment_is_left_to_it():
 
 def test_an_ok_that_nobody_waits_for_leaves_the_ledger_at_last():
     ledger, topic = MemoryLedger(), Topic()
-    ok = replace(occurrence_count(0, n=0), state=AlertState.RESOLVED, alarm="a")
+    ok = replace(occurrence_count(0, n=0), state=AlertState.RESOLVED, origin=Origin(alarm="a"))
     ledger.count(ok)
     for hour in range(8):
         reconcile(reconciler(ledger, topic), T0 + hour * 60 * MIN)

@@ -24,6 +24,7 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.ingest.event_shapes import UnknownEventError
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
+from tocsin.core.notifications.contract import to_json
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.detection import Detector
 from tocsin.services.reconciliation import Reconciler
@@ -69,7 +70,7 @@ class World:
         )
 
     def publish(self, notification):
-        assert len(json.dumps(notification)) < 256_000
+        assert len(to_json(notification)) < 256_000
 
     def dead_letter(self, record, error):
         json.dumps(record, default=repr).encode()

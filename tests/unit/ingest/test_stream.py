@@ -16,6 +16,7 @@ from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.ingest.kinesis import is_stream_batch, sequence_number, unfinished_answer
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
+from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.detection import Detector
 from tocsin.services.reconciliation import Reconciler
@@ -84,7 +85,7 @@ class World:
     def publish(self, notification):
         if self.publishing_fails():
             raise ConnectionError
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
     def dead_letter(self, what, error):
         self.dead_lettered.append((what, error))

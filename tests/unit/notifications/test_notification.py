@@ -24,12 +24,8 @@ from sample_incidents import (
 )
 
 from tocsin.core.model import AlertState, Reason, Severity
-from tocsin.core.notifications.contract import (
-    MAX_NOTIFICATION_SIZE,
-    build_notification,
-    filled,
-    message_attributes,
-)
+from tocsin.core.notifications.building import MAX_NOTIFICATION_SIZE, build_notification, filled
+from tocsin.core.notifications.contract import document_of, message_attributes, to_json
 from tocsin.core.notifications.email import email_subject, email_text
 from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
 from tocsin.core.slack.messages import render, render_standalone
@@ -55,48 +51,46 @@ def built(*alerts, about=None, reason=Reason.OPENED, signatures=SIGNATURES, **ch
     made = incident(*alerts, **changes)
     entry = pending(reason, *(about if about is not None else made.alerts.values()))
     notification = build_notification(made, entry, signatures, runbooks_url=RUNBOOKS)
-    VALIDATOR.validate(notification)
-    assert parse_notification(json.dumps(notification)) == notification
+    VALIDATOR.validate(document_of(notification))
+    assert parse_notification(to_json(notification)) == notification
     return notification
 
 
 @pytest.mark.parametrize("reason", Reason)
 def test_every_reason_makes_a_valid_notification(reason):
     notification = built(IMPORT_ERROR, DLQ, reason=reason)
-    assert notification["reason"] == reason
-    assert notification["incident"]["status"] == (
+    assert notification.reason == reason
+    assert notification.incident.status == (
         "resolved" if reason in {Reason.RESOLVED, Reason.DIGEST} else "firing"
     )
-    assert (notification["incident"]["resolved_at"] is None) == (
-        reason not in {Reason.RESOLVED, Reason.DIGEST}
-    )
+    assert (notification.incident.resolved_at is None) == (reason not in {Reason.RESOLVED, Reason.DIGEST})
 
 
 def test_the_title_and_severity_are_those_of_the_worst_cause():
     notification = built(TIMEOUT, DLQ, IMPORT_ERROR)
-    assert notification["title"] == "Lambda cannot import its handler"
-    assert notification["severity"] == "critical"
-    assert notification["incident"]["count"] == 1204 + 3 + 1
+    assert notification.title == "Lambda cannot import its handler"
+    assert notification.severity == "critical"
+    assert notification.incident.count == 1204 + 3 + 1
 
 
 def test_the_severity_is_that_of_what_still_fires():
     over = replace(IMPORT_ERROR, state=AlertState.RESOLVED)
     notification = built(over, TIMEOUT)
-    assert (notification["severity"], notification["title"]) == ("medium", "Lambda timed out")
-    assert built(over, reason=Reason.RESOLVED)["severity"] == "critical"
+    assert (notification.severity, notification.title) == ("medium", "Lambda timed out")
+    assert built(over, reason=Reason.RESOLVED).severity == "critical"
 
 
 def test_what_the_notification_is_about_comes_first_then_causes_worst_and_newest():
     notification = built(IMPORT_ERROR, BUCKET, DLQ, TIMEOUT, about=[TIMEOUT], reason=Reason.NEW_ALERT)
-    assert [alert["signature"] for alert in notification["alerts"]] == [
+    assert [alert.signature for alert in notification.alerts] == [
         "lambda-timeout", "s3-bucket-not-accessible", "import-module-error", "dlq-depth",
     ]  # fmt: skip
-    assert [alert["changed"] for alert in notification["alerts"]] == [True, False, False, False]
+    assert [alert.changed for alert in notification.alerts] == [True, False, False, False]
 
 
 def test_a_symptom_names_its_cause_while_the_cause_fires():
     def cause_of_dlq(*alerts):
-        return next(a["inhibited_by"] for a in built(*alerts)["alerts"] if a["signature"] == "dlq-depth")
+        return next(a.inhibited_by for a in built(*alerts).alerts if a.signature == "dlq-depth")
 
     assert cause_of_dlq(IMPORT_ERROR, DLQ) == "import-module-error"
     assert cause_of_dlq(replace(IMPORT_ERROR, state=AlertState.RESOLVED), DLQ) is None
@@ -105,34 +99,34 @@ def test_a_symptom_names_its_cause_while_the_cause_fires():
 def test_an_alert_below_its_threshold_is_not_told():
     quiet = replace(TIMEOUT, announced=False)
     notification = built(IMPORT_ERROR, quiet)
-    assert notification["incident"]["alert_count"] == 1
-    assert notification["incident"]["count"] == 1204
+    assert notification.incident.alert_count == 1
+    assert notification.incident.count == 1204
 
 
 def test_the_count_since_the_last_report_is_what_was_not_told_of():
     entry = pending(Reason.UPDATE, IMPORT_ERROR, sequence=2, told={IMPORT_ERROR.fingerprint: 1200})
     notification = build_notification(incident(), entry, SIGNATURES, runbooks_url=RUNBOOKS)
-    assert notification["alerts"][0]["count_since_last"] == 4
-    assert built()["alerts"][0]["count_since_last"] == 1204
+    assert notification.alerts[0].count_since_last == 4
+    assert built().alerts[0].count_since_last == 1204
 
 
 def test_a_signature_removed_by_a_deployment_is_still_told():
     notification = built(IMPORT_ERROR, signatures={})
-    alert = notification["alerts"][0]
-    assert alert["title"] == "Import module error (signature removed)"
-    assert alert["severity"] == "high"
-    assert alert["runbook_url"] == RUNBOOKS
-    assert "import-module-error" in alert["first_action"]
-    assert alert["sample"] == IMPORT_ERROR.sample
-    assert alert["links"]["insights"]
+    alert = notification.alerts[0]
+    assert alert.title == "Import module error (signature removed)"
+    assert alert.severity == "high"
+    assert alert.runbook_url == RUNBOOKS
+    assert "import-module-error" in alert.first_action
+    assert alert.sample == IMPORT_ERROR.sample
+    assert alert.links.insights
 
 
 def test_fields_are_put_into_the_sentences_and_missing_ones_are_named():
-    alert = built()["alerts"][0]
-    assert alert["summary"].endswith("every invocation of worker fails.")
-    assert alert["first_action"].endswith("check requirements.txt for `mangum`.")
-    bare = built(replace(IMPORT_ERROR, fields={}))["alerts"][0]
-    assert bare["first_action"].endswith("check requirements.txt for the module.")
+    alert = built().alerts[0]
+    assert alert.summary.endswith("every invocation of worker fails.")
+    assert alert.first_action.endswith("check requirements.txt for `mangum`.")
+    bare = built(replace(IMPORT_ERROR, fields={})).alerts[0]
+    assert bare.first_action.endswith("check requirements.txt for the module.")
 
 
 def test_a_field_cannot_leave_its_code_or_be_taken_for_formatting():
@@ -144,16 +138,16 @@ def test_a_field_cannot_leave_its_code_or_be_taken_for_formatting():
 
 
 def test_an_alarm_has_an_alarm_link_and_no_log_links():
-    links = built(DLQ)["alerts"][0]["links"]
-    assert links["alarm"].endswith("#alarmsV2:alarm/prod-documents-dlq-depth")
-    assert links["log_stream"] is None
-    assert links["insights"] is None
+    links = built(DLQ).alerts[0].links
+    assert links.alarm.endswith("#alarmsV2:alarm/prod-documents-dlq-depth")
+    assert links.log_stream is None
+    assert links.insights is None
 
 
 def pluralize(number, sample):
     return [
         replace(IMPORT_ERROR, fingerprint=f"f{n}", fields={f"k{i}": sample[:300] for i in range(20)},
-                sample=sample, first_seen=T0 + n, log_stream="s" * 500)
+                sample=sample, first_seen=T0 + n, origin=replace(IMPORT_ERROR.origin, log_stream="s" * 500))
         for n in range(number)
     ]  # fmt: skip
 
@@ -163,17 +157,17 @@ def pluralize(number, sample):
 def test_the_message_is_bounded_and_says_how_many_alerts_there_are(character, number):
     alerts = pluralize(number, character * 6_000)
     notification = built(*alerts, about=alerts[:1])
-    assert len(json.dumps(notification)) <= MAX_NOTIFICATION_SIZE
-    assert notification["incident"]["alert_count"] == number
-    assert notification["alerts"][0]["changed"]
-    whole = json.dumps({"default": json.dumps(notification), "email": email_text(notification)})
+    assert len(to_json(notification)) <= MAX_NOTIFICATION_SIZE
+    assert notification.incident.alert_count == number
+    assert notification.alerts[0].changed
+    whole = json.dumps({"default": to_json(notification), "email": email_text(notification)})
     assert len(whole.encode()) + 5_000 < 256 * 1024
 
 
 def test_the_least_important_lose_their_samples_first():
     alerts = pluralize(30, "x" * 3_000)
     notification = built(*alerts, about=alerts[:1])
-    samples = [alert["sample"] is not None for alert in notification["alerts"]]
+    samples = [alert.sample is not None for alert in notification.alerts]
     assert samples == sorted(samples, reverse=True)
     assert samples[0]
 
@@ -182,13 +176,19 @@ def test_the_least_important_lose_their_samples_first():
 @given(sample=hostile, value=hostile, service=hostile, alarm=hostile, reason=st.sampled_from(list(Reason)))
 def test_whatever_the_log_holds_the_notification_is_valid_and_readable(sample, value, service, alarm, reason):
     made = incident(
-        replace(IMPORT_ERROR, sample=sample, fields={"module": value}, alarm=alarm), service=service
+        replace(
+            IMPORT_ERROR,
+            sample=sample,
+            fields={"module": value},
+            origin=replace(IMPORT_ERROR.origin, alarm=alarm),
+        ),
+        service=service,
     )
     notification = build_notification(
         made, pending(reason, *made.alerts.values()), SIGNATURES, runbooks_url=RUNBOOKS
     )
-    VALIDATOR.validate(notification)
-    json.dumps(notification, ensure_ascii=False).encode()
+    VALIDATOR.validate(document_of(notification))
+    json.dumps(document_of(notification), ensure_ascii=False).encode()
     subject = email_subject(notification)
     assert len(subject) < 100
     assert all(" " <= character <= "~" for character in subject)
@@ -208,8 +208,8 @@ def test_whatever_times_are_stored_the_notification_can_be_written_and_told(firs
     alert = replace(IMPORT_ERROR, first_seen=first, last_seen=last)
     made, entry = incident(alert, opened_at=at), replace(pending(Reason.OPENED, alert), at=at)
     notification = build_notification(made, entry, SIGNATURES, runbooks_url=RUNBOOKS)
-    VALIDATOR.validate(notification)
-    assert parse_notification(json.dumps(notification)) == notification
+    VALIDATOR.validate(document_of(notification))
+    assert parse_notification(to_json(notification)) == notification
     assert email_text(notification)
     for show in (render, render_standalone):
         assert show(notification).blocks
@@ -233,8 +233,8 @@ def test_what_it_is_routed_by_is_whole_where_alerts_are_left_out():
     ]
     rules = {**SIGNATURES, "dlq-depth": replace(SIGNATURES["dlq-depth"], owner="data")}
     notification = built(IMPORT_ERROR, *many, DLQ, signatures=rules)
-    assert "dlq-depth" not in {alert["signature"] for alert in notification["alerts"]}
-    assert notification["labels"] == [
+    assert "dlq-depth" not in {alert.signature for alert in notification.alerts}
+    assert document_of(notification)["labels"] == [
         {"signature": "dlq-depth", "severity": "high", "owner": "data"},
         {"signature": "import-module-error", "severity": "critical", "owner": None},
         {"signature": "lambda-timeout", "severity": "medium", "owner": None},
@@ -281,7 +281,7 @@ def test_the_text_says_what_to_do_before_anything_technical():
     ],
 )
 def test_what_is_not_a_notification_is_named_by_its_key(change, words):
-    notification = built()
+    notification = document_of(built())
     change(notification)
     with pytest.raises(NotANotificationError) as failure:
         parse_notification(json.dumps(notification))
@@ -296,9 +296,9 @@ def test_other_bodies_are_refused_in_clear_words(body):
 
 
 def test_a_key_that_a_later_version_adds_is_no_fault():
-    notification = {**built(), "added_later": 1}
+    notification = {**document_of(built()), "added_later": 1}
     jsonschema.Draft202012Validator(SCHEMA).validate(notification)
-    assert parse_notification(json.dumps(notification)) == notification
+    assert parse_notification(json.dumps(notification)) == built()
 
 
 def test_the_reader_and_the_schema_require_the_same():
@@ -308,7 +308,7 @@ def test_the_reader_and_the_schema_require_the_same():
     """
 
     def absent(path):
-        notification = built(IMPORT_ERROR, DLQ, TIMEOUT)
+        notification = document_of(built(IMPORT_ERROR, DLQ, TIMEOUT))
         holder = notification
         for step in path[:-1]:
             holder = holder[step]
@@ -328,7 +328,7 @@ def test_the_reader_and_the_schema_require_the_same():
             if isinstance(inner, dict | list):
                 yield from paths(inner, (*path, key))
 
-    both = {path: absent(path) for path in paths(built(IMPORT_ERROR, DLQ, TIMEOUT))}
+    both = {path: absent(path) for path in paths(document_of(built(IMPORT_ERROR, DLQ, TIMEOUT)))}
     assert not [path for path, (read, valid) in both.items() if read != valid]
     # What came with a later release may be missing: a message of the release before may still be on its way.
     later = {path[-1] for path, (read, _) in both.items() if read}
@@ -338,10 +338,10 @@ def test_the_reader_and_the_schema_require_the_same():
 
 def test_a_low_signature_stays_low():
     rules = {**SIGNATURES, "lambda-timeout": signature("lambda-timeout", "Slow", Severity.LOW)}
-    assert built(TIMEOUT, signatures=rules)["severity"] == "low"
+    assert built(TIMEOUT, signatures=rules).severity == "low"
 
 
 def test_an_entry_published_late_says_what_was_true_when_it_became_due():
     made = incident(replace(IMPORT_ERROR, state=AlertState.RESOLVED), resolved_at=T0 + 30 * MINUTE)
     notification = build_notification(made, pending(Reason.OPENED), SIGNATURES, runbooks_url=RUNBOOKS)
-    assert notification["incident"]["status"] == "firing"
+    assert notification.incident.status == "firing"

@@ -178,10 +178,10 @@ def test_every_attempt_at_an_incident_ends_as_resolved_once_and_every_runbook_ex
     ended = [entry.notification for entry in replayed(name).told if entry.reason == "resolved"]
     begun = [entry for entry in replayed(name).told if entry.reason in {"opened", "regressed"}]
     assert len(ended) == len(begun)
-    assert {alert["state"] for notification in ended for alert in notification["alerts"]} == {"resolved"}
+    assert {alert.state for notification in ended for alert in notification.alerts} == {"resolved"}
     for entry in replayed(name).told:
-        for alert in entry.notification["alerts"]:
-            assert (ROOT / "runbooks" / alert["runbook_url"].rpartition("/")[2]).is_file()
+        for alert in entry.notification.alerts:
+            assert (ROOT / "runbooks" / alert.runbook_url.rpartition("/")[2]).is_file()
 
 
 @every_story
@@ -211,25 +211,23 @@ def test_alarms_are_shown_under_the_line_that_explains_them_and_head_no_message(
     alarms = [
         (entry, alert)
         for entry in replayed("B").told
-        for alert in entry.notification["alerts"]
-        if alert["signature"].endswith("-alarm")
+        for alert in entry.notification.alerts
+        if alert.signature.endswith("-alarm")
     ]
-    assert {alert["signature"] for _, alert in alarms} == {"api-5xx-alarm", "lambda-error-rate-alarm"}
-    assert {alert["inhibited_by"] for _, alert in alarms} == {IMPORT}
+    assert {alert.signature for _, alert in alarms} == {"api-5xx-alarm", "lambda-error-rate-alarm"}
+    assert {alert.inhibited_by for _, alert in alarms} == {IMPORT}
     assert {entry.headline.rpartition(": ")[2] for entry in replayed("B").told} == {
         "Lambda cannot import its handler"
     }
 
 
 def test_the_first_message_says_that_the_function_was_updated_directly_just_before():
-    (change,) = replayed("B").told[0].notification["changes"]
-    assert (change["what"], change["direct"], change["seconds_before"]) == (
-        "prod-BackendApiFunction-8kQxT2",
-        True,
-        12,
-    )
-    later = replayed("B").told[1].notification["changes"]
-    assert [(entry["kind"], entry["direct"]) for entry in later] == [("code", True), ("stack", False)]
+    (change,) = replayed("B").told[0].notification.changes
+    assert (change.what, change.direct, change.seconds_before) == (
+        "prod-BackendApiFunction-8kQxT2", True, 12,
+    )  # fmt: skip
+    later = replayed("B").told[1].notification.changes
+    assert [(entry.kind, entry.direct) for entry in later] == [("code", True), ("stack", False)]
 
 
 def test_what_explains_an_alarm_on_errors_explains_those_on_their_rate_too():
@@ -243,12 +241,12 @@ def test_the_dead_letter_queue_is_told_with_its_depth_its_time_left_its_likely_c
     seen = [
         (
             minute(entry.at),
-            alert["queue"]["depth"],
-            alert["likely_cause"] and alert["likely_cause"]["signature"],
+            alert.queue.depth,
+            alert.likely_cause and alert.likely_cause.signature,
         )
         for entry in replayed("E").told
-        for alert in entry.notification["alerts"]
-        if alert["signature"] == DLQ and alert["changed"] and entry.runbook == "dlq-depth.md"
+        for alert in entry.notification.alerts
+        if alert.signature == DLQ and alert.changed and entry.runbook == "dlq-depth.md"
     ]
     assert seen == [
         ("02-03 11:12", 4, MODULE),
@@ -258,11 +256,11 @@ def test_the_dead_letter_queue_is_told_with_its_depth_its_time_left_its_likely_c
         ("02-03 15:12", 0, NONE),
     ]
     growth = next(entry for entry in replayed("E").told if minute(entry.at) == "02-03 12:53")
-    queue = next(alert for alert in growth.notification["alerts"] if alert["signature"] == DLQ)
+    queue = next(alert for alert in growth.notification.alerts if alert.signature == DLQ)
     lost_at = millis_of("2026-02-03T11:10:20Z") + 14 * 24 * HOUR
-    assert millis_of(queue["queue"]["oldest_expires_at"]) == lost_at
-    assert queue["likely_cause"]["count"] == 18
-    assert "--source-arn arn:aws:sqs:us-east-1:123456789012:prod-worker-dlq.fifo" in queue["first_action"]
+    assert millis_of(queue.queue.oldest_expires_at) == lost_at
+    assert queue.likely_cause.count == 18
+    assert "--source-arn arn:aws:sqs:us-east-1:123456789012:prod-worker-dlq.fifo" in queue.first_action
     assert growth.webhook == Shown(1, 0, 0)
     assert growth.headline == "Growing: Messages wait in a dead-letter queue"
 

@@ -28,13 +28,15 @@ from tocsin.core.incidents.changes import (
     remembered,
 )
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.incidents.serialization import dump_incident, load_change, load_incident
+from tocsin.core.incidents.serialization import dump_incident, load_incident
 from tocsin.core.ingest.change_events import ChangeError, parse_change
 from tocsin.core.model import Change, ChangeKind, Pending, Reason
-from tocsin.core.notifications.contract import build_notification
+from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.contract import document_of
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
 from tocsin.core.slack.messages import render, render_standalone, render_thread
+from tocsin.core.stored_document import load_document
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Reconciler
 
@@ -188,7 +190,7 @@ def test_whatever_an_event_holds_it_is_a_change_or_none_or_refused(kind, detail)
         change = parse_change({"detail-type": kind, "time": "2026-02-02T00:03:00Z", "detail": detail})
     except ChangeError:
         return
-    assert change is None or load_change(json.dumps({**_as_table(change)})) == change
+    assert change is None or load_document(json.dumps({**_as_table(change)}), Change) == change
 
 
 def _as_table(change):
@@ -337,7 +339,7 @@ def test_what_happened_since_is_not_called_before():
 def test_where_nothing_is_known_nothing_is_said():
     assert "hanged" not in words(render(told()))
     assert "Changed" not in email_text(told())
-    without = told()
+    without = document_of(told())
     del without["changes"]  # from an older version
     assert render(parse_notification(json.dumps(without))) == render(told())
 
@@ -351,14 +353,14 @@ def test_a_hostile_name_can_call_nobody():
 @pytest.mark.parametrize("wrong", [7, [7], [{}], [{"kind": "stack"}]])
 def test_a_notification_with_broken_changes_is_refused(wrong):
     with pytest.raises(NotANotificationError, match="changes"):
-        parse_notification(json.dumps(told() | {"changes": wrong}))
+        parse_notification(json.dumps(document_of(told()) | {"changes": wrong}))
 
 
 def test_a_reply_tells_what_became_known_late():
     late = direct(at=BEGAN - MIN)
     update = told(late, reason=Reason.UPDATE, late=[late.id])
     assert "known now what changed" in words(render_thread(update))
-    assert update["why"]["text"] == "it became known what changed before"
+    assert update.why.text == "it became known what changed before"
     assert render_thread(told(late, reason=Reason.UPDATE)) is None
 
 
@@ -452,7 +454,7 @@ def test_an_incident_open_for_long_does_not_hide_what_broke_something_else(world
         (FUNCTION, 60),
         ("old", 660),
     ]
-    assert "⚠️" in words(render_thread(joined))
+    assert "⚠️" in words(render_thread(parse_notification(json.dumps(joined))))
 
 
 def moved(event, at):

@@ -22,12 +22,13 @@ from tocsin.adapters.slack.web_api import SlackBot
 from tocsin.adapters.slack.webhook import SlackWebhook
 from tocsin.core.config.routing import Destination, Route, Routing
 from tocsin.core.model import Reason
-from tocsin.core.notifications.contract import build_notification, millis_of
+from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.contract import document_of, millis_of, to_json
 from tocsin.core.slack.delivery_record import DeliveryRecord, highest, includes, including
 from tocsin.services.notifier import MAX_DELAY, PATIENCE, Notifier, backoff, read_body
 
-NOTIFICATION = build_notification(
-    incident(), pending(Reason.NEW_ALERT, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS
+NOTIFICATION = document_of(
+    build_notification(incident(), pending(Reason.NEW_ALERT, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS)
 )
 """One that takes two posts where nothing of its incident has been told: the message, and the reply in its thread."""
 TOKEN = "xoxb-123-secret-token"
@@ -168,7 +169,8 @@ def test_a_failure_between_the_message_and_its_reply_leaves_the_rest_of_the_batc
 
 def test_raw_bodies_and_those_in_snss_envelope_are_both_read():
     envelope = json.dumps({"Type": "Notification", "TopicArn": "arn", "Message": json.dumps(NOTIFICATION)})
-    assert read_body(envelope) == read_body(json.dumps(NOTIFICATION)) == NOTIFICATION
+    assert read_body(envelope) == read_body(json.dumps(NOTIFICATION))
+    assert document_of(read_body(envelope)) == NOTIFICATION
 
 
 def test_429_puts_the_message_off_for_as_long_as_slack_asks_and_the_rest_of_the_batch_with_it():
@@ -438,7 +440,7 @@ def told(reason, sequence, *about, updates=0):
         incident(IMPORT_ERROR, *(alert for alert in about if alert is not IMPORT_ERROR)),
         replace(pending(reason, *about, sequence=sequence), updates=updates), SIGNATURES, runbooks_url=RUNBOOKS,
     )  # fmt: skip
-    return record(json.dumps(made), sequence)
+    return record(to_json(made), sequence)
 
 
 def test_news_calls_each_destinations_group_once_and_edits_go_on_naming_it():

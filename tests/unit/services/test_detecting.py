@@ -14,6 +14,7 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.ingest.event_shapes import UnknownEventError
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
+from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import AlarmRule, Signature, Source, Status
 from tocsin.services.detection import Detector
 from tocsin.services.reconciliation import Reconciler
@@ -114,7 +115,7 @@ class World:
         return self.reconciler
 
     def publish(self, notification):
-        self.published.append(notification)
+        self.published.append(document_of(notification))
 
     def dead_letter(self, record, error):
         self.dead_lettered.append((record, error))

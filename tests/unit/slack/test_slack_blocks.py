@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hostile_text import hostile
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +23,7 @@ from sample_incidents import (
 )
 
 from tocsin.core.model import AlertState, Reason
-from tocsin.core.notifications.contract import build_notification
+from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.email import email_text
 from tocsin.core.slack.messages import render, render_standalone, render_thread
 from tocsin_cli.fake_slack.block_kit import MAX_BLOCKS_JSON, block_problems, json_size
@@ -30,8 +31,8 @@ from tocsin_cli.fake_slack.block_kit import MAX_BLOCKS_JSON, block_problems, jso
 
 def reply(notification, **options):
     """A reply in the thread; an incident that opens has none, so this one reminds."""
-    reason = notification["reason"]
-    return render_thread({**notification, "reason": "repeat" if reason == "opened" else reason}, **options)
+    reason = Reason.REPEAT if notification.reason is Reason.OPENED else notification.reason
+    return render_thread(msgspec.structs.replace(notification, reason=reason), **options)
 
 
 RENDERERS = (render, render_standalone, reply)
@@ -126,7 +127,7 @@ ALARM_FIELDS = {
 )
 def test_an_alarm_and_what_it_watches_are_named_once_while_the_contract_keeps_every_field(dimensions, named):
     told = notification(replace(DLQ, fields={**ALARM_FIELDS, **dimensions}))
-    assert told["alerts"][0]["fields"] == {**ALARM_FIELDS, **dimensions}
+    assert told.alerts[0].fields == {**ALARM_FIELDS, **dimensions}
     shown = {"alarm": ALARM_FIELDS["alarm"], **named}
     for renderer in RENDERERS:
         message = renderer(told)
@@ -261,7 +262,7 @@ def test_log_text_is_inert_and_every_limit_holds(
     sample, value, name, service, alarm, stream, reason, copies, late
 ):
     alerts = [
-        replace(rule, fingerprint=f"{rule.fingerprint}{n}", sample=sample, log_stream=stream, log_group=stream, alarm=alarm,
+        replace(rule, fingerprint=f"{rule.fingerprint}{n}", sample=sample, origin=replace(rule.origin, log_stream=stream, log_group=stream, alarm=alarm),
                 fields={**dict.fromkeys(rule.fields, value), name: value, "third": value * 50})
         for rule in (IMPORT_ERROR, BUCKET, TIMEOUT, DLQ)
         for n in range(copies)
@@ -296,7 +297,7 @@ def test_what_is_told_late_says_so_first_and_looks_like_no_alarm(renderer, reaso
 def test_a_megabyte_line_of_one_character_fits(character):
     alerts = [
         replace(rule, sample=character * 1_000_000, fields={f"f{n}": character * 5_000 for n in range(15)},
-                log_stream=character * 512, alarm=character * 255, log_group=character * 512)
+                origin=replace(IMPORT_ERROR.origin, log_stream=character * 512, alarm=character * 255, log_group=character * 512))
         for rule in (IMPORT_ERROR, BUCKET, TIMEOUT)
     ]  # fmt: skip
     for renderer in RENDERERS:
@@ -308,7 +309,11 @@ def test_a_megabyte_line_of_one_character_fits(character):
 def test_fifty_alerts_with_the_longest_names_fit():
     alerts = [
         replace(
-            BUCKET, fingerprint=f"b{n}", fields={"bucket": "&" * 200}, sample="&" * 6_000, log_group="/" * 512
+            BUCKET,
+            fingerprint=f"b{n}",
+            fields={"bucket": "&" * 200},
+            sample="&" * 6_000,
+            origin=replace(BUCKET.origin, log_group="/" * 512),
         )
         for n in range(50)
     ]
@@ -343,7 +348,9 @@ def test_a_dead_letter_queue_says_how_much_until_when_and_why():
         assert "--source-arn arn:aws:sqs:eu-west-1:123456789012:documents-dlq" in text
     whole = words(render(told))
     assert whole.index("Lambda timed out") < whole.index("dead-letter queue")  # the cause above its symptom
-    assert "Queue documents-dlq: 7 messages" in email_text({**told, "title": told["alerts"][0]["title"]})
+    assert "Queue documents-dlq: 7 messages" in email_text(
+        msgspec.structs.replace(told, title=told.alerts[0].title)
+    )
 
 
 def test_a_queue_that_grows_is_a_reply_and_one_that_does_not_is_an_edit():
@@ -361,10 +368,10 @@ def test_by_webhook_a_queue_that_grows_heads_its_message_with_its_depth_and_its_
         TIMEOUT, alone, about=[alone], reason=Reason.UPDATE, growing=[alone], signatures=rules
     )
     message = render_standalone(news)
-    title = next(alert["title"] for alert in news["alerts"] if alert["signature"] == "plain-dlq")
+    title = next(alert.title for alert in news.alerts if alert.signature == "plain-dlq")
     assert "Growing: documents-dlq: 7 messages, the oldest is lost within 13 d 23 h · " in message.text
     assert words(message).index("`documents-dlq`: 7 messages") < words(message).index("Likely cause: ")
-    assert news["title"] != title
+    assert news.title != title
     assert "Growing" not in render(news).text  # the incident stays what it is
 
 

@@ -33,15 +33,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.absence.watch import Watch
-from tocsin.core.absence.watch_json import dump_watch, load_watch
-from tocsin.core.incidents.serialization import (
-    dump_change,
-    dump_incident,
-    dump_occurrence_count,
-    load_change,
-    load_incident,
-    load_occurrence_count,
-)
+from tocsin.core.incidents.serialization import dump_incident, load_incident
 from tocsin.core.incidents.silences import Silence, dump_silence, load_silence
 from tocsin.core.incidents.store import (
     AlreadyAppliedError,
@@ -51,13 +43,14 @@ from tocsin.core.incidents.store import (
     Stored,
     key_of,
 )
-from tocsin.core.model import TEST_MODE_GROUP
+from tocsin.core.model import TEST_MODE_GROUP, Change, OccurrenceCount
+from tocsin.core.stored_document import dump_document, load_document
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
-    from tocsin.core.model import Change, Incident, Millis, OccurrenceCount
+    from tocsin.core.model import Incident, Millis
 
 KEEP_TALLIES: int = 15 * 86_400
 """Seconds; an event may come again from CloudWatch Logs for 24 hours, from Lambda for 6 more, and from people who
@@ -102,7 +95,7 @@ class IncidentTable:
                     **_occurrence_count_key(key_of(occurrence_count)),
                     "grp": {"S": occurrence_count.service},
                     "due": {"N": str(occurrence_count.received_at)},
-                    "occurrence_count": {"S": dump_occurrence_count(occurrence_count)},
+                    "occurrence_count": {"S": dump_document(occurrence_count)},
                     "expires_at": {"N": str(occurrence_count.received_at // 1000 + KEEP_TALLIES)},
                 },
                 ConditionExpression="attribute_not_exists(pk)",
@@ -136,7 +129,9 @@ class IncidentTable:
             ExpressionAttributeValues={":service": {"S": service}},
         )
         return [
-            load_occurrence_count(item["occurrence_count"]["S"]) for page in pages for item in page["Items"]
+            load_document(item["occurrence_count"]["S"], OccurrenceCount)
+            for page in pages
+            for item in page["Items"]
         ]
 
     def open_services(self, now: Millis) -> list[str]:
@@ -221,7 +216,7 @@ class IncidentTable:
             return None
         version = int(item["version"]["N"])
         with suppress(ValueError, KeyError):
-            return load_watch(item["doc"]["S"], version)
+            return replace(load_document(item["doc"]["S"], Watch), version=version)
         # Broken by hand, or by a version yet to come: begun again over what is there.
         return Watch(service, signature, version=version)
 
@@ -230,7 +225,7 @@ class IncidentTable:
         saved = replace(watch, version=watch.version + 1)
         item: dict[str, Any] = {
             **_watch_key(watch.service, watch.signature),
-            "doc": {"S": dump_watch(saved)},
+            "doc": {"S": dump_document(saved)},
             "version": {"N": str(saved.version)},
         }
         if (
@@ -307,7 +302,7 @@ class IncidentTable:
             Item={
                 "pk": {"S": CHANGE},
                 "sk": {"S": f"{change.at:014d}#{change.id}"},
-                "doc": {"S": dump_change(change)},
+                "doc": {"S": dump_document(change)},
                 "expires_at": {"N": str(change.at // 1000 + KEEP_CHANGES)},
             },
         )
@@ -324,7 +319,7 @@ class IncidentTable:
         found = []
         for item in items:
             with suppress(ValueError, KeyError):  # broken by hand, or by a version yet to come
-                found.append(load_change(item["doc"]["S"]))
+                found.append(load_document(item["doc"]["S"], Change))
         return found
 
     def _item(self, key: dict[str, Any]) -> dict[str, Any] | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tocsin.core.notifications.contract import message_attributes
+from tocsin.core.notifications.contract import Notification, message_attributes, to_json
 from tocsin.core.notifications.email import email_subject, email_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class AlertsTopic:
     def __init__(self, client: SNSClient, arn: str) -> None:
         self._client, self._arn = client, arn
 
-    def publish(self, notification: dict[str, Any]) -> None:
+    def publish(self, notification: Notification) -> None:
         """Publish one notification: the contract's JSON for programs, text for e-mail.
 
         Returns when SNS has it.
@@ -32,7 +32,7 @@ class AlertsTopic:
             botocore.exceptions.ClientError: SNS refused it.
             botocore.exceptions.BotoCoreError: SNS could not be asked.
         """
-        message = {"default": json.dumps(notification), "email": email_text(notification)}
+        message = {"default": to_json(notification), "email": email_text(notification)}
         self._client.publish(
             TopicArn=self._arn,
             MessageStructure="json",

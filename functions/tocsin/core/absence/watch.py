@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from tocsin.core.matching.fingerprint import fingerprint
-from tocsin.core.model import AlertState, Millis, OccurrenceCount
+from tocsin.core.model import AlertState, Millis, OccurrenceCount, Origin
 from tocsin.core.redaction.sample import sample_of
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature, Source, Status
@@ -163,22 +163,23 @@ def fired(watch: Watch, rule: AbsenceRule) -> Watch:
 def missing(watch: Watch, rule: Signature, now: Millis) -> OccurrenceCount:
     """The occurrence count that says that the line of a watch that ``fired`` is missing."""
     since = (watch.work if rule.absence.needs_work else watch.sign) or Sighting(watch.fired, watch.fired)
+    count = _occurrence_count(watch, rule, now)
     return replace(
-        _occurrence_count(watch, rule, now),
+        count,
         envelope=f"absence/{watch.signature}/{watch.service}/{watch.fired}",
         count=1,
         first_seen=since.at,
         last_seen=max(now, since.at),
         sample=sample_of(_in_words(watch, rule, now)),
-        log_group=since.log_group,
-        log_stream=since.log_stream,
+        origin=replace(count.origin, log_group=since.log_group, log_stream=since.log_stream),
     )
 
 
 def returned(watch: Watch, rule: Signature, now: Millis, since: Millis) -> OccurrenceCount:
     """The occurrence count that says that the line is not missing any more, after the alert that is known by ``since``."""
+    count = _occurrence_count(watch, rule, now)
     return replace(
-        _occurrence_count(watch, rule, now),
+        count,
         envelope=f"absence/{watch.signature}/{watch.service}/{since}/over",
         state=AlertState.RESOLVED,
     )
@@ -193,7 +194,7 @@ def _occurrence_count(watch: Watch, rule: Signature, now: Millis) -> OccurrenceC
     return OccurrenceCount(
         envelope="", fingerprint=fingerprint_of(watch, rule), signature=watch.signature,
         service=watch.service, fields={}, count=0, first_seen=now, last_seen=now, received_at=now, sample="",
-        absence=True, account=watch.account, region=watch.region,
+        origin=Origin(account=watch.account, region=watch.region, absence=True),
     )  # fmt: skip
 
 

@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tocsin.core.model import DRILL, AlertState, Reason
+
+if TYPE_CHECKING:
+    from tocsin.core.notifications.contract import Labels as AlertLabels
+    from tocsin.core.notifications.contract import Notification, NotifiedAlert
 
 DEFAULT = "default"
 """The destination of everything that no route claims: the secret that the deployment names."""
@@ -117,7 +121,7 @@ class Routing:
         """The names of the destinations, each once."""
         return tuple(dict.fromkeys(arrival.destination for arrival in self.arrivals(labels)))
 
-    def targets_for(self, notification: Mapping[str, Any]) -> tuple[NotificationTarget, ...]:
+    def targets_for(self, notification: Notification) -> tuple[NotificationTarget, ...]:
         """Where a notification is told, and whom it calls there.
 
         It is told wherever any alert of its incident leads, whether that alert is firing, over or a symptom: who was
@@ -127,14 +131,15 @@ class Routing:
         Args:
             notification: The contract; one of an earlier version, without ``labels`` and ``owner``, is read too.
         """
-        if Reason(notification["reason"]) is Reason.DIGEST:
+        if notification.reason is Reason.DIGEST:
             # No alert: a page for whoever looks after the rules, wherever their alerts would lead.
             return (NotificationTarget(self.destinations[DEFAULT]),)
-        service = notification["service"]
-        alerts = notification["alerts"]
-        known = {self._of(entry, service): None for entry in [*alerts, *notification.get("labels", ())]}
+        service = notification.service
+        alerts = notification.alerts
+        entries: list[NotifiedAlert | AlertLabels] = [*alerts, *notification.labels]
+        known = {self._of(entry, service): None for entry in entries}
         names = dict.fromkeys(name for labels in known for name in self.destinations_of(dict(labels)))
-        everything = Reason(notification["reason"]) in {Reason.REPEAT, Reason.UPDATE}
+        everything = notification.reason in {Reason.REPEAT, Reason.UPDATE}
         called: dict[str, dict[str, None]] = {name: {} for name in names}
         concerned: dict[str, dict[str, None]] = {name: {} for name in names}
         for alert in _causes(notification):
@@ -144,7 +149,7 @@ class Routing:
                     filter(None, (self.destinations[name].mention, self.owners.get(labels["owner"], "")))
                 )
                 concerned[name] |= groups
-                if everything or alert["changed"]:
+                if everything or alert.changed:
                     called[name] |= groups
         return tuple(
             NotificationTarget(self.destinations[name], tuple(called[name]), tuple(concerned[name]))
@@ -152,9 +157,13 @@ class Routing:
         )
 
     @staticmethod
-    def _of(entry: Mapping[str, Any], service: str) -> tuple[tuple[str, str], ...]:
-        found = {**entry, "service": service}
-        return tuple((label, found.get(label) or "") for label in LABELS)
+    def _of(entry: NotifiedAlert | AlertLabels, service: str) -> tuple[tuple[str, str], ...]:
+        return (
+            ("severity", entry.severity),
+            ("service", service),
+            ("owner", entry.owner or ""),
+            ("signature", entry.signature),
+        )
 
 
 def _walk(routes: Iterable[Route], labels: Labels, path: tuple[Route, ...]) -> Iterator[RouteMatch]:
@@ -168,14 +177,13 @@ def _walk(routes: Iterable[Route], labels: Labels, path: tuple[Route, ...]) -> I
             return
 
 
-def _causes(notification: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _causes(notification: Notification) -> list[NotifiedAlert]:
     """The alerts that somebody can be called for: what fires, is no symptom and no drill, while it is not over."""
-    if (
-        Reason(notification["reason"]) is Reason.RESOLVED
-    ):  # what was over when this became due may be back since
+    if notification.reason is Reason.RESOLVED:
+        # What was over when this became due may be back since.
         return []
     return [
         alert
-        for alert in notification["alerts"]
-        if alert["state"] == AlertState.FIRING and not alert["inhibited_by"] and alert["signature"] != DRILL
+        for alert in notification.alerts
+        if alert.state == AlertState.FIRING and not alert.inhibited_by and alert.signature != DRILL
     ]

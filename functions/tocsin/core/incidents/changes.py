@@ -49,7 +49,7 @@ def began_at(incident: Incident) -> Millis:
     """
     told = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
     fresh = [
-        alert for alert in told if not alert.silence and (not alert.notified_individually or alert.regressed)
+        alert for alert in told if not alert.silence and (not alert.notified.individually or alert.regressed)
     ]
     if not fresh and incident.latest_news_started_at is not None:
         return incident.latest_news_started_at

@@ -41,7 +41,7 @@ def apply(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy)
         incident,
         alerts=alerts,
         omitted=incident.omitted + left_out.count,
-        omitted_notified=incident.omitted_notified + left_out.notified_count,
+        omitted_notified=incident.omitted_notified + left_out.notified.count,
     )
 
 
@@ -79,8 +79,7 @@ def alert_of(occurrence_count: OccurrenceCount) -> Alert:
         fingerprint=occurrence_count.fingerprint, signature=occurrence_count.signature, fields=dict(occurrence_count.fields),
         count=occurrence_count.count, first_seen=occurrence_count.first_seen, last_seen=occurrence_count.last_seen,
         active_at=occurrence_count.received_at, joined_at=occurrence_count.received_at, state=occurrence_count.state, sample=occurrence_count.sample,
-        log_group=occurrence_count.log_group, log_stream=occurrence_count.log_stream, alarm=occurrence_count.alarm,
-        absence=occurrence_count.absence, account=occurrence_count.account, region=occurrence_count.region, origin_service=occurrence_count.origin_service,
+        origin=occurrence_count.origin, origin_service=occurrence_count.origin_service,
     )  # fmt: skip
 
 
@@ -104,7 +103,7 @@ def _joined(occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     rule = policy.signatures.get(occurrence_count.signature)
     return replace(
         alert_of(occurrence_count),
-        state_at=occurrence_count.last_seen if occurrence_count.alarm or occurrence_count.absence else 0,
+        state_at=occurrence_count.last_seen if occurrence_count.origin.is_stateful else 0,
         announced=rule is None or (rule.threshold is None and rule.status is Status.STABLE),
     )
 
@@ -117,7 +116,7 @@ def _newcomer(incident: Incident, occurrence_count: OccurrenceCount, policy: Pol
 
 def _added(alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     more = counted(alert, occurrence_count)
-    if occurrence_count.alarm or occurrence_count.absence:
+    if occurrence_count.origin.is_stateful:
         if occurrence_count.last_seen < alert.state_at:
             return more  # an older transition that was delivered late says nothing about now
         more = replace(more, state_at=occurrence_count.last_seen)
@@ -133,7 +132,7 @@ def _added(alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> A
         more = replace(more, recent=())
     # An alarm without an OK action never says that it is over; that it fires again says it was.
     began_again = alert.state is AlertState.RESOLVED or (
-        bool(occurrence_count.alarm) and occurrence_count.last_seen > alert.state_at
+        bool(occurrence_count.origin.alarm) and occurrence_count.last_seen > alert.state_at
     )
     return replace(more, state=occurrence_count.state, regressed=alert.regressed or began_again)
 

@@ -21,6 +21,7 @@ from tocsin.core.model import (
     AlertState,
     Incident,
     Millis,
+    Notified,
     OccurrenceCount,
     Pending,
     Reason,
@@ -106,7 +107,7 @@ def _opened(before: Incident | None, occurrence_count: OccurrenceCount, now: Mil
 def _told(incident: Incident, now: Millis) -> Incident:
     """The incident with its one notification queued, and over."""
     told = Pending(incident.sequence + 1, Reason.DIGEST, now, tuple(incident.alerts))
-    alerts = {name: replace(alert, notified_count=alert.count) for name, alert in incident.alerts.items()}
+    alerts = {name: replace(alert, notified=Notified(alert.count)) for name, alert in incident.alerts.items()}
     return replace(
         incident,
         alerts=alerts,
@@ -143,7 +144,7 @@ def _joined(name: str, occurrence_count: OccurrenceCount) -> Alert:
 
 def _weighed(alert: Alert, before: Alert | None, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     """Count how often it would have would_have_fired: after quiet, and once its threshold is reached."""
-    if occurrence_count.alarm or occurrence_count.absence:
+    if occurrence_count.origin.is_stateful:
         return replace(alert, would_have_fired=alert.would_have_fired + occurrence_count.count)
     quiet_at = before.active_at + policy.resolve_after(alert.signature) if before else 0
     if occurrence_count.received_at >= quiet_at:

@@ -53,8 +53,11 @@ def is_growing(alert: Alert) -> bool:
     """Whether the queue is news: half as deep again as people were told, or nearer to losing a message."""
     if alert.queue is None or alert.state is not AlertState.FIRING:
         return False
-    grown = alert.queue.depth > alert.queue_notified and 2 * alert.queue.depth >= 3 * alert.queue_notified
-    return grown or warnings(alert) > alert.queue_warned
+    grown = (
+        alert.queue.depth > alert.notified.queue_news
+        and 2 * alert.queue.depth >= 3 * alert.notified.queue_news
+    )
+    return grown or warnings(alert) > alert.notified.queue_warnings
 
 
 def warnings(alert: Alert) -> int:
@@ -70,7 +73,7 @@ def growing(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
     return tuple(
         alert
         for alert in incident.alerts.values()
-        if alert.notified_individually
+        if alert.notified.individually
         and not alert.silence
         and is_watched(alert, policy)
         and is_growing(alert)
@@ -81,13 +84,14 @@ def told(alert: Alert, *, as_news: bool) -> Alert:
     """The alert as it is once people have been shown how deep its queue is, or told so."""
     if alert.queue is None:
         return alert
-    if not as_news:
-        return replace(alert, queue_shown=alert.queue.depth)
-    deepest = max(alert.queue_notified, alert.queue.depth) if is_growing(alert) else alert.queue_notified
-    warned = max(alert.queue_warned, warnings(alert))
-    return replace(alert, queue_notified=deepest, queue_shown=alert.queue.depth, queue_warned=warned)
+    notified = replace(alert.notified, queue_shown=alert.queue.depth)
+    if as_news:
+        deepest = max(notified.queue_news, alert.queue.depth) if is_growing(alert) else notified.queue_news
+        warned = max(notified.queue_warnings, warnings(alert))
+        notified = replace(notified, queue_news=deepest, queue_warnings=warned)
+    return replace(alert, notified=notified)
 
 
 def differs(alert: Alert) -> bool:
     """Whether the queue is not any more as the last notification showed it, or is news."""
-    return alert.queue is not None and (alert.queue.depth != alert.queue_shown or is_growing(alert))
+    return alert.queue is not None and (alert.queue.depth != alert.notified.queue_shown or is_growing(alert))

@@ -33,7 +33,7 @@ def _explains(cause: Alert, symptom: Alert) -> bool:
     """Whether a cause accounts for a symptom that may outlive it."""
     if cause.state is AlertState.FIRING:
         return True
-    return not symptom.alarm and cause.over_at is not None and symptom.active_at <= cause.over_at
+    return not symptom.origin.alarm and cause.over_at is not None and symptom.active_at <= cause.over_at
 
 
 def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> Alert | None:
@@ -44,13 +44,13 @@ def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Sign
     that is missing says no more than the alarm does. Of what fires
     it is the worst, then the first; of what is over the latest.
     """
-    if not alert.alarm:
+    if not alert.origin.alarm:
         return None
     causes = [
         other
         for other in incident.alerts.values()
-        if not other.alarm
-        and not other.absence
+        if not other.origin.alarm
+        and not other.origin.absence
         and other.announced
         and other.count
         and inhibitor(incident, other, signatures) is None

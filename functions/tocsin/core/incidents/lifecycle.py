@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tocsin.core.incidents import dlq_growth as queue_watch
-from tocsin.core.incidents.changes import began_at, learned
+from tocsin.core.incidents.changes import learned
 from tocsin.core.incidents.counting import MAX_ALERTS, apply
 from tocsin.core.incidents.inhibition import inhibitor
 from tocsin.core.incidents.muting import mute
+from tocsin.core.incidents.outbox import Due, notified
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.model import (
@@ -28,7 +29,6 @@ from tocsin.core.model import (
     Incident,
     Millis,
     OccurrenceCount,
-    Pending,
     QueueReading,
     Reason,
 )
@@ -80,13 +80,6 @@ class Observed:
     silences: Sequence[Silence] = ()
     readings: Mapping[str, QueueReading] = field(default_factory=dict)
     changes: Sequence[Change] = ()
-
-
-class Due(NamedTuple):
-    """A notification that is due, and the alerts it is about."""
-
-    reason: Reason
-    fingerprints: tuple[str, ...]
 
 
 def advance(
@@ -190,7 +183,7 @@ def _news(incident: Incident, audible_alerts: Sequence[Alert], now: Millis, poli
     over = not _is_firing(incident)
     regressed = [alert for alert in audible_alerts if alert.regressed]
     not_notified = [
-        alert for alert in audible_alerts if not alert.notified_individually and not alert.regressed
+        alert for alert in audible_alerts if not alert.notified.individually and not alert.regressed
     ]
     if regressed and (fresh or not incident.burst):
         return Due(Reason.REGRESSED, _names([*regressed, *not_notified]))
@@ -247,7 +240,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
         times += [
             alert.joined_at + intervals.group_wait
             for alert in _announced(incident)
-            if not alert.notified_individually
+            if not alert.notified.individually
         ]
     if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
         times.append(now + min(MINUTE, intervals.group_interval))
@@ -265,12 +258,12 @@ def audible(incident: Incident, policy: Policy) -> tuple[Alert, ...]:
 
 def _waiting(audible_alerts: Iterable[Alert]) -> list[Alert]:
     """Which of the alerts that people are told of are news, new or back, that waits for its turn: it is never dropped."""
-    return [alert for alert in audible_alerts if not alert.notified_individually or alert.regressed]
+    return [alert for alert in audible_alerts if not alert.notified.individually or alert.regressed]
 
 
 def grown(incident: Incident) -> tuple[Alert, ...]:
     """The alerts with occurrences that no notification has told of."""
-    return tuple(alert for alert in _announced(incident) if alert.count > alert.notified_count)
+    return tuple(alert for alert in _announced(incident) if alert.count > alert.notified.count)
 
 
 def without(incident: Incident, sequences: Sequence[int]) -> Incident:
@@ -295,7 +288,7 @@ def _is_remembered(incident: Incident, occurrence_count: OccurrenceCount, policy
 def _reopened(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
     """An incident that was over, and is not: the same thread goes on."""
     flaps = (
-        bool(occurrence_count.alarm)
+        bool(occurrence_count.origin.alarm)
         and incident.resolved_at is not None
         and occurrence_count.received_at < incident.resolved_at + policy.intervals.group_interval
     )
@@ -388,7 +381,7 @@ def _spoken(
     while pending := due(incident, now, policy):
         if observed.more and pending.reason is Reason.RESOLVED:
             return incident
-        incident = _told(incident, pending, now, policy, reason_detail)
+        incident = notified(incident, pending, now, policy, _names(audible(incident, policy)), reason_detail)
         if pending.reason is Reason.RESOLVED:
             return incident
     untold = incident.notified_at is None or not incident.return_notified
@@ -398,71 +391,13 @@ def _spoken(
     return incident
 
 
-def _told(incident: Incident, pending: Due, now: Millis, policy: Policy, reason_detail: str) -> Incident:
-    sequence = incident.sequence + 1
-    told = {
-        alert.fingerprint: alert.notified_count for alert in incident.alerts.values() if alert.notified_count
-    }
-    # Only what is told of is told: an alert that joins is news of its own, and the queue's growth waits for its turn.
-    growing = queue_watch.growing(incident, policy) if pending.reason is Reason.UPDATE else ()
-    queues = {*pending.fingerprints, *_names(growing)}
-    by_themselves = set(_names(audible(incident, policy)))
-    fresh = now >= incident.burst_since + policy.intervals.group_interval
-    speaks = pending.reason in (Reason.NEW_ALERT, Reason.REGRESSED)
-    counts = pending.reason is Reason.UPDATE
-    updates = incident.updates + 1 if counts else 0
-    repeats = incident.repeats + 1 if pending.reason is Reason.REPEAT else incident.repeats if counts else 0
-    entry = Pending(
-        sequence, pending.reason, now, pending.fingerprints, told, _names(growing), updates,
-        reason_detail if pending.reason is Reason.SILENCE_EXPIRED else "", incident.changes_not_notified,
-    )  # fmt: skip
-    return replace(
-        incident,
-        alerts={
-            name: _as_told(alert, with_queue=name in queues, by_itself=name in by_themselves)
-            for name, alert in incident.alerts.items()
-        },
-        sequence=sequence,
-        notified_at=now,
-        last_non_update_at=incident.last_non_update_at if counts else now,
-        repeats=repeats,
-        updates=updates,
-        omitted_notified=incident.omitted,
-        burst_since=now if speaks and fresh else incident.burst_since,
-        burst=(1 if fresh else incident.burst + 1) if speaks else incident.burst,
-        resolved_at=now if pending.reason is Reason.RESOLVED else None,
-        outbox=(*incident.outbox, entry),
-        return_notified=incident.return_notified or not counts,
-        changes_not_notified=(),
-        latest_news_started_at=began_at(incident),
-    )
-
-
-def _as_told(alert: Alert, *, with_queue: bool, by_itself: bool) -> Alert:
-    """The alert once a notification has told of it; what is muted is counted and not told."""
-    if not alert.announced:
-        return alert
-    if alert.silence:
-        return replace(alert, notified_silence=alert.silence)
-    told = replace(
-        alert,
-        notified_count=alert.count,
-        notified_state=alert.state,
-        notified_silence="",
-        notified_individually=alert.notified_individually or by_itself,
-        regressed=False,
-        unmuted=False,
-    )
-    return queue_watch.told(told, as_news=with_queue)
-
-
 def _has_changed(alert: Alert, policy: Policy) -> bool:
     """Whether the incident's message does not show the alert any more as it is."""
     if alert.silence:  # that it is muted is shown once; what it counts meanwhile waits for the silence's end
-        return bool(alert.notified_count) and alert.silence != alert.notified_silence
+        return bool(alert.notified.count) and alert.silence != alert.notified.silence
     return (
-        alert.count > alert.notified_count
-        or alert.notified_state not in (None, alert.state)
+        alert.count > alert.notified.count
+        or alert.notified.state not in (None, alert.state)
         or (queue_watch.is_watched(alert, policy) and queue_watch.differs(alert))
     )
 

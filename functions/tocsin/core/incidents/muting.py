@@ -52,12 +52,10 @@ def _unmuted(alert: Alert) -> Alert:
         return replace(
             alert,
             silence="",
-            notified_count=alert.count,
-            notified_state=alert.state,
-            notified_individually=True,
+            notified=replace(alert.notified, count=alert.count, state=alert.state, individually=True),
             regressed=False,
         )
-    goes_on = bool(alert.alarm) or alert.absence or alert.count > alert.notified_count
+    goes_on = alert.origin.is_stateful or alert.count > alert.notified.count
     return replace(alert, silence="", unmuted=alert.announced and goes_on)
 
 

@@ -39,6 +39,6 @@ class Policy:
         rule = self.signatures.get(alert.signature)
         if is_in_test_mode(rule):
             return True
-        if alert.absence:
+        if alert.origin.absence:
             return not is_watched(rule)
-        return not alert.alarm or rule is None or rule.source is not Source.ALARM
+        return not alert.origin.alarm or rule is None or rule.source is not Source.ALARM

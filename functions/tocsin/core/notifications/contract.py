@@ -1,113 +1,395 @@
 """The notification: one message about one incident, as every subscriber of the alerts topic reads it.
 
-``docs/notification.schema.json`` is the contract and ``docs/notification.md`` its explanation; both are
-public, so a key is never renamed, and a change that breaks a reader raises ``version``.
+This is the one definition. The JSON that is published, its reading (``parsing``) and
+``docs/notification.schema.json`` (``tools/notification_schema.py``) come from these types, and
+``docs/notification.md`` explains them. They are public, so a key is never renamed, and a change that breaks a
+reader raises ``version``. A key with a default came later, or may be missing: a message under way may be older
+than its reader. What stands in ``extra_json_schema`` is promised to readers and not asked of what is read.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Literal, TypeAlias
 
-from tocsin.core.incidents import dlq_growth as queue_watch
-from tocsin.core.incidents.changes import began_at
-from tocsin.core.incidents.inhibition import depth_of_symptom, inhibitor, likely_cause, severity_of
-from tocsin.core.incidents.test_mode import test_mode_status
-from tocsin.core.model import Alert, AlertState, Change, Incident, Millis, Pending, Reason, Severity
-from tocsin.core.notifications.console_links import alarm_link, insights_link, insights_query, log_stream_link
-from tocsin.core.notifications.explanation import latest_round, why
-from tocsin.core.sanitize import clipped, one_line, visible
-from tocsin.core.signatures.signature import Signature
-from tocsin.core.times import iso_time
+import msgspec
+from msgspec import Meta
+
+from tocsin.core.model import AlertState, Millis, Reason, Severity
 
 VERSION = "1"
-MAX_NOTIFICATION_SIZE = 60_000
-"""Bytes of a notification as JSON. SNS takes 256 KiB; inside its envelope the JSON is escaped once more,
-which at worst doubles it, and the text for e-mail comes on top."""
 
 MAX_IDS = 50
 """Signature ids in the message attribute."""
 
-_MAX_SAMPLE_LENGTH = 6_000
-_MAX_FIELD_LENGTH = 200
-_MAX_IN_SENTENCE_LENGTH = 120
-_MAX_SENTENCE_LENGTH = 2_000
-_MAX_FIELDS = 12
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_TIME_LENGTH = len("2026-03-01T00:00:00.000Z")
 
-_OVER = frozenset({Reason.RESOLVED, Reason.DIGEST})
-"""Reasons that end an incident."""
+Time: TypeAlias = Annotated[
+    str,
+    Meta(
+        description="UTC, ISO 8601 with milliseconds and Z.",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        min_length=_TIME_LENGTH,
+        max_length=_TIME_LENGTH,
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+Count: TypeAlias = Annotated[int, Meta(ge=0)]
+Service: TypeAlias = Annotated[str, Meta(extra_json_schema={"minLength": 1, "maxLength": 256})]
+Address: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 
-Notification = dict[str, Any]
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the contract: unknown keys are passed over when it is read, the wrong kind of value never is."""
 
 
-def build_notification(
-    incident: Incident, pending: Pending, signatures: Mapping[str, Signature], *, runbooks_url: str
-) -> Notification:
-    """Write the contract's JSON for one entry of an incident's outbox.
+class Threshold(Part, frozen=True, kw_only=True):
+    """How often within which time a signature must be seen before people are told."""
 
-    Args:
-        incident: The incident, with everything counted so far.
-        pending: Why it is told, and which alerts it is about.
-        signatures: By id. An alert whose signature is not there any more, because a deployment removed it
-            while the incident was open, is told with what is known.
-        runbooks_url: Where the runbooks are read; ends in a slash.
+    count: int
+    within_seconds: float
+
+
+class Why(Part, frozen=True, kw_only=True):
+    """Why this was sent."""
+
+    text: Annotated[
+        str,
+        Meta(
+            description="One clause for people; after silence_expired it names the silence, its author and its reason."
+        ),
+    ]
+    signature: Annotated[
+        str,
+        Meta(description="The signature of the most important alert that this notification is about."),
+    ]
+    novelty: Annotated[str, Meta(extra_json_schema={"enum": ["new", "repeat", "regressed"]})]
+    threshold: Annotated[
+        Threshold | None,
+        Meta(
+            description="The signature's threshold that was reached; null where one occurrence is enough.",
+        ),
+    ] = None
+    total: Annotated[Count, Meta(description="Occurrences of the whole incident so far.")]
+    suppressed: Annotated[
+        Count,
+        Meta(
+            description="Occurrences since the last notification that got no message of their own.",
+        ),
+    ]
+
+
+class IncidentSummary(Part, frozen=True, kw_only=True):
+    """The incident as of this notification."""
+
+    id: str
+    status: AlertState
+    opened_at: Annotated[Time, Meta(description="When Tocsin received the first occurrence.")]
+    first_seen: Time
+    last_seen: Time
+    resolved_at: Time | None
+    count: Annotated[Count, Meta(description="Occurrences of all alerts so far.")]
+    alert_count: Annotated[
+        int,
+        Meta(
+            description="How many alerts the incident has; more than `alerts` lists when the message would be too large.",
+            ge=1,
+        ),
+    ]
+    omitted_count: Annotated[
+        Count,
+        Meta(
+            description="Occurrences that belong to no listed alert because the incident has more alerts than one incident keeps."
+        ),
+    ]
+    updates: Annotated[
+        Count,
+        Meta(
+            description="For an update: how many came one after the other without news between, this one included; else 0."
+        ),
+    ] = 0
+    reopened_at: Annotated[
+        Time | None,
+        Meta(description="When it last began again after it was over; null if it never did."),
+    ] = None
+
+
+class Labels(Part, frozen=True, kw_only=True):
+    """What an alert can be routed by."""
+
+    signature: str
+    severity: Severity
+    owner: str | None
+
+
+class ReportedChange(Part, frozen=True, kw_only=True):
+    """Something that was deployed or altered."""
+
+    kind: Annotated[
+        str,
+        Meta(
+            description="What was changed; all but a stack are of a Lambda function. More may be added.",
+            extra_json_schema={"enum": ["stack", "code", "configuration", "alias"]},
+        ),
+    ]
+    what: Annotated[
+        str,
+        Meta(
+            description="The name of the stack, or of the function.",
+            extra_json_schema={"maxLength": 200},
+        ),
+    ]
+    status: Annotated[str | None, Meta(description="For a stack: CloudFormation's status.")] = None
+    direct: Annotated[
+        bool,
+        Meta(
+            description="Whether a function was changed directly, not by its stack or another tool that deploys."
+        ),
+    ]
+    by: Annotated[
+        str | None,
+        Meta(description="For a function: the tool that did it; null for a direct change."),
+    ] = None
+    who: Annotated[
+        str | None,
+        Meta(description="For a function: the user, or the role and its session, redacted."),
+    ] = None
+    at: Time
+    seconds_before: Annotated[
+        int,
+        Meta(
+            description="How long before the incident's latest news began (its first occurrence, that of an alert that joined, or its return); negative for what was changed since."
+        ),
+    ]
+    learned_late: Annotated[
+        bool,
+        Meta(
+            description="Whether this notification is the first to tell of it, because it became known after the incident."
+        ),
+    ] = False
+
+
+class LikelyCause(Part, frozen=True, kw_only=True):
+    """The log alert of the same incident that is most likely behind an alarm."""
+
+    fingerprint: str = ""
+    signature: str = ""
+    title: str
+    detail: Annotated[
+        str | None, Meta(description="The first field that its expression found, redacted.")
+    ] = None
+    state: AlertState
+    count: Count
+    first_seen: Time
+
+
+class QueueStatus(Part, frozen=True, kw_only=True):
+    """What the last look at a dead-letter queue found."""
+
+    name: str
+    depth: Count
+    at: Annotated[Time, Meta(description="When the queue was looked at.")]
+    oldest_expires_at: Annotated[
+        Time | None,
+        Meta(description="When its oldest message is lost at the latest; null where nothing waits."),
+    ] = None
+    growing: Annotated[
+        bool,
+        Meta(
+            description="Whether its growth, or the nearing loss of a message, is news in this notification."
+        ),
+    ]
+
+
+class InTestMode(Part, frozen=True, kw_only=True):
+    """How a signature in test mode did."""
+
+    status: Annotated[
+        str,
+        Meta(
+            description="What became of the signature.",
+            extra_json_schema={"enum": ["test", "stable", "off", "removed"]},
+        ),
+    ]
+    would_have_fired: Annotated[
+        Count,
+        Meta(
+            description="How often people would have been told that it began, had the signature been stable."
+        ),
+    ]
+
+
+class Source(Part, frozen=True, kw_only=True):
+    """Where an alert was found."""
+
+    log_group: str | None
+    log_stream: str | None
+    alarm: str | None
+
+
+class Links(Part, frozen=True, kw_only=True):
+    """Addresses in the CloudWatch console; null where they make no sense."""
+
+    log_stream: Address | None
+    insights: Address | None
+    alarm: Address | None
+
+
+class NotifiedAlert(Part, frozen=True, kw_only=True):
+    """One alert of the incident."""
+
+    fingerprint: str
+    signature: str
+    service: Annotated[
+        Service,
+        Meta(
+            description="Where it happened: the notification's service, in a digest the service of each.",
+        ),
+    ] = ""
+    title: str
+    severity: Severity
+    owner: Annotated[
+        str | None,
+        Meta(description="Who looks after the signature, as it says itself; null where it says nobody."),
+    ] = None
+    state: AlertState
+    changed: Annotated[
+        bool,
+        Meta(
+            description="Whether this notification is about this alert: new, regressed or grown since the last one."
+        ),
+    ]
+    inhibited_by: Annotated[
+        str | None,
+        Meta(
+            description="The signature of a firing alert of the same incident that explains this one, else null."
+        ),
+    ]
+    silenced_by: Annotated[
+        str | None,
+        Meta(description="The id of the silence that mutes this alert now, else null."),
+    ] = None
+    likely_cause: Annotated[
+        LikelyCause | None,
+        Meta(
+            description="For an alarm: the log alert of the same incident that is most likely behind it.",
+        ),
+    ] = None
+    queue: Annotated[
+        QueueStatus | None,
+        Meta(
+            description="For an alarm on a dead-letter queue: what the last look at the queue found.",
+        ),
+    ] = None
+    test_mode: Annotated[
+        InTestMode | None,
+        Meta(description="In a digest, how the signature in test mode did; else null."),
+    ] = None
+    count: Count
+    count_since_last: Annotated[
+        Count, Meta(description="Occurrences since the last notification that told of this alert.")
+    ]
+    first_seen: Time
+    last_seen: Time
+    fields: Annotated[
+        dict[str, str],
+        Meta(description="What the signature's expression found, redacted."),
+    ]
+    summary: Annotated[str, Meta(description="What it means.")]
+    first_action: Annotated[str, Meta(description="What to do first; may contain `code` in back-ticks.")]
+    runbook_url: Address
+    sample: Annotated[
+        str | None,
+        Meta(description="One redacted log line; null when it was withheld or left out for size."),
+    ]
+    source: Source
+    account: str
+    region: str
+    links: Links
+
+
+class Notification(Part, frozen=True, kw_only=True):
+    """One message about one incident, as published to the SNS topic "alerts".
+
+    Later versions of the same number may add keys: leave alone what you do not know.
     """
-    told = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
-    listed = _ordered(told or list(incident.alerts.values()), incident, pending, signatures)
-    alerts = [_alert(alert, incident, pending, signatures, runbooks_url) for alert in listed]
-    firing = [alert for alert in listed if alert.state is AlertState.FIRING]
-    severity = min((severity_of(alert, signatures) for alert in firing or listed), key=lambda s: s.rank)
-    main = _headline(firing or latest_round(listed, incident), incident, signatures)
-    title = _title(main, signatures)
-    if pending.reason is Reason.DIGEST:
-        # Never more than "low": who is woken by what is critical must not be by a rule that nobody has reviewed.
-        severity, title = Severity.LOW, _digest_title(listed)
-        alerts.sort(key=lambda alert: -alert["count"])
-    subject = _subject(listed, main, incident, pending, signatures)
-    reason_detail = why(incident, pending, subject, listed, signatures)
-    notification: Notification = {
-        "version": VERSION,
-        "id": f"{incident.id}/{pending.sequence}",
-        "sequence": pending.sequence,
-        "reason": pending.reason.value,
-        "at": iso_time(pending.at),
-        "title": title,
-        "service": clipped(one_line(incident.service), 256) or "unknown",
-        "severity": severity.value,
-        "incident": {
-            "id": incident.id,
-            # Told of the moment, not of now: an entry published late says what was true when it became due.
-            "status": "resolved" if pending.reason in _OVER else "firing",
-            "opened_at": iso_time(incident.opened_at),
-            "first_seen": iso_time(min(alert.first_seen for alert in listed)),
-            "last_seen": iso_time(max(_until(alert, pending) for alert in listed)),
-            "resolved_at": iso_time(pending.at) if pending.reason in _OVER else None,
-            "count": reason_detail["total"],
-            "alert_count": len(listed),
-            "omitted_count": incident.omitted,
-            "updates": pending.updates,
-            "reopened_at": iso_time(incident.reopened_at) if incident.reopened_at else None,
-        },
-        "labels": _labels(listed, signatures),
-        "changes": [_change(change, began_at(incident), pending) for change in incident.changes],
-        "why": reason_detail,
-        "alerts": alerts,
-    }
-    return _fitted(notification)
+
+    version: Annotated[
+        Literal["1"],
+        Meta(description="Raised only by a change that breaks readers; new optional keys do not raise it."),
+    ]
+    id: Annotated[
+        str,
+        Meta(
+            description="Incident id, a slash, the sequence number: the same for every delivery of this notification.",
+            pattern="^[a-z0-9-]+/[0-9]+$",
+        ),
+    ]
+    sequence: Annotated[
+        int,
+        Meta(
+            description="Counts the incident's notifications. A reader that has shown a higher one must not overwrite it with this.",
+            ge=1,
+        ),
+    ]
+    reason: Reason
+    at: Annotated[Time, Meta(description="When the notification became due.")]
+    title: Annotated[
+        str,
+        Meta(
+            description="What broke, in a few words.",
+            extra_json_schema={"minLength": 1, "maxLength": 200},
+        ),
+    ]
+    service: Service
+    severity: Annotated[
+        Severity,
+        Meta(description="The worst severity among the incident's firing alerts; among all when none fires."),
+    ]
+    incident: IncidentSummary
+    labels: Annotated[
+        tuple[Labels, ...],
+        Meta(
+            description="What the incident's alerts can be routed by, each combination once; complete even where `alerts` is cut for size."
+        ),
+    ] = ()
+    changes: Annotated[
+        tuple[ReportedChange, ...],
+        Meta(
+            description="What was deployed or altered before it began, and since: the likeliest suspect first. Empty where nothing is known.",
+            extra_json_schema={"maxItems": 10},
+        ),
+    ] = ()
+    why: Why | None = None
+    alerts: Annotated[
+        tuple[NotifiedAlert, ...],
+        Meta(
+            description="The alerts this notification is about first, then the others, worst and newest first.",
+            min_length=1,
+        ),
+    ]
+
+
+def document_of(part: Part) -> dict[str, Any]:
+    """The part as JSON's own kinds, in the order of the contract."""
+    document: dict[str, Any] = json.loads(to_json(part))
+    return document
+
+
+def to_json(part: Part) -> str:
+    """The notification, or a part of it, as it is published: JSON in ASCII, because a log stream's name may be no text."""
+    return json.dumps(msgspec.to_builtins(part))
 
 
 def message_attributes(notification: Notification) -> dict[str, dict[str, str]]:
     """The SNS message attributes, for subscribers' filter policies, in the shape ``sns:Publish`` takes."""
-    ids = list(dict.fromkeys(alert["signature"] for alert in notification["alerts"]))[:MAX_IDS]
+    ids = list(dict.fromkeys(alert.signature for alert in notification.alerts))[:MAX_IDS]
     return {
-        "severity": {"DataType": "String", "StringValue": notification["severity"]},
-        "service": {"DataType": "String", "StringValue": notification["service"]},
+        "severity": {"DataType": "String", "StringValue": notification.severity.value},
+        "service": {"DataType": "String", "StringValue": notification.service},
         "signature": {"DataType": "String.Array", "StringValue": json.dumps(ids)},
-        "reason": {"DataType": "String", "StringValue": notification["reason"]},
+        "reason": {"DataType": "String", "StringValue": notification.reason.value},
     }
 
 
@@ -121,235 +403,3 @@ def millis_of(text: str) -> Millis:
     if moment.tzinfo is None:
         raise ValueError("not a notification: a time lacks its zone")
     return round(moment.timestamp() * 1000)
-
-
-def _ordered(
-    alerts: list[Alert], incident: Incident, pending: Pending, signatures: Mapping[str, Signature]
-) -> list[Alert]:
-    """What the notification is about first, then causes before symptoms, worst and newest first."""
-    return sorted(
-        alerts,
-        key=lambda alert: (
-            alert.fingerprint not in pending.fingerprints,
-            depth_of_symptom(incident, alert, signatures),
-            severity_of(alert, signatures).rank,
-            -alert.first_seen,
-        ),
-    )
-
-
-def _headline(alerts: Sequence[Alert], incident: Incident, signatures: Mapping[str, Signature]) -> Alert:
-    """The alert that the incident is named after: a cause, the worst, the first of equals."""
-    return min(
-        alerts,
-        key=lambda alert: (
-            bool(alert.silence),
-            depth_of_symptom(incident, alert, signatures),
-            severity_of(alert, signatures).rank,
-            alert.first_seen,
-        ),
-    )
-
-
-def _subject(
-    listed: list[Alert],
-    main: Alert,
-    incident: Incident,
-    pending: Pending,
-    signatures: Mapping[str, Signature],
-) -> Alert:
-    """The alert that a notification is sent for: the queue that grows, what is new or back, else the incident's own."""
-    growing = [alert for alert in listed if alert.fingerprint in pending.growing]
-    if growing:
-        return growing[0]
-    if pending.reason in {Reason.NEW_ALERT, Reason.REGRESSED, Reason.SILENCE_EXPIRED}:
-        return _headline(_about(listed, pending), incident, signatures)
-    return main
-
-
-def _about(listed: list[Alert], pending: Pending) -> list[Alert]:
-    """The alerts a notification is about; where it names none that is listed, all."""
-    return [alert for alert in listed if alert.fingerprint in pending.fingerprints] or listed
-
-
-def _alert(
-    alert: Alert, incident: Incident, pending: Pending, signatures: Mapping[str, Signature], runbooks_url: str
-) -> dict[str, Any]:
-    rule = signatures.get(alert.signature)
-    fields = {
-        clipped(one_line(name), 60): clipped(one_line(value), _MAX_FIELD_LENGTH)
-        for name, value in list(alert.fields.items())[:_MAX_FIELDS]
-    }
-    summary = rule.summary if rule else (
-        "The deployed configuration no longer has this signature, so its meaning is not known any more."
-    )  # fmt: skip
-    action = (
-        rule.first_action
-        if rule
-        else f"Read the log; a deployment removed the signature `{alert.signature}`."
-    )
-    service = alert.origin_service or incident.service
-    where = (alert.region, alert.log_group)
-    window = (alert.first_seen, alert.last_seen)
-    return {
-        "fingerprint": alert.fingerprint,
-        "signature": alert.signature,
-        "service": clipped(one_line(service), 256) or "unknown",
-        "title": _title(alert, signatures),
-        "severity": severity_of(alert, signatures).value,
-        "owner": _owner(alert, signatures) or None,
-        "state": alert.state.value,
-        "changed": alert.fingerprint in pending.fingerprints,
-        "inhibited_by": inhibitor(incident, alert, signatures),
-        "silenced_by": alert.silence or None,
-        "likely_cause": _cause(incident, alert, signatures),
-        "queue": _queue(alert, pending),
-        "test_mode": {"status": test_mode_status(rule), "would_have_fired": alert.would_have_fired}
-        if alert.origin_service
-        else None,
-        "count": alert.count,
-        "count_since_last": max(0, alert.count - pending.notified_before.get(alert.fingerprint, 0)),
-        "first_seen": iso_time(alert.first_seen),
-        "last_seen": iso_time(_until(alert, pending)),
-        "fields": fields,
-        "summary": filled(summary, service, fields, code=False),
-        "first_action": filled(action, service, fields, code=True),
-        "runbook_url": runbooks_url + rule.runbook if rule else runbooks_url,
-        "sample": clipped(visible(alert.sample), _MAX_SAMPLE_LENGTH) or None,
-        "source": {
-            "log_group": alert.log_group or None,
-            "log_stream": alert.log_stream or None,
-            "alarm": one_line(alert.alarm) or None,
-        },
-        "account": alert.account,
-        "region": alert.region,
-        "links": {
-            "log_stream": log_stream_link(*where, alert.log_stream, *window),
-            "insights": insights_link(*where, insights_query(rule.any if rule else ()), *window),
-            "alarm": alarm_link(alert.region, alert.alarm),
-        },
-    }
-
-
-def _until(alert: Alert, pending: Pending) -> Millis:
-    """Until when it was seen: a line until its last occurrence, an alarm (or an absence) for as long as it is in that state."""
-    if not (alert.alarm or alert.absence):
-        return alert.last_seen
-    until = pending.at if alert.state is AlertState.FIRING else (alert.over_at or alert.last_seen)
-    return max(alert.last_seen, until)
-
-
-def _cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> dict[str, Any] | None:
-    cause = likely_cause(incident, alert, signatures)
-    if cause is None:
-        return None
-    return {
-        "fingerprint": cause.fingerprint,
-        "signature": cause.signature,
-        "title": _title(cause, signatures),
-        "detail": clipped(one_line(next(iter(cause.fields.values()), "")), _MAX_IN_SENTENCE_LENGTH) or None,
-        "state": cause.state.value,
-        "count": cause.count,
-        "first_seen": iso_time(cause.first_seen),
-    }
-
-
-def _change(change: Change, began: Millis, pending: Pending) -> dict[str, Any]:
-    return {
-        "kind": change.kind.value,
-        "what": clipped(one_line(change.what), _MAX_IN_SENTENCE_LENGTH),
-        "status": change.status or None,
-        "direct": change.is_direct,
-        "by": change.by or None,
-        "who": clipped(one_line(change.who), _MAX_IN_SENTENCE_LENGTH) or None,
-        "at": iso_time(change.at),
-        "seconds_before": (began - change.at) // 1000,
-        "learned_late": change.id in pending.learned,
-    }
-
-
-def _queue(alert: Alert, pending: Pending) -> dict[str, Any] | None:
-    if alert.queue is None:
-        return None
-    lost = queue_watch.expires_at(alert)
-    return {
-        "name": clipped(one_line(alert.fields.get("queue", "")), _MAX_FIELD_LENGTH),
-        "depth": alert.queue.depth,
-        "at": iso_time(alert.queue.at),
-        "oldest_expires_at": iso_time(lost) if lost is not None else None,
-        "growing": alert.fingerprint in pending.growing,
-    }
-
-
-def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool) -> str:
-    """Put the service and the fields into a signature's sentence.
-
-    Args:
-        template: With ``{service}`` and field names in braces; other braces stay as they are.
-        service: What ``{service}`` stands for.
-        fields: By name. One that was not found is named instead: "the module", in code ``MODULE``.
-        code: Whether found values are set in back-ticks, so that no reader takes log text for formatting; not
-            where the sentence already has them in code.
-    """
-
-    def value(found: re.Match[str]) -> str:
-        name = found[1]
-        if name == "service":
-            return clipped(one_line(service), _MAX_IN_SENTENCE_LENGTH)
-        inside = template.count("`", 0, found.start()) % 2 == 1
-        if name not in fields:
-            return name.upper() if inside else f"the {name.replace('_', ' ')}"
-        text = clipped(one_line(fields[name]).replace("`", "'"), _MAX_IN_SENTENCE_LENGTH)
-        return f"`{text}`" if code and not inside else text
-
-    return clipped(_PLACEHOLDER.sub(value, template), _MAX_SENTENCE_LENGTH)
-
-
-def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:
-    rule = signatures.get(alert.signature)
-    return rule.title if rule else f"{alert.signature.replace('-', ' ').capitalize()} (signature removed)"
-
-
-def _digest_title(alerts: list[Alert]) -> str:
-    rules = len({alert.signature for alert in alerts})
-    return "1 signature in test mode" if rules == 1 else f"{rules} signatures in test mode"
-
-
-def _owner(alert: Alert, signatures: Mapping[str, Signature]) -> str:
-    rule = signatures.get(alert.signature)
-    return rule.owner if rule else ""
-
-
-def _labels(alerts: list[Alert], signatures: Mapping[str, Signature]) -> list[dict[str, str | None]]:
-    """What the incident is routed by: complete even where alerts are left out for size."""
-    rows = {
-        (alert.signature, severity_of(alert, signatures).value, _owner(alert, signatures) or None)
-        for alert in alerts
-    }
-    return [
-        {"signature": name, "severity": severity, "owner": owner}
-        for name, severity, owner in sorted(rows, key=lambda row: row[0])
-    ]
-
-
-def _fitted(notification: Notification) -> Notification:
-    """Make it fit: samples go first, the least important ones before the others, then whole alerts.
-
-    The first alert keeps its sample longest; if it is too large by itself, it is because of characters that
-    JSON writes long.
-    """
-    alerts = notification["alerts"]
-    for alert in reversed(alerts[1:]):
-        if _size(notification) <= MAX_NOTIFICATION_SIZE:
-            return notification
-        alert["sample"] = None
-    while len(alerts) > 1 and _size(notification) > MAX_NOTIFICATION_SIZE:
-        alerts.pop()
-    for key, least in (("sample", None), ("fields", {})):
-        if _size(notification) > MAX_NOTIFICATION_SIZE:
-            alerts[0][key] = least
-    return notification
-
-
-def _size(notification: Notification) -> int:
-    return len(json.dumps(notification))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tocsin.core.notifications.contract import Notification
+from tocsin.core.notifications.contract import Notification, NotifiedAlert
 from tocsin.core.notifications.phrases import times
 from tocsin.core.sanitize import clipped, one_line, visible
 
@@ -16,29 +14,28 @@ _MAX_SERVICE_LENGTH = 100
 
 def digest_text(notification: Notification) -> str:
     """The body for people: what each signature in test mode recognised, where, how often; and how it ends."""
-    incident = notification["incident"]
-    since = incident["opened_at"][:19].replace("T", " ")
+    incident = notification.incident
+    since = incident.opened_at[:19].replace("T", " ")
     parts = [
-        f"{notification['title']}, seen {times(incident['count'])}, since {since} UTC",
+        f"{notification.title}, seen {times(incident.count)}, since {since} UTC",
         QUIET,
     ]
-    for alert in notification["alerts"]:
-        parts += ["", f"- {alert['title']} ({alert['signature']}) in {where(alert)}: {times(alert['count'])}"]
-        parts.append(f"  from {_time(alert['first_seen'])} to {_time(alert['last_seen'])} UTC")
+    for alert in notification.alerts:
+        parts += ["", f"- {alert.title} ({alert.signature}) in {where(alert)}: {times(alert.count)}"]
+        parts.append(f"  from {_time(alert.first_seen)} to {_time(alert.last_seen)} UTC")
         parts.append(f"  {verdict(alert)}")
-        if alert["sample"]:
-            sample = clipped(visible(alert["sample"]), _MAX_SAMPLE_LENGTH)
+        if alert.sample:
+            sample = clipped(visible(alert.sample), _MAX_SAMPLE_LENGTH)
             parts += [f"      {line}" for line in sample.split("\n")]
-    if more := more_words(notification, len(notification["alerts"])):
+    if more := more_words(notification, len(notification.alerts)):
         parts += ["", more]
     parts += ["", how_it_ends(notification), "", reason_words(notification)]
     return "\n".join(visible(part) for part in parts)
 
 
-def verdict(alert: dict[str, Any]) -> str:
+def verdict(alert: NotifiedAlert) -> str:
     """What a stable signature would have told, and whether it is in test mode still; one clause without log text."""
-    test_mode = alert.get("test_mode") or {"status": "test", "would_have_fired": 0}
-    would_have_fired = test_mode["would_have_fired"]
+    would_have_fired = alert.test_mode.would_have_fired if alert.test_mode else 0
     told = (
         f"would have would_have_fired {times(would_have_fired)}"
         if would_have_fired
@@ -48,40 +45,42 @@ def verdict(alert: dict[str, Any]) -> str:
         "stable": "; stable since",
         "off": "; switched off since",
         "removed": "; removed since",
-    }.get(test_mode["status"], "")
-    return f"As a {alert['severity']} alert it {told}{became}."
+    }.get(_status(alert), "")
+    return f"As a {alert.severity} alert it {told}{became}."
 
 
 def reason_words(notification: Notification) -> str:
     """Why it was sent, and what it is known by."""
-    why = (notification.get("why") or {}).get("text") or "signatures in test mode"
-    return f"Why: digest · {why} · {notification['id']}"
+    why = (notification.why and notification.why.text) or "signatures in test mode"
+    return f"Why: digest · {why} · {notification.id}"
 
 
-def where(alert: dict[str, Any]) -> str:
+def where(alert: NotifiedAlert) -> str:
     """The service it happened in."""
-    return clipped(one_line(alert.get("service") or "unknown"), _MAX_SERVICE_LENGTH)
+    return clipped(one_line(alert.service or "unknown"), _MAX_SERVICE_LENGTH)
 
 
 def more_words(notification: Notification, shown: int) -> str:
     """What the digest counted and does not list; empty where it lists everything."""
-    incident = notification["incident"]
-    lines = incident["alert_count"] - shown
+    incident = notification.incident
+    lines = incident.alert_count - shown
     words = [f"{lines:,} more"] if lines > 0 else []
-    if incident["omitted_count"]:
-        words.append(f"{incident['omitted_count']:,} occurrences of signatures beyond these")
+    if incident.omitted_count:
+        words.append(f"{incident.omitted_count:,} occurrences of signatures beyond these")
     return f"…and {' and '.join(words)}" if words else ""
 
 
 def how_it_ends(notification: Notification) -> str:
     """How a trial ends, for whoever decides; empty where none of them is in test mode still."""
-    if all(
-        (alert.get("test_mode") or {}).get("status", "test") != "test" for alert in notification["alerts"]
-    ):
+    if all(_status(alert) != "test" for alert in notification.alerts):
         return "None of them is in test mode any more."
     return (
         'To be told of one at once, set status = "stable" and deploy; to be rid of it, "off", or delete it.'
     )
+
+
+def _status(alert: NotifiedAlert) -> str:
+    return alert.test_mode.status if alert.test_mode else "test"
 
 
 def _time(text: str) -> str:

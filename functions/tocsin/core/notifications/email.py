@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tocsin.core.model import Reason
-from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.phrases import (
     changes_words,
     lasted,
@@ -39,12 +37,12 @@ NEWS = {
 
 def email_subject(notification: Notification) -> str:
     """The subject line: how bad, where, what; at most 99 characters of printable ASCII."""
-    reason = Reason(notification["reason"])
+    reason = notification.reason
     if reason is Reason.DIGEST:
-        return f"[DIGEST] {notification['title']}, seen {times(notification['incident']['count'])}"
-    mark = "RESOLVED" if reason is Reason.RESOLVED else notification["severity"].upper()
+        return f"[DIGEST] {notification.title}, seen {times(notification.incident.count)}"
+    mark = "RESOLVED" if reason is Reason.RESOLVED else notification.severity.upper()
     news = {Reason.REGRESSED: " again", Reason.REPEAT: " still", Reason.UPDATE: " still"}.get(reason, "")
-    text = one_line(f"[{mark}]{news} {notification['service']}: {notification['title']}")
+    text = one_line(f"[{mark}]{news} {notification.service}: {notification.title}")
     ascii_only = "".join(character if " " <= character <= "~" else "?" for character in text)
     return (
         ascii_only if len(ascii_only) <= MAX_SUBJECT_LENGTH else ascii_only[: MAX_SUBJECT_LENGTH - 3] + "..."
@@ -53,15 +51,15 @@ def email_subject(notification: Notification) -> str:
 
 def email_text(notification: Notification) -> str:
     """The body for people: what broke, what to do first, what it means, how often, the links, a sample."""
-    if Reason(notification["reason"]) is Reason.DIGEST:
+    if notification.reason is Reason.DIGEST:
         from tocsin.core.notifications.digest_email import digest_text
 
         return clipped(digest_text(notification), _MAX_TEXT_LENGTH)
     main, others = leading_alert(notification)
-    reason = Reason(notification["reason"])
+    reason = notification.reason
     parts = [
-        f"{notification['title']} in {notification['service']}",
-        f"{NEWS[reason]}. Severity: {notification['severity']}.",
+        f"{notification.title} in {notification.service}",
+        f"{NEWS[reason]}. Severity: {notification.severity}.",
         "",
         f"{_occurrence_count(notification)}",
     ]
@@ -69,59 +67,59 @@ def email_text(notification: Notification) -> str:
     if changed := changes_words(notification, str):
         parts += ["", changed]
     if reason is not Reason.RESOLVED:
-        parts += ["", f"DO FIRST: {main['first_action']}"]
-    parts += ["", f"What it means: {main['summary']}", "", f"Runbook: {main['runbook_url']}"]
-    labels = {"log_stream": "Log stream", "insights": "Logs Insights", "alarm": "Alarm"}
-    parts += [f"{label}: {main['links'][key]}" for key, label in labels.items() if main["links"][key]]
+        parts += ["", f"DO FIRST: {main.first_action}"]
+    parts += ["", f"What it means: {main.summary}", "", f"Runbook: {main.runbook_url}"]
+    links = {
+        "Log stream": main.links.log_stream,
+        "Logs Insights": main.links.insights,
+        "Alarm": main.links.alarm,
+    }
+    parts += [f"{label}: {address}" for label, address in links.items() if address]
     parts += ["", *(f"{name}: {value}" for name, value in shown_fields(main).items())]
-    if main["sample"]:
-        parts += ["", "Sample (redacted):", *_indented(clipped(main["sample"], _MAX_SAMPLE_LENGTH))]
+    if main.sample:
+        parts += ["", "Sample (redacted):", *_indented(clipped(main.sample, _MAX_SAMPLE_LENGTH))]
     if others:
         parts += ["", "Also in this incident:", *map(_line, others[:_MAX_OTHERS])]
-    unlisted = notification["incident"]["alert_count"] - 1 - len(others[:_MAX_OTHERS])
+    unlisted = notification.incident.alert_count - 1 - len(others[:_MAX_OTHERS])
     if unlisted > 0:
         parts.append(f"- and {unlisted} more")
     parts += [
         "",
         f"Why: {why_words(notification)}",
-        f"Tocsin incident {notification['incident']['id']}, notification {notification['sequence']}",
+        f"Tocsin incident {notification.incident.id}, notification {notification.sequence}",
     ]
-    source = main["source"]
-    parts.append(
-        ", ".join(filter(None, (source["log_group"], source["alarm"], main["account"], main["region"])))
-    )
+    source = main.source
+    parts.append(", ".join(filter(None, (source.log_group, source.alarm, main.account, main.region))))
     text = "\n".join(visible(part) for part in parts)
     return clipped(text.replace("\n\n\n", "\n\n").strip(), _MAX_TEXT_LENGTH)
 
 
-def _circumstances(alert: dict[str, Any], notification: Notification) -> list[str]:
+def _circumstances(alert: NotifiedAlert, notification: Notification) -> list[str]:
     """The queue of an alarm and what is likely behind it, where these are known."""
     parts = []
-    if alert.get("queue"):
-        words = queue_words(alert["queue"], millis_of(notification["at"]))
-        parts.append(f"Queue {alert['queue']['name']}: {words}.")
-    cause = alert.get("likely_cause")
+    if alert.queue:
+        words = queue_words(alert.queue, millis_of(notification.at))
+        parts.append(f"Queue {alert.queue.name}: {words}.")
+    cause = alert.likely_cause
     if cause:
-        detail = f" ({cause['detail']})" if cause.get("detail") else ""
-        since = cause["first_seen"][:19].replace("T", " ")
-        over = " (quiet by now)" if cause.get("state") == "resolved" else ""
-        parts.append(
-            f"Likely cause{over}: {cause['title']}{detail}, {times(cause['count'])} since {since} UTC."
-        )
+        detail = f" ({cause.detail})" if cause.detail else ""
+        since = cause.first_seen[:19].replace("T", " ")
+        over = " (quiet by now)" if cause.state == "resolved" else ""
+        parts.append(f"Likely cause{over}: {cause.title}{detail}, {times(cause.count)} since {since} UTC.")
     return ["", *parts] if parts else []
 
 
 def _occurrence_count(notification: Notification) -> str:
-    incident = notification["incident"]
-    first, last = (incident[key][:19].replace("T", " ") for key in ("first_seen", "last_seen"))
-    if incident["count"] == 1:
+    incident = notification.incident
+    first, last = (time[:19].replace("T", " ") for time in (incident.first_seen, incident.last_seen))
+    if incident.count == 1:
         return f"Seen once, {first} UTC."
-    return f"Seen {times(incident['count'])} from {first} to {last} UTC ({lasted(notification)})."
+    return f"Seen {times(incident.count)} from {first} to {last} UTC ({lasted(notification)})."
 
 
-def _line(alert: dict[str, Any]) -> str:
-    because = f", explained by {alert['inhibited_by']}" if alert["inhibited_by"] else ""
-    return f"- {alert['title']}: {alert['severity']}, {alert['state']}, {times(alert['count'])}{because}"
+def _line(alert: NotifiedAlert) -> str:
+    because = f", explained by {alert.inhibited_by}" if alert.inhibited_by else ""
+    return f"- {alert.title}: {alert.severity}, {alert.state}, {times(alert.count)}{because}"
 
 
 def _indented(sample: str) -> list[str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tocsin.core.incidents.test_mode import is_in_test_mode
 from tocsin.core.model import Alert, AlertState, Incident, Pending, Reason
+from tocsin.core.notifications.contract import Threshold, Why
 from tocsin.core.signatures.signature import Signature
 from tocsin.core.times import format_duration
 
@@ -24,7 +24,7 @@ def why(
     main: Alert,
     listed: Sequence[Alert],
     signatures: Mapping[str, Signature],
-) -> dict[str, Any]:
+) -> Why:
     """The part ``why`` of the contract.
 
     Args:
@@ -39,17 +39,17 @@ def why(
     digest = pending.reason is Reason.DIGEST
     since = sum(max(0, alert.count - pending.notified_before.get(alert.fingerprint, 0)) for alert in listed)
     first = sum(1 for alert in listed if alert.fingerprint not in pending.notified_before and alert.count)
-    return {
-        "text": _text(incident, pending, main, listed, rule),
-        "signature": main.signature,
-        "novelty": NOVELTY.get(pending.reason, "repeat"),
-        "threshold": {"count": threshold.count, "within_seconds": threshold.within / 1000}
+    return Why(
+        text=_text(incident, pending, main, listed, rule),
+        signature=main.signature,
+        novelty=NOVELTY.get(pending.reason, "repeat"),
+        threshold=Threshold(count=threshold.count, within_seconds=threshold.within / 1000)
         if threshold and not digest
         else None,
-        "total": sum(alert.count for alert in listed) + incident.omitted,
+        total=sum(alert.count for alert in listed) + incident.omitted,
         # What was counted and got no message of its own: all of them but the first of each alert that is new here.
-        "suppressed": max(0, since - first),
-    }
+        suppressed=max(0, since - first),
+    )
 
 
 def _text(
@@ -62,7 +62,7 @@ def _text(
                 within = format_duration(rule.threshold.within)
                 return f"new: reached {rule.threshold.count:,} within {within}"
             joined = "" if pending.reason is Reason.OPENED else ", in an open incident"
-            what = "alarm" if main.alarm else "absence" if main.absence else "occurrence"
+            what = "alarm" if main.origin.alarm else "absence" if main.origin.absence else "occurrence"
             more = len(pending.fingerprints) - 1
             others = f" and {more} more alert{'s' if more > 1 else ''}" if more > 0 else ""
             return f"new: the first {what} of {main.signature}{others}{joined}"
@@ -100,12 +100,12 @@ def _went_on(incident: Incident, pending: Pending) -> str:
 
 def _ended(main: Alert, ended: Sequence[Alert], rule: Signature | None) -> str:
     """Why an incident is over: each kind of alert in it ends in a way of its own."""
-    if is_in_test_mode(rule) and (main.alarm or main.absence):
+    if is_in_test_mode(rule) and main.origin.is_stateful:
         return "its signature is in test mode now"
     ways = (
-        ("quiet for long enough", any(not (alert.alarm or alert.absence) for alert in ended)),
-        ("the line is back", any(alert.absence for alert in ended)),
-        ("its alarm is OK again", any(alert.alarm for alert in ended)),
+        ("quiet for long enough", any(not alert.origin.is_stateful for alert in ended)),
+        ("the line is back", any(alert.origin.absence for alert in ended)),
+        ("its alarm is OK again", any(alert.origin.alarm for alert in ended)),
     )
     return ", ".join(words for words, so in ways if so)
 

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from tocsin.core.model import Millis
-from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.notifications.contract import (
+    Notification,
+    NotifiedAlert,
+    QueueStatus,
+    ReportedChange,
+    millis_of,
+)
 from tocsin.core.times import format_duration
 
 
-def leading_alert(notification: Notification) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def leading_alert(notification: Notification) -> tuple[NotifiedAlert, list[NotifiedAlert]]:
     """The alert that the notification is named after, and the others in their order."""
-    alerts: list[dict[str, Any]] = notification["alerts"]
-    named = [alert for alert in alerts if alert["title"] == notification["title"]] or alerts
-    main = next((alert for alert in named if alert["state"] == "firing"), named[0])
+    alerts = notification.alerts
+    named = [alert for alert in alerts if alert.title == notification.title] or alerts
+    main = next((alert for alert in named if alert.state == "firing"), named[0])
     return main, [alert for alert in alerts if alert is not main]
 
 
-def shown_fields(alert: dict[str, Any]) -> dict[str, str]:
+def shown_fields(alert: NotifiedAlert) -> dict[str, str]:
     """The fields that people need; the contract has them all.
 
     An alarm's name says which metric it watches, and its resource is mostly the queue or the function that is
     named already.
     """
-    fields: dict[str, str] = {name: value for name, value in alert["fields"].items() if value}
-    if not alert["source"]["alarm"]:
+    fields = {name: value for name, value in alert.fields.items() if value}
+    if not alert.source.alarm:
         return fields
     named = {fields.get("queue"), fields.get("function")}
     return {
@@ -35,19 +40,19 @@ def shown_fields(alert: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def queue_words(queue: dict[str, Any], at: Millis) -> str:
+def queue_words(queue: QueueStatus, at: Millis) -> str:
     """What is in a dead-letter queue and for how long: ``12 messages, the oldest is lost within 9 h``.
 
     Args:
         queue: The contract's ``queue`` of an alert.
         at: When this is said.
     """
-    if not queue["depth"]:
+    if not queue.depth:
         return "empty when it was looked at"
-    words: str = "1 message" if queue["depth"] == 1 else f"{queue['depth']:,} messages"
-    if not queue.get("oldest_expires_at"):
+    words = "1 message" if queue.depth == 1 else f"{queue.depth:,} messages"
+    if not queue.oldest_expires_at:
         return words
-    left = millis_of(queue["oldest_expires_at"]) - at
+    left = millis_of(queue.oldest_expires_at) - at
     return (
         f"{words}, the oldest is lost within {format_duration(left)}"
         if left > 0
@@ -69,10 +74,10 @@ def changes_words(notification: Notification, quoted: Callable[[str], str]) -> s
         notification: The contract.
         quoted: Sets a name off from the words around it, and makes it safe to show.
     """
-    changes = notification.get("changes") or []
+    changes = notification.changes
     if not changes:
         return ""
-    before = [change for change in changes if change["seconds_before"] >= 0]
+    before = [change for change in changes if change.seconds_before >= 0]
     named = "; ".join(change_words(change, quoted) for change in changes[:MAX_CHANGES])
     more = f"; and {len(changes) - MAX_CHANGES} more" if len(changes) > MAX_CHANGES else ""
     return f"{'Changed before' if before else 'Changed since'}: {named}{more}"
@@ -80,55 +85,53 @@ def changes_words(notification: Notification, quoted: Callable[[str], str]) -> s
 
 def is_suspect(notification: Notification) -> bool:
     """Whether something was changed directly before it began: the first thing to look at."""
-    return any(
-        change["direct"] and change["seconds_before"] >= 0 for change in notification.get("changes") or []
-    )
+    return any(change.direct and change.seconds_before >= 0 for change in notification.changes)
 
 
 def learned_late(notification: Notification) -> bool:
     """Whether this notification is the first to tell of a change before it began."""
-    return any(change.get("learned_late") for change in notification.get("changes") or [])
+    return any(change.learned_late for change in notification.changes)
 
 
-def change_words(change: dict[str, Any], quoted: Callable[[str], str]) -> str:
+def change_words(change: ReportedChange, quoted: Callable[[str], str]) -> str:
     """One change of the contract in words; ``quoted`` as for `changes_words`."""
-    seconds = change["seconds_before"]
+    seconds = change.seconds_before
     when = (
         f"{format_duration(seconds * 1000)} before"
         if seconds >= 0
         else f"{format_duration(-seconds * 1000)} after it began"
     )
-    who = f", by {quoted(change['who'])}" if change.get("who") else ""
-    when += f" ({change['at'][11:16]} UTC{who})"
-    name = quoted(change["what"])
-    if change["kind"] == "stack":
-        return f"stack {name} {change.get('status') or ''}, {when}"
-    how = "updated directly, not by its stack" if change["direct"] else f"updated by {change.get('by')}"
-    return f"{change['kind']} of {name} was {how}, {when}"
+    who = f", by {quoted(change.who)}" if change.who else ""
+    when += f" ({change.at[11:16]} UTC{who})"
+    name = quoted(change.what)
+    if change.kind == "stack":
+        return f"stack {name} {change.status or ''}, {when}"
+    how = "updated directly, not by its stack" if change.direct else f"updated by {change.by}"
+    return f"{change.kind} of {name} was {how}, {when}"
 
 
 def why_words(notification: Notification) -> str:
     """Why it was sent: the reason, the signature, how often in all, how many got no message of their own."""
-    why = notification.get("why")
-    reason = str(notification["reason"]).replace("_", " ")
+    why = notification.why
+    reason = notification.reason.value.replace("_", " ")
     if not why:
         return reason
-    threshold = why.get("threshold")
-    parts: list[str] = [reason, why["text"], f"signature {why['signature']}"]
+    threshold = why.threshold
+    parts: list[str] = [reason, why.text, f"signature {why.signature}"]
     if threshold:
         parts.append(
-            f"threshold {threshold['count']:,} in {format_duration(round(threshold['within_seconds'] * 1000))}"
+            f"threshold {threshold.count:,} in {format_duration(round(threshold.within_seconds * 1000))}"
         )
-    parts.append(f"{why['total']:,} in all")
-    if why["suppressed"]:
-        parts.append(f"{why['suppressed']:,} without a message of their own")
+    parts.append(f"{why.total:,} in all")
+    if why.suppressed:
+        parts.append(f"{why.suppressed:,} without a message of their own")
     return " · ".join(parts)
 
 
 def lasted(notification: Notification) -> str:
     """How long, from the first occurrence to the last one (or, for an alarm, to its return to OK)."""
-    incident = notification["incident"]
-    return format_duration(millis_of(incident["last_seen"]) - millis_of(incident["first_seen"]))
+    incident = notification.incident
+    return format_duration(millis_of(incident.last_seen) - millis_of(incident.first_seen))
 
 
 def times(count: int) -> str:

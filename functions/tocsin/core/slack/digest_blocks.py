@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.digest_email import (
     QUIET,
     how_it_ends,
@@ -25,7 +23,7 @@ _SHORTEST_FENCE = 40
 
 def headline(notification: Notification) -> str:
     """The first line."""
-    return f"🧪 {notification['title']} · seen {times(notification['incident']['count'])}"
+    return f"🧪 {notification.title} · seen {times(notification.incident.count)}"
 
 
 def digest_blocks(notification: Notification, most: int, sample: int) -> list[Block]:
@@ -36,9 +34,9 @@ def digest_blocks(notification: Notification, most: int, sample: int) -> list[Bl
         most: How many signatures and services are listed.
         sample: How many characters of each sample are shown; 0 for none.
     """
-    since = time_token(millis_of(notification["incident"]["opened_at"]))
+    since = time_token(millis_of(notification.incident.opened_at))
     blocks = [header(headline(notification)), section(f"{QUIET} Since {since}:")]
-    shown = notification["alerts"][:most]
+    shown = notification.alerts[:most]
     for alert in shown:
         blocks += [{"type": "divider"}, section(_entry(alert, sample))]
     if more := more_words(notification, len(shown)):
@@ -46,14 +44,14 @@ def digest_blocks(notification: Notification, most: int, sample: int) -> list[Bl
     return [*blocks, context(how_it_ends(notification)), context(reason_words(notification))]
 
 
-def _entry(alert: dict[str, Any], sample: int) -> str:
-    first, last = millis_of(alert["first_seen"]), millis_of(alert["last_seen"])
+def _entry(alert: NotifiedAlert, sample: int) -> str:
+    first, last = millis_of(alert.first_seen), millis_of(alert.last_seen)
     seen = f"{time_token(first)}" + (f" – {time_token(last)}" if last > first else "")
     lines = [
-        f"*{mrkdwn(alert['title'], 200)}* · {code(alert['signature'], 80)} in {code(where(alert), 110)}",
-        f"*{times(alert['count'])}* · {seen}",
+        f"*{mrkdwn(alert.title, 200)}* · {code(alert.signature, 80)} in {code(where(alert), 110)}",
+        f"*{times(alert.count)}* · {seen}",
         f"_{escape(verdict(alert))}_",
     ]
-    if alert["sample"] and sample >= _SHORTEST_FENCE:
-        lines.append(fence(alert["sample"], sample))
+    if alert.sample and sample >= _SHORTEST_FENCE:
+        lines.append(fence(alert.sample, sample))
     return "\n".join(lines)

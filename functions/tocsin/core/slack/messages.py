@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tocsin.core.model import Reason, Severity
-from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.phrases import (
     lasted,
@@ -32,7 +32,6 @@ from tocsin.core.notifications.phrases import (
 from tocsin.core.slack import digest_blocks as slack_digest
 from tocsin.core.slack.alert_blocks import (
     SIGNS,
-    Alert,
     SizeBudget,
     advice,
     buttons,
@@ -103,10 +102,10 @@ def render(notification: Notification, *, late: bool = False, mentions: Sequence
         late: Whether a newer one was told before it.
         mentions: Ids of the user groups that it calls; from configuration, never from what was logged.
     """
-    if Reason(notification["reason"]) is Reason.DIGEST:
+    if notification.reason is Reason.DIGEST:
         return _digest(notification)
     main = leading_alert(notification)[0]
-    headline = _headline(notification, main, _EDITED.get(Reason(notification["reason"]), ""), late=late)
+    headline = _headline(notification, main, _EDITED.get(notification.reason, ""), late=late)
     return _fitted(
         notification,
         main,
@@ -121,7 +120,7 @@ def render_standalone(
     notification: Notification, *, late: bool = False, mentions: Sequence[str] = ()
 ) -> SlackMessage:
     """The one message of this notification in webhook mode: everything there is; the rest as for `render`."""
-    if Reason(notification["reason"]) is Reason.DIGEST:
+    if notification.reason is Reason.DIGEST:
         return _digest(notification)
     main, words = headed_by(notification)
     headline = _headline(notification, main, words, late=late)
@@ -145,14 +144,14 @@ def render_thread(
         late: Whether a newer one was told before it; then it is not shown in the channel.
         mentions: As for `render`.
     """
-    reason = Reason(notification["reason"])
+    reason = notification.reason
     if reason in {Reason.OPENED, Reason.DIGEST}:
         return None
     if reason is Reason.UPDATE and not says_more(notification):
         return None
     main, words = headed_by(notification)
     about = growing(notification) if reason is Reason.UPDATE else []
-    about = about or [alert for alert in notification["alerts"] if alert["changed"]] or [main]
+    about = about or [alert for alert in notification.alerts if alert.changed] or [main]
     headline = _headline(notification, main, words, late=late)
     message = _fitted(
         notification,
@@ -165,9 +164,9 @@ def render_thread(
     return replace(message, broadcast=not late and _wakes(notification, reason, about))
 
 
-def growing(notification: Notification) -> list[Alert]:
+def growing(notification: Notification) -> list[NotifiedAlert]:
     """The alerts whose dead-letter queue is news in this notification."""
-    return [alert for alert in notification["alerts"] if (alert.get("queue") or {}).get("growing")]
+    return [alert for alert in notification.alerts if alert.queue and alert.queue.growing]
 
 
 def says_more(notification: Notification) -> bool:
@@ -175,16 +174,16 @@ def says_more(notification: Notification) -> bool:
     return bool(growing(notification)) or learned_late(notification)
 
 
-def headed_by(notification: Notification) -> tuple[Alert, str]:
+def headed_by(notification: Notification) -> tuple[NotifiedAlert, str]:
     """The alert that a message about this notification alone is headed by, and the words before its title."""
-    reason = Reason(notification["reason"])
+    reason = notification.reason
     if reason is Reason.UPDATE and (queues := growing(notification)):
         return queues[0], "Growing: "
-    main: Alert = leading_alert(notification)[0]
+    main = leading_alert(notification)[0]
     if reason in {Reason.NEW_ALERT, Reason.REGRESSED}:
-        subject = (notification.get("why") or {}).get("signature")
-        changed = [alert for alert in notification["alerts"] if alert["changed"]]
-        main = next((alert for alert in changed if alert["signature"] == subject), (*changed, main)[0])
+        subject = notification.why and notification.why.signature
+        changed = [alert for alert in notification.alerts if alert.changed]
+        main = next((alert for alert in changed if alert.signature == subject), (*changed, main)[0])
     return main, _NEWS[reason]
 
 
@@ -192,8 +191,8 @@ def preview(notification: Notification) -> dict[str, Any]:
     """What would be posted, in both modes: for dry runs and for looking at."""
     reply = render_thread(notification)
     return {
-        "notification": notification["id"],
-        "reason": notification["reason"],
+        "notification": notification.id,
+        "reason": notification.reason,
         "bot": {
             "message": _shown(render(notification)),
             "reply": None if reply is None else {**_shown(reply), "reply_broadcast": reply.broadcast},
@@ -206,21 +205,21 @@ def _shown(message: SlackMessage) -> dict[str, Any]:
     return {"text": message.text, "blocks": message.blocks}
 
 
-def _wakes(notification: Notification, reason: Reason, about: list[Alert]) -> bool:
+def _wakes(notification: Notification, reason: Reason, about: list[NotifiedAlert]) -> bool:
     """Whether the channel should see the reply: it began again, is forgotten, or something worse joined."""
     if reason in {Reason.REPEAT, Reason.REGRESSED, Reason.SILENCE_EXPIRED}:
         return True
     if reason is not Reason.NEW_ALERT:
         return False
-    known = [alert for alert in notification["alerts"] if not alert["changed"] and alert["state"] == "firing"]
-    worst = min((Severity(alert["severity"]).rank for alert in known), default=len(Severity))
-    return any(not alert["inhibited_by"] and Severity(alert["severity"]).rank < worst for alert in about)
+    known = [alert for alert in notification.alerts if not alert.changed and alert.state == "firing"]
+    worst = min((alert.severity.rank for alert in known), default=len(Severity))
+    return any(not alert.inhibited_by and alert.severity.rank < worst for alert in about)
 
 
 def _whole(
-    notification: Notification, main: Alert, headline: str, budget: SizeBudget, sample: int
+    notification: Notification, main: NotifiedAlert, headline: str, budget: SizeBudget, sample: int
 ) -> list[Block]:
-    reason = Reason(notification["reason"])
+    reason = notification.reason
     over = reason is Reason.RESOLVED
     blocks = [header(headline)]
     if budget.late:
@@ -229,54 +228,56 @@ def _whole(
         blocks.append(section(_over(notification)))
     if not over:
         blocks += changed_before(notification, budget)
-        blocks += [*circumstances(main, millis_of(notification["at"])), *advice(main, budget)]
+        blocks += [*circumstances(main, millis_of(notification.at)), *advice(main, budget)]
     blocks += _fields(notification, main, reason, budget)
-    if main["sample"] and sample and not over:
-        blocks.append(section(fence(main["sample"], sample)))
+    if main.sample and sample and not over:
+        blocks.append(section(fence(main.sample, sample)))
     blocks += buttons(main, budget, primary=not over and not budget.late)
-    blocks += others(notification, [alert for alert in notification["alerts"] if alert is not main], budget)
+    blocks += others(notification, [alert for alert in notification.alerts if alert is not main], budget)
     blocks += _context(notification, main)
     return blocks
 
 
-def _headline(notification: Notification, main: Alert, words: str, *, late: bool) -> str:
-    over = Reason(notification["reason"]) is Reason.RESOLVED
-    sign = "✅" if over else SIGNS[Severity(main["severity"])]
-    title, queue = main["title"], main.get("queue")
-    if queue and queue["growing"] and Reason(notification["reason"]) is Reason.UPDATE:
-        title = f"{queue['name']}: {queue_words(queue, millis_of(notification['at']))}"
-    return f"{_LATE if late else sign} {words}{title} · {notification['service']}"
+def _headline(notification: Notification, main: NotifiedAlert, words: str, *, late: bool) -> str:
+    over = notification.reason is Reason.RESOLVED
+    sign = "✅" if over else SIGNS[main.severity]
+    title, queue = main.title, main.queue
+    if queue and queue.growing and notification.reason is Reason.UPDATE:
+        title = f"{queue.name}: {queue_words(queue, millis_of(notification.at))}"
+    return f"{_LATE if late else sign} {words}{title} · {notification.service}"
 
 
 def _overtaken(notification: Notification) -> str:
     """What a reader must know before anything else of a message that newer ones have overtaken."""
     return (
-        f"🕓 *Told late.* This is from {time_token(millis_of(notification['at']))}. "
+        f"🕓 *Told late.* This is from {time_token(millis_of(notification.at))}. "
         "Newer messages about this incident were told before it; they count."
     )
 
 
 def _over(notification: Notification) -> str:
-    incident = notification["incident"]
-    count, again = incident["count"], incident.get("reopened_at")
+    incident = notification.incident
+    count, again = incident.count, incident.reopened_at
     words = f"*It is over.* Seen {times(count)}"
-    if incident["first_seen"] != incident["last_seen"]:
+    if incident.first_seen != incident.last_seen:
         words += f" in {lasted(notification)}, last"
-    words += f" {time_token(millis_of(incident['last_seen']))}."
+    words += f" {time_token(millis_of(incident.last_seen))}."
     if again:
-        this_time = format_duration(max(0, millis_of(incident["last_seen"]) - millis_of(again)))
+        this_time = format_duration(max(0, millis_of(incident.last_seen) - millis_of(again)))
         words += f" This time, since {time_token(millis_of(again))}, it lasted {this_time}."
     return f"{words} Nothing to do now; the runbook says how to prevent it."
 
 
-def _fields(notification: Notification, main: Alert, reason: Reason, budget: SizeBudget) -> list[Block]:
+def _fields(
+    notification: Notification, main: NotifiedAlert, reason: Reason, budget: SizeBudget
+) -> list[Block]:
     """What is new, how bad, how often, since when, until when; then what the expression found."""
-    first, last = millis_of(main["first_seen"]), millis_of(main["last_seen"])
+    first, last = millis_of(main.first_seen), millis_of(main.last_seen)
     colour = "" if reason is Reason.RESOLVED or budget.late else sign(main, budget) + " "
     status = _status(notification, reason)
     pairs = [
         ("Status then", status.partition(" ")[2]) if budget.late else ("Status", status),
-        ("Severity", f"{colour}{main['severity']}"),
+        ("Severity", f"{colour}{main.severity}"),
         ("First seen", time_token(first)),
         ("Last seen", time_token(last) if last > first else "the same moment"),
         ("Occurrences", _how_often(notification, main, reason)),
@@ -285,37 +286,39 @@ def _fields(notification: Notification, main: Alert, reason: Reason, budget: Siz
     return [{"type": "section", "fields": [*known, *found(main)][:MAX_FIELDS]}]
 
 
-def _how_often(notification: Notification, main: Alert, reason: Reason) -> str:
-    count, total = main["count"], notification["incident"]["count"]
-    since = sum(alert["count_since_last"] for alert in notification["alerts"])
+def _how_often(notification: Notification, main: NotifiedAlert, reason: Reason) -> str:
+    count, total = main.count, notification.incident.count
+    since = sum(alert.count_since_last for alert in notification.alerts)
     words = f"*{count:,}*" + (f" of {total:,} in the incident" if total > count else "")
     grew = reason not in {Reason.OPENED, Reason.RESOLVED} and 0 < since < total
     return words + (f" (+{since:,} since the last report)" if grew else "")
 
 
 def _status(notification: Notification, reason: Reason) -> str:
-    incident = notification["incident"]
-    began = incident.get("reopened_at") or incident["first_seen"]
-    age = format_duration(millis_of(notification["at"]) - millis_of(began))
-    joined = sum(alert["changed"] for alert in notification["alerts"])
+    incident = notification.incident
+    began = incident.reopened_at or incident.first_seen
+    age = format_duration(millis_of(notification.at) - millis_of(began))
+    joined = sum(alert.changed for alert in notification.alerts)
     return {
         Reason.OPENED: "🆕 New incident",
         Reason.NEW_ALERT: f"\N{HEAVY PLUS SIGN} {'An alert' if joined <= 1 else f'{joined} alerts'} joined",
         Reason.UPDATE: f"📈 Still going on after {age}",
         Reason.REPEAT: f"⏰ Reminder: still firing after {age}",
         Reason.REGRESSED: "🔁 Was over, is back",
-        Reason.RESOLVED: f"✅ Resolved {time_token(millis_of(notification['at']))}",
+        Reason.RESOLVED: f"✅ Resolved {time_token(millis_of(notification.at))}",
         Reason.SILENCE_EXPIRED: "🔔 Silence ended, still firing",
         Reason.DIGEST: "🧪 In test mode",
     }[reason]
 
 
-def _reply(notification: Notification, reason: Reason, about: list[Alert], budget: SizeBudget) -> list[Block]:
+def _reply(
+    notification: Notification, reason: Reason, about: list[NotifiedAlert], budget: SizeBudget
+) -> list[Block]:
     late = [section(_overtaken(notification))] if budget.late else []
     if reason is Reason.RESOLVED:
-        title = f"✅ *Resolved* {time_token(millis_of(notification['at']))}."
+        title = f"✅ *Resolved* {time_token(millis_of(notification.at))}."
         title += "" if late else f" {_over(notification)}"
-        alerts = notification["alerts"]
+        alerts = notification.alerts
         listed = others(notification, alerts, budget) if len(alerts) > 1 else []
         return [*late, section(title), *listed, *_context(notification, leading_alert(notification)[0])]
     if reason is Reason.UPDATE and not growing(notification):
@@ -325,14 +328,14 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], budge
     title = {
         Reason.NEW_ALERT: "\N{HEAVY PLUS SIGN} *New in this incident*",
         Reason.UPDATE: "📥 *The dead-letter queue grows*, and what is in it is lost in time.",
-        Reason.REPEAT: f"⏰ *Still firing*, and seen {times(notification['incident']['count'])} by now.",
+        Reason.REPEAT: f"⏰ *Still firing*, and seen {times(notification.incident.count)} by now.",
         Reason.REGRESSED: "🔁 *Back again*: it was over and has started once more.",
         Reason.SILENCE_EXPIRED: f"🔔 *A silence ended, and this is still firing.*{_kept_quiet(notification)}",
     }[reason]
     blocks = [*late, section(title), *changed_before(notification, budget)]
     shown = about[: 3 if budget.others else 1]
     for alert in shown:
-        blocks += details(alert, budget, of=len(shown), at=millis_of(notification["at"]))
+        blocks += details(alert, budget, of=len(shown), at=millis_of(notification.at))
     rest = about[len(shown) :]
     if rest:
         blocks += others(notification, rest, budget)
@@ -340,23 +343,23 @@ def _reply(notification: Notification, reason: Reason, about: list[Alert], budge
 
 
 def _kept_quiet(notification: Notification) -> str:
-    since = sum(alert["count_since_last"] for alert in notification["alerts"] if alert["changed"])
+    since = sum(alert.count_since_last for alert in notification.alerts if alert.changed)
     return f" It was seen {times(since)} while it was muted." if since else ""
 
 
-def _context(notification: Notification, alert: Alert) -> list[Block]:
+def _context(notification: Notification, alert: NotifiedAlert) -> list[Block]:
     """Why this was sent, then where it comes from: what nobody reads first and somebody needs at last."""
-    source = alert["source"]
-    account = f"account {alert['account']}" if alert["account"] else ""
+    source = alert.source
+    account = f"account {alert.account}" if alert.account else ""
     where = [
-        source["log_group"], source["alarm"], account, alert["region"], f"incident {notification['id']}",
+        source.log_group, source.alarm, account, alert.region, f"incident {notification.id}",
     ]  # fmt: skip
     return [context(f"Why: {why_words(notification)}"), context(" · ".join(filter(None, where)))]
 
 
 def _fitted(
     notification: Notification,
-    main: Alert,
+    main: NotifiedAlert,
     headline: str,
     build: Callable[[SizeBudget], list[Block]],
     *,
@@ -371,11 +374,11 @@ def _fitted(
         blocks[1:1] = [section(called)] if called else []
         if len(blocks) <= MAX_BLOCKS and json_length(blocks) <= MAX_JSON:
             break
-    over = Reason(notification["reason"]) is Reason.RESOLVED
-    action = "" if over or late else f" — {main['first_action']}"
+    over = notification.reason is Reason.RESOLVED
+    action = "" if over or late else f" — {main.first_action}"
     whole = email_text(notification)
     if late:
-        whole = f"{_LATE} this is from {notification['at'][:19].replace('T', ' ')} UTC.\n\n{whole}"
+        whole = f"{_LATE} this is from {notification.at[:19].replace('T', ' ')} UTC.\n\n{whole}"
     text = mrkdwn(whole, _PLAIN - len(called))
     return SlackMessage(
         mrkdwn(headline + action, _FALLBACK), blocks, f"{called}\n\n{text}" if called else text

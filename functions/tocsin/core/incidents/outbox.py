@@ -1,0 +1,119 @@
+"""Putting a notification into an incident's outbox: what it is to say, and what people know once they have it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import NamedTuple
+
+from tocsin.core.incidents import dlq_growth as queue_watch
+from tocsin.core.incidents.changes import began_at
+from tocsin.core.incidents.policy import Policy
+from tocsin.core.model import Alert, Incident, Millis, Pending, Reason
+
+
+class Due(NamedTuple):
+    """A notification that is due, and the alerts it is about."""
+
+    reason: Reason
+    fingerprints: tuple[str, ...]
+
+
+def notified(
+    incident: Incident,
+    pending: Due,
+    now: Millis,
+    policy: Policy,
+    by_themselves: Collection[str],
+    reason_detail: str,
+) -> Incident:
+    """The incident with a notification in its outbox, and with what people know once they have it.
+
+    Args:
+        incident: The incident.
+        pending: What is due.
+        now: The time.
+        policy: How often people are told.
+        by_themselves: The fingerprints of the alerts that people are told of by themselves, not under a cause.
+        reason_detail: Which silence ended, where that is the reason.
+    """
+    paced = _paced(incident, pending.reason, now, policy)
+    entry = _outbox_entry(paced, pending, now, policy, reason_detail)
+    is_update = pending.reason is Reason.UPDATE
+    return replace(
+        paced,
+        alerts=_alerts_once_notified(incident, {*pending.fingerprints, *entry.growing}, by_themselves),
+        sequence=entry.sequence,
+        outbox=(*incident.outbox, entry),
+        omitted_notified=incident.omitted,
+        resolved_at=now if pending.reason is Reason.RESOLVED else None,
+        return_notified=incident.return_notified or not is_update,
+        changes_not_notified=(),
+        latest_news_started_at=began_at(incident),
+    )
+
+
+def _paced(incident: Incident, reason: Reason, now: Millis, policy: Policy) -> Incident:
+    """The incident with what bounds its notifications moved on: when the last one was due, and how many of a kind."""
+    if reason in (Reason.NEW_ALERT, Reason.REGRESSED):
+        if now >= incident.burst_since + policy.intervals.group_interval:
+            incident = replace(incident, burst_since=now, burst=1)
+        else:
+            incident = replace(incident, burst=incident.burst + 1)
+    if reason is Reason.UPDATE:
+        return replace(incident, notified_at=now, updates=incident.updates + 1)
+    repeats = incident.repeats + 1 if reason is Reason.REPEAT else 0
+    return replace(incident, notified_at=now, last_non_update_at=now, updates=0, repeats=repeats)
+
+
+def _outbox_entry(
+    incident: Incident, pending: Due, now: Millis, policy: Policy, reason_detail: str
+) -> Pending:
+    """What is to be published. Only an update tells of a queue's growth: an alert that joins is news of its own."""
+    growing = queue_watch.growing(incident, policy) if pending.reason is Reason.UPDATE else ()
+    return Pending(
+        sequence=incident.sequence + 1,
+        reason=pending.reason,
+        at=now,
+        fingerprints=pending.fingerprints,
+        notified_before={
+            alert.fingerprint: alert.notified.count
+            for alert in incident.alerts.values()
+            if alert.notified.count
+        },
+        growing=tuple(alert.fingerprint for alert in growing),
+        updates=incident.updates,
+        reason_detail=reason_detail if pending.reason is Reason.SILENCE_EXPIRED else "",
+        learned=incident.changes_not_notified,
+    )
+
+
+def _alerts_once_notified(
+    incident: Incident, about: Collection[str], by_themselves: Collection[str]
+) -> dict[str, Alert]:
+    """The alerts once a notification has told of them; of the queues only those of the alerts it is about are news."""
+    return {
+        name: _once_notified(alert, with_queue=name in about, by_itself=name in by_themselves)
+        for name, alert in incident.alerts.items()
+    }
+
+
+def _once_notified(alert: Alert, *, with_queue: bool, by_itself: bool) -> Alert:
+    """The alert once a notification has told of it; what is muted is counted and not told."""
+    if not alert.announced:
+        return alert
+    if alert.silence:
+        return replace(alert, notified=replace(alert.notified, silence=alert.silence))
+    told = replace(
+        alert,
+        notified=replace(
+            alert.notified,
+            count=alert.count,
+            state=alert.state,
+            silence="",
+            individually=alert.notified.individually or by_itself,
+        ),
+        regressed=False,
+        unmuted=False,
+    )
+    return queue_watch.told(told, as_news=with_queue)
