@@ -11,10 +11,10 @@ from itertools import cycle
 from re import _parser
 
 import pytest
-from tocsin.core.matching.tracebacks import read_traceback
 
 from tocsin.core.absence.expected_lines import _LOG_GROUP
 from tocsin.core.ingest.alarms import parse_time
+from tocsin.core.matching.crashes import read_crash
 from tocsin.core.matching.fingerprint import normalise as without_variables
 from tocsin.core.matching.logline import read_line, stated_level
 from tocsin.core.matching.quoting import quoted_as
@@ -161,7 +161,7 @@ READERS = {
     "one line": one_line,
     "fingerprint": without_variables,
     "line": read_line,
-    "traceback": lambda text: (read_traceback(text), read_traceback(text, len(text) // 2)),
+    "traceback": lambda text: (read_crash(text), read_crash(text, len(text) // 2)),
     "quoting": lambda text: quoted_as(text, len(text) // 2, len(text) // 2 + 9),
     "level": stated_level,
     "alarm's time": lambda text: parse_time(f"2{text}3"),
