@@ -34,7 +34,15 @@ from tocsin.core.redaction.key_values import (
     phrase,
     value,
 )
+from tocsin.core.redaction.named_values import (
+    named_personal,
+    named_secrets,
+    numbers_of_persons,
+    told_in_prose,
+)
+from tocsin.core.redaction.quoted_values import QUOTATIONS, quoted
 from tocsin.core.redaction.rule import EDGE, Rule, by_words
+from tocsin.core.redaction.shapes import provider_forms, random_looking
 
 SECRET_WORDS: Final = (
     "password", "passwd", "passwort", "passphrase", "passcode", "mysql_pwd", "client_assertion",
@@ -187,7 +195,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("email", "E-mail addresses; `lodash@4.17.21` is a version and `git@` no person", ("@", "%40", "%2540", "\\u0040"),
          r"(?i)(?:@|%(?:25){0,3}40|\\u0040)(?!\d{1,5}\.\d)(?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|-){1,63}){0,8}\.[^\W\d_]{2,24}", email),
     Rule("card", "Payment cards whose check digit is right", (),
-         rf"{EDGE}(?<![\d.])(?<!\d-)(?:[3-6]\d{{12,18}}|[3-6]\d{{3}}([ \-])\d{{4}}\1\d{{4}}\1\d{{1,7}}|"
+         rf"{EDGE}(?<![\d.])(?<!\d-)(?<!_-)(?<!_)(?:[3-6]\d{{12,18}}|[3-6]\d{{3}}([ \-])\d{{4}}\1\d{{4}}\1\d{{1,7}}|"
          r"3[47]\d\d[ \-]\d{6}[ \-]\d{5}|2[2-7]\d\d([ \-]?)\d{4}\2\d{4}\2\d{4})(?![\dA-Za-z]|[.\-]\d)", card),
     Rule("iban", "IBANs whose check digits are right", (),
          r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![A-Za-z0-9])", bank_account),
@@ -217,5 +225,16 @@ RULES: Final[tuple[Rule, ...]] = (
          r"(?<![\w:.])[23][0-9a-fA-F]{3}:(?:[0-9a-fA-F]{1,4}:){6}[0-9a-fA-F]{1,4}(?![\w:])|"
          r"(?<![\w:.])[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}:){0,5}(?:[0-9a-fA-F]{1,4})?(?![\w:])",
          public_address),
+
+    # By shape and by structure.
+    Rule("provider-token", "Credentials of the providers in the generated list", (), "", search=provider_forms),
+    Rule("credential", "Values of keys that say by any of their words that they are a secret; of keys that end in `key`, and of "
+         "providers' names, those that hold a digit; hex of 32 digits and more behind a key that names no id",
+         (), "", search=named_secrets),
+    Rule("credential", "A value with a digit right behind `token`, `key`, `secret` and the like in a sentence", (), "", search=told_in_prose),
+    Rule("random", "Strings that look random and have the shape of no known id", (), "", search=random_looking),
+    *(Rule("quoted", quotation.what, (), "", search=quoted(number)) for number, quotation in enumerate(QUOTATIONS)),
+    Rule("personal", "Values of keys that name something about a person: names, addresses, documents, health", (), "", search=named_personal),
+    Rule("personal", "Numbers behind the words for a person's document or account, in several languages", (), "", search=numbers_of_persons),
 )  # fmt: skip
 """In order of precedence for the name; every rule is always applied."""
