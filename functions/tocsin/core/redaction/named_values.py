@@ -202,6 +202,9 @@ _INNOCENT_KEYS: Final = frozenset(
         "context",
         "state",
         "query",
+        "get",
+        "set",
+        "put",
         "header",
         "path",
         "file",
@@ -371,6 +374,9 @@ def named_secrets(text: str) -> Iterator[Span]:
             or not _PROVIDERS.isdisjoint(words)
         )
         end = found.end()
+        in_arn = text[found.start() - 1 : found.start()] == ":"
+        if not telling and in_arn:
+            continue
         if not telling and len(text) - end < _SHORTEST_HEX:
             continue
         if not telling and (
@@ -425,7 +431,8 @@ def named_personal(text: str) -> Iterator[Span]:
     """Values of keys that name something about a person."""
     for found in _KEY.finditer(text):
         words = _words(found["key"])
-        if words and any(tail in PERSONAL for tail in _tails(words)):
+        tails = [tail for tail in _tails(words) if tail in PERSONAL]
+        if tails and (tails[-1] not in _WORDS_OF_PROSE or _is_field(text, found)):
             span = phrase(text, found)
         elif (
             words
@@ -439,8 +446,82 @@ def named_personal(text: str) -> Iterator[Span]:
             yield span
 
 
+_WORDS_OF_PROSE: Final = frozenset(
+    [
+        "note",
+        "notes",
+        "complaint",
+        "who",
+        "names",
+        "chart",
+        "mail",
+        "cell",
+        "city",
+        "town",
+        "county",
+        "district",
+        "suburb",
+        "mobile",
+        "condition",
+        "drug",
+        "race",
+        "fin",
+        "sin",
+        "pan",
+        "epic",
+        "born",
+        "badge",
+        "license",
+        "licence",
+        "plate",
+        "vin",
+        "tin",
+        "ein",
+        "nie",
+        "rfc",
+        "dni",
+        "rrn",
+        "abn",
+        "acn",
+        "treatment",
+        "complaint",
+        "employer",
+        "gender",
+        "sex",
+        "applicant",
+        "candidate",
+        "guardian",
+        "patient",
+        "doctor",
+        "nurse",
+        "vaccine",
+        "allergy",
+        "symptom",
+        "street",
+        "zip",
+        "expiry2",
+        "tel",
+        "fax",
+        "dosage",
+        "religion",
+    ]
+)
+"""Names that in a sentence are only words: they count where they are visibly a key."""
+
+
+def _is_field(text: str, found: re.Match[str]) -> bool:
+    """Whether a key is one of a structure: quoted, before ``=``, or first in its line."""
+    start = found.start("key")
+    line = text.rfind("\n", 0, start) + 1
+    return (
+        bool(found["close"])
+        or found["separator"] in {"=", "=>", ":="}
+        or (line > 0 and not text[line:start].strip(" -"))
+    )
+
+
 _OF_CODE: Final = re.compile(
-    r"(?i)(?:<class .{0,60}|[\w.]{0,60}(?:error|exception)|true|false|none|null|str|string|int|field required|\d)[:;,.]?"
+    r"(?i)(?:0x[0-9a-f]+|[\W_]*|<class .{0,60}|[\w.]{0,60}(?:error|exception)|true|false|none|null|str|string|int|field required|\d)[:;,.]?"
 )
 
 
@@ -540,9 +621,7 @@ def _telling_in_prose(word: str, held: str) -> bool:
     if "/" in held or "://" in held or word.endswith(("session", "code")):
         return False
     if word.endswith("key"):
-        return bool(_HEX.fullmatch(held)) or (
-            len(held) >= _LONG_VALUE and is_secretive(held) and not _UUID.fullmatch(held)
-        )
+        return bool(_HEX.fullmatch(held))
     if word.endswith("credentials") or word.endswith("credential"):
         return ":" in held and any(map(str.isdigit, held))
     return bool(_HEX.fullmatch(held) or _UUID.fullmatch(held)) or (

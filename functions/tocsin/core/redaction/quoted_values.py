@@ -15,6 +15,7 @@ import re2
 
 from tocsin.core.expressions import re2_options
 from tocsin.core.redaction.key_values import Span, closing_bracket
+from tocsin.core.redaction.strict import in_plain_words
 
 _MAX_FINDS: Final = 200
 
@@ -41,14 +42,19 @@ class Quotation(NamedTuple):
 
 
 _IDENTIFIER: Final = re.compile(
-    r"[A-Za-z_$][\w$.\-\[\]]{0,80}|[%{<$][^'\"]{0,60}|[\W_]{1,8}|/[\w./\-]{0,200}|\d{1,3}"
+    r"[A-Za-z_$/][\w$./\-\[\]]{0,200}|[%{<$][^'\"]{0,60}|[\W_]{1,8}|\d{1,3}|[:,=}].*|(?:\d{1,3}\.){3}\d{1,3}"
 )
+_LETTERS_OR_DIGITS: Final = re.compile(r"[^\W_]")
 _RANDOM_DIGITS: Final = re.compile(r"\d{4}")
 
 
 def says_more_than_a_name(held: str) -> bool:
     """Whether a quoted text is more than the name of a key, a type or a column, a placeholder or a sign."""
-    return bool(held) and (not _IDENTIFIER.fullmatch(held) or bool(_RANDOM_DIGITS.search(held)))
+    if not held or held[0] in ":,=}" or not _LETTERS_OR_DIGITS.search(held):
+        return False
+    if _IDENTIFIER.fullmatch(held) and not _RANDOM_DIGITS.search(held):
+        return False
+    return not in_plain_words(held)
 
 
 _QUOTED: Final = (
@@ -64,7 +70,7 @@ QUOTATIONS: Final[tuple[Quotation, ...]] = (
                "literal", "too long", "duplicate", "unknown", "must be", "value", "got "),
               r"(?:literal|value|string|input|text|data|syntax|pars(?:e|ing)|convert\w*|format|instance|date|time|timestamp|enum\w*|number|integer|float|"
               r"decimal|uuid|near|received|got|passed|provided|given|supplied|actual|entry|argument|type|column|content|cell|field|member|choice|option)"
-              r"(?: [\w()./]{1,30}){0,6}(?:\(\))?[:=,]?\s{0,2}" + _QUOTED_VALUE, judge=says_more_than_a_name),
+              r"(?: [\w()./]{1,30}){0,6}(?:\(\))?[:,]?\s{0,2}" + _QUOTED_VALUE, judge=says_more_than_a_name),
     Quotation("The same where the value stands first: `'x' is not a valid …`",
               ("is not ", "does not ", "could not ", "was not ", "cannot be ", "value must ", "must be ", "isn't "),
               _QUOTED_VALUE + r" (?:value )?(?:is not|does not|could not|was not|cannot be|must be|isn't|is an? invalid|has an? invalid)",
