@@ -47,7 +47,7 @@ from tocsin.core.model import (
     Millis,
     OccurrenceCount,
 )
-from tocsin.core.redaction.sample import MARKER, WITHHELD, field_value, sample_of
+from tocsin.core.redaction.sample import MARKER, WITHHELD, field_value, name_of, sample_of
 from tocsin.core.signatures.heartbeat import HEARTBEAT
 from tocsin.core.signatures.signature import Signature, Status
 
@@ -329,11 +329,13 @@ class Detector:
         now: Millis,
     ) -> OccurrenceCount:
         # An alert that is known has its sample already; leaving it out keeps a storm's writes at one unit each.
-        sample = "" if self._is_known(name, now) else sample_of(event.message, self._settings.redaction)
+        extra = self._settings.redaction
+        strict = self._settings.is_strict(service, envelope.log_group)
+        sample = "" if self._is_known(name, now) else sample_of(event.message, extra, strict=strict)
         return OccurrenceCount(
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
             count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
-            log_group=envelope.log_group, log_stream=envelope.log_stream,
+            log_group=envelope.log_group, log_stream=name_of(envelope.log_stream, extra),
             account=envelope.account, region=self._region,
         )  # fmt: skip
 
@@ -344,7 +346,7 @@ class Detector:
             return []
         if change.state is AlarmState.INSUFFICIENT_DATA:
             done.ignored.append(
-                f"alarm {change.name}: INSUFFICIENT_DATA says neither that it fires nor that it is over"
+                f"alarm {name_of(change.name)}: INSUFFICIENT_DATA says neither that it fires nor that it is over"
             )
             return []
         return [
@@ -352,16 +354,18 @@ class Detector:
         ]
 
     def _alarm_occurrence_count(self, change: AlarmChange, match: Match, now: Millis) -> OccurrenceCount:
-        service = self._settings.service_of_alarm(change.name, change.dimensions)
         rule, extra = self._signatures[match.signature], self._settings.redaction
+        service = name_of(self._settings.service_of_alarm(change.name, change.dimensions), extra)
+        strict = self._settings.is_strict(service)
         fields = {name: field_value(value, extra) for name, value in match.fields.items()}
         firing = change.state is AlarmState.ALARM
         occurrence_count = OccurrenceCount(
             envelope=change.id,
             fingerprint=fingerprint(rule, service, fields, alarm=change.name),
             signature=match.signature, service=service, fields=fields, count=int(firing),
-            first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra),
-            state=AlertState.FIRING if firing else AlertState.RESOLVED, alarm=change.name,
+            first_seen=change.at, last_seen=change.at, received_at=now,
+            sample=sample_of(change.reason, extra, strict=strict),
+            state=AlertState.FIRING if firing else AlertState.RESOLVED, alarm=name_of(change.name, extra),
             account=change.account, region=change.region or self._region,
         )  # fmt: skip
         return grouped(occurrence_count, rule)

@@ -82,13 +82,19 @@ def redact(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) -> st
     Returns:
         The text with each find replaced by ``[REDACTED:<rule>]``; what only strictness hides by ``…``.
     """
+    return redact_with_finds(text, extra, strict=strict)[0]
+
+
+def redact_with_finds(
+    text: str, extra: Sequence[Rule] = (), *, strict: bool = False
+) -> tuple[str, list[Hidden]]:
+    """The same, with what was hidden and where it stood in the text."""
     whole = len(text)
     text = text[:MAX_CHARACTERS]
     shown = whole if whole <= MAX_CHARACTERS else MAX_CHARACTERS - GUARD
-    parts = [masked(text, hidden_in(text, extra, strict=strict), 0, shown)]
-    if shown < whole:
-        parts.append(f"[CUT:{whole - shown} characters]")
-    return "".join(parts)
+    finds = hidden_in(text, extra, strict=strict)
+    cut = f"[CUT:{whole - shown} characters]" if shown < whole else ""
+    return masked(text, finds, 0, shown) + cut, [find for find in finds if find.start < shown]
 
 
 def redact_or_withhold(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) -> str | None:

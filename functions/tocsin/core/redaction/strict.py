@@ -41,6 +41,7 @@ _ATOM: Final = re.compile(
     # Hosts; an address of e-mail has been hidden before.
     r"(?<![\w.@/\-])(?:[A-Za-z0-9][A-Za-z0-9\-]{0,62}\.){1,8}(?:com|org|net|io|dev|internal|local|localdomain|cloud|amazonaws\.com|aws|example|test|svc|lan|eu|co|ai|app)(?::\d{2,5})?(?![\w\-]|\.\w)|"
     r"\b[A-Z][A-Za-z]{2,60}(?:Error|Exception|Failure|Fault|Timeout)\b|"
+    r"(?<=SQLSTATE\[)\w{5}(?=\])|(?<=SQLSTATE )\w{5}\b|\bHY\d{3}\b|"
     r"\b[A-Z][A-Z]{0,9}_[A-Z_]{2,50}\b|\bE[A-Z]{3,14}\b|\bSIG[A-Z]{2,6}\b|"
     r"(?<![\w.\-/])v?\d{1,3}\.\d{1,4}(?:\.\d{1,4})?(?:[\-+](?:alpha|beta|rc|snapshot|final|release|post|dev|slim|alpine)[.\d]{0,8})?(?![\w\-/]|\.\w)|"
     # A key: what it is called, not what it holds.
@@ -50,9 +51,9 @@ _ATOM: Final = re.compile(
     r"(?P<word>(?!\d)\w[\w$'’]*+)|(?P<space>[^\S\n]+)|(?P<other>[^\w\s]+|\n)"
 )
 _PART: Final = re.compile(r"[A-Z]?[a-z']+|[A-Z]+(?![a-z])|[A-Z]+|[0-9]+|[^\W\d_A-Za-z]+")
-_LEAST_DIGITS: Final = 5
 _SMALL: Final = re.compile(r"[+\-#]?\d{1,4}(?:/\d{1,4}|:\d{1,4}|\.\d{1,3})?[.,:)]?|\d{3}[,.)\s]{0,2}")
 _MAX_SHORT: Final = 1
+_LONG_NAME: Final = 3
 
 
 @cache
@@ -110,9 +111,14 @@ def _is_known(word: str, words: frozenset[str], further: frozenset[str]) -> bool
     lowered = word.lower().strip("'’")
     if lowered in words or lowered in further:
         return True
-    return all(
-        len(part) <= _MAX_NUMBER
+    parts = _PART.findall(word)
+    strange = sum(
+        len(part) > _MAX_NUMBER
         if part.isdigit()
-        else len(part) <= _MAX_SHORT or part.lower().removesuffix("'s") in words or part.lower() in further
-        for part in _PART.findall(word)
+        else len(part) > _MAX_SHORT
+        and part.lower().removesuffix("'s") not in words
+        and part.lower() not in further
+        for part in parts
     )
+    # One strange part in the long name of a class is a word that the vocabulary lacks, not a person.
+    return not strange or (strange == 1 and len(parts) >= _LONG_NAME and word.isascii() and word.isalpha())
