@@ -131,6 +131,27 @@ SECRETS: Final = frozenset(
 )
 """Names, written together, whose values are secrets whatever they look like."""
 
+_ALSO_WORDS: Final = frozenset(
+    [
+        "signature",
+        "seed",
+        "challenge",
+        "nonce",
+        "clave",
+        "webhook",
+        "cookie",
+        "cookies",
+        "assertion",
+        "sas",
+        "kek",
+        "dek",
+        "jks",
+        "pem",
+        "pfx",
+    ]
+)
+"""Of these, names whose values are as often a name: only what looks like a secret counts."""
+
 _INNOCENT_KEYS: Final = frozenset(
     [
         "primary",
@@ -355,15 +376,36 @@ _MAX_SECRET_LENGTH: Final = 400
 _MIN_DISTINCT: Final = 5
 
 
+class _Budget:
+    """How much of a text may be read again because values overlap; see ``redact.MAX_OVERLAP``."""
+
+    def __init__(self, text: str) -> None:
+        self._left, self._read_to = _MAX_OVERLAP * len(text), 0
+
+    def spend(self, span: Span) -> bool:
+        """Count a value as read; False when too much has been."""
+        self._left -= max(0, min(span[1], self._read_to) - span[0])
+        self._read_to = max(self._read_to, span[1])
+        return self._left >= 0
+
+
+_MAX_OVERLAP: Final = 8
+
+
 def named_secrets(text: str) -> Iterator[Span]:
     """Values of keys that name a secret, a key of any service, or a provider."""
+    budget = _Budget(text)
     for found in _KEY.finditer(text):
         words = _words(found["key"])
         if not words:
             continue
         if any(tail in SECRETS for tail in _tails(words)):
             span = value(text, found)
-            if span and not _says_nothing(text[span[0] : span[1]]):
+            if span and not budget.spend(span):
+                yield span[0], len(text)
+                return
+            held = text[span[0] : span[1]] if span else ""
+            if span and (is_secretive(held) if words[-1] in _ALSO_WORDS else not _says_nothing(held)):
                 yield span
             continue
         last = words[-1]
@@ -386,6 +428,9 @@ def named_secrets(text: str) -> Iterator[Span]:
         span = value(text, found)
         if not span:
             continue
+        if not budget.spend(span):
+            yield span[0], len(text)
+            return
         held = text[span[0] : span[1]].rstrip("\"'\\,;)]}")
         if last in {"key", "keys"} and (len(words) == 1 or words[-2] in _INNOCENT_KEYS):
             hidden = looks_random(held)
@@ -429,11 +474,13 @@ _VERSION: Final = re.compile(r"v?\d+(?:\.\w+){1,3}|\d{4}-\d\d-\d\d[T ].*|[\w\-]+
 
 def named_personal(text: str) -> Iterator[Span]:
     """Values of keys that name something about a person."""
+    budget = _Budget(text)
     for found in _KEY.finditer(text):
         words = _words(found["key"])
         tails = [tail for tail in _tails(words) if tail in PERSONAL]
         if tails and (tails[-1] not in _WORDS_OF_PROSE or _is_field(text, found)):
-            span = phrase(text, found)
+            numbered = words[-1] in _NUMBERED and text[found.end() : found.end() + 1].isalpha()
+            span = (value if numbered else phrase)(text, found)
         elif (
             words
             and words[-1] == "location"
@@ -442,9 +489,15 @@ def named_personal(text: str) -> Iterator[Span]:
             span = value(text, found)
         else:
             continue
+        if span and not budget.spend(span):
+            yield span[0], len(text)
+            return
         if span and not _OF_CODE.fullmatch(text, *span):
             yield span
 
+
+_NUMBERED: Final = frozenset(["number", "no", "id", "badge", "license", "licence", "plate", "code"])
+"""Names whose values have no blanks in them, where they begin with a letter."""
 
 _WORDS_OF_PROSE: Final = frozenset(
     [

@@ -84,15 +84,15 @@ QUOTATIONS: Final[tuple[Quotation, ...]] = (
               r"binding parameter \[.{1,40}?\](?: as \[\w{1,30}\]| <- | - )*-? ?\[(.+?)\](?:\n|$))"),
     Quotation("Texts in an SQL statement", ("select ", "insert ", "update ", "delete ", "where ", "values", "syntax to use near"),
               r"(?:[=<>(,]|\blike|\bin|\bnear|\bvalues|\bbetween|\band)\s{0,3}\(?[ENBX]?'([^'\n]+)'",
-              judge=says_more_than_a_name, within=("select ", "insert into", "update ", "delete from", " where ", "sql")),
+              judge=says_more_than_a_name, within=("select ", "insert into", "update ", "delete from", " where ", "sql", "statement:")),
     Quotation("What MySQL quotes from a statement", ("to use near",), r"to use near '(.+?)' at line"),
     Quotation("Mongo's and others' duplicate key", ("dup key:", "duplicate key value is"), r"(?:dup key: \{(.+?)\}|duplicate key value is \((.+?)\))"),
-    Quotation("PostgreSQL's `DETAIL`, `STATEMENT` and `CONTEXT` with values in it", ("detail:", "statement:", "context:"),
-              r"\b(?:STATEMENT|QUERY):\s{1,3}(.+'.+)(?:\n|$)|\bDETAIL:\s{1,3}[^\n]{0,60}?[=(:] ?\(?(.*'.+|.{1,400}\))(?:\n|$)"),
+    Quotation("PostgreSQL's `DETAIL` with values in it", ("detail:",),
+              r"\bDETAIL:\s{1,3}[^\n]{0,60}?[=(:] ?\(?(.*'.+|.{1,400}\))(?:\n|$)"),
     Quotation("The arguments of a task or call, as workers log them", ("args", "arguments", "called with", "kwargs", "payload", "input:"),
               r"(?:\bargs|\bkwargs|arguments|called with|call_args|\bargv)(?: were| was)?[\"']?(?:=|: | )[\"']?[\[({]", bracketed=True,
               judge=lambda held: any(quote in held for quote in "'\"") or any(map(str.isdigit, held))),
-    Quotation("The arguments of a job's call", ("job", "task", "worker", "queue", "celery", "rq.", "sidekiq"),
+    Quotation("The arguments of a job's call", ("job", "worker", "celery", "rq.", "sidekiq", "dramatiq", "huey"),
               r"\b[a-z_][\w]{0,40}(?:\.[\w]{1,40}){1,8}\((?:[bu]?['\"]|\w{1,30}=['\"])", bracketed=True),
     Quotation("Local variables beside a traceback", ("-> ", "└ ", "= ", "│"),
               r"(?m)^[\s│|]{1,60}(?:-> |└ |\.{0,3}[A-Za-z_]\w{0,60} = )[bru]?(?:'([^'\n]+)|\"([^\"\n]+))",
@@ -137,8 +137,12 @@ def quoted(number: int) -> Callable[[str], Iterator[Span]]:
             return
         if quotation.within and not any(word in lowered for word in quotation.within):
             return
+        covered = 0
         for count, found in enumerate(_compiled(number).finditer(text)):
+            if found.end() <= covered:
+                continue  # in what was hidden already; reading it again would cost its length again
             span = _span(quotation, text, found)
+            covered = span[1]
             if count == _MAX_FINDS:
                 yield span[0], len(text)
                 return

@@ -112,7 +112,7 @@ def hidden_in(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) ->
     `MAX_CHARACTERS` are looked at.
     """
     text = text[:MAX_CHARACTERS]
-    rules = (*RULES, *extra)
+    rules = (*extra, *RULES)
     finds = hidden_by(
         (*rules, Rule("base64", "", (), "", search=base64_with(lambda inner: hidden_by(rules, inner)))), text
     )

@@ -24,6 +24,7 @@ from tocsin.core.redaction.provider_rules import FORMS
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_\-+/=.~%!@$^*|]{16,}")
 _PART: Final = re.compile(r"[A-Za-z0-9]+")
 _PIECE: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_PUNCTUATED: Final = re.compile(r"[%!@$^*|]")
 _SEGMENT: Final = re.compile(r"[^/%!@$^*|]+")
 _SHORTEST: Final = 18
 _MAX_TOKEN: Final = 4_096
@@ -120,7 +121,7 @@ def _random_span(token: str) -> Span | None:
     """The part of a token that looks random: all of base64, one segment of a path."""
     is_path = token.startswith(("/", ".", "~", "=/")) or "//" in token
     segments = [(found.start(), found.end()) for found in _SEGMENT.finditer(token)]
-    if not is_path and len(segments) > 1:
+    if not is_path and len(segments) > 1 and not _PUNCTUATED.search(token):
         if looks_random(token) and not any(_is_word(token[a:b]) for a, b in segments):
             return 0, len(token)
     for start, end in segments:
