@@ -72,7 +72,7 @@ _VARYING = (
     _Varying(r"\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b", r"(?P<{}>[\d.]+(?::\d+)?)", "address"),
     _Varying(r"(?<![\w/])/(?:[\w.@-]+/)*[\w.@-]+", r"(?P<{}>/[\w./@-]+)", "path"),
     _Varying(r"\b(?:0x)?[0-9a-fA-F]{12,}\b", r"\w+", ""),
-    _Varying(r"(?<![\w.])-?\d+(?:[.,]\d+)*(?![\w.]*\w)", r"(?P<{}>-?\d+(?:[.,]\d+)*)", "number"),
+    _Varying(r"(?<![\w.])-?\d+(?:[.,]\d+)*(?!\.*\w)", r"(?P<{}>-?\d+(?:[.,]\d+)*)", "number"),
     _Varying(r"\b(?=\w*\d)(?=\w*[A-Za-z])\w{6,}\b", r"\w+", ""),
 )
 _ANY_VARYING = re.compile(
@@ -83,6 +83,8 @@ _PREFIX = re.compile(
     r"|FATAL)[\])]?:?|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[-|])(?=[\s]|$)"
 )
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
+_BEFORE = 200
+"""Characters before what varies in which its name is looked for."""
 _STOP = frozenset({
     "a", "an", "and", "at", "for", "from", "in", "is", "of", "on", "or", "the", "to", "was", "with", "after", "error",
 })  # fmt: skip
@@ -194,7 +196,7 @@ def _escaped(text: str) -> str:
 
 
 def _name(before: str, usual: str, taken: Sequence[str]) -> str:
-    words = re.findall(r"([A-Za-z_][A-Za-z0-9_]*)\W*$", before)
+    words = re.findall(r"([A-Za-z_][A-Za-z0-9_]*)\W*$", before[-_BEFORE:])
     word = words[0].lower().strip("_") if words else ""
     name = word if word and word not in _STOP and len(word) <= 24 else usual  # noqa: PLR2004 - the name of a field
     while name in taken or name == "service":

@@ -149,7 +149,7 @@ def _with_json(text: str) -> LogLine:
         add(text[position:brace], None, is_json=False)
         add("\n".join(_lines(value)), _level_of(value), is_json=True)
         position = end
-        if not text[position:].lstrip().startswith("{"):
+        if not text.startswith("{", _after_blanks(text, position)):
             break
     rest = text[position:]
     if not parts and "\\" in rest:
@@ -157,6 +157,13 @@ def _with_json(text: str) -> LogLine:
         rest = rest.replace('\\"', '"').replace("\\n", "\n").replace("\\t", "\t")
     add(rest, None, is_json=False)
     return LogLine(_encodable("".join(rendered)), tuple(parts) or (_PLAIN,))
+
+
+def _after_blanks(text: str, position: int) -> int:
+    """Where the next thing begins; without a copy of the rest, which a line of many objects would make for each."""
+    while text[position : position + 1].isspace():
+        position += 1
+    return position
 
 
 def _object_at(text: str, brace: int) -> tuple[dict[str, Any], int] | None:

@@ -36,6 +36,8 @@ def userinfo_password(text: str, found: re.Match[str]) -> Span | None:
     """
     at = found.start()
     first = max(0, at - _MAX_USERINFO_LENGTH)
+    if text.find("/", first, at) < 0:
+        return None
     # A password may itself look like the start of a URL, and a URL may stand in another's query.
     early = [slashes.end() for slashes in islice(_SLASHES.finditer(text, first, at), 2)]
     late = [
@@ -128,9 +130,17 @@ def with_what_precedes(
     return span
 
 
+_MAX_BASIC_LENGTH: Final = 1_000
+
+
 def basic(_text: str, found: re.Match[str]) -> Span | None:
-    """``Basic …`` is a credential when it decodes to user:password; "Basic authentication" is not."""
+    """``Basic …`` is a credential when it decodes to user:password; "Basic authentication" is not.
+
+    What is longer than any word is hidden undecoded, or ``basic+basic+…`` would be decoded to its end at each of them.
+    """
     value = found["hide"].rstrip("=")
+    if len(value) > _MAX_BASIC_LENGTH:
+        return found.span("hide")
     try:
         decoded = base64.b64decode(value + "=" * (-len(value) % 4))
     except binascii.Error:

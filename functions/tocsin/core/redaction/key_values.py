@@ -16,10 +16,10 @@ Span = tuple[int, int]
 INNOCENT: Final = (
     # What may follow a sensitive word in a name and makes it the name of something else: token_type, SecretId,
     # secretsmanager, password_policy, CredentialMate, secret-not-found.
-    r"(?!s?[_\-]?(?:managers?|ids?|names?|arns?|versions?|polic(?:y|ies)|types?|expir\w*|ttl|lengths?|len|counts?|"
-    r"limits?|usage|budget|reset\w*|rotation|urls?|uris?|endpoints?|paths?|files?|stages?|labels?|regions?|"
+    r"(?!s?[_\-]?(?:managers?|ids?|names?|arns?|versions?|polic(?:y|ies)|types?|expir\w{0,40}|ttl|lengths?|len|counts?|"
+    r"limits?|usage|budget|reset\w{0,40}|rotation|urls?|uris?|endpoints?|paths?|files?|stages?|labels?|regions?|"
     r"providers?|schemes?|fields?|params?|mate|cutter|jar|not|is|was|access[_\-]denied|marked|algorithm|errors?|exceptions?|"
-    r"iz(?:er|ed|ation|ing|e)\w*)(?![A-Za-z]))"
+    r"iz(?:er|ed|ation|ing|e)\w{0,40})(?![A-Za-z]))"
 )
 NOT_OURS: Final = r"(?<!REDACTED:)"  # our own markers are no keys
 _QUOTE: Final = r"""(?:\\{0,64}["'`]|%(?:25){0,3}2[27]|&quot;|&\#3[49];|\\{1,16}u002[27])"""
@@ -50,12 +50,13 @@ _UNQUOTED: Final = re.compile(
     r"""(?:(?!&[\w.\-%\[\]]{1,60}=|\\u0026|;\s{0,4}[A-Za-z][\w .\-]{0,40}=|\\{0,16}["'`](?:[\s,;:)\]}>]|$)|</?[a-zA-Z])\S)*+"""
 )
 _BARE: Final = re.compile(r"[^\s,}\])]*+")  # what JSON and Python write without quotes
-_BLOCK: Final = re.compile(r"[|>][+\-\d]{0,2}[ \t]{0,8}\r?\n(?:[ \t]+[^\n]*(?:\n|$)|[ \t]*\n)*+")
+_BLOCK: Final = re.compile(r"[|>][+\-\d]{0,2}[ \t]{0,8}\r?\n(?:[ \t]+[^\n]*(?:\n|$)|(?!\n{40})\n)*+")
 _ESCAPED_BLOCK: Final = re.compile(
     r"""[|>][+\-\d]{0,2}[ \t]{0,8}(?:\\{1,16}r)?(?:\\{1,16}n[ \t]+(?:(?!\\{1,16}[rn]|\\{0,16}["'])[^\n])*+)++"""
 )
 _PHRASE: Final = re.compile(
-    r"""(?:(?!,(?! ?\d{4}| [A-Z][a-z]{1,30}[ \t]{0,4}(?:[|;,\n]|\Z))|[;|&\n\r\t"'<>)\]}]|\\[nrt"']|\s{1,4}[\w.\-]{1,40}\s{0,2}[=:]).)*+"""
+    # What is read must be hidden, or the next key would read it again; so it ends where many blanks begin.
+    r"""(?:(?!,(?! ?\d{4}| [A-Z][a-z]{1,30}[ \t]{0,4}(?:[|;,\n]|\Z))|[;|&\n\r\t"'<>)\]}]|\\[nrt"']|\s{1,4}[\w.\-]{1,40}\s{0,2}[=:]|\s{40}).)*+"""
 )
 _LINE: Final = re.compile(r"""(?:(?!\\{1,16}[rn]|\\{0,16}["'`](?:[,;:)\]}>\s]|$))[^\r\n])*+""")
 _TO_END_OF_LINE: Final = re.compile(r"[^\r\n]*+")
@@ -71,6 +72,9 @@ _PROSE: Final = re.compile(
     r"user|authentication|unauthorized|forbidden|wrong|incorrect|mismatch|malformed)[,;.:)\]}]*"
 )
 _NUMBER: Final = re.compile(r"\d{1,9}(?:\.\d+)?(?![\w.\-+=~!@$^*]|//)")
+_BLANKS: Final = re.compile(r"[^\S\r\n]*+")
+_MAX_WORD_LENGTH: Final = 64
+"""Characters of a value that are read to see whether it is prose; a longer word is none."""
 _OPENING: Final = {"[": "]", "{": "}", "(": ")"}
 _BRACKET: Final = re.compile(r"[\[\]{}()]")
 
@@ -105,9 +109,11 @@ def phrase(text: str, found: re.Match[str]) -> Span | None:
     start = found.end()
     if _QUOTED.match(text, start) or _CALL.match(text, start) or text[start : start + 1] in _OPENING:
         return value(text, found)
-    end = _end(_PHRASE, text, start)
-    words = text[start:end].rstrip()
-    if _EMPTY.fullmatch(words) or (found["separator"] == ":" and _PROSE.fullmatch(words.partition(" ")[0])):
+    # The first word comes first: a sentence read to its end at each of its keys would cost the square of its length.
+    if found["separator"] == ":" and _PROSE.fullmatch(_first_word(_PHRASE, text, start)):
+        return None
+    words = text[start : _end(_PHRASE, text, start)].rstrip()
+    if _EMPTY.fullmatch(words):
         return None
     return start, start + len(words)
 
@@ -117,9 +123,9 @@ def header(text: str, found: re.Match[str]) -> Span | None:
     start = found.end()
     if _QUOTED.match(text, start) or text[start : start + 1] in _OPENING:
         return value(text, found)
-    end = _end(_TO_END_OF_LINE if _PARAMETERS.match(text, start) else _LINE, text, start)
-    first = text[start:end].strip().partition(" ")[0]
-    return None if _EMPTY.fullmatch(first) or _PROSE.fullmatch(first) else (start, end)
+    line = _TO_END_OF_LINE if _PARAMETERS.match(text, start) else _LINE
+    first = _first_word(line, text, _end(_BLANKS, text, start))
+    return None if _EMPTY.fullmatch(first) or _PROSE.fullmatch(first) else (start, _end(line, text, start))
 
 
 def counter_or_value(text: str, found: re.Match[str]) -> Span | None:
@@ -136,6 +142,13 @@ def credentials(text: str, found: re.Match[str]) -> Span | None:
     """As `value`, but ``INFO:botocore.credentials:Found`` is a logger's name and what it said."""
     logger = text[found.start() - 1 : found.start()] == "." and found["separator"] == ":"
     return None if logger else value(text, found)
+
+
+def _first_word(pattern: re.Pattern[str], text: str, start: int) -> str:
+    """The first word of a value, up to a blank; one that is too long to be prose with a mark that says so."""
+    found = pattern.match(text, start, start + _MAX_WORD_LENGTH)
+    word = found[0].rstrip().partition(" ")[0] if found else ""
+    return word if len(word) < _MAX_WORD_LENGTH else word + "…"
 
 
 def _end(pattern: re.Pattern[str], text: str, start: int) -> int:

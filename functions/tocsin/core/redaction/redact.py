@@ -5,8 +5,9 @@ Every rule finds spans in the *original* text; the union of all spans is then re
 order in the table only decides which name is shown.
 
 Linear time: a rule looks for plain words first (``needles``), and tries its expression only there. A try that
-fails looks at a bounded number of characters; one that succeeds is skipped over. Without a needle the
-expression itself is bounded.
+fails looks at a bounded number of characters, so nothing without a bound stands where something after it can fail;
+one that succeeds is skipped over. Without a needle the expression itself is bounded. ``test_linear_time`` tries to
+refute it.
 
 Hidden: values of keys whose names say so (``password``, ``token``, ``dob`` and the like; the list grew from
 Sentry's default denylist), credentials that show by their form (the prefixes that gitleaks knows), URL passwords,
@@ -125,7 +126,7 @@ def hidden_in(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) ->
 def _elsewhere(text: str, finds: list[Hidden]) -> Iterator[Hidden]:
     """What is hidden already, where it stands in the open."""
     told = dict.fromkeys(
-        (text[find.start : find.end].strip("\"' \t"), find.name)
+        (text[find.start : find.end].strip("\\\"' \t"), find.name)
         for find in finds
         if find.name not in _ONLY_WHERE_FOUND
     )

@@ -40,6 +40,7 @@ from tocsin.core.redaction.named_values import (
     numbers_of_persons,
     told_in_prose,
 )
+from tocsin.core.redaction.provider_rules import FORMS as PROVIDER_FORMS
 from tocsin.core.redaction.quoted_values import QUOTATIONS, quoted
 from tocsin.core.redaction.rule import EDGE, Rule, by_words
 from tocsin.core.redaction.shapes import provider_forms, random_looking
@@ -114,8 +115,8 @@ COMMAND_LINES: Final[tuple[Rule, ...]] = (
     Rule("command-line", "`-p` of sshpass, `docker login` and others; `-a` of redis-cli, `-w` of the ldap tools, `-P` of sqlcmd",
          ("sshpass", "docker login", "podman login", "registry login", "az login", "mongosh", "mongodump", "mongorestore",
           "redis-cli", "ldap", "sqlcmd"),
-         rf"(?:(?:sshpass|login|docker login|podman login|registry login|az login|mongo\w+){_BEFORE_OPTION}-p|"
-         rf"redis-cli{_BEFORE_OPTION}-a|ldap\w+{_BEFORE_OPTION}-w|sqlcmd{_BEFORE_OPTION}-P){_ARGUMENT}"),
+         rf"(?:(?:sshpass|login|docker login|podman login|registry login|az login|mongo\w){_BEFORE_OPTION}-p|"
+         rf"redis-cli{_BEFORE_OPTION}-a|ldap\w{_BEFORE_OPTION}-w|sqlcmd{_BEFORE_OPTION}-P){_ARGUMENT}"),
     by_words("command-line", "`-k` and `-pass` of openssl", "openssl",
              rf"openssl{_BEFORE_OPTION}-(?:k|pass|passin|passout){_ARGUMENT}"),
     by_words("command-line", "`-storepass` and `-keypass` of Java's keytool", "-storepass -keypass -srcstorepass -deststorepass",
@@ -123,6 +124,10 @@ COMMAND_LINES: Final[tuple[Rule, ...]] = (
     by_words("url-password", "curl's `-u user:password`", "-u --user --proxy-user",
              r"(?:-u|--user|--proxy-user)[ =](?:\\{0,16}[\"'])?[\w.@\-]{1,64}:(?P<hide>[^\s\"']+)"),
 )  # fmt: skip
+
+_PROVIDERS_BEGIN: Final = tuple(
+    dict.fromkeys(needle for _, needles, _ in PROVIDER_FORMS for needle in needles.split())
+)
 
 RULES: Final[tuple[Rule, ...]] = (
     *PRIVATE_KEYS,
@@ -226,15 +231,21 @@ RULES: Final[tuple[Rule, ...]] = (
          r"(?<![\w:.])[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}:){0,5}(?:[0-9a-fA-F]{1,4})?(?![\w:])",
          public_address),
 
-    # By shape and by structure.
-    Rule("provider-token", "Credentials of the providers in the generated list", (), "", search=provider_forms),
+    # By shape and by structure. The needles of what searches by itself only say what its expressions are about.
+    Rule("provider-token", "Credentials of the providers in the generated list", _PROVIDERS_BEGIN, "", search=provider_forms),
     Rule("credential", "Values of keys that say by any of their words that they are a secret; of keys that end in `key`, and of "
          "providers' names, those that hold a digit; hex of 32 digits and more behind a key that names no id",
-         (), "", search=named_secrets),
-    Rule("credential", "A value with a digit right behind `token`, `key`, `secret` and the like in a sentence", (), "", search=told_in_prose),
-    Rule("random", "Strings that look random and have the shape of no known id", (), "", search=random_looking),
-    *(Rule("quoted", quotation.what, (), "", search=quoted(number)) for number, quotation in enumerate(QUOTATIONS)),
-    Rule("personal", "Values of keys that name something about a person: names, addresses, documents, health", (), "", search=named_personal),
-    Rule("personal", "Numbers behind the words for a person's document or account, in several languages", (), "", search=numbers_of_persons),
+         ("stripe_key", "signature", "nonce", "twilio", "0123456789abcdef0123456789abcdef"), "", search=named_secrets),
+    Rule("credential", "A value with a digit right behind `token`, `key`, `secret` and the like in a sentence",
+         ("token ", "api key ", "credentials "), "", search=told_in_prose),
+    Rule("random", "Strings that look random and have the shape of no known id", ("q7zp2mkx9rt4wls8", "a1/"), "", search=random_looking),
+    *(
+        Rule("quoted", quotation.what, quotation.needles, quotation.expression, search=quoted(number))
+        for number, quotation in enumerate(QUOTATIONS)
+    ),
+    Rule("personal", "Values of keys that name something about a person: names, addresses, documents, health",
+         ("doctor", "zip", "note", "location"), "", search=named_personal),
+    Rule("personal", "Numbers behind the words for a person's document or account, in several languages",
+         ("passport ", "n.p.i ", "plate 34 abc "), "", search=numbers_of_persons),
 )  # fmt: skip
 """In order of precedence for the name; every rule is always applied."""
