@@ -184,6 +184,11 @@ RULES: Final[tuple[Rule, ...]] = (
     by_words("query", "Parameters that only in a URL mean a secret: `code`, `sig`, `X-Amz-Signature`", "? & %26 %3f \\u0026",
              rf"(?i)(?:[?&]|%(?:25){{0,3}}(?:26|3F)|\\u0026)(?:amp;)?(?:{'|'.join(_alternatives(_QUERY_WORDS))})"
              r"(?:=|%(?:25){0,3}3D)(?P<hide>(?:(?!%(?:25){0,3}26|\\u0026)[^\s&\"'<>`;]){6,})"),
+    by_words("url-secret", "The secret segment of a URL's path, with its host or without: after `services`, `webhooks`, `input`, `integration`, `reset` and the like",
+             "/services/ /webhook /hook /input/ /integration /receiver/ /collector/ /token /reset /verify /invite /magic /unsubscribe /login/ /soap/ /auth",
+             r"(?i)/(?:services|(?:web)?hooks?(?:b2)?|input|integrations?|receiver|collector|tokens?|reset(?:[\-_]?password)?|verify|invites?|invitations?|"
+             r"magic(?:[\-_]?link)?|unsubscribe|login|soap|auth)(?:/[a-z0-9.\-_]{1,20}){0,2}/(?P<hide>(?=[a-z\-_]{0,30}\d)[\w\-=%.]{20,256})"),
+    by_words("key", "Base64 of a key or certificate, also a line of one alone", "mii", r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/]{30,4096}={0,2}"),
     by_words("one-time-code", "One-time codes behind words that say so", "code",
              r"(?i)(?<=mfa |otp |2fa |ion |ity |gin |ime )code(?:\s(?:is|was))?[:=]?\s{0,2}[\"']?(?P<hide>\d{3}[ \-]\d{3,5}|\d{5,8})(?![\w.])"),
     by_words("one-time-code", "`passcode 123456`", "passcode", r"(?i)passcode(?:\s(?:is|was))?[:=]?\s{0,2}[\"']?(?P<hide>\d{4,8})(?![\w.])"),

@@ -56,7 +56,7 @@ _IDS_KEY: Final = re.compile(
     r"(?:\s(?:is|was))?[\"'\])]{0,3}(?:\s{0,2}(?:=>|[=:#]|,)\s{0,2}|\s)[\"'(\[{<]{0,3}\Z"
 )
 _BEFORE: Final = 40
-_LEAST_CHANGES: Final = 0.19
+_MIN_CHANGE_RATE: Final = 0.19
 _MIN_CHANGES: Final = 4
 
 
@@ -72,6 +72,8 @@ def looks_random(token: str) -> bool:
             continue
         pieces = _PIECE.findall(part)
         longest = max(longest, len(part))
+        if len(part) >= _LONG_ALONE and sum(map(str.isdigit, pieces)) >= _MIN_CHANGES:
+            return True  # no name is that long in one piece and changes that often
         changes += len(pieces) - 1
         letters += len(part)
         words += sum(len(piece) for piece in pieces if len(piece) >= _A_WORD and _pronounceable(piece))
@@ -79,11 +81,12 @@ def looks_random(token: str) -> bool:
         return False
     if letters < _SHORTEST - 4 or longest < _MIN_PART or changes < _MIN_CHANGES:
         return False
-    return changes >= _LEAST_CHANGES * letters and words <= letters * _MAX_WORDS
+    return changes >= _MIN_CHANGE_RATE * letters and words <= letters * _MAX_WORDS
 
 
 _NAME_OF_FILE: Final = re.compile(r"\.[a-z]{2,5}\Z")
 _LONG_PART: Final = 20
+_LONG_ALONE: Final = 24
 _A_WORD: Final = 4
 _MIN_PART: Final = 9
 _MAX_WORDS: Final = 0.4

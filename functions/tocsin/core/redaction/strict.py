@@ -32,6 +32,10 @@ _ATOM: Final = re.compile(
     r"(?i:\b(?:port|line|pid|exit|code|status|errno|error|signal|size|count|attempts?|retry|retries|offset|row|rows|column|position|char|character|"
     r"generation|epoch|thread|worker|shard|partition|limit|max|min|total|bytes|length|timeout|duration|memory|took|after|version|depth|index|byte))"
     r"[\"']?(?:\s?[=:#]\s?|\s|\(|\[)[\"']?-?\d{1,7}(?:\.\d{1,6})?(?![\w.\-]\w)|"
+    r"(?i:\b\w{1,24}(?:ms|millis|seconds|bytes|mb|kb|count|size))[\"']?\s?[=:]\s?[\"']?\d{1,12}(?:\.\d{1,9})?(?![\w.\-]\w)|"
+    # What programs call their own parts, where their messages say so.
+    r"(?:(?<=module named ')|(?<=module named \")|(?<=import name ')|(?<=attribute ')|(?<=import module ')|(?<=module ')|(?<= from '))[\w.]{1,100}(?=['\"])|"
+    r"(?<=calling the )\w{1,80}(?= operation)|"
     r"0x[0-9a-fA-F]{1,16}\b|"
     r"(?<![\w.\-/:])(?:10|127|0)(?:\.\d{1,3}){3}(?::\d{1,5})?(?![\w.])|(?<![\w.\-/])(?:192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2}(?::\d{1,5})?(?![\w.])|"
     # Where code is: a frame of any language, a path that ends like a file of code, a path of a runtime.
@@ -48,7 +52,7 @@ _ATOM: Final = re.compile(
     r"(?<![\w\-])[A-Za-z_][\w.\-]{0,48}(?==[^\s=])|(?<=[\"'])[A-Za-z_][\w.\-]{0,48}(?=\\{0,8}[\"']\s{0,2}:))|"
     # Numbers, and what is written with them.
     r"(?P<number>[+\-#]?\d[\d.,\-/:_ ()]{0,40}\d[A-Za-z]{0,3}\b|\d+[A-Za-z]{0,40})|"
-    r"(?P<word>(?!\d)\w[\w$'’]*+)|(?P<space>[^\S\n]+)|(?P<other>[^\w\s]+|\n)"
+    r"(?P<word>(?!\d)\w[\w$]*+(?:['’][a-z]{1,2}\b)?)|(?P<space>[^\S\n]+)|(?P<other>[^\w\s]+|\n)"
 )
 _PART: Final = re.compile(r"[A-Z]?[a-z']+|[A-Z]+(?![a-z])|[A-Z]+|[0-9]+|[^\W\d_A-Za-z]+")
 _SMALL: Final = re.compile(r"[+\-#]?\d{1,4}(?:/\d{1,4}|:\d{1,4}|\.\d{1,3})?[.,:)]?|\d{3}[,.)\s]{0,2}")
