@@ -42,7 +42,7 @@ _LEFT_OUT: Final = {
     "generic-api-key", "private-key", "jwt", "jwt-base64", "curl-auth-header", "curl-auth-user", "nuget-config-password",
     "kubernetes-secret-yaml", "sidekiq-sensitive-url", "pkcs12-file", "hashicorp-tf-password", "facebook-access-token",
     "sourcegraph-access-token", "vault-service-token", "twilio-api-key", "azure-ad-client-secret", "alibaba-access-key-id",
-    "sonar-api-token", "gocardless-api-token", "microsoft-teams-webhook", "lob-api-key",
+    "openai-api-key", "sonar-api-token", "gocardless-api-token", "microsoft-teams-webhook", "lob-api-key",
 }  # fmt: skip
 """Not a provider's credential by its form, or found better by a rule of our own."""
 

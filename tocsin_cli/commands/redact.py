@@ -10,15 +10,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.config.settings import Settings
+from tocsin.core.problems import ConfigurationError
 from tocsin.core.redaction.redact import Hidden, redact_with_finds
 from tocsin.core.redaction.sample import WITHHELD, normalise
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.options import add_root
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +40,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Redact; 1 where an input line was not an object with a message."""
-    settings = load_or_exit(arguments.root).settings
+    try:
+        settings = load_settings(arguments.root, os.environ)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
     with contextlib.ExitStack() as stack:
         source = _open(arguments.file, stack)
         if arguments.jsonl:

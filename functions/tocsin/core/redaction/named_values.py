@@ -7,7 +7,7 @@ once, and looked up: so hundreds of names cost no more than one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final
 
@@ -23,233 +23,39 @@ _KEY: Final = re.compile(
 )
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]+|[^\W\d_]+")
 
-SECRETS: Final = frozenset(
-    [
-        "authorisation",
-        "authorization",
-        "mnemonic",
-        "seedphrase",
-        "recoveryphrase",
-        "recoverycode",
-        "recoverycodes",
-        "backupcode",
-        "backupcodes",
-        "snmpcommunity",
-        "jaasconfig",
-        "otpattempt",
-        "passkey",
-        "bindpw",
-        "bindpass",
-        "rootpw",
-        "userpw",
-        "adminpw",
-        "ldappw",
-        "signature",
-        "webhooksignature",
-        "hubsignature",
-        "kubeconfig",
-        "dockerconfigjson",
-        "dockercfg",
-        "htpasswd",
-        "keytab",
-        "pepper",
-        "psk",
-        "presharedkey",
-        "puk",
-        "cvn",
-        "csc",
-        "cav",
-        "pincode",
-        "artapi",
-        "webhook",
-        "webhookurl",
-        "hookurl",
-        "magiclink",
-        "resetlink",
-        "invitelink",
-        "resetcode",
-        "invitecode",
-        "authcode",
-        "authorizationcode",
-        "verificationcode",
-        "smscode",
-        "onetimecode",
-        "onetimepassword",
-        "sessioncookie",
-        "sessid",
-        "sessionid",
-        "cookie",
-        "cookies",
-        "setcookie",
-        "nonce",
-        "clientassertion",
-        "samlresponse",
-        "assertion",
-        "sharedaccesssignature",
-        "sas",
-        "securestring",
-        "encryptedpassword",
-        "cipherkey",
-        "keymaterial",
-        "seed",
-        "privatepem",
-        "pem",
-        "pfx",
-        "p12",
-        "jks",
-        "kek",
-        "dek",
-        "secretstring",
-        "secretbinary",
-        "plaintext",
-        "wskey",
-        "pubkeypin",
-        "rpcsecret",
-        "challenge",
-        "pkceverifier",
-        "codeverifier",
-        "deviceid2",
-        "kennwort",
-        "passwort",
-        "contrasena",
-        "contraseña",
-        "clave",
-        "motdepasse",
-        "mdp",
-        "senha",
-        "segredo",
-        "wachtwoord",
-        "haslo",
-        "hasło",
-        "salasana",
-        "lösenord",
-        "parola",
-        "schluessel",
-        "schlüssel",
-        "geheimnis",
-    ]
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+SECRETS: Final = _names(
+    "authorisation authorization mnemonic seedphrase recoveryphrase recoverycode recoverycodes backupcode backupcodes snmpcommunity "
+    "jaasconfig otpattempt passkey bindpw bindpass rootpw userpw adminpw ldappw signature webhooksignature hubsignature kubeconfig "
+    "dockerconfigjson dockercfg htpasswd keytab pepper psk presharedkey puk cvn csc cav pincode artapi webhook webhookurl hookurl "
+    "magiclink resetlink invitelink resetcode invitecode authcode authorizationcode verificationcode smscode onetimecode "
+    "onetimepassword sessioncookie sessid sessionid cookie cookies setcookie nonce clientassertion samlresponse assertion "
+    "sharedaccesssignature sas securestring encryptedpassword cipherkey keymaterial seed privatepem pem pfx p12 jks kek dek "
+    "secretstring secretbinary plaintext wskey pubkeypin rpcsecret challenge pkceverifier codeverifier deviceid2 "
+    "kennwort passwort contrasena contraseña clave motdepasse mdp senha segredo wachtwoord haslo hasło salasana lösenord parola "
+    "schluessel schlüssel geheimnis"
 )
 """Names, written together, whose values are secrets whatever they look like."""
 
-_ALSO_WORDS: Final = frozenset(
-    [
-        "signature",
-        "seed",
-        "challenge",
-        "nonce",
-        "clave",
-        "webhook",
-        "cookie",
-        "cookies",
-        "assertion",
-        "sas",
-        "kek",
-        "dek",
-        "jks",
-        "pem",
-        "pfx",
-    ]
+_ALSO_WORDS: Final = _names(
+    "signature seed challenge nonce clave webhook cookie cookies assertion sas kek dek jks pem pfx"
 )
 """Of these, names whose values are as often a name: only what looks like a secret counts."""
 
-_INNOCENT_KEYS: Final = frozenset(
-    [
-        "primary",
-        "foreign",
-        "partition",
-        "sort",
-        "cache",
-        "object",
-        "s3",
-        "public",
-        "idempotency",
-        "dedup",
-        "deduplication",
-        "group",
-        "message",
-        "record",
-        "row",
-        "hash",
-        "range",
-        "lock",
-        "redis",
-        "bucket",
-        "dict",
-        "map",
-        "unique",
-        "composite",
-        "index",
-        "natural",
-        "business",
-        "surrogate",
-        "join",
-        "item",
-        "translation",
-        "config",
-        "setting",
-        "param",
-        "parameter",
-        "feature",
-        "flag",
-        "metric",
-        "tag",
-        "label",
-        "resource",
-        "shard",
-        "missing",
-        "invalid",
-        "unknown",
-        "duplicate",
-        "unexpected",
-        "bad",
-        "hot",
-        "arrow",
-        "enter",
-        "shift",
-        "kms",
-        "cmk",
-        "secondary",
-        "global",
-        "local",
-        "lookup",
-        "session",
-        "registry",
-        "property",
-        "field",
-        "attribute",
-        "column",
-        "routing",
-        "binding",
-        "context",
-        "state",
-        "query",
-        "get",
-        "set",
-        "put",
-        "header",
-        "path",
-        "file",
-        "prefix",
-        "version",
-        "type",
-        "name",
-        "class",
-        "data",
-        "search",
-        "sorting",
-        "kafka",
-        "event",
-        "log",
-        "queue",
-        "any",
-        "no",
-        "the",
-        "this",
-    ]
+_INNOCENT_KEYS: Final = _names(
+    "primary foreign partition sort cache object s s3 public idempotency dedup deduplication group message record row hash range lock "
+    "redis bucket dict map unique composite index natural business surrogate join item translation config setting param parameter "
+    "feature flag metric tag label resource shard missing invalid unknown duplicate unexpected bad hot arrow enter shift kms "
+    "cmk secondary global local lookup session registry property field attribute column routing binding context state "
+    "query get set put header path file prefix version type name class data search sorting kafka event log queue any no the this"
 )
 """What before ``key`` makes it the name of something that is found by it, not of what opens a door."""
 
-PERSONAL: Final = frozenset(
+PERSONAL: Final = _names(
     # People.
     "nickname legalname displayname preferredname alias2 birthname lastname firstname middlename surname forename familyname "
     "givenname fullname maidenname personname customername membername guestname beneficiary beneficiaryname accountholder "
@@ -285,85 +91,15 @@ PERSONAL: Final = frozenset(
     "ndc nationaldrugcode npi npinumber nationalprovideridentifier dea deanumber voter voterid epic nric fin "
     "vin vehicleid licenseplate licenceplate numberplate plate plateno platenumber registrationnumber "
     "imei imsi iccid serialnumber deviceserial account2 accountno accountnumber bankaccount bankaccountnumber iban sortcode routingnumber bic "
-    "cardno cardnumber creditcard creditcardnumber debitcard ccnumber ccnum pan2 cvv cvv2 cvc expiry2 cardexpiry".split()
+    "cardno cardnumber creditcard creditcardnumber debitcard ccnumber ccnum pan2 cvv cvv2 cvc expiry2 cardexpiry"
 )
 """Names, written together, of what is known about a person."""
 
-_ID_WORDS: Final = frozenset(
-    [
-        "id",
-        "ids",
-        "uuid",
-        "guid",
-        "etag",
-        "digest",
-        "checksum",
-        "sha",
-        "sha1",
-        "sha256",
-        "sha512",
-        "md5",
-        "hash",
-        "integrity",
-        "fingerprint",
-        "trace",
-        "span",
-        "request",
-        "commit",
-        "rev",
-        "revision",
-        "version",
-        "image",
-        "layer",
-        "build",
-        "container",
-        "node",
-        "host",
-        "ref",
-        "reference",
-        "sha",
-        "object",
-        "oid",
-        "blob",
-        "tree",
-        "parent",
-        "stream",
-        "shard",
-        "cursor",
-        "marker",
-        "handle",
-        "receipt",
-        "correlation",
-        "transaction",
-        "txn",
-        "tx",
-        "block",
-        "address",
-        "addr",
-        "pointer",
-        "ptr",
-        "at",
-        "frame",
-        "buildid",
-        "crc",
-        "crc32",
-        "content",
-        "instance",
-        "pod",
-        "label",
-        "name",
-        "file",
-        "path",
-        "url",
-        "uri",
-        "tag",
-        "release",
-        "arn",
-        "digests",
-        "hashes",
-        "signature2",
-        "thumbprint",
-    ]
+_ID_WORDS: Final = _names(
+    "id ids uuid guid etag digest checksum sha sha1 sha256 sha512 md5 hash integrity fingerprint trace span request commit rev "
+    "revision version image layer build container node host ref reference sha object oid blob tree parent stream shard cursor "
+    "marker handle receipt correlation transaction txn tx block address addr pointer ptr at frame buildid crc crc32 content "
+    "instance pod label name file path url uri tag release arn digests hashes signature2 thumbprint"
 )
 """Last words of names whose value is an id, though it be of 32 hex digits."""
 
@@ -397,49 +133,42 @@ def named_secrets(text: str) -> Iterator[Span]:
     budget = _Budget(text)
     for found in _KEY.finditer(text):
         words = _words(found["key"])
-        if not words:
-            continue
-        if any(tail in SECRETS for tail in _tails(words)):
-            span = value(text, found)
-            if span and not budget.spend(span):
-                yield span[0], len(text)
-                return
-            held = text[span[0] : span[1]] if span else ""
-            if span and (is_secretive(held) if words[-1] in _ALSO_WORDS else not _says_nothing(held)):
-                yield span
-            continue
-        last = words[-1]
-        telling = (
-            last == "key"
-            or (last == "keys" and len(words) > 1)
-            or last.endswith("key")
-            or not _PROVIDERS.isdisjoint(words)
-        )
-        end = found.end()
-        in_arn = text[found.start() - 1 : found.start()] == ":"
-        if not telling and in_arn:
-            continue
-        if not telling and len(text) - end < _SHORTEST_HEX:
-            continue
-        if not telling and (
-            last in _ID_WORDS or not _HEX.match(text, end + (text[end : end + 1] in {'"', "'"}))
-        ):
+        judge = _judge_of(words) if words else None
+        if judge is None or (judge is _is_hex and not _may_be_hex(text, found)):
             continue
         span = value(text, found)
-        if not span:
+        if span is None:
             continue
         if not budget.spend(span):
             yield span[0], len(text)
             return
-        held = text[span[0] : span[1]].rstrip("\"'\\,;)]}")
-        if last in {"key", "keys"} and (len(words) == 1 or words[-2] in _INNOCENT_KEYS):
-            hidden = looks_random(held)
-        elif telling:
-            hidden = is_secretive(held)
-        else:
-            hidden = bool(_HEX.fullmatch(held))
-        if hidden:
+        if judge(text[span[0] : span[1]].rstrip("\"'\\,;)]}")):
             yield span
+
+
+def _judge_of(words: list[str]) -> Callable[[str], bool] | None:
+    """What decides on the value of a key, by the key's words; None where no value of it is hidden."""
+    last = words[-1]
+    if any(tail in SECRETS for tail in _tails(words)):
+        return is_secretive if last in _ALSO_WORDS else _says_something
+    if last in {"key", "keys"} and (len(words) == 1 or words[-2] in _INNOCENT_KEYS):
+        return looks_random
+    if last.endswith("key") or last == "keys" or not _PROVIDERS.isdisjoint(words):
+        return is_secretive
+    return None if last in _ID_WORDS else _is_hex
+
+
+def _is_hex(held: str) -> bool:
+    return bool(_HEX.fullmatch(held))
+
+
+def _may_be_hex(text: str, found: re.Match[str]) -> bool:
+    """Whether a value begins like long hex: that is cheap to see, and most values end here. What follows ``:`` is an ARN's."""
+    end = found.end()
+    return (
+        bool(_HEX.match(text, end + (text[end : end + 1] in {'"', "'"})))
+        and text[found.start() - 1 : found.start()] != ":"
+    )
 
 
 _NOTHING: Final = re.compile(
@@ -447,8 +176,8 @@ _NOTHING: Final = re.compile(
 )
 
 
-def _says_nothing(held: str) -> bool:
-    return bool(_NOTHING.fullmatch(held))
+def _says_something(held: str) -> bool:
+    return not _NOTHING.fullmatch(held)
 
 
 def is_secretive(held: str) -> bool:
@@ -460,15 +189,16 @@ def is_secretive(held: str) -> bool:
         or " " in held
     ):
         return False
-    if len(set(held)) < _MIN_DISTINCT:
+    if len(set(held)) < _MIN_DISTINCT or _PATH.search(held):
         return False
     digits = sum(map(str.isdigit, held))
     letters = sum(map(str.isalpha, held))
     return (digits > 0 and letters > 0 and not _VERSION.fullmatch(held)) or (
-        letters >= 16 and not held.islower() and looks_random(held)
+        letters >= _LONG_VALUE and not held.islower() and looks_random(held)
     )
 
 
+_PATH: Final = re.compile(r"(?:^|/)[a-z]{4,30}/|/[a-z]{4,30}(?:$|[./])")
 _VERSION: Final = re.compile(r"v?\d+(?:\.\w+){1,3}|\d{4}-\d\d-\d\d[T ].*|[\w\-]+\.[a-z]{2,5}")
 
 
@@ -496,68 +226,13 @@ def named_personal(text: str) -> Iterator[Span]:
             yield span
 
 
-_NUMBERED: Final = frozenset(["number", "no", "id", "badge", "license", "licence", "plate", "code"])
+_NUMBERED: Final = _names("number no id badge license licence plate code")
 """Names whose values have no blanks in them, where they begin with a letter."""
 
-_WORDS_OF_PROSE: Final = frozenset(
-    [
-        "note",
-        "notes",
-        "complaint",
-        "who",
-        "names",
-        "chart",
-        "mail",
-        "cell",
-        "city",
-        "town",
-        "county",
-        "district",
-        "suburb",
-        "mobile",
-        "condition",
-        "drug",
-        "race",
-        "fin",
-        "sin",
-        "pan",
-        "epic",
-        "born",
-        "badge",
-        "license",
-        "licence",
-        "plate",
-        "vin",
-        "tin",
-        "ein",
-        "nie",
-        "rfc",
-        "dni",
-        "rrn",
-        "abn",
-        "acn",
-        "treatment",
-        "complaint",
-        "employer",
-        "gender",
-        "sex",
-        "applicant",
-        "candidate",
-        "guardian",
-        "patient",
-        "doctor",
-        "nurse",
-        "vaccine",
-        "allergy",
-        "symptom",
-        "street",
-        "zip",
-        "expiry2",
-        "tel",
-        "fax",
-        "dosage",
-        "religion",
-    ]
+_WORDS_OF_PROSE: Final = _names(
+    "note notes complaint who names chart mail cell city town county district suburb mobile condition drug race fin sin pan epic "
+    "born badge license licence plate vin tin ein nie rfc dni rrn abn acn treatment complaint employer gender sex applicant "
+    "candidate guardian patient doctor nurse vaccine allergy symptom street zip expiry2 tel fax dosage religion"
 )
 """Names that in a sentence are only words: they count where they are visibly a key."""
 
@@ -574,7 +249,7 @@ def _is_field(text: str, found: re.Match[str]) -> bool:
 
 
 _OF_CODE: Final = re.compile(
-    r"(?i)(?:0x[0-9a-f]+|[\W_]*|<class .{0,60}|[\w.]{0,60}(?:error|exception)|true|false|none|null|str|string|int|field required|\d)[:;,.]?"
+    r"(?i)(?:\$\d{1,3}|\?|%s|%\(\w{1,40}\)s|:\w{1,40}|@p\d{1,3}|0x[0-9a-f]+|[\W_]*|<class .{0,60}|[\w.]{0,60}(?:error|exception)|true|false|none|null|str|string|int|field required|\d)[:;,.]?"
 )
 
 
@@ -659,7 +334,7 @@ def _prose() -> re2._Regexp:
 def told_in_prose(text: str) -> Iterator[Span]:
     """A value with a digit and a letter, or one that looks random, right behind a word for a credential."""
     for count, found in enumerate(_prose().finditer(text)):
-        start, end = found.span(2)
+        start = found.start(2)
         if count == _MAX_FINDS:
             yield start, len(text)
             return
@@ -675,7 +350,7 @@ def _telling_in_prose(word: str, held: str) -> bool:
         return False
     if word.endswith("key"):
         return bool(_HEX.fullmatch(held))
-    if word.endswith("credentials") or word.endswith("credential"):
+    if word.endswith(("credential", "credentials")):
         return ":" in held and any(map(str.isdigit, held))
     return bool(_HEX.fullmatch(held) or _UUID.fullmatch(held)) or (
         len(held) >= _LONG_VALUE and is_secretive(held)

@@ -103,7 +103,6 @@ FORMS: Final[tuple[tuple[str, str, str], ...]] = (
     ("notion-api-token", "ntn_", r"(ntn_[0-9]{11}[A-Za-z0-9]{16,}[A-Za-z0-9]{3})"),
     ("npm-access-token", "npm_", r"(?i:(npm_[a-z0-9]{18,}))"),
     ("octopus-deploy-api-key", "api-", r"(API-[A-Z0-9]{13,})"),
-    ("openai-api-key", "sk-", r"(sk-(?:proj|svcacct|admin)-(?:[A-Za-z0-9_-]{74}|[A-Za-z0-9_-]{58})T3BlbkFJ(?:[A-Za-z0-9_-]{74}|[A-Za-z0-9_-]{58})\b|sk-[a-zA-Z0-9]{20}T3BlbkFJ[a-zA-Z0-9]{20})"),
     ("openshift-user-token", "sha256~", r"(sha256~[\w-]{12,})"),
     ("perplexity-api-key", "pplx-", r"(pplx-[a-zA-Z0-9]{12,})"),
     ("plaid-api-token", "access-", r"(?i:access-(?:sandbox|development|production)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"),

@@ -158,4 +158,5 @@ def _span(quotation: Quotation, text: str, found: re2._Match[str]) -> Span:
         while text[opening] not in "[({":
             opening -= 1
         return opening + 1, max(opening + 1, closing_bracket(text, opening) - 1)
-    return next(found.span(group) for group in range(1, found.re.groups + 1) if found.start(group) >= 0)
+    group = next(group for group in range(1, found.re.groups + 1) if found.start(group) >= 0)
+    return found.start(group), found.end(group)

@@ -117,16 +117,16 @@ def _plain(token: str) -> bool:
 
 
 def _mixed(token: str) -> bool:
-    return len(token) >= 24 and not token.islower() and not token.isupper()
+    return len(token) >= _LONG_ALONE and not token.islower() and not token.isupper()
 
 
 def _random_span(token: str) -> Span | None:
     """The part of a token that looks random: all of base64, one segment of a path."""
     is_path = token.startswith(("/", ".", "~", "=/")) or "//" in token
     segments = [(found.start(), found.end()) for found in _SEGMENT.finditer(token)]
-    if not is_path and len(segments) > 1 and not _PUNCTUATED.search(token):
-        if looks_random(token) and not any(_is_word(token[a:b]) for a, b in segments):
-            return 0, len(token)
+    is_one = not is_path and len(segments) > 1 and not _PUNCTUATED.search(token)
+    if is_one and looks_random(token) and not any(_is_word(token[a:b]) for a, b in segments):
+        return 0, len(token)
     for start, end in segments:
         key = token.find("=", start, end)
         if start < key < end - _SHORTEST and looks_random(token[key + 1 : end]):
@@ -224,5 +224,5 @@ def provider_forms(text: str) -> Iterator[Span]:
             if count == _MAX_FINDS:
                 yield found.start(), len(text)
                 break
-            if any(map(str.isdigit, found[0])):
+            if len(found[0]) >= _LONG_PART or any(map(str.isdigit, found[0])):
                 yield found.span()

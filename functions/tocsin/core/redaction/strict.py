@@ -69,12 +69,14 @@ def vocabulary() -> frozenset[str]:
 
 
 def in_plain_words(text: str) -> bool:
-    """Whether a text holds nothing but words of the vocabulary, signs and numbers of up to three digits."""
+    """Whether a text holds nothing but words of the vocabulary, signs and few digits."""
     known = vocabulary()
-    return all(
-        len(part) <= _MAX_NUMBER if part.isdigit() else part.lower() in known or len(part) == 1
-        for part in _PART.findall(text)
+    return sum(map(str.isdigit, text)) <= _MAX_DIGITS and all(
+        part.isdigit() or part.lower() in known or len(part) == 1 for part in _PART.findall(text)
     )
+
+
+_MAX_DIGITS: Final = 4
 
 
 _MAX_NUMBER: Final = 3
