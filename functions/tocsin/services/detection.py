@@ -331,7 +331,12 @@ class Detector:
         # An alert that is known has its sample already; leaving it out keeps a storm's writes at one unit each.
         extra = self._settings.redaction
         strict = self._settings.is_strict(service, envelope.log_group)
-        sample = "" if self._is_known(name, now) else sample_of(event.message, extra, strict=strict)
+        rule = self._signatures[match.signature]
+        sample = (
+            ""
+            if self._is_known(name, now)
+            else sample_of(event.message, extra, strict=strict, known=(rule.title, *rule.any))
+        )
         return OccurrenceCount(
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
             count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,

@@ -72,41 +72,46 @@ class Hidden(NamedTuple):
     name: str
 
 
-def redact(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) -> str:
+def redact(text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()) -> str:
     """Hide secrets and personal data.
 
     Args:
         text: Any text, of any size; see `MAX_CHARACTERS` for what is cut.
         extra: Rules of the deployment's own, applied with all others.
         strict: Whether only what is known to be harmless is shown; see ``strict``.
+        known: Expressions and texts whose words may then be shown too: those of the signature.
 
     Returns:
         The text with each find replaced by ``[REDACTED:<rule>]``; what only strictness hides by ``…``.
     """
-    return redact_with_finds(text, extra, strict=strict)[0]
+    return redact_with_finds(text, extra, strict=strict, known=known)[0]
 
 
 def redact_with_finds(
-    text: str, extra: Sequence[Rule] = (), *, strict: bool = False
+    text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()
 ) -> tuple[str, list[Hidden]]:
     """The same, with what was hidden and where it stood in the text."""
     whole = len(text)
     text = text[:MAX_CHARACTERS]
     shown = whole if whole <= MAX_CHARACTERS else MAX_CHARACTERS - GUARD
-    finds = hidden_in(text, extra, strict=strict)
+    finds = hidden_in(text, extra, strict=strict, known=known)
     cut = f"[CUT:{whole - shown} characters]" if shown < whole else ""
     return masked(text, finds, 0, shown) + cut, [find for find in finds if find.start < shown]
 
 
-def redact_or_withhold(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) -> str | None:
+def redact_or_withhold(
+    text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()
+) -> str | None:
     """Hide secrets and personal data, or answer None when that fails: better no text than one not looked at."""
     try:
-        return redact(text, extra, strict=strict)
+        return redact(text, extra, strict=strict, known=known)
     except Exception:  # noqa: BLE001  # fails closed whatever it is; what it says could quote the text
         return None
 
 
-def hidden_in(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) -> list[Hidden]:
+def hidden_in(
+    text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()
+) -> list[Hidden]:
     """Find everything that is to be hidden in a text, in order and without overlaps.
 
     What is hidden in one place is hidden wherever else it stands in the text. Of a longer text only the first
@@ -120,7 +125,7 @@ def hidden_in(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) ->
     finds = _union([*finds, *_elsewhere(text, finds)])
     if not strict:
         return finds
-    return _union([*finds, *(Hidden(*span, STRICT) for span in _strict_spans(text, finds))])
+    return _union([*finds, *(Hidden(*span, STRICT) for span in _strict_spans(text, finds, known))])
 
 
 def _elsewhere(text: str, finds: list[Hidden]) -> Iterator[Hidden]:
@@ -154,11 +159,11 @@ def _is_telling(secret: str) -> bool:
     return not in_plain_words(secret) and (" " in secret or not secret.islower())
 
 
-def _strict_spans(text: str, finds: list[Hidden]) -> Iterator[Span]:
+def _strict_spans(text: str, finds: list[Hidden], known: Iterable[str]) -> Iterator[Span]:
     """What strictness hides between the finds of the rules."""
     position = 0
     for find in (*finds, Hidden(len(text), len(text), "")):
-        for start, end in strict_spans(text[position : find.start]):
+        for start, end in strict_spans(text[position : find.start], known):
             yield position + start, position + end
         position = find.end
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 STRICT: Final = "strict"
@@ -87,10 +87,10 @@ def strict_spans(text: str, known: Iterable[str] = ()) -> Iterator[tuple[int, in
 
     Args:
         text: A text that the other rules have looked at.
-        known: Further words that may be shown, in lower case: those of the signature.
+        known: Expressions and texts whose words may be shown too: those of the signature.
     """
     words = vocabulary()
-    further = frozenset(known)
+    further = words_of(tuple(known))
     open_from = open_to = -1
     for found in _ATOM.finditer(text):
         kind = found.lastgroup
@@ -111,6 +111,18 @@ def strict_spans(text: str, known: Iterable[str] = ()) -> Iterator[tuple[int, in
         open_to = found.end()
     if open_from >= 0:
         yield open_from, open_to
+
+
+@lru_cache(maxsize=64)
+def words_of(texts: tuple[str, ...]) -> frozenset[str]:
+    """The words of expressions and of plain texts, in lower case."""
+    plain = (_NOT_WORDS.sub(" ", text) for text in texts)
+    return frozenset(
+        part.lower() for text in plain for part in _PART.findall(text) if len(part) > _MAX_NUMBER
+    )
+
+
+_NOT_WORDS: Final = re.compile(r"\\[A-Za-z]|\(\?P<\w+>|\(\?[a-z]+\)?:?")
 
 
 def _is_known(word: str, words: frozenset[str], further: frozenset[str]) -> bool:
