@@ -38,7 +38,7 @@ from tocsin.core.redaction.strict import ELLIPSIS, STRICT, in_plain_words, stric
 
 MAX_CHARACTERS: Final = 131_072
 """Longer texts are cut to this first, so that a hostile line of 1 MiB, CloudWatch's largest, costs no more than
-a second; what comes after the cut is not looked at and not shown."""
+a few seconds; what comes after the cut is not looked at and not shown."""
 
 GUARD: Final = 4_096
 """Characters before that cut which are read and never shown: a secret that the cut went through lies in them."""
