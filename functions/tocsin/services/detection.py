@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import Observation, Watch, is_missing, is_worth_a_write, merged
@@ -50,9 +50,10 @@ from tocsin.core.model import (
     OccurrenceCount,
     Origin,
 )
-from tocsin.core.redaction.sample import MARKER, WITHHELD, field_value, sample_of
+from tocsin.core.redaction.sample import MARKER, WITHHELD, field_value, name_of, sample_of
 from tocsin.core.signatures.heartbeat import HEARTBEAT
 from tocsin.core.signatures.signature import Signature, Status
+from tocsin.services.detected import Detected
 
 if TYPE_CHECKING:
     # Not at run time: reconciliation brings all of rendering with it, which a batch without a match never needs.
@@ -90,56 +91,6 @@ class Heartbeats:
 
     log_group: str
     relay: Callable[[], HeartbeatRelay]
-
-
-@dataclass(slots=True)
-class Detected:
-    """What one event came to.
-
-    Attributes:
-        records: Records in the event.
-        events: Log events looked at one by one; none where the raw bytes told that nothing could match.
-        occurrences: Occurrences by signature, duplicates not counted.
-        redactions: What was hidden in the samples and fields of these; of known alerts none is kept.
-        duplicates: Occurrence counts that had been counted before.
-        changes: Changes of stacks and functions that were kept.
-        ignored: Why records were passed over.
-        dead_lettered: What was wrong with the records that could not be read.
-        sent: Reasons of the notifications published, by service.
-        failures: What went wrong with AWS; the caller raises it so that the event is delivered again.
-        unfinished: The records, as they came, that these failures left undone; what came by a stream is asked for
-            again one by one.
-        observations: Signs of life and of work, by service and signature, with the records, as they came, that had them.
-        heartbeats: Heartbeats passed on; no occurrences, and nothing is logged about them.
-    """
-
-    records: int = 0
-    events: int = 0
-    occurrences: Counter[str] = field(default_factory=Counter)
-    redactions: int = 0
-    duplicates: int = 0
-    changes: int = 0
-    ignored: list[str] = field(default_factory=list)
-    dead_lettered: list[str] = field(default_factory=list)
-    sent: dict[str, list[str]] = field(default_factory=dict)
-    failures: list[Exception] = field(default_factory=list)
-    unfinished: list[object] = field(default_factory=list)
-    observations: dict[tuple[str, str], tuple[Observation, list[object]]] = field(default_factory=dict)
-    heartbeats: int = 0
-
-    def summary(self) -> dict[str, Any]:
-        """What the function answers and logs: counts and reasons, never a log line."""
-        return {
-            "records": self.records,
-            "events": self.events,
-            "occurrences": dict(self.occurrences),
-            "duplicates": self.duplicates,
-            "changes": self.changes,
-            "ignored": self.ignored,
-            "dead_lettered": self.dead_lettered,
-            "sent": self.sent,
-            "failures": [repr(error) for error in self.failures],
-        }
 
 
 class Detector:
@@ -339,11 +290,18 @@ class Detector:
         now: Millis,
     ) -> OccurrenceCount:
         # An alert that is known has its sample already; leaving it out keeps a storm's writes at one unit each.
-        sample = "" if self._is_known(name, now) else sample_of(event.message, self._settings.redaction)
+        extra = self._settings.redaction
+        strict = self._settings.is_strict(service, envelope.log_group)
+        rule = self._signatures[match.signature]
+        sample = (
+            ""
+            if self._is_known(name, now)
+            else sample_of(event.message, extra, strict=strict, known=(rule.title, *rule.any))
+        )
         return OccurrenceCount(
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
             count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
-            origin=Origin(envelope.account, self._region, envelope.log_group, envelope.log_stream),
+            origin=Origin(envelope.account, self._region, envelope.log_group, name_of(envelope.log_stream, extra)),
         )  # fmt: skip
 
     def _from_alarm(self, record: AlarmRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
@@ -353,7 +311,7 @@ class Detector:
             return []
         if change.state is AlarmState.INSUFFICIENT_DATA:
             done.ignored.append(
-                f"alarm {change.name}: INSUFFICIENT_DATA says neither that it fires nor that it is over"
+                f"alarm {name_of(change.name)}: INSUFFICIENT_DATA says neither that it fires nor that it is over"
             )
             return []
         return [
@@ -361,17 +319,18 @@ class Detector:
         ]
 
     def _alarm_occurrence_count(self, change: AlarmChange, match: Match, now: Millis) -> OccurrenceCount:
-        service = self._settings.service_of_alarm(change.name, change.dimensions)
         rule, extra = self._signatures[match.signature], self._settings.redaction
+        service = name_of(self._settings.service_of_alarm(change.name, change.dimensions), extra)
+        strict = self._settings.is_strict(service)
         fields = {name: field_value(value, extra) for name, value in match.fields.items()}
         firing = change.state is AlarmState.ALARM
         counted = OccurrenceCount(
             envelope=change.id,
             fingerprint=fingerprint(rule, service, fields, alarm=change.name),
             signature=match.signature, service=service, fields=fields, count=int(firing),
-            first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra),
+            first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra, strict=strict),
             state=AlertState.FIRING if firing else AlertState.RESOLVED,
-            origin=Origin(change.account, change.region or self._region, alarm=change.name),
+            origin=Origin(change.account, change.region or self._region, alarm=name_of(change.name, extra)),
         )  # fmt: skip
         return grouped(counted, rule)
 

@@ -8,7 +8,7 @@ import re
 import urllib.parse
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tocsin.core.redaction import redact as module
@@ -119,6 +119,14 @@ def survives(secret: str, text: str) -> str:
     return next((part for i in range(len(secret) - size + 1) if (part := secret[i : i + size]) in text), "")
 
 
+def stands_apart(secret: str, text: str) -> str:
+    """A part of the secret that the text around it happens to have too: no answer could be right about such a text."""
+    for form in (secret, urllib.parse.quote(secret)):
+        if part := survives(form, text.replace(form, "\0")):
+            return part
+    return ""
+
+
 @pytest.mark.parametrize("kind", BY_FORM)
 @given(data=st.data(), before=HOSTILE, edge=AROUND, after=HOSTILE)
 @QUICK
@@ -136,6 +144,7 @@ def test_a_credential_that_shows_by_its_form_never_survives(kind, data, before, 
 def test_an_unquoted_value_of_a_telling_key_never_survives(template, key, value, before, after):
     value = "Z" + value  # no number, no path, no option: a value that could be nothing else
     line = template.format(key=key, value=value)
+    assume(not stands_apart(value, f"{line} {before} {after}"))
     for text in (line, f"{before}\n{line} {after}"):
         assert not survives(value, redact(text)), redact(text)
 
@@ -145,6 +154,7 @@ def test_an_unquoted_value_of_a_telling_key_never_survives(template, key, value,
 def test_a_quoted_value_of_a_telling_key_never_survives(key, value, before, after):
     value = f"Z{value}Z"
     for form in quoted_forms(key, value):
+        assume(not stands_apart(value, f"{form} {before} {after}"))
         for text in (form, f"{before}\n{form} {after}"):
             assert not survives(value, redact(text)), (form, redact(text))
             assert not survives(urllib.parse.quote(value), redact(text)), (form, redact(text))

@@ -115,3 +115,31 @@ def test_own_rules_take_four_times_as_long_for_four_times_the_text(unit):
 
     small, large = (min(cost(size) for _ in range(2)) for size in (20_000, 80_000))
     assert large <= 9 * small or large < 0.05
+
+
+def test_a_service_and_a_log_group_can_be_strict():
+    settings = parse_settings(
+        '[services.clinic]\nlog_groups = ["/app/clinic*"]\nredaction = "strict"\n[services.shop]\nredaction = "default"\n'
+        '[redaction]\nstrict = ["*records*"]\n',
+        {},
+    )
+    assert settings.is_strict("clinic")
+    assert settings.is_strict("shop", "/app/records-2")
+    assert not settings.is_strict("shop", "/app/shop")
+    assert not settings.is_strict("anything")
+    assert not parse_settings("", {}).is_strict("clinic", "/app/records")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('[services.clinic]\nredaction = "harsh"', "services.clinic.redaction"),
+        ("[services.clinic]\nredaction = true", "services.clinic.redaction"),
+        ('[redaction]\nstrict = "/app/*"', "redaction.strict"),
+        ("[redaction]\nstrict = [1]", "redaction.strict"),
+        ('[redaction]\nstrict = [""]', "redaction.strict"),
+    ],
+)
+def test_a_strictness_that_cannot_be_is_refused_in_words(text, key):
+    [problem] = problems_of(text)
+    assert f": {key}: must be " in problem

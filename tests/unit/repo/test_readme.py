@@ -218,6 +218,7 @@ def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
     routing |= {"routes[].destination": Route("", {}, DEFAULT).destination, "routes[].continue": "false"}
     redaction = {f"redaction.keys.<name>.{name}": "" for name in PROOF}
     redaction |= {f"redaction.expressions.<name>.{name}": "" for name in ("expression", *PROOF)}
+    redaction |= {"redaction.strict": "none", "services.<name>.redaction": "default"}
     assert {name: rows.pop(name) for name in routing | redaction} == routing | redaction
     overlay = {f"override.<signature>.{name}" for name in ("severity", "scope", "matches", "off")} | {
         "pack.off"
@@ -229,7 +230,7 @@ def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
     for name in overlay | deployed:
         rows.pop(name)
     assert set(shipped) == {name.partition(".")[0] for name in rows}
-    services = {each.name for each in fields(Service)} - {"name"}
+    services = {each.name for each in fields(Service)} - {"name", "strict"}
     expected = {f"intervals.{name}": value for name, value in shipped["intervals"].items()}
     expected |= {f"services.<name>.{name}": "" for name in services}
     expected |= {f"slack.{name}": value for name, value in shipped["slack"].items()}

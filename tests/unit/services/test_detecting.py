@@ -43,7 +43,11 @@ SIGNATURES = {
     ]
 }
 SETTINGS = Settings(
-    services=(Service("backend", ("*backend*",), ("*backend*",)), Service("worker", ("*worker*",)))
+    services=(
+        Service("backend", ("*backend*",), ("*backend*",)),
+        Service("worker", ("*worker*",)),
+        Service("clinic", ("*clinic*",), strict=True),
+    )
 )
 
 
@@ -403,3 +407,26 @@ def test_what_was_hidden_in_what_is_stored_is_counted_and_of_a_duplicate_nothing
     assert world.detect(leaking).redactions == 2  # the sample and the field
     assert world.detect(leaking).redactions == 0
     assert world.detect(logs([BOOM], first_id=9)).redactions == 0
+
+
+def test_of_a_strict_service_only_what_is_known_to_be_harmless_is_shown(world):
+    world.detect(logs(["Kaboom: module 'db' lost Marisol Etcheverry"], group="/aws/lambda/clinic"))
+    world.detect(logs(["Kaboom: module 'db' lost Marisol Etcheverry"], first_id=9))
+    strict, plain = (notification["alerts"][0]["sample"] for notification in world.published)
+    assert strict == "Kaboom: module 'db' lost …"
+    assert "Etcheverry" in plain
+
+
+def test_the_names_of_log_streams_and_alarms_are_redacted(world):
+    world.detect(logs([BOOM], logStream="run/jane.roe@example.com/1"))
+    world.detect(alarm(name="backend-depth-of-jane.roe@example.com"))
+    world.detect(alarm(state="INSUFFICIENT_DATA", name="depth-of-jane.roe@example.com"))
+    said = json.dumps([world.published, world.dead_lettered])
+    assert "run/[REDACTED:email]/1" in said
+    assert "jane.roe" not in said
+
+
+def test_what_is_said_about_an_alarm_that_is_passed_over_is_redacted(world):
+    done = world.detect(alarm(state="INSUFFICIENT_DATA", name="depth of jane.roe@example.com"))
+    assert done.ignored
+    assert "jane.roe" not in json.dumps(done.summary())

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from tocsin.core.matching.fingerprint import fingerprint
 from tocsin.core.model import AlertState, Millis, OccurrenceCount, Origin
-from tocsin.core.redaction.sample import sample_of
+from tocsin.core.redaction.sample import name_of, sample_of
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.times import format_duration, iso_time
@@ -171,7 +171,7 @@ def missing(watch: Watch, rule: Signature, now: Millis) -> OccurrenceCount:
         first_seen=since.at,
         last_seen=max(now, since.at),
         sample=sample_of(_in_words(watch, rule, now)),
-        origin=replace(count.origin, log_group=since.log_group, log_stream=since.log_stream),
+        origin=replace(count.origin, log_group=since.log_group, log_stream=name_of(since.log_stream)),
     )
 
 

@@ -59,12 +59,14 @@ class Service:
         log_groups: Globs (``*``, ``?``) of the log groups that belong to it.
         alarms: Globs of alarm names, queue names and function names that belong to it.
         stacks: Globs of the CloudFormation stacks that deploy it; a stack may deploy several services.
+        strict: Whether of its lines only what is known to be harmless is shown.
     """
 
     name: str
     log_groups: tuple[str, ...] = ()
     alarms: tuple[str, ...] = ()
     stacks: tuple[str, ...] = ()
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Settings:
         runbooks_url: Where the runbooks are read: a signature's ``runbook`` is appended to it.
         routing: Which destinations are told of which alerts.
         redaction: Rules of redaction besides those that are built in.
+        strict_log_groups: Globs of the log groups of whose lines only what is known to be harmless is shown.
         replies_in_channel: Which replies in an incident's thread are shown in the channel too.
     """
 
@@ -85,6 +88,7 @@ class Settings:
     runbooks_url: str = "https://github.com/tocsin-alerts/tocsin/blob/main/runbooks/"
     routing: Routing = field(default_factory=Routing)
     redaction: tuple[Rule, ...] = ()
+    strict_log_groups: tuple[str, ...] = ()
     replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
 
     def service_of_log_group(self, log_group: str) -> str:
@@ -93,6 +97,12 @@ class Settings:
             if any(fnmatchcase(log_group, glob) for glob in service.log_groups):
                 return service.name
         return _unreserved(log_group.rstrip("/").rpartition("/")[2] or log_group)
+
+    def is_strict(self, service: str, log_group: str = "") -> bool:
+        """Whether of a service's or log group's lines only what is known to be harmless is shown."""
+        return any(entry.strict and entry.name == service for entry in self.services) or (
+            bool(log_group) and _fits(log_group, self.strict_log_groups)
+        )
 
     def service_of_alarm(self, name: str, dimensions: Mapping[str, str]) -> str:
         """Name the service an alarm belongs to, by its name and the resources its metric is about.
@@ -163,7 +173,8 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         from tocsin.core.config.routing_reader import read_routing
 
         settings = replace(settings, routing=read_routing(data, FILE, problems))
-    redaction = _table(data, "redaction", problems)
+    redaction = dict(_table(data, "redaction", problems))
+    settings = replace(settings, strict_log_groups=_strict_log_groups(redaction.pop("strict", []), problems))
     if redaction:
         # Not at the top: it brings all of redaction with it, which a cold start without such rules need not wait for.
         from tocsin.core.redaction.custom_rules import read_redaction
@@ -252,10 +263,17 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
     if not isinstance(table, dict):
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)
-    known = ("log_groups", "alarms", "stacks")
+    known = ("log_groups", "alarms", "stacks", "redaction")
     globs: dict[str, tuple[str, ...]] = {}
     for entry, value in table.items():
-        if entry not in known:
+        if entry == "redaction":
+            if value not in _REDACTIONS:
+                problems.append(
+                    Problem(
+                        FILE, f"{key}.redaction", f"must be one of {', '.join(_REDACTIONS)}, is {value!r}"
+                    )
+                )
+        elif entry not in known:
             problems.append(
                 Problem(
                     FILE,
@@ -267,4 +285,15 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
             problems.append(Problem(FILE, f"{key}.{entry}", f"must be a list of globs, is {value!r}"))
         else:
             globs[entry] = tuple(value)
-    return Service(name, **globs)
+    return Service(name, **globs, strict=table.get("redaction") == "strict")
+
+
+_REDACTIONS = ("default", "strict")
+"""How a service's lines are shown: by the rules, or only what is known to be harmless."""
+
+
+def _strict_log_groups(value: object, problems: list[Problem]) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(glob, str) and glob for glob in value):
+        return tuple(value)
+    problems.append(Problem(FILE, "redaction.strict", f"must be a list of globs of log groups, is {value!r}"))
+    return ()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from tocsin.core.matching.field_shapes import shaped
 from tocsin.core.model import Match
 from tocsin.core.redaction.sample import WITHHELD, field_value, normalise
 
@@ -28,7 +29,8 @@ def field_values(match: Match, message: str, extra: Sequence[Rule] = ()) -> dict
     """Make all fields of a match fit to be stored and shown.
 
     A field is a piece cut out of a line, and what gave a secret away may have stayed outside: the key before it, or
-    the other half. So what the whole line hides is hidden in its fields too.
+    the other half. So what the whole line hides is hidden in its fields too, and a field that does not look as its
+    name promises is hidden whole.
 
     Args:
         match: What was recognised.
@@ -42,7 +44,7 @@ def field_values(match: Match, message: str, extra: Sequence[Rule] = ()) -> dict
         fields = {name: _as_in_line(normalise(value), lines) for name, value in match.fields.items()}
     except Exception:  # fails closed whatever it is; what it says could quote the text
         return dict.fromkeys(match.fields, WITHHELD)
-    return {name: field_value(value, extra) for name, value in fields.items()}
+    return {name: shaped(name, field_value(value, extra)) for name, value in fields.items()}
 
 
 def _lines_with_finds(match: Match, message: str, extra: Sequence[Rule]) -> list[tuple[str, list[Hidden]]]:

@@ -166,9 +166,18 @@ _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 """Luhn: a digit doubled, its own digits added up."""
 
 
+_CARD: Final = re.compile(
+    r"4(?:\d{12}|\d{15})|(?:5[1-5]|2[2-7]|6[0245679]|5[0678])\d{14}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|35\d{14}"
+)
+"""Visa, Mastercard and the rest with sixteen digits, American Express, Diners Club, JCB."""
+
+
 def card(_text: str, found: re.Match[str]) -> Span | None:
     """A payment card's number, whose check digit is right; another number of that length is none."""
     digits = [int(digit) for digit in found[0] if digit.isdecimal()]
+    # Numbers of 64 bits have up to 19 digits, and one in ten has the check digit: so brand and length count too.
+    if not _CARD.fullmatch("".join(map(str, digits))):
+        return None
     total = sum(digits[-1::-2]) + sum(_DOUBLED[digit] for digit in digits[-2::-2])
     return None if total % 10 else found.span()
 

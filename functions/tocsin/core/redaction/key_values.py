@@ -63,7 +63,7 @@ _TO_END_OF_LINE: Final = re.compile(r"[^\r\n]*+")
 _PARAMETERS: Final = re.compile(r"(?i)[\"'\\]{0,4}(?:digest|oauth|aws4|signature|hawk|mac)[ \-]")
 _EMPTY: Final = re.compile(
     # Yes and no: MySQL's "(using password: YES)".
-    r"(?i)(?:none|null|nil|undefined|true|false|yes|no|nan|\*+|x{3,}|<[a-z _\-]{0,30}>|)[,;.)\]}\"']*"
+    r"(?i)(?:\$\d{1,3}|\?|%s|none|null|nil|undefined|true|false|yes|no|nan|\*+|x{3,}|<[a-z _\-]{0,30}>|)[,;.)\]}\"']*"
 )
 _PROSE: Final = re.compile(
     # After "password:" in a sentence; as a value, none of them keeps anybody out.

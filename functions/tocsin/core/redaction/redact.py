@@ -33,6 +33,8 @@ from typing import Final, NamedTuple
 from tocsin.core.redaction.key_values import Span
 from tocsin.core.redaction.rule import Rule
 from tocsin.core.redaction.rules import RULES
+from tocsin.core.redaction.shapes import base64_with
+from tocsin.core.redaction.strict import ELLIPSIS, STRICT, in_plain_words, strict_spans
 
 MAX_CHARACTERS: Final = 131_072
 """Longer texts are cut to this first, so that a hostile line of 1 MiB, CloudWatch's largest, costs no more than
@@ -70,39 +72,100 @@ class Hidden(NamedTuple):
     name: str
 
 
-def redact(text: str, extra: Sequence[Rule] = ()) -> str:
+def redact(text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()) -> str:
     """Hide secrets and personal data.
 
     Args:
         text: Any text, of any size; see `MAX_CHARACTERS` for what is cut.
         extra: Rules of the deployment's own, applied with all others.
+        strict: Whether only what is known to be harmless is shown; see ``strict``.
+        known: Expressions and texts whose words may then be shown too: those of the signature.
 
     Returns:
-        The text with each find replaced by ``[REDACTED:<rule>]``.
+        The text with each find replaced by ``[REDACTED:<rule>]``; what only strictness hides by ``…``.
     """
+    return redact_with_finds(text, extra, strict=strict, known=known)[0]
+
+
+def redact_with_finds(
+    text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()
+) -> tuple[str, list[Hidden]]:
+    """The same, with what was hidden and where it stood in the text."""
     whole = len(text)
     text = text[:MAX_CHARACTERS]
     shown = whole if whole <= MAX_CHARACTERS else MAX_CHARACTERS - GUARD
-    parts = [masked(text, hidden_in(text, extra), 0, shown)]
-    if shown < whole:
-        parts.append(f"[CUT:{whole - shown} characters]")
-    return "".join(parts)
+    finds = hidden_in(text, extra, strict=strict, known=known)
+    cut = f"[CUT:{whole - shown} characters]" if shown < whole else ""
+    return masked(text, finds, 0, shown) + cut, [find for find in finds if find.start < shown]
 
 
-def redact_or_withhold(text: str, extra: Sequence[Rule] = ()) -> str | None:
+def redact_or_withhold(
+    text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()
+) -> str | None:
     """Hide secrets and personal data, or answer None when that fails: better no text than one not looked at."""
     try:
-        return redact(text, extra)
+        return redact(text, extra, strict=strict, known=known)
     except Exception:  # fails closed whatever it is; what it says could quote the text
         return None
 
 
-def hidden_in(text: str, extra: Sequence[Rule] = ()) -> list[Hidden]:
+def hidden_in(
+    text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()
+) -> list[Hidden]:
     """Find everything that is to be hidden in a text, in order and without overlaps.
 
-    Of a longer text only the first `MAX_CHARACTERS` are looked at.
+    What is hidden in one place is hidden wherever else it stands in the text. Of a longer text only the first
+    `MAX_CHARACTERS` are looked at.
     """
-    return hidden_by((*RULES, *extra), text[:MAX_CHARACTERS])
+    text = text[:MAX_CHARACTERS]
+    rules = (*extra, *RULES)
+    finds = hidden_by(
+        (*rules, Rule("base64", "", (), "", search=base64_with(lambda inner: hidden_by(rules, inner)))), text
+    )
+    finds = _union([*finds, *_elsewhere(text, finds)])
+    if not strict:
+        return finds
+    return _union([*finds, *(Hidden(*span, STRICT) for span in _strict_spans(text, finds, known))])
+
+
+def _elsewhere(text: str, finds: list[Hidden]) -> Iterator[Hidden]:
+    """What is hidden already, where it stands in the open."""
+    told = dict.fromkeys(
+        (text[find.start : find.end].strip("\\\"' \t"), find.name)
+        for find in finds
+        if find.name not in _ONLY_WHERE_FOUND
+    )
+    for secret, name in list(told)[:MAX_REPEATED]:
+        if not _is_telling(secret):
+            continue
+        position = text.find(secret)
+        while position >= 0:
+            yield Hidden(position, position + len(secret), name)
+            position = text.find(secret, position + len(secret))
+
+
+_ONLY_WHERE_FOUND: Final = frozenset({"ip-address"})
+MAX_REPEATED: Final = 40
+"""Different finds of one text that are looked for elsewhere in it; each costs a pass."""
+_MIN_REPEATED, _MAX_REPEATED_LENGTH = 6, 512
+
+
+def _is_telling(secret: str) -> bool:
+    """Whether a text says so much that hiding it everywhere takes no ordinary word away."""
+    if not _MIN_REPEATED <= len(secret) <= _MAX_REPEATED_LENGTH:
+        return False
+    if any(map(str.isdigit, secret)):
+        return not secret.isdigit() or len(secret) >= _MIN_REPEATED
+    return not in_plain_words(secret) and (" " in secret or not secret.islower())
+
+
+def _strict_spans(text: str, finds: list[Hidden], known: Iterable[str]) -> Iterator[Span]:
+    """What strictness hides between the finds of the rules."""
+    position = 0
+    for find in (*finds, Hidden(len(text), len(text), "")):
+        for start, end in strict_spans(text[position : find.start], known):
+            yield position + start, position + end
+        position = find.end
 
 
 def hidden_by(rules: Iterable[Rule], text: str) -> list[Hidden]:
@@ -131,7 +194,7 @@ def masked(text: str, hidden: Iterable[Hidden], start: int, end: int) -> str:
             continue
         if find.start >= end:
             break
-        parts += (text[position : find.start], f"[REDACTED:{find.name}]")
+        parts += (text[position : find.start], ELLIPSIS if find.name == STRICT else f"[REDACTED:{find.name}]")
         position = find.end
     parts.append(text[position:end])
     return "".join(parts)
@@ -181,7 +244,11 @@ def _union(finds: list[Hidden]) -> list[Hidden]:
     """Join finds that overlap or touch; the name is that of the one that begins first, then of the first rule."""
     joined: list[Hidden] = []
     for find in sorted(finds, key=lambda find: find.start):
-        if joined and find.start <= joined[-1].end:
+        if (
+            joined
+            and find.start <= joined[-1].end
+            and not (STRICT in {find.name, joined[-1].name} and find.start == joined[-1].end)
+        ):
             joined[-1] = joined[-1]._replace(end=max(joined[-1].end, find.end))
         else:
             joined.append(find)

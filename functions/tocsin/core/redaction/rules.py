@@ -34,7 +34,16 @@ from tocsin.core.redaction.key_values import (
     phrase,
     value,
 )
+from tocsin.core.redaction.named_values import (
+    named_personal,
+    named_secrets,
+    numbers_of_persons,
+    told_in_prose,
+)
+from tocsin.core.redaction.provider_rules import FORMS as PROVIDER_FORMS
+from tocsin.core.redaction.quoted_values import QUOTATIONS, quoted
 from tocsin.core.redaction.rule import EDGE, Rule, by_words
+from tocsin.core.redaction.shapes import provider_forms, random_looking
 
 SECRET_WORDS: Final = (
     "password", "passwd", "passwort", "passphrase", "passcode", "mysql_pwd", "client_assertion",
@@ -116,6 +125,10 @@ COMMAND_LINES: Final[tuple[Rule, ...]] = (
              r"(?:-u|--user|--proxy-user)[ =](?:\\{0,16}[\"'])?[\w.@\-]{1,64}:(?P<hide>[^\s\"']+)"),
 )  # fmt: skip
 
+_PROVIDERS_BEGIN: Final = tuple(
+    dict.fromkeys(needle for _, needles, _ in PROVIDER_FORMS for needle in needles.split())
+)
+
 RULES: Final[tuple[Rule, ...]] = (
     *PRIVATE_KEYS,
 
@@ -171,6 +184,11 @@ RULES: Final[tuple[Rule, ...]] = (
     by_words("query", "Parameters that only in a URL mean a secret: `code`, `sig`, `X-Amz-Signature`", "? & %26 %3f \\u0026",
              rf"(?i)(?:[?&]|%(?:25){{0,3}}(?:26|3F)|\\u0026)(?:amp;)?(?:{'|'.join(_alternatives(_QUERY_WORDS))})"
              r"(?:=|%(?:25){0,3}3D)(?P<hide>(?:(?!%(?:25){0,3}26|\\u0026)[^\s&\"'<>`;]){6,})"),
+    by_words("url-secret", "The secret segment of a URL's path, with its host or without: after `services`, `webhooks`, `input`, `integration`, `reset` and the like",
+             "/services/ /webhook /hook /input/ /integration /receiver/ /collector/ /token /reset /verify /invite /magic /unsubscribe /login/ /soap/ /auth",
+             r"(?i)/(?:services|(?:web)?hooks?(?:b2)?|input|integrations?|receiver|collector|tokens?|reset(?:[\-_]?password)?|verify|invites?|invitations?|"
+             r"magic(?:[\-_]?link)?|unsubscribe|login|soap|auth)(?:/[a-z0-9.\-_]{1,20}){0,2}/(?P<hide>(?=[a-z\-_]{0,30}\d)[\w\-=%.]{20,256})"),
+    by_words("key", "Base64 of a key or certificate, also a line of one alone", "mii", r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/]{30,4096}={0,2}"),
     by_words("one-time-code", "One-time codes behind words that say so", "code",
              r"(?i)(?<=mfa |otp |2fa |ion |ity |gin |ime )code(?:\s(?:is|was))?[:=]?\s{0,2}[\"']?(?P<hide>\d{3}[ \-]\d{3,5}|\d{5,8})(?![\w.])"),
     by_words("one-time-code", "`passcode 123456`", "passcode", r"(?i)passcode(?:\s(?:is|was))?[:=]?\s{0,2}[\"']?(?P<hide>\d{4,8})(?![\w.])"),
@@ -187,7 +205,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("email", "E-mail addresses; `lodash@4.17.21` is a version and `git@` no person", ("@", "%40", "%2540", "\\u0040"),
          r"(?i)(?:@|%(?:25){0,3}40|\\u0040)(?!\d{1,5}\.\d)(?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|-){1,63}){0,8}\.[^\W\d_]{2,24}", email),
     Rule("card", "Payment cards whose check digit is right", (),
-         rf"{EDGE}(?<![\d.])(?<!\d-)(?:[3-6]\d{{12,18}}|[3-6]\d{{3}}([ \-])\d{{4}}\1\d{{4}}\1\d{{1,7}}|"
+         rf"{EDGE}(?<![\d.])(?<!\d-)(?<!_-)(?<!_)(?:[3-6]\d{{12,18}}|[3-6]\d{{3}}([ \-])\d{{4}}\1\d{{4}}\1\d{{1,7}}|"
          r"3[47]\d\d[ \-]\d{6}[ \-]\d{5}|2[2-7]\d\d([ \-]?)\d{4}\2\d{4}\2\d{4})(?![\dA-Za-z]|[.\-]\d)", card),
     Rule("iban", "IBANs whose check digits are right", (),
          r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![A-Za-z0-9])", bank_account),
@@ -217,5 +235,22 @@ RULES: Final[tuple[Rule, ...]] = (
          r"(?<![\w:.])[23][0-9a-fA-F]{3}:(?:[0-9a-fA-F]{1,4}:){6}[0-9a-fA-F]{1,4}(?![\w:])|"
          r"(?<![\w:.])[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}:){0,5}(?:[0-9a-fA-F]{1,4})?(?![\w:])",
          public_address),
+
+    # By shape and by structure. The needles of what searches by itself only say what its expressions are about.
+    Rule("provider-token", "Credentials of the providers in the generated list", _PROVIDERS_BEGIN, "", search=provider_forms),
+    Rule("credential", "Values of keys that say by any of their words that they are a secret; of keys that end in `key`, and of "
+         "providers' names, those that hold a digit; hex of 32 digits and more behind a key that names no id",
+         ("stripe_key", "signature", "nonce", "twilio", "0123456789abcdef0123456789abcdef"), "", search=named_secrets),
+    Rule("credential", "A value with a digit right behind `token`, `key`, `secret` and the like in a sentence",
+         ("token ", "api key ", "credentials "), "", search=told_in_prose),
+    Rule("random", "Strings that look random and have the shape of no known id", ("q7zp2mkx9rt4wls8", "a1/"), "", search=random_looking),
+    *(
+        Rule("quoted", quotation.what, quotation.needles, quotation.expression, search=quoted(number))
+        for number, quotation in enumerate(QUOTATIONS)
+    ),
+    Rule("personal", "Values of keys that name something about a person: names, addresses, documents, health",
+         ("doctor", "zip", "note", "location"), "", search=named_personal),
+    Rule("personal", "Numbers behind the words for a person's document or account, in several languages",
+         ("passport ", "n.p.i ", "plate 34 abc "), "", search=numbers_of_persons),
 )  # fmt: skip
 """In order of precedence for the name; every rule is always applied."""

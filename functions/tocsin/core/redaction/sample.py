@@ -6,7 +6,7 @@ Cutting first could cut a secret in half, and half a secret is not recognised.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -62,28 +62,38 @@ def _unescaped(escape: re.Match[str]) -> str:
     return escape[0] if kept else chr(code)
 
 
-def sample_of(text: str, extra: Sequence[Rule] = ()) -> str:
+def sample_of(
+    text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()
+) -> str:
     """Make a log line fit to be stored and shown.
 
     Args:
         text: The log event's message, as it came.
         extra: The deployment's own rules of redaction.
+        strict: Whether only what is known to be harmless is shown.
+        known: Expressions and texts whose words may then be shown: those of the signature.
 
     Returns:
         At most `MAX_SAMPLE_LENGTH` characters: visible, redacted; of a long text the first lines and the last ones,
         because a traceback names its exception at the end. `WITHHELD` when redaction failed.
     """
-    safe = _redacted(text, extra)
+    safe = _redacted(text, extra, strict=strict, known=known)
     return WITHHELD if safe is None else _shorten(safe.strip("\n"))
 
 
-def field_value(text: str, extra: Sequence[Rule] = ()) -> str:
+def field_value(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) -> str:
     """Make a captured field fit to be stored and shown: visible, redacted, on one line, cut to `MAX_FIELD_LENGTH`."""
-    safe = _redacted(text, extra)
+    safe = _redacted(text, extra, strict=strict)
     if safe is None:
         return WITHHELD
     line = " ".join(safe.split())
     return line if len(line) <= MAX_FIELD_LENGTH else line[: MAX_FIELD_LENGTH - 1] + "…"
+
+
+def name_of(text: str, extra: Sequence[Rule] = ()) -> str:
+    """Make the name of a resource (a log stream, an alarm) fit to be stored and shown; whole, for links need it."""
+    safe = _redacted(text, extra)
+    return WITHHELD if safe is None else safe
 
 
 def named(table: Mapping[str, object]) -> str:
@@ -91,11 +101,13 @@ def named(table: Mapping[str, object]) -> str:
     return ", ".join(field_value(str(key)) for key in sorted(map(str, table))[:10]) or "none"
 
 
-def _redacted(text: str, extra: Sequence[Rule]) -> str | None:
+def _redacted(
+    text: str, extra: Sequence[Rule], *, strict: bool = False, known: Iterable[str] = ()
+) -> str | None:
     # Not at the top: most cold starts find nothing to show, and need not wait for all these expressions.
     from tocsin.core.redaction.redact import redact_or_withhold
 
-    return redact_or_withhold(normalise(text), extra)
+    return redact_or_withhold(normalise(text), extra, strict=strict, known=known)
 
 
 def _shorten(text: str) -> str:

@@ -1,0 +1,130 @@
+"""Show what people would see of log lines: secrets and personal data hidden, by the rules of this configuration.
+
+Each line of FILE is one log event. On a terminal what is hidden is in colour. With ``--jsonl`` each line is a JSON object
+with ``message`` (optional: ``logGroup``), and so is each line that is written, in order: the text that is shown, and each
+find with its rule and its place in the message, counted in characters after what is invisible has been dropped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from tocsin.adapters.files.settings_file import load_settings
+from tocsin.core.config.settings import Settings
+from tocsin.core.problems import ConfigurationError
+from tocsin.core.redaction.redact import Hidden, redact_with_finds
+from tocsin.core.redaction.sample import WITHHELD, normalise
+from tocsin_cli.options import add_root
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_root(parser)
+    parser.add_argument(
+        "file", nargs="?", default="-", metavar="FILE", help="- or nothing for standard input"
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="show only what is known to be harmless, as redaction = strict does",
+    )
+    parser.add_argument("--jsonl", action="store_true", help="read and write one JSON object per line")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Redact; 1 where an input line was not an object with a message."""
+    try:
+        settings = load_settings(arguments.root, os.environ)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    with contextlib.ExitStack() as stack:
+        source = _open(arguments.file, stack)
+        if arguments.jsonl:
+            wrong = False
+            for answer in answers(settings, source, strict=arguments.strict):
+                wrong = wrong or "error" in answer
+                sys.stdout.write(json.dumps(answer, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+            sys.stdout.flush()
+            return int(wrong)
+        _readable(settings, source, strict=arguments.strict)
+    return 0
+
+
+def _open(name: str, stack: contextlib.ExitStack) -> BinaryIO:
+    if name == "-":
+        return sys.stdin.buffer
+    try:
+        return stack.enter_context(Path(name).open("rb"))
+    except OSError as error:
+        print(f"{name}: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
+
+
+def answers(settings: Settings, lines: Iterable[bytes], *, strict: bool) -> Iterator[dict[str, Any]]:
+    """One answer per input line, as it is read.
+
+    Args:
+        settings: The rules of one's own, and which log groups are strict.
+        lines: JSON objects as bytes, one per line.
+        strict: Whether all are.
+
+    Yields:
+        ``{"index": 0, "text": "…", "hidden": [{"rule": "…", "start": 0, "end": 8}]}``; for a line that is not an object
+        with a ``message``, an empty text and an ``error``. A text that could not be looked at is withheld.
+    """
+    for index, line in enumerate(lines):
+        try:
+            message, log_group = _event(line)
+        except ValueError as error:
+            yield {"index": index, "text": "", "hidden": [], "error": str(error)}
+            continue
+        service = settings.service_of_log_group(log_group) if log_group else ""
+        text, finds = _shown(settings, message, strict=strict or settings.is_strict(service, log_group))
+        yield {
+            "index": index,
+            "text": text,
+            "hidden": [{"rule": find.name, "start": find.start, "end": find.end} for find in finds],
+        }
+
+
+def _event(line: bytes) -> tuple[str, str]:
+    """The message and the log group of an input line; what is wrong with it never quotes it."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError("not a JSON object")
+    message, log_group = value.get("message"), value.get("logGroup", "")
+    if not isinstance(message, str):
+        raise ValueError("message is missing" if message is None else "message is not text")
+    if not isinstance(log_group, str):
+        raise ValueError("logGroup is not text")
+    return message, log_group
+
+
+def _shown(settings: Settings, message: str, *, strict: bool) -> tuple[str, list[Hidden]]:
+    try:
+        return redact_with_finds(normalise(message), settings.redaction, strict=strict)
+    except Exception:
+        return WITHHELD, []
+
+
+def _readable(settings: Settings, source: BinaryIO, *, strict: bool) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=True)
+    for raw in source:
+        shown, _ = _shown(settings, raw.decode("utf-8", "replace").rstrip("\r\n"), strict=strict)
+        text = Text(shown)
+        text.highlight_regex(r"\[(?:REDACTED|CUT):[^\]\n]*\]|…", "bold magenta")
+        console.print(text)
