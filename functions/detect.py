@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
     from tocsin.adapters.files.configuration import Configuration
-    from tocsin.services.detection import Detected, Detector
+    from tocsin.services.detected import Detected
+    from tocsin.services.detection import Detector
 
 
 @cache

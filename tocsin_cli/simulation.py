@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tocsin.adapters.files.configuration import Configuration
     from tocsin.core.absence.watch import Watch
     from tocsin.core.model import Incident, Millis, OccurrenceCount
-    from tocsin.services.detection import Detected
+    from tocsin.services.detected import Detected
     from tocsin.services.reconciliation import Queues
 
 MINUTE: Millis = 60_000

@@ -64,8 +64,11 @@ class Envelope:
         id: The same for every delivery of the same events, different otherwise; what duplicates are known by.
         account: The account that owns the log group (``owner`` in the envelope).
         log_group: The log group's name.
-        log_stream: The log stream's name.
+        log_stream: The log stream's name; empty where the log group is another's and its stream is not known.
         events: The log events, in the order delivered.
+        region: The Region of the log group, where the envelope says it; else empty.
+        origins: For logs gathered from elsewhere: the same events, an envelope for each log group that they were
+            written to. Empty where all were written to this one.
     """
 
     id: str
@@ -73,6 +76,8 @@ class Envelope:
     log_group: str
     log_stream: str
     events: tuple[LogEvent, ...]
+    region: str = ""
+    origins: tuple[Envelope, ...] = ()
 
 
 class AlarmState(StrEnum):

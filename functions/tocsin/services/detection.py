@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import Observation, Watch, is_missing, is_worth_a_write, merged
@@ -19,7 +19,7 @@ from tocsin.core.incidents.counting import joins
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.alarms import AlarmError, parse_alarm
 from tocsin.core.ingest.change_events import ChangeError, is_of_stack, parse_change
-from tocsin.core.ingest.envelopes import ControlMessage, parse_envelope
+from tocsin.core.ingest.envelopes import BadLogEvent, ControlMessage, parse_envelope
 from tocsin.core.ingest.event_shapes import (
     AlarmRecord,
     BadRecord,
@@ -30,6 +30,7 @@ from tocsin.core.ingest.event_shapes import (
     split_event,
 )
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
+from tocsin.core.ingest.origin import Origin, elsewhere
 from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.matching.fingerprint import fingerprint
 from tocsin.core.matching.matcher import Matcher
@@ -50,6 +51,7 @@ from tocsin.core.model import (
 from tocsin.core.redaction.sample import MARKER, WITHHELD, field_value, sample_of
 from tocsin.core.signatures.heartbeat import HEARTBEAT
 from tocsin.core.signatures.signature import Signature, Status
+from tocsin.services.detected import Detected
 
 if TYPE_CHECKING:
     # Not at run time: reconciliation brings all of rendering with it, which a batch without a match never needs.
@@ -89,56 +91,6 @@ class Heartbeats:
     relay: Callable[[], HeartbeatRelay]
 
 
-@dataclass(slots=True)
-class Detected:
-    """What one event came to.
-
-    Attributes:
-        records: Records in the event.
-        events: Log events looked at one by one; none where the raw bytes told that nothing could match.
-        occurrences: Occurrences by signature, duplicates not counted.
-        redactions: What was hidden in the samples and fields of these; of known alerts none is kept.
-        duplicates: Occurrence counts that had been counted before.
-        changes: Changes of stacks and functions that were kept.
-        ignored: Why records were passed over.
-        dead_lettered: What was wrong with the records that could not be read.
-        sent: Reasons of the notifications published, by service.
-        failures: What went wrong with AWS; the caller raises it so that the event is delivered again.
-        unfinished: The records, as they came, that these failures left undone; what came by a stream is asked for
-            again one by one.
-        observations: Signs of life and of work, by service and signature, with the records, as they came, that had them.
-        heartbeats: Heartbeats passed on; no occurrences, and nothing is logged about them.
-    """
-
-    records: int = 0
-    events: int = 0
-    occurrences: Counter[str] = field(default_factory=Counter)
-    redactions: int = 0
-    duplicates: int = 0
-    changes: int = 0
-    ignored: list[str] = field(default_factory=list)
-    dead_lettered: list[str] = field(default_factory=list)
-    sent: dict[str, list[str]] = field(default_factory=dict)
-    failures: list[Exception] = field(default_factory=list)
-    unfinished: list[object] = field(default_factory=list)
-    observations: dict[tuple[str, str], tuple[Observation, list[object]]] = field(default_factory=dict)
-    heartbeats: int = 0
-
-    def summary(self) -> dict[str, Any]:
-        """What the function answers and logs: counts and reasons, never a log line."""
-        return {
-            "records": self.records,
-            "events": self.events,
-            "occurrences": dict(self.occurrences),
-            "duplicates": self.duplicates,
-            "changes": self.changes,
-            "ignored": self.ignored,
-            "dead_lettered": self.dead_lettered,
-            "sent": self.sent,
-            "failures": [repr(error) for error in self.failures],
-        }
-
-
 class Detector:
     """Turns events into counts and has them reconciled.
 
@@ -151,6 +103,7 @@ class Detector:
         own_log_groups: Log groups whose names begin with this are Tocsin's own and refused: what it logs about
             an alert must never raise one.
         region: The Region this runs in.
+        account: The account this runs in; empty where it is not known, which tells no accounts apart.
         heartbeats: Where heartbeats come from and go to; None where there are none.
         own_stack: The stack this belongs to: that it was deployed explains nobody's incident.
     """
@@ -165,12 +118,14 @@ class Detector:
         failure_queue: Callable[[], FailureQueue],
         own_log_groups: str,
         region: str,
+        account: str = "",
         heartbeats: Heartbeats | None = None,
         own_stack: str = "",
     ) -> None:
         self._matcher, self._signatures, self._settings = matcher, signatures, settings
         self._reconciler, self._failure_queue = reconciler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
+        self._home = Origin(account, region)
         self._heartbeats, self._own_stack = heartbeats, own_stack
         self._known: dict[str, Millis] = {}
         self._expected_lines = ExpectedLines(signatures, settings.service_of_log_group)
@@ -238,25 +193,46 @@ class Detector:
         if self._heartbeats is not None and envelope.log_group == self._heartbeats.log_group:
             self._pass_on(envelope, self._heartbeats.relay, now, done)
             return []
-        if envelope.log_group.startswith(self._own_log_groups):
-            done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
+        if self._is_own(envelope, done):
             return []
-        for problem in problems[:MAX_DEAD_LETTERED]:
-            self._dead_letter(
-                problem.original, f"{envelope.log_group}: {problem.error}", done, of=record.original
-            )
-        if rest := problems[MAX_DEAD_LETTERED:]:
-            error = f"{envelope.log_group}: {len(rest):,} more like these, the first: {rest[0].error}"
-            self._dead_letter([problem.original for problem in rest], error, done, of=record.original)
-        done.events += len(envelope.events)
-        if signs:
-            self._gather(envelope, record.original, now, done)
-        return self._occurrence_counts(envelope, now) if matches else []
+        self._dead_letter_events(envelope.log_group, problems, record, done)
+        counts: list[OccurrenceCount] = []
+        for each in envelope.origins or (envelope,):
+            if each is not envelope and self._is_own(each, done):
+                continue
+            done.events += len(each.events)
+            service = self._settings.service_of_log_group(each.log_group, self._elsewhere(each))
+            if signs:
+                self._gather(each, service, record.original, now, done)
+            if matches:
+                counts += self._occurrence_counts(each, service, now)
+        return counts
 
-    def _gather(self, envelope: Envelope, original: object, now: Millis, done: Detected) -> None:
+    def _dead_letter_events(
+        self, log_group: str, problems: Sequence[BadLogEvent], record: LogsRecord, done: Detected
+    ) -> None:
+        for problem in problems[:MAX_DEAD_LETTERED]:
+            self._dead_letter(problem.original, f"{log_group}: {problem.error}", done, of=record.original)
+        if rest := problems[MAX_DEAD_LETTERED:]:
+            error = f"{log_group}: {len(rest):,} more like these, the first: {rest[0].error}"
+            self._dead_letter([problem.original for problem in rest], error, done, of=record.original)
+
+    def _is_own(self, envelope: Envelope, done: Detected) -> bool:
+        """Whether an envelope is of Tocsin's own logs; by way of a central log group it would be a loop like any."""
+        if not envelope.log_group.startswith(self._own_log_groups):
+            return False
+        done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
+        return True
+
+    def _elsewhere(self, of: Envelope | AlarmChange) -> str:
+        return elsewhere(Origin(of.account, of.region), self._home)
+
+    def _gather(
+        self, envelope: Envelope, service: str, original: object, now: Millis, done: Detected
+    ) -> None:
         """Put the signs of an envelope to those of the event's other records: one write for all of them."""
-        service = self._settings.service_of_log_group(envelope.log_group)
-        for observation in self._expected_lines.observations(envelope, service, now, region=self._region):
+        region = envelope.region or self._region
+        for observation in self._expected_lines.observations(envelope, service, now, region=region):
             key = (observation.service, observation.signature)
             before, originals = done.observations.get(key, (None, []))
             done.observations[key] = (
@@ -291,9 +267,8 @@ class Detector:
                         # Not unfinished: a stream must not be held up for a heartbeat.
                         done.failures.append(error)
 
-    def _occurrence_counts(self, envelope: Envelope, now: Millis) -> list[OccurrenceCount]:
+    def _occurrence_counts(self, envelope: Envelope, service: str, now: Millis) -> list[OccurrenceCount]:
         """One occurrence count per alert in the envelope."""
-        service = self._settings.service_of_log_group(envelope.log_group)
         counts: dict[str, OccurrenceCount] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
         kinds: Counter[str] = Counter()
@@ -331,7 +306,7 @@ class Detector:
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
             count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
             log_group=envelope.log_group, log_stream=envelope.log_stream,
-            account=envelope.account, region=self._region,
+            account=envelope.account, region=envelope.region or self._region,
         )  # fmt: skip
 
     def _from_alarm(self, record: AlarmRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
@@ -349,7 +324,7 @@ class Detector:
         ]
 
     def _alarm_occurrence_count(self, change: AlarmChange, match: Match, now: Millis) -> OccurrenceCount:
-        service = self._settings.service_of_alarm(change.name, change.dimensions)
+        service = self._settings.service_of_alarm(change.name, change.dimensions, self._elsewhere(change))
         rule, extra = self._signatures[match.signature], self._settings.redaction
         fields = {name: field_value(value, extra) for name, value in match.fields.items()}
         firing = change.state is AlarmState.ALARM
