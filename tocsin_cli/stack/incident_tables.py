@@ -160,6 +160,17 @@ def _delivery(delivery: Report) -> str:
     return f"{where}, {shown}" + (f"; not known whether it was told: {doubt}" if doubt else "")
 
 
+def _show_mutes(alert: Report, silences: Mapping[str, Report], console: Console) -> None:
+    for silence in alert["silenced_by"]:
+        by = silences[silence]
+        text = (
+            f"silenced until {_second(by['expires_at'])} UTC by {one_line(silence)}: {one_line(by['reason'])}"
+        )
+        _inside(Text(text, "yellow"), console)
+    if alert["muted_by"]:
+        _inside(Text(f"muted by {one_line(alert['muted_by'])}", "yellow"), console)
+
+
 def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console) -> None:
     look = LOOKS.get(alert["severity"] or "", "bold")
     console.print(
@@ -178,12 +189,7 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
     _inside(Text(counted), console)
     for name, value in alert["fields"].items():
         _inside(Text.assemble((f"{one_line(name)} = ", "dim"), one_line(value)), console)
-    for silence in alert["silenced_by"]:
-        by = silences[silence]
-        text = (
-            f"silenced until {_second(by['expires_at'])} UTC by {one_line(silence)}: {one_line(by['reason'])}"
-        )
-        _inside(Text(text, "yellow"), console)
+    _show_mutes(alert, silences, console)
     if queue := alert["queue"]:
         waits = f"{pluralize(queue['depth'], 'message')} in the queue at {_second(queue['at'])} UTC"
         lost = (

@@ -107,6 +107,10 @@ class AlarmChange:
         dimensions: The metric's dimensions by name.
         others: For metric maths: namespace and name of its further metrics, in their order.
         description: The alarm's description, or empty.
+        contributor: For one series of an alarm over many: what tells it from the others. Its OK is not the alarm's.
+        attributes: What CloudWatch knows the contributor by, such as ``{"TableName": "orders"}``.
+        muted_by: What in CloudWatch keeps its actions quiet, in words; empty where nothing does.
+        muted_until: When that ends, where the payload says.
     """
 
     id: str
@@ -123,6 +127,10 @@ class AlarmChange:
     dimensions: Mapping[str, str] = field(default_factory=dict)
     others: tuple[tuple[str, str], ...] = ()
     description: str = ""
+    contributor: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    muted_by: str = ""
+    muted_until: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,11 @@ class OccurrenceCount:
         account: The AWS account.
         region: The Region.
         origin_service: For a signature in test mode, the service it happened in; else empty.
+        continues: For an alarm that fires: whether it did not come from OK, so that its firing again says of no end.
+        contributor: For one series of an alarm over many: what tells it from the others.
+        contributor_name: How people know it, redacted.
+        muted_by: What in CloudWatch mutes the alarm, in words.
+        muted_until: When that ends, where it is known.
     """
 
     envelope: str
@@ -188,6 +201,26 @@ class OccurrenceCount:
     account: str = ""
     region: str = ""
     origin_service: str = ""
+    continues: bool = False
+    contributor: str = ""
+    contributor_name: str = ""
+    muted_by: str = ""
+    muted_until: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contributor:
+    """One series of an alarm over many.
+
+    Attributes:
+        name: How people know it: ``TableName=orders``.
+        state: Whether it is in alarm.
+        at: When it came into that state.
+    """
+
+    name: str
+    state: AlertState
+    at: Millis
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +316,10 @@ class Alert:
         region: The Region.
         origin_service: For a signature in test mode, the service it happened in; else empty.
         would_have_fired: For a signature in test mode, how often people would have been told that it began.
+        contributors: For an alarm over many series, those that told of themselves, by id.
+        only_contributors: Whether nothing but contributors told of the alarm: then it is over when all of them are.
+        muted_by: What in CloudWatch mutes the alarm, in words.
+        muted_until: When that ends, where it is known.
     """
 
     fingerprint: str
@@ -318,6 +355,10 @@ class Alert:
     region: str = ""
     origin_service: str = ""
     would_have_fired: int = 0
+    contributors: Mapping[str, Contributor] = field(default_factory=dict)
+    only_contributors: bool = False
+    muted_by: str = ""
+    muted_until: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -335,6 +335,10 @@ class Detector:
             first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra),
             state=AlertState.FIRING if firing else AlertState.RESOLVED, alarm=change.name,
             account=change.account, region=change.region or self._region,
+            continues=bool(change.contributor) or change.previous is not AlarmState.OK,
+            contributor=change.contributor,
+            contributor_name=field_value(", ".join(map("=".join, change.attributes.items())), extra),
+            muted_by=field_value(change.muted_by, extra), muted_until=change.muted_until,
         )  # fmt: skip
         return grouped(counted, rule)
 

@@ -16,6 +16,7 @@ from tocsin.core.model import (
     AlertState,
     Change,
     ChangeKind,
+    Contributor,
     Incident,
     OccurrenceCount,
     Pending,
@@ -93,7 +94,7 @@ def _without_told_samples(alert: Alert) -> Alert:
 
 def _bare(alert: Alert) -> Alert:
     fields = {name: value[:_SHORT_FIELD] for name, value in alert.fields.items()}
-    return replace(alert, sample="", fields=fields)
+    return replace(alert, sample="", fields=fields, contributors={}, only_contributors=False)
 
 
 def _alert(data: dict[str, Any]) -> Alert:
@@ -104,6 +105,10 @@ def _alert(data: dict[str, Any]) -> Alert:
         "notified_state": AlertState(told) if told else None,
         "notified_individually": data.get("notified_individually", bool(data.get("notified_count"))),
         "queue": build(QueueReading, queue) if queue else None,
+        "contributors": {
+            name: build(Contributor, {**entry, "state": AlertState(entry["state"])})
+            for name, entry in data.get("contributors", {}).items()
+        },
     }
     return build(Alert, {**data, **changes})
 

@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tocsin.core.ingest.alarms import STATE_CHANGE
+from tocsin.core.ingest.alarms import CONTRIBUTOR_CHANGE, STATE_CHANGE
 from tocsin.core.ingest.change_events import API_CALL, STACK_CHANGE
 from tocsin.core.ingest.json_kinds import kind_of
 from tocsin.core.redaction.sample import field_value, named
@@ -187,7 +187,7 @@ def _json(text: object, key: str, original: object, depth: int) -> list[Record]:
 
 def _bus(value: Mapping[str, Any], original: object, _depth: int) -> list[Record]:
     kind = value["detail-type"]
-    if kind == STATE_CHANGE:
+    if kind in (STATE_CHANGE, CONTRIBUTOR_CHANGE):
         return [AlarmRecord(value, original)]
     if kind in (STACK_CHANGE, API_CALL):
         return [ChangeRecord(value, original)]
