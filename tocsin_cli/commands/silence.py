@@ -12,11 +12,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
 from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.incidents.silences import MAX_SILENCE, Silence
+from tocsin.core.incidents.silences import MAX_SILENCE, Silence, alternatives, fits
 from tocsin.core.incidents.store import SilenceConflictError
 from tocsin.core.model import Incident, Millis
 from tocsin.core.sanitize import clipped, one_line
@@ -41,8 +40,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding = actions.add_parser(
         "add", help="mute alerts until a time", description="Mute alerts until a time."
     )
-    adding.add_argument("--signature", default="", metavar="GLOB", help="alerts of this signature")
-    adding.add_argument("--service", default="", metavar="GLOB", help="alerts of this service")
+    for name in ("signature", "service"):
+        adding.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="GLOB",
+            help=f"alerts of this {name}; may be repeated, one must fit",
+        )
     adding.add_argument(
         "--field", action="append", default=[], type=_field, metavar="NAME=GLOB",
         help="alerts whose field has this value; may be repeated, all must fit",
@@ -98,7 +103,9 @@ def new_silence(arguments: argparse.Namespace, now: Millis) -> Silence:
     """
     fields = dict(arguments.field)
     if len(fields) != len(arguments.field):
-        raise RefusedError("--field: a field is named twice; one glob can say both: [ab]*")
+        raise RefusedError(
+            "--field: a field is named twice; one glob can say both ([ab]*), or make a silence of each"
+        )
     try:
         return Silence(
             id=f"s-{secrets.token_hex(_ID_BYTES)}",
@@ -106,8 +113,8 @@ def new_silence(arguments: argparse.Namespace, now: Millis) -> Silence:
             reason=one_line(arguments.reason),
             author=one_line(author() if arguments.author is None else arguments.author),
             created_at=now,
-            signature=arguments.signature,
-            service=arguments.service,
+            signature=_any_of(arguments.signature, "signature"),
+            service=_any_of(arguments.service, "service"),
             fields=fields,
         )
     except ValueError as error:
@@ -217,22 +224,20 @@ class _SilenceCommands:
     def _warnings(self, silence: Silence, incidents: Sequence[Incident]) -> Iterator[str]:
         """What was most likely mistyped; a silence of it is made nevertheless."""
         signatures = self._config.signatures
-        if (
-            silence.signature
-            and signatures
-            and not any(fnmatchcase(name, silence.signature) for name in signatures)
-        ):
-            near = get_close_matches(silence.signature, signatures, 1)
-            yield (
-                f"no signature of this configuration fits {one_line(silence.signature)!r}"
-                + (f"; did you mean {near[0]}?" if near else "")
-            )
+        for glob in alternatives(silence.signature) if signatures else ():
+            if not any(fits(name, glob) for name in signatures):
+                near = get_close_matches(glob, signatures, 1)
+                yield (
+                    f"no signature of this configuration fits {one_line(glob)!r}"
+                    + (f"; did you mean {near[0]}?" if near else "")
+                )
         services = {service.name for service in self._config.settings.services}
         services |= {incident.service for incident in incidents}
-        if silence.service and not any(fnmatchcase(name, silence.service) for name in services):
-            yield (
-                f"no service of this configuration, and none with an open incident, fits {one_line(silence.service)!r}"
-            )
+        for glob in alternatives(silence.service):
+            if not any(fits(name, glob) for name in services):
+                yield (
+                    f"no service of this configuration, and none with an open incident, fits {one_line(glob)!r}"
+                )
 
     def _option(self) -> str:
         if self._tocsin.stack is None:
@@ -252,6 +257,17 @@ def _end(arguments: argparse.Namespace, now: Millis) -> Millis:
     if at <= now:
         raise RefusedError(f"--until: {_moment(at)} is over, it is {_moment(now)}")
     return at
+
+
+def _any_of(given: Sequence[str], name: str) -> str:
+    """The globs of an option that was given once or more, as a silence keeps them.
+
+    Raises:
+        RefusedError: One of several is empty or has a line break: it would cover something else than it says.
+    """
+    if any("\n" in glob for glob in given) or (len(given) > 1 and not all(given)):
+        raise RefusedError(f"--{name}: must be a glob on one line, and not empty")
+    return "\n".join(given)
 
 
 def _field(text: str) -> tuple[str, str]:

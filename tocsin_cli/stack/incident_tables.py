@@ -57,7 +57,8 @@ def show_silences(reports: Sequence[Report], now: Millis, console: Console) -> N
 
 def matcher_of(report: Report) -> str:
     """What a silence covers, on one line: ``signature=db-* worker``."""
-    given = {"signature": report["signature"], "service": report["service"], **report["fields"]}
+    names = {name: report[name].replace("\n", " or ") for name in ("signature", "service")}
+    given = {**names, **report["fields"]}
     return " ".join(f"{one_line(name)}={one_line(glob)}" for name, glob in given.items() if glob)
 
 

@@ -109,3 +109,25 @@ def test_a_glob_of_many_stars_cannot_hang_a_function():
 def test_it_says_in_one_line_what_it_is_about():
     assert KNOWN.matcher == "signature=s3-* service=worker bucket=a?"
     assert replace(KNOWN, service="").matcher == "signature=s3-* bucket=a?"
+
+
+def of(**covers):
+    return Silence("s-1", T0 + 1_000, "r", "a", T0, **covers)
+
+
+@pytest.mark.parametrize("name", ["jobs[eu]", "a*b", "what?", "[", "[!x]", "cron [nightly] (1)"])
+def test_a_name_given_as_it_is_shown_is_covered(name):
+    assert of(service=name).covers("any", name, {})
+    assert of(signature="s", service=f"other\n{name}").covers("s", name, {})
+    assert of(fields={"queue": name}).covers("any", "any", {"queue": name})
+
+
+def test_each_of_several_is_covered_and_nothing_else():
+    silence = of(signature="dlq-depth\ndb-*", service="api\nworker")
+    for signature in ("dlq-depth", "db-gone"):
+        for service in ("api", "worker"):
+            assert silence.covers(signature, service, {})
+    assert not silence.covers("dlq-depth\ndb-*x", "api", {})
+    assert not silence.covers("dlq-depth", "apiworker", {})
+    assert not silence.covers("dlq", "api", {})
+    assert silence.matcher == "signature=dlq-depth or db-* service=api or worker"

@@ -2,7 +2,7 @@
 
 What a silence covers is said by globs (``*``, ``?``, ``[ab]``; upper and lower case differ) on an alert's signature,
 service and fields. A glob that is left empty covers any; at least one must be given, because a silence of everything
-is an outage of the alerting.
+is an outage of the alerting. A name that is given as it is shown covers itself, whatever characters are in it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Silence:
         reason: Why, in its author's words.
         author: Who made it.
         created_at: When it was made, which is when it begins.
-        signature: Glob of the signature's id; empty for any.
-        service: Glob of the service; empty for any.
+        signature: Glob of the signature's id, or several, each on a line of its own: any of them; empty for any.
+        service: Glob of the service, or several in the same way; empty for any.
         fields: By a field's name, a glob of its value. An alert without the field is not covered.
 
     Raises:
@@ -77,16 +77,32 @@ class Silence:
             fields: The alert's fields.
         """
         return (
-            (not self.signature or fnmatchcase(signature, self.signature))
-            and (not self.service or fnmatchcase(service, self.service))
-            and all(name in fields and fnmatchcase(fields[name], glob) for name, glob in self.fields.items())
+            (not self.signature or any(fits(signature, glob) for glob in alternatives(self.signature)))
+            and (not self.service or any(fits(service, glob) for glob in alternatives(self.service)))
+            and all(name in fields and fits(fields[name], glob) for name, glob in self.fields.items())
         )
 
     @property
     def matcher(self) -> str:
         """What it covers, for people: ``signature=db-* service=worker database=None``."""
-        own = {"signature": self.signature, "service": self.service}
+        own = {
+            name: " or ".join(alternatives(globs))
+            for name, globs in (("signature", self.signature), ("service", self.service))
+        }
         return " ".join(f"{name}={glob}" for name, glob in (own | dict(self.fields)).items() if glob)
+
+
+def alternatives(globs: str) -> list[str]:
+    """The globs of a signature or a service, of which any covers; none for an empty text."""
+    return globs.split("\n") if globs else []
+
+
+def fits(value: str, glob: str) -> bool:
+    """Whether a glob covers a value: by what its signs mean, or because it is the value itself.
+
+    ``jobs[eu]`` is the service of that name, and with ``[eu]`` as a choice also ``jobse`` and ``jobsu``.
+    """
+    return value == glob or fnmatchcase(value, glob)
 
 
 def dump_silence(silence: Silence) -> str:
