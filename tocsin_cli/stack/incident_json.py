@@ -30,6 +30,7 @@ def silence_report(silence: Silence, now: Millis, incidents: Iterable[Incident])
         "reason": silence.reason,
         "author": silence.author,
         "created_at": iso_time(silence.created_at),
+        "begins_at": iso_time(silence.begins),
         "expires_at": iso_time(silence.expires_at),
         "firing_alerts": covered,
     }

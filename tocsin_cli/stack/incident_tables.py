@@ -39,7 +39,8 @@ def show_silences(reports: Sequence[Report], now: Millis, console: Console) -> N
     """Print a table of silences."""
     table = _table("silence", "until (UTC)", "covers", "because")
     for report in reports:
-        until = Text(_moment(report["expires_at"]))
+        begins = f"{_moment(report['begins_at'])} – " if report["state"] == "pending" else ""
+        until = Text(f"{begins}{_moment(report['expires_at'])}")
         span = millis_of(report["expires_at"]) - now
         until.append(
             f"\n{'in ' + format_duration(span) if span > 0 else format_duration(-span) + ' ago'}", "dim"

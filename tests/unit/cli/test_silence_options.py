@@ -38,3 +38,16 @@ def test_what_would_cover_something_else_than_it_says_is_refused(given):
     options = [part for glob in given for part in ("--signature", glob)]
     with pytest.raises(RefusedError, match="--signature"):
         made(*options)
+
+
+def test_a_span_counts_from_the_beginning_that_was_given():
+    silence = made("--service", "x", "--from", "2026-08-01T00:00Z")
+    assert silence.expires_at - silence.begins == 3_600_000
+    assert not silence.active(NOW)
+    assert silence.active(silence.begins)
+
+
+@pytest.mark.parametrize("begin", ["yesterday", "2020-01-01T00:00Z", "2027-01-01T00:00Z"])
+def test_a_beginning_that_is_over_or_too_far_is_refused(begin):
+    with pytest.raises(RefusedError, match="--from: "):
+        made("--service", "x", "--from", begin)
