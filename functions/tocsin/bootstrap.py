@@ -75,6 +75,7 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
         failure_queue=cache(failure_queue),
         own_log_groups=environ.get("TOCSIN_OWN_LOG_GROUP_PREFIX") or OWN_LOG_GROUPS,
         region=environ.get("AWS_REGION", ""),
+        account=_account(environ),
         heartbeats=Heartbeats(heartbeat, cache(lambda: wire_heartbeat_relay(environ))) if heartbeat else None,
         own_stack=environ.get("TOCSIN_STACK", ""),
     )
@@ -127,6 +128,11 @@ def wire_reconciler(
         Queues(_client, environ.get("AWS_REGION", "")),
         None if environ.get("TOCSIN_WATCH_CHANGES") == "no" else config.settings,
     )
+
+
+def _account(environ: Mapping[str, str]) -> str:
+    """The account this runs in, which of all the environment only an ARN says."""
+    return [*environ.get("TOCSIN_ALERTS_TOPIC_ARN", "").split(":"), *[""] * 5][4]
 
 
 @cache

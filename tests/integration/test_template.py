@@ -585,7 +585,10 @@ def test_the_depth_alarm_measures_what_lies_in_the_queue_and_takes_silence_for_e
 
 def test_the_event_rule_takes_state_changes_and_no_edits():
     pattern = RESOURCES["AlarmRule&{AlarmNamePrefix}"]["Properties"]["EventPattern"]
-    assert pattern["detail-type"] == ["CloudWatch Alarm State Change"]
+    assert pattern["detail-type"] == [
+        "CloudWatch Alarm State Change",
+        "CloudWatch Alarm Contributor State Change",
+    ]
 
 
 def test_no_resource_of_a_loop_is_referred_to():

@@ -10,13 +10,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 
 from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.incidents.silences import MAX_SILENCE, Silence
+from tocsin.core.incidents.silences import MAX_SILENCE, Silence, alternatives, fits
 from tocsin.core.incidents.store import SilenceConflictError
 from tocsin.core.model import Incident, Millis
 from tocsin.core.sanitize import clipped, one_line
@@ -42,8 +40,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding = actions.add_parser(
         "add", help="mute alerts until a time", description="Mute alerts until a time."
     )
-    adding.add_argument("--signature", default="", metavar="GLOB", help="alerts of this signature")
-    adding.add_argument("--service", default="", metavar="GLOB", help="alerts of this service")
+    for name in ("signature", "service"):
+        adding.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="GLOB",
+            help=f"alerts of this {name}; may be repeated, one must fit",
+        )
     adding.add_argument(
         "--field",
         action="append",
@@ -61,6 +65,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     end.add_argument(
         "--until", metavar="TIME", help="until when, such as 2026-11-22T12:00Z; without a zone UTC"
+    )
+    adding.add_argument(
+        "--from", dest="begin", metavar="TIME", help="when it begins (default: now); --for counts from then"
     )
     adding.add_argument("--reason", required=True, help="why, for those who wonder where the alert is")
     adding.add_argument("--author", help="who (default: the name that git knows, else the user's)")
@@ -103,21 +110,29 @@ def new_silence(arguments: argparse.Namespace, now: Millis) -> Silence:
     """
     fields = dict(arguments.field)
     if len(fields) != len(arguments.field):
-        raise RefusedError("--field: a field is named twice; one glob can say both: [ab]*")
+        raise RefusedError(
+            "--field: a field is named twice; one glob can say both ([ab]*), or make a silence of each"
+        )
     try:
+        begins_at = None if arguments.begin is None else _time_of(arguments.begin, "from", now)
         return Silence(
             id=f"s-{secrets.token_hex(_ID_BYTES)}",
-            expires_at=_end(arguments, now),
+            expires_at=_end(arguments, now, now if begins_at is None else begins_at),
             reason=one_line(arguments.reason),
             author=one_line(author() if arguments.author is None else arguments.author),
             created_at=now,
-            signature=arguments.signature,
-            service=arguments.service,
+            signature=_any_of(arguments.signature, "signature"),
+            service=_any_of(arguments.service, "service"),
             fields=fields,
+            begins_at=begins_at,
         )
     except ValueError as error:
         key, _, reason = str(error).partition(": ")
-        option = {"expires_at": "until" if arguments.until else "for", "fields": "field"}.get(key, key)
+        option = {
+            "expires_at": "until" if arguments.until else "for",
+            "fields": "field",
+            "begins_at": "from",
+        }.get(key, key)
         raise RefusedError(f"--{option.replace('fields.', 'field ')}: {reason}") from error
 
 
@@ -148,12 +163,14 @@ class _SilenceCommands:
         if as_json:
             print(json.dumps(report, indent=2))
             return
-        span = format_duration(silence.expires_at - self._now)
-        print(f"Silenced until {_moment(silence.expires_at)} ({span}), in {self._tocsin.name}:")
+        span = format_duration(silence.expires_at - silence.begins)
+        begins = f"from {_moment(silence.begins)} " if silence.begins > self._now else ""
+        print(f"Silenced {begins}until {_moment(silence.expires_at)} ({span}), in {self._tocsin.name}:")
         print(f"  {one_line(silence.matcher)}")
         muted = [(incident, alert) for incident in incidents for alert in muted_by(silence, incident)]
         count = f"{len(muted)} firing alert{'' if len(muted) == 1 else 's'}"
-        print(f"  It mutes {count}:" if muted else "  Nothing that it covers fires now.")
+        mutes = "It will mute, of what fires now," if begins else "It mutes"
+        print(f"  {mutes} {count}:" if muted else "  Nothing that it covers fires now.")
         for incident, alert in muted[:MAX_SHOWN]:
             fields = " ".join(f"{name}={value}" for name, value in alert.fields.items())
             print(
@@ -194,8 +211,7 @@ class _SilenceCommands:
             )
 
     def _ended(self, silence: Silence) -> Silence:
-        # One that another clock made a moment in the future still has to last a moment.
-        ended = replace(silence, expires_at=max(self._now, silence.created_at + 1))
+        ended = silence.ended(self._now)
         try:
             self._table.put_silence(ended)
         except SilenceConflictError:
@@ -222,22 +238,20 @@ class _SilenceCommands:
     def _warnings(self, silence: Silence, incidents: Sequence[Incident]) -> Iterator[str]:
         """What was most likely mistyped; a silence of it is made nevertheless."""
         signatures = self._config.signatures
-        if (
-            silence.signature
-            and signatures
-            and not any(fnmatchcase(name, silence.signature) for name in signatures)
-        ):
-            near = get_close_matches(silence.signature, signatures, 1)
-            yield (
-                f"no signature of this configuration fits {one_line(silence.signature)!r}"
-                + (f"; did you mean {near[0]}?" if near else "")
-            )
+        for glob in alternatives(silence.signature) if signatures else ():
+            if not any(fits(name, glob) for name in signatures):
+                near = get_close_matches(glob, signatures, 1)
+                yield (
+                    f"no signature of this configuration fits {one_line(glob)!r}"
+                    + (f"; did you mean {near[0]}?" if near else "")
+                )
         services = {service.name for service in self._config.settings.services}
         services |= {incident.service for incident in incidents}
-        if silence.service and not any(fnmatchcase(name, silence.service) for name in services):
-            yield (
-                f"no service of this configuration, and none with an open incident, fits {one_line(silence.service)!r}"
-            )
+        for glob in alternatives(silence.service):
+            if not any(fits(name, glob) for name in services):
+                yield (
+                    f"no service of this configuration, and none with an open incident, fits {one_line(glob)!r}"
+                )
 
     def _option(self) -> str:
         if self._tocsin.stack is None:
@@ -245,18 +259,33 @@ class _SilenceCommands:
         return "" if self._tocsin.stack == STACK else f" --stack {self._tocsin.stack}"
 
 
-def _end(arguments: argparse.Namespace, now: Millis) -> Millis:
+def _end(arguments: argparse.Namespace, now: Millis, begins: Millis) -> Millis:
     if arguments.until is None:
         try:
-            return now + parse_duration(arguments.span)
+            return begins + parse_duration(arguments.span)
         except ValueError as error:
             raise RefusedError(f"--for: {error}") from error
-    at = parse_time(arguments.until)
+    return _time_of(arguments.until, "until", now)
+
+
+def _time_of(text: str, option: str, now: Millis) -> Millis:
+    at = parse_time(text)
     if at is None:
-        raise RefusedError(f"--until: {arguments.until!r} is not a time; write for example 2026-11-22T12:00Z")
+        raise RefusedError(f"--{option}: {text!r} is not a time; write for example 2026-11-22T12:00Z")
     if at <= now:
-        raise RefusedError(f"--until: {_moment(at)} is over, it is {_moment(now)}")
+        raise RefusedError(f"--{option}: {_moment(at)} is over, it is {_moment(now)}")
     return at
+
+
+def _any_of(given: Sequence[str], name: str) -> str:
+    """The globs of an option that was given once or more, as a silence keeps them.
+
+    Raises:
+        RefusedError: One of several is empty or has a line break: it would cover something else than it says.
+    """
+    if any("\n" in glob for glob in given) or (len(given) > 1 and not all(given)):
+        raise RefusedError(f"--{name}: must be a glob on one line, and not empty")
+    return "\n".join(given)
 
 
 def _field(text: str) -> tuple[str, str]:

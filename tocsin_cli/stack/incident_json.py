@@ -7,6 +7,7 @@ from typing import Any
 
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import began_at
+from tocsin.core.incidents.muting import muted_by_cloudwatch
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.model import TEST_MODE_GROUP, Alert, AlertState, Incident, Millis
 from tocsin.core.signatures.signature import Signature
@@ -29,6 +30,7 @@ def silence_report(silence: Silence, now: Millis, incidents: Iterable[Incident])
         "reason": silence.reason,
         "author": silence.author,
         "created_at": iso_time(silence.created_at),
+        "begins_at": iso_time(silence.begins),
         "expires_at": iso_time(silence.expires_at),
         "firing_alerts": covered,
     }
@@ -136,6 +138,7 @@ def _alert(
         "state": "counted" if alert.origin_service else str(alert.state),
         "announced": alert.announced,
         "silenced_by": muting,
+        "muted_by": muted_by_cloudwatch(alert, now) or None,
         "occurrences": alert.count,
         "occurrences_told": alert.notified.count,
         "first_seen": iso_time(alert.first_seen),

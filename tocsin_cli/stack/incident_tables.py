@@ -40,7 +40,8 @@ def show_silences(reports: Sequence[Report], now: Millis, console: Console) -> N
     """Print a table of silences."""
     table = _table("silence", "until (UTC)", "covers", "because")
     for report in reports:
-        until = Text(_moment(report["expires_at"]))
+        begins = f"{_moment(report['begins_at'])} – " if report["state"] == "pending" else ""
+        until = Text(f"{begins}{_moment(report['expires_at'])}")
         span = millis_of(report["expires_at"]) - now
         until.append(
             f"\n{'in ' + format_duration(span) if span > 0 else format_duration(-span) + ' ago'}", "dim"
@@ -58,7 +59,8 @@ def show_silences(reports: Sequence[Report], now: Millis, console: Console) -> N
 
 def matcher_of(report: Report) -> str:
     """What a silence covers, on one line: ``signature=db-* worker``."""
-    given = {"signature": report["signature"], "service": report["service"], **report["fields"]}
+    names = {name: report[name].replace("\n", " or ") for name in ("signature", "service")}
+    given = {**names, **report["fields"]}
     return " ".join(f"{one_line(name)}={one_line(glob)}" for name, glob in given.items() if glob)
 
 
@@ -161,6 +163,17 @@ def _delivery(delivery: Report) -> str:
     return f"{where}, {shown}" + (f"; not known whether it was told: {doubt}" if doubt else "")
 
 
+def _show_mutes(alert: Report, silences: Mapping[str, Report], console: Console) -> None:
+    for silence in alert["silenced_by"]:
+        by = silences[silence]
+        text = (
+            f"silenced until {_second(by['expires_at'])} UTC by {one_line(silence)}: {one_line(by['reason'])}"
+        )
+        _inside(Text(text, "yellow"), console)
+    if alert["muted_by"]:
+        _inside(Text(f"muted by {one_line(alert['muted_by'])}", "yellow"), console)
+
+
 def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console) -> None:
     look = LOOKS.get(alert["severity"] or "", "bold")
     console.print(
@@ -179,12 +192,7 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
     _inside(Text(counted), console)
     for name, value in alert["fields"].items():
         _inside(Text.assemble((f"{one_line(name)} = ", "dim"), one_line(value)), console)
-    for silence in alert["silenced_by"]:
-        by = silences[silence]
-        text = (
-            f"silenced until {_second(by['expires_at'])} UTC by {one_line(silence)}: {one_line(by['reason'])}"
-        )
-        _inside(Text(text, "yellow"), console)
+    _show_mutes(alert, silences, console)
     if queue := alert["queue"]:
         waits = f"{pluralize(queue['depth'], 'message')} in the queue at {_second(queue['at'])} UTC"
         lost = (

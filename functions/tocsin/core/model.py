@@ -64,8 +64,11 @@ class Envelope:
         id: The same for every delivery of the same events, different otherwise; what duplicates are known by.
         account: The account that owns the log group (``owner`` in the envelope).
         log_group: The log group's name.
-        log_stream: The log stream's name.
+        log_stream: The log stream's name; empty where the log group is another's and its stream is not known.
         events: The log events, in the order delivered.
+        region: The Region of the log group, where the envelope says it; else empty.
+        origins: For logs gathered from elsewhere: the same events, an envelope for each log group that they were
+            written to. Empty where all were written to this one.
     """
 
     id: str
@@ -73,6 +76,8 @@ class Envelope:
     log_group: str
     log_stream: str
     events: tuple[LogEvent, ...]
+    region: str = ""
+    origins: tuple[Envelope, ...] = ()
 
 
 class AlarmState(StrEnum):
@@ -102,6 +107,10 @@ class AlarmChange:
         dimensions: The metric's dimensions by name.
         others: For metric maths: namespace and name of its further metrics, in their order.
         description: The alarm's description, or empty.
+        contributor: For one series of an alarm over many: what tells it from the others. Its OK is not the alarm's.
+        attributes: What CloudWatch knows the contributor by, such as ``{"TableName": "orders"}``.
+        muted_by: What in CloudWatch keeps its actions quiet, in words; empty where nothing does.
+        muted_until: When that ends, where the payload says.
     """
 
     id: str
@@ -118,6 +127,10 @@ class AlarmChange:
     dimensions: Mapping[str, str] = field(default_factory=dict)
     others: tuple[tuple[str, str], ...] = ()
     description: str = ""
+    contributor: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    muted_by: str = ""
+    muted_until: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +197,11 @@ class OccurrenceCount:
         state: ``resolved`` for an alarm that went back to OK, else ``firing``.
         origin: Where it comes from.
         origin_service: For a signature in test mode, the service it happened in; else empty.
+        continues: For an alarm that fires: whether it did not come from OK, so that its firing again says of no end.
+        contributor: For one series of an alarm over many: what tells it from the others.
+        contributor_name: How people know it, redacted.
+        muted_by: What in CloudWatch mutes the alarm, in words.
+        muted_until: When that ends, where it is known.
     """
 
     envelope: str
@@ -199,6 +217,26 @@ class OccurrenceCount:
     state: AlertState = AlertState.FIRING
     origin: Origin = Origin()
     origin_service: str = ""
+    continues: bool = False
+    contributor: str = ""
+    contributor_name: str = ""
+    muted_by: str = ""
+    muted_until: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contributor:
+    """One series of an alarm over many.
+
+    Attributes:
+        name: How people know it: ``TableName=orders``.
+        state: Whether it is in alarm.
+        at: When it came into that state.
+    """
+
+    name: str
+    state: AlertState
+    at: Millis
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +344,10 @@ class Alert:
         origin: Where it comes from.
         origin_service: For a signature in test mode, the service it happened in; else empty.
         would_have_fired: For a signature in test mode, how often people would have been told that it began.
+        contributors: For an alarm over many series, those that told of themselves, by id.
+        only_contributors: Whether nothing but contributors told of the alarm: then it is over when all of them are.
+        muted_by: What in CloudWatch mutes the alarm, in words.
+        muted_until: When that ends, where it is known.
     """
 
     fingerprint: str
@@ -330,6 +372,10 @@ class Alert:
     origin: Origin = Origin()
     origin_service: str = ""
     would_have_fired: int = 0
+    contributors: Mapping[str, Contributor] = field(default_factory=dict)
+    only_contributors: bool = False
+    muted_by: str = ""
+    muted_until: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What one event came to, as a value that is answered, logged and added up."""
+"""What one event came to: counts and reasons, for the answer, the log and the metrics; never a log line."""
 
 from __future__ import annotations
 

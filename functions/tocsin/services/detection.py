@@ -19,7 +19,7 @@ from tocsin.core.incidents.counting import joins
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.alarms import AlarmError, parse_alarm
 from tocsin.core.ingest.change_events import ChangeError, is_of_stack, parse_change
-from tocsin.core.ingest.envelopes import ControlMessage, parse_envelope
+from tocsin.core.ingest.envelopes import BadLogEvent, ControlMessage, parse_envelope
 from tocsin.core.ingest.event_shapes import (
     AlarmRecord,
     BadRecord,
@@ -30,6 +30,7 @@ from tocsin.core.ingest.event_shapes import (
     split_event,
 )
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
+from tocsin.core.ingest.origin import elsewhere
 from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.matching.crash_lines import joined
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
@@ -105,6 +106,7 @@ class Detector:
         own_log_groups: Log groups whose names begin with this are Tocsin's own and refused: what it logs about
             an alert must never raise one.
         region: The Region this runs in.
+        account: The account this runs in; empty where it is not known, which tells no accounts apart.
         heartbeats: Where heartbeats come from and go to; None where there are none.
         own_stack: The stack this belongs to: that it was deployed explains nobody's incident.
     """
@@ -119,12 +121,14 @@ class Detector:
         failure_queue: Callable[[], FailureQueue],
         own_log_groups: str,
         region: str,
+        account: str = "",
         heartbeats: Heartbeats | None = None,
         own_stack: str = "",
     ) -> None:
         self._matcher, self._signatures, self._settings = matcher, signatures, settings
         self._reconciler, self._failure_queue = reconciler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
+        self._home = Origin(account, region)
         self._heartbeats, self._own_stack = heartbeats, own_stack
         self._known: dict[str, Millis] = {}
         self._expected_lines = ExpectedLines(signatures, settings.service_of_log_group)
@@ -192,25 +196,46 @@ class Detector:
         if self._heartbeats is not None and envelope.log_group == self._heartbeats.log_group:
             self._pass_on(envelope, self._heartbeats.relay, now, done)
             return []
-        if envelope.log_group.startswith(self._own_log_groups):
-            done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
+        if self._is_own(envelope, done):
             return []
-        for problem in problems[:MAX_DEAD_LETTERED]:
-            self._dead_letter(
-                problem.original, f"{envelope.log_group}: {problem.error}", done, of=record.original
-            )
-        if rest := problems[MAX_DEAD_LETTERED:]:
-            error = f"{envelope.log_group}: {len(rest):,} more like these, the first: {rest[0].error}"
-            self._dead_letter([problem.original for problem in rest], error, done, of=record.original)
-        done.events += len(envelope.events)
-        if signs:
-            self._gather(envelope, record.original, now, done)
-        return self._occurrence_counts(envelope, now) if matches else []
+        self._dead_letter_events(envelope.log_group, problems, record, done)
+        counts: list[OccurrenceCount] = []
+        for each in envelope.origins or (envelope,):
+            if each is not envelope and self._is_own(each, done):
+                continue
+            done.events += len(each.events)
+            service = self._settings.service_of_log_group(each.log_group, self._elsewhere(each))
+            if signs:
+                self._gather(each, service, record.original, now, done)
+            if matches:
+                counts += self._occurrence_counts(each, service, now)
+        return counts
 
-    def _gather(self, envelope: Envelope, original: object, now: Millis, done: Detected) -> None:
+    def _dead_letter_events(
+        self, log_group: str, problems: Sequence[BadLogEvent], record: LogsRecord, done: Detected
+    ) -> None:
+        for problem in problems[:MAX_DEAD_LETTERED]:
+            self._dead_letter(problem.original, f"{log_group}: {problem.error}", done, of=record.original)
+        if rest := problems[MAX_DEAD_LETTERED:]:
+            error = f"{log_group}: {len(rest):,} more like these, the first: {rest[0].error}"
+            self._dead_letter([problem.original for problem in rest], error, done, of=record.original)
+
+    def _is_own(self, envelope: Envelope, done: Detected) -> bool:
+        """Whether an envelope is of Tocsin's own logs; by way of a central log group it would be a loop like any."""
+        if not envelope.log_group.startswith(self._own_log_groups):
+            return False
+        done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
+        return True
+
+    def _elsewhere(self, of: Envelope | AlarmChange) -> str:
+        return elsewhere(Origin(of.account, of.region), self._home)
+
+    def _gather(
+        self, envelope: Envelope, service: str, original: object, now: Millis, done: Detected
+    ) -> None:
         """Put the signs of an envelope to those of the event's other records: one write for all of them."""
-        service = self._settings.service_of_log_group(envelope.log_group)
-        for observation in self._expected_lines.observations(envelope, service, now, region=self._region):
+        region = envelope.region or self._region
+        for observation in self._expected_lines.observations(envelope, service, now, region=region):
             key = (observation.service, observation.signature)
             before, originals = done.observations.get(key, (None, []))
             done.observations[key] = (
@@ -245,9 +270,8 @@ class Detector:
                         # Not unfinished: a stream must not be held up for a heartbeat.
                         done.failures.append(error)
 
-    def _occurrence_counts(self, envelope: Envelope, now: Millis) -> list[OccurrenceCount]:
+    def _occurrence_counts(self, envelope: Envelope, service: str, now: Millis) -> list[OccurrenceCount]:
         """One occurrence count per alert in the envelope."""
-        service = self._settings.service_of_log_group(envelope.log_group)
         counts: dict[str, OccurrenceCount] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
         kinds: Counter[str] = Counter()
@@ -301,7 +325,7 @@ class Detector:
         return OccurrenceCount(
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
             count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
-            origin=Origin(envelope.account, self._region, envelope.log_group, name_of(envelope.log_stream, extra)),
+            origin=Origin(envelope.account, envelope.region or self._region, envelope.log_group, name_of(envelope.log_stream, extra)),
         )  # fmt: skip
 
     def _from_alarm(self, record: AlarmRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
@@ -320,7 +344,9 @@ class Detector:
 
     def _alarm_occurrence_count(self, change: AlarmChange, match: Match, now: Millis) -> OccurrenceCount:
         rule, extra = self._signatures[match.signature], self._settings.redaction
-        service = name_of(self._settings.service_of_alarm(change.name, change.dimensions), extra)
+        service = name_of(
+            self._settings.service_of_alarm(change.name, change.dimensions, self._elsewhere(change)), extra
+        )
         strict = self._settings.is_strict(service)
         fields = {name: field_value(value, extra) for name, value in match.fields.items()}
         firing = change.state is AlarmState.ALARM
@@ -331,6 +357,10 @@ class Detector:
             first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra, strict=strict),
             state=AlertState.FIRING if firing else AlertState.RESOLVED,
             origin=Origin(change.account, change.region or self._region, alarm=name_of(change.name, extra)),
+            continues=bool(change.contributor) or change.previous is not AlarmState.OK,
+            contributor=change.contributor,
+            contributor_name=field_value(", ".join(map("=".join, change.attributes.items())), extra),
+            muted_by=field_value(change.muted_by, extra), muted_until=change.muted_until,
         )  # fmt: skip
         return grouped(counted, rule)
 

@@ -296,7 +296,7 @@ def test_standard_input_and_compressed_files_are_read(tmp_path, monkeypatch, cap
 
 def test_lines_of_no_group_are_put_into_the_one_given(tmp_path, capsys):
     (tmp_path / "a.log").write_text(f"2026-02-02T00:03:11Z {BOOM}\n")
-    assert report(capsys, tmp_path / "a.log")["incidents"][0]["service"] == "a"
+    assert report(capsys, tmp_path / "a.log")["incidents"][0]["service"] == "a (log group)"
     named = report(capsys, tmp_path / "a.log", "--log-group", "/aws/lambda/prod-worker-1")
     assert named["incidents"][0]["service"] == "worker"
 

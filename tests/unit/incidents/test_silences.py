@@ -109,3 +109,50 @@ def test_a_glob_of_many_stars_cannot_hang_a_function():
 def test_it_says_in_one_line_what_it_is_about():
     assert KNOWN.matcher == "signature=s3-* service=worker bucket=a?"
     assert replace(KNOWN, service="").matcher == "signature=s3-* bucket=a?"
+
+
+def of(**covers):
+    return Silence("s-1", T0 + 1_000, "r", "a", T0, **covers)
+
+
+@pytest.mark.parametrize("name", ["jobs[eu]", "a*b", "what?", "[", "[!x]", "cron [nightly] (1)"])
+def test_a_name_given_as_it_is_shown_is_covered(name):
+    assert of(service=name).covers("any", name, {})
+    assert of(signature="s", service=f"other\n{name}").covers("s", name, {})
+    assert of(fields={"queue": name}).covers("any", "any", {"queue": name})
+
+
+def test_each_of_several_is_covered_and_nothing_else():
+    silence = of(signature="dlq-depth\ndb-*", service="api\nworker")
+    for signature in ("dlq-depth", "db-gone"):
+        for service in ("api", "worker"):
+            assert silence.covers(signature, service, {})
+    assert not silence.covers("dlq-depth\ndb-*x", "api", {})
+    assert not silence.covers("dlq-depth", "apiworker", {})
+    assert not silence.covers("dlq", "api", {})
+    assert silence.matcher == "signature=dlq-depth or db-* service=api or worker"
+
+
+def test_a_silence_that_begins_later_mutes_from_then_and_not_before():
+    planned = replace(KNOWN, begins_at=KNOWN.created_at + 60_000)
+    assert not planned.active(KNOWN.created_at)
+    assert not planned.active(planned.begins - 1)
+    assert planned.active(planned.begins)
+    assert load_silence(dump_silence(planned)) == planned
+
+
+def test_one_that_is_ended_before_it_began_never_begins():
+    planned = replace(KNOWN, begins_at=KNOWN.expires_at - 1)
+    ended = planned.ended(KNOWN.created_at + 5)
+    assert ended.expires_at == KNOWN.created_at + 5
+    assert not any(ended.active(at) for at in range(ended.expires_at, ended.expires_at + 10))
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "key"),
+    [(-1, 1, "begins_at"), (MAX_SILENCE + 1, MAX_SILENCE + 2, "begins_at"), (5, 5, "expires_at"), (5, MAX_SILENCE + 6, "expires_at"), ("1", 2, "begins_at")],
+)  # fmt: skip
+def test_a_beginning_that_makes_no_sense_is_refused_by_name(begin, end, key):
+    begins_at = begin if isinstance(begin, str) else T0 + begin
+    with pytest.raises(ValueError, match=f"^{key}: "):
+        Silence("s", T0 + end, "r", "a", T0, service="x", begins_at=begins_at)

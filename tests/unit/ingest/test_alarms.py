@@ -203,8 +203,61 @@ def test_an_edit_of_an_alarm_is_no_change_of_its_state(name):
     assert [type(record) for record in split_event(payload(name))] == [IgnoredRecord]
 
 
-def test_a_composite_alarm_that_is_muted_by_its_suppressor_is_no_occurrence():
-    assert change("eventbridge_composite_suppressed") is None
+def test_a_composite_alarm_that_is_muted_by_its_suppressor_says_so():
+    muted = change("eventbridge_composite_suppressed")
+    assert (muted.muted_by, muted.muted_until) == ("CloudWatch suppressor ServiceMaintenanceAlarm", None)
+
+
+def test_a_mute_rule_is_named_with_the_end_of_its_window():
+    event = payload("eventbridge_single_metric")
+    event["detail"]["muteDetail"] = {
+        "mutedByArn": "arn:aws:cloudwatch:eu-west-1:210987654321:alarm-mute-rule:patch-day",
+        "muteWindowStart": "2026-03-01T01:00:00.000+0000",
+        "muteWindowEnd": "2026-03-01T03:00:00.000+0000",
+    }
+    muted = parse_alarm(event)
+    assert (muted.muted_by, muted.muted_until) == ("CloudWatch mute rule patch-day", 1_772_334_000_000)
+    assert muted.id != change("eventbridge_single_metric").id, "the one that comes after the mute must count"
+
+
+MEMBER = {"id": "00ff00ff00ff00ff", "attributes": {"QueueName": "refunds"}}
+
+
+def contributor_changes():
+    """One contributor's change in each of the three shapes, all the same change."""
+    at = "2026-03-01T02:00:00.000+0000"
+    detail = {
+        "alarmName": "old-messages", "state": {"value": "OK", "reason": "r", "timestamp": at},
+        "configuration": {"metrics": []}, "alarmContributor": MEMBER,
+    }  # fmt: skip
+    arn = "arn:aws:cloudwatch:eu-west-1:210987654321:alarm:old-messages"
+    return [
+        {
+            "detail-type": "CloudWatch Alarm Contributor State Change", "account": "210987654321", "region": "eu-west-1",
+            "resources": [arn], "detail": detail,
+        },
+        {"alarmData": detail, "alarmArn": arn, "accountId": "210987654321", "region": "eu-west-1"},
+        {
+            "AlarmName": "old-messages", "NewStateValue": "OK", "OldStateValue": "ALARM", "StateChangeTime": at,
+            "AlarmArn": arn, "AlarmContributorId": MEMBER["id"], "AlarmContributorAttributes": MEMBER["attributes"],
+        },
+    ]  # fmt: skip
+
+
+def test_a_contributor_is_the_same_by_whichever_road_it_comes():
+    changes = [parse_alarm(each) for each in contributor_changes()]
+    assert len({(each.id, each.contributor) for each in changes}) == 1
+    assert all(each.attributes == MEMBER["attributes"] for each in changes)
+
+
+@pytest.mark.parametrize("part", [{"id": "00ff00ff00ff00fe"}, {"id": "", "attributes": {"QueueName": "x"}}])
+def test_two_contributors_and_the_alarm_itself_are_three(part):
+    given = contributor_changes()[1]
+    other = {**given, "alarmData": {**given["alarmData"], "alarmContributor": {**MEMBER, **part}}}
+    itself = {**given, "alarmData": {**given["alarmData"], "alarmContributor": None}}
+    changes = [parse_alarm(each) for each in (given, other, itself)]
+    assert len({each.id for each in changes}) == len({each.contributor for each in changes}) == 3
+    assert changes[2].contributor == ""
 
 
 def test_a_suppressed_return_to_ok_is_passed_on():

@@ -256,3 +256,64 @@ def test_whatever_json_comes_the_answer_is_an_envelope_or_an_envelope_error(valu
     ):
         with contextlib.suppress(EnvelopeError):
             parse_envelope(json.dumps(attempt).encode())
+
+
+def gathered(*origins):
+    """An envelope of a central log group, each of its events with these system fields."""
+    return parsed(
+        logEvents=[
+            {"id": str(number), "timestamp": number, "message": f"line {number}", "extractedFields": fields}
+            for number, fields in enumerate(origins)
+        ]
+    ).envelope
+
+
+ONE = {"@aws.account": "444455556666", "@aws.region": "ap-south-1", "@source.log": "/aws/lambda/billing"}
+OTHER = {**ONE, "@source.log": "/ecs/billing"}
+
+
+def test_events_of_a_central_log_group_are_parted_by_where_they_were_written():
+    first, second = gathered(ONE, OTHER, ONE).origins
+    assert (first.account, first.region, first.log_group) == tuple(ONE.values())
+    assert [event.message for event in first.events] == ["line 0", "line 2"]
+    assert (second.log_group, [event.message for event in second.events]) == ("/ecs/billing", ["line 1"])
+    assert first.id != second.id
+
+
+def test_the_same_delivery_has_the_same_ids_again():
+    assert [each.id for each in gathered(ONE, OTHER).origins] == [
+        each.id for each in gathered(ONE, OTHER).origins
+    ]
+
+
+def test_an_event_without_an_origin_stays_with_the_log_group_that_it_came_by():
+    central, other = gathered({}, OTHER).origins
+    assert (central.account, central.log_group, central.log_stream) == (
+        "123456789012", "/aws/lambda/backend", "s",
+    )  # fmt: skip
+    assert other.log_stream == "", "the stream is the central log group's"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        None,
+        "@source.log",
+        {"@source.log": 7, "@aws.account": "12", "@aws.region": "<!here>"},
+        {"@source.log": "g" * 600},
+    ],
+)
+def test_what_is_no_origin_changes_nothing(fields):
+    envelope = gathered(fields)
+    assert envelope.origins == ()
+    assert envelope.log_group == "/aws/lambda/backend"
+
+
+def test_a_log_line_cannot_say_where_it_comes_from():
+    message = json.dumps({"extractedFields": ONE, **ONE})
+    assert parsed(logEvents=[{"id": "1", "timestamp": 1, "message": message}]).envelope.origins == ()
+
+
+def test_an_account_before_the_log_group_is_read_as_such():
+    (origin,) = gathered({"@source.log": "444455556666:/ecs/billing"}).origins
+    assert (origin.account, origin.log_group) == ("444455556666", "/ecs/billing")

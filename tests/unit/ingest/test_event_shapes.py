@@ -105,12 +105,12 @@ BAD = {
     "kinesis without data": {"eventSource": "aws:kinesis", "kinesis": {}},
     "kinesis that is a list": {"eventSource": "aws:kinesis", "kinesis": []},
     "kinesis with a number": {"eventSource": "aws:kinesis", "kinesis": {"data": 7}},
-    "sns that is not JSON": {"EventSource": "aws:sns", "Sns": {"Message": "Your budget is used up"}},
     "sns without message": {"EventSource": "aws:sns", "Sns": {}},
     "sns that is text": {"EventSource": "aws:sns", "Sns": "x"},
-    "sns that is no alarm": {"EventSource": "aws:sns", "Sns": {"Message": '{"budgetName": "b"}'}},
-    "sns with a list": {"EventSource": "aws:sns", "Sns": {"Message": "[1]"}},
-    "sns nested without end": {"EventSource": "aws:sns", "Sns": {"Message": "[" * 100_000}},
+    "an alarm by sns that came apart": {
+        "EventSource": "aws:sns",
+        "Sns": {"Message": '{"AlarmName": "a", "NewSta'},
+    },
     "sqs that is not JSON": {"eventSource": "aws:sqs", "body": "{"},
     "sqs without text": {"eventSource": "aws:sqs", "body": None},
     "awslogs that is text": {"awslogs": "x"},
@@ -153,6 +153,39 @@ def test_the_keys_of_an_unknown_event_are_redacted():
         split_event({"password=hunter2hunter2": 1, "x" * 5_000: 2})
     assert "hunter2" not in str(raised.value)
     assert len(str(raised.value)) < 700
+
+
+OTHERS = {
+    "words": "Your budget is used up",
+    "a budget's": '{"budgetName": "b"}',
+    "a list": "[1]",
+    "a nest": "[" * 100_000,
+    "nothing": "",
+    "a change of a bucket": json.dumps(
+        {"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": "b"}}}]}
+    ),
+    "another event of the bus": json.dumps(
+        {"detail-type": "EC2 Instance State-change Notification", "detail": {}}
+    ),
+    "a mail that bounced": json.dumps(
+        {"notificationType": "Bounce", "record": "x", "Message": "y", "body": "z"}
+    ),
+    "a number": "7",
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("queued", [False, True])
+def test_what_others_publish_to_the_alarm_topic_is_passed_over_and_not_kept(name, queued):
+    by_sns = {"EventSource": "aws:sns", "Sns": {"Message": OTHERS[name]}}
+    by_queue = {
+        "eventSource": "aws:sqs",
+        "body": json.dumps({"Type": "Notification", "Message": OTHERS[name]}),
+    }
+    other, alarm = split_event({"Records": [by_queue if queued else by_sns, SNS["Records"][0]]})
+    assert isinstance(other, IgnoredRecord)
+    assert "no alarm" in other.why
+    assert isinstance(alarm, AlarmRecord)
 
 
 def test_an_edit_of_an_alarm_is_ignored_and_said():

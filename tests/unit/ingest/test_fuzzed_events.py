@@ -120,14 +120,16 @@ def survives(bad):
     assert done.failures == []
     assert done.occurrences["kaboom"] >= 2
     assert len(world.dead_lettered) <= 22
-    assert {"good0", "good1"} <= {incident.service for incident in stored(world)}
+    assert {"/app/good0", "/app/good1"} <= {incident.service for incident in stored(world)}
     assert len(json.dumps(done.summary())) < MAX_ANSWER_LENGTH
     return done
 
 
 def stored(world):
     return [
-        world.ledger.load(name).incident for name in ("good0", "good1") if world.ledger.load(name).incident
+        world.ledger.load(name).incident
+        for name in ("/app/good0", "/app/good1")
+        if world.ledger.load(name).incident
     ]
 
 

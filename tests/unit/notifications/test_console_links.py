@@ -162,6 +162,31 @@ def test_the_partitions_have_their_own_consoles():
     )
 
 
+@pytest.mark.parametrize(
+    ("region", "host"),
+    [
+        ("eusc-de-east-1", "eusc-de-east-1.console.amazonaws-eusc.eu"),
+        ("eu-central-1", "eu-central-1.console.aws.amazon.com"),
+        ("us-gov-east-1", "us-gov-east-1.console.amazonaws-us-gov.com"),
+        ("cn-north-1", "cn-north-1.console.amazonaws.cn"),
+        ("ap-southeast-6", "ap-southeast-6.console.aws.amazon.com"),
+    ],
+)
+def test_every_kind_of_link_leads_to_the_console_of_its_partition(region, host):
+    for link in (
+        log_stream_link(region, "/a", "b", 0, 1),
+        insights_link(region, "/a", "q", 0, 1),
+        alarm_link(region, "a"),
+    ):
+        assert link.startswith(f"https://{host}/cloudwatch/home?region={region}#")
+
+
+@pytest.mark.parametrize("region", ["us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1", "us-isof-south-1"])
+def test_a_partition_whose_console_is_not_public_gets_no_link_rather_than_a_wrong_one(region):
+    assert alarm_link(region, "a") is None
+    assert insights_link(region, "/a", "q", 0, 1) is None
+
+
 @pytest.mark.parametrize("region", ["", "nowhere", "us-east-1.evil.example/", "US East (N. Virginia)"])
 def test_an_unknown_region_makes_no_link(region):
     assert log_stream_link(region, "/a", "b", 0, 1) is None

@@ -25,6 +25,7 @@ from sample_incidents import (
 from tocsin.core.model import AlertState, Reason
 from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.email import email_text
+from tocsin.core.slack.elements import header
 from tocsin.core.slack.messages import render, render_standalone, render_thread
 from tocsin_cli.fake_slack.block_kit import MAX_BLOCKS_JSON, block_problems, json_size
 
@@ -411,3 +412,8 @@ def test_what_came_back_is_as_old_as_its_return():
     assert "still firing after 1 min" in words(render(told))
     over = notification(reason=Reason.RESOLVED, reopened_at=IMPORT_ERROR.last_seen - 60_000)
     assert re.search(r"This time, since <!date\S+.*?>, it lasted 1 min\.", words(render(over)))
+
+
+@pytest.mark.parametrize("name", ["orders:fire:api", ":tada:", "a:b:c:warning:"])
+def test_an_emoji_code_in_a_name_stays_text_in_the_headline(name):
+    assert header(f"🔴 {name}")["text"] == {"type": "plain_text", "text": f"🔴 {name}", "emoji": False}

@@ -13,6 +13,7 @@ from dataclasses import replace
 from enum import StrEnum
 
 from tocsin.core.absence.watch import Observation, Sighting
+from tocsin.core.ingest.origin import may_have_origins
 from tocsin.core.matching.matcher import Explanation, Matcher, in_scope
 from tocsin.core.model import Envelope, Match, Millis
 from tocsin.core.signatures.signature import Signature, Source, Status
@@ -75,7 +76,7 @@ class ExpectedLines:
         found = _LOG_GROUP.search(raw) if self._rules else None
         if found is None:
             return False
-        covered = self._covered.get(found[1])
+        covered = True if may_have_origins(raw) else self._covered.get(found[1])
         if covered is None:
             covered = self._covered[found[1]] = self._covers(found[1])
         return covered and self._matcher.might_match(raw)

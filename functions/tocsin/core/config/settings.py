@@ -91,12 +91,20 @@ class Settings:
     strict_log_groups: tuple[str, ...] = ()
     replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
 
-    def service_of_log_group(self, log_group: str) -> str:
-        """Name the service a log group belongs to: the configured one, else the log group's last segment."""
+    def service_of_log_group(self, log_group: str, elsewhere: str = "") -> str:
+        """Name the service a log group belongs to: the configured one, else one that is this log group alone.
+
+        Args:
+            log_group: Its whole name.
+            elsewhere: Its account and Region, as far as they are not Tocsin's own (``origin.elsewhere``).
+
+        Returns:
+            For a log group that no service claims, a name that no other log group has, in no account and no Region.
+        """
         for service in self.services:
             if any(fnmatchcase(log_group, glob) for glob in service.log_groups):
                 return service.name
-        return _unreserved(log_group.rstrip("/").rpartition("/")[2] or log_group)
+        return _located(_unreserved(short_name(log_group)), elsewhere)
 
     def is_strict(self, service: str, log_group: str = "") -> bool:
         """Whether of a service's or log group's lines only what is known to be harmless is shown."""
@@ -104,18 +112,23 @@ class Settings:
             bool(log_group) and _fits(log_group, self.strict_log_groups)
         )
 
-    def service_of_alarm(self, name: str, dimensions: Mapping[str, str]) -> str:
+    def service_of_alarm(self, name: str, dimensions: Mapping[str, str], elsewhere: str = "") -> str:
         """Name the service an alarm belongs to, by its name and the resources its metric is about.
 
         An alarm that no service claims is a service of its own, so that it still reaches people: that of the
         resource its metric is about, and without one (a currency is none) the alarm itself.
+
+        Args:
+            name: The alarm's name.
+            dimensions: Those of its metric.
+            elsewhere: Its account and Region, as far as they are not Tocsin's own.
         """
         candidates = (name, *dimensions.values())
         for service in self.services:
             if any(fnmatchcase(candidate, glob) for glob in service.alarms for candidate in candidates):
                 return service.name
         resources = (value for dimension, value in dimensions.items() if dimension != "Currency")
-        return _unreserved(next(resources, name))
+        return _located(_unreserved(next(resources, name)), elsewhere)
 
     def service_of_function(self, function: str) -> str:
         """Name the service of a Lambda function: that of the log group Lambda gives it, else as for an alarm."""
@@ -126,6 +139,30 @@ class Settings:
         """Name the services that claim a stack: by ``stacks``, or where none does by ``alarms``; empty for none."""
         by_stacks = [entry.name for entry in self.services if _fits(stack, entry.stacks)]
         return tuple(by_stacks or [entry.name for entry in self.services if _fits(stack, entry.alarms)])
+
+
+_LAMBDA = "/aws/lambda/"
+_AWS = "/aws/"
+
+
+def short_name(log_group: str) -> str:
+    """A log group's name as short as it can be without being another's.
+
+    ``/aws/lambda/orders`` is ``orders``, the function's name; of what other services of AWS write only ``/aws/`` goes.
+    All else stays whole, and a name without a slash, which could be taken for a function's, says what it is.
+    """
+    function = log_group.removeprefix(_LAMBDA)
+    if function != log_group:
+        return function if function and "/" not in function else log_group
+    if log_group.startswith(_AWS):
+        rest = log_group.removeprefix(_AWS)
+        return rest if "/" in rest and not rest.startswith("/") else log_group
+    # Without a slash it could be a function's name, with one inside it could be of AWS's.
+    return log_group if log_group.startswith("/") or not log_group else f"{log_group} (log group)"
+
+
+def _located(name: str, elsewhere: str) -> str:
+    return f"{name} ({elsewhere})" if elsewhere else name
 
 
 def _fits(name: str, globs: tuple[str, ...]) -> bool:

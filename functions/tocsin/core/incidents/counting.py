@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tocsin.core.incidents.contributors import alarm_itself, contributed, first_heard
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.model import Alert, AlertState, Incident, Millis, OccurrenceCount
 from tocsin.core.signatures.signature import Status, Threshold
@@ -80,6 +81,7 @@ def alert_of(occurrence_count: OccurrenceCount) -> Alert:
         count=occurrence_count.count, first_seen=occurrence_count.first_seen, last_seen=occurrence_count.last_seen,
         active_at=occurrence_count.received_at, joined_at=occurrence_count.received_at, state=occurrence_count.state, sample=occurrence_count.sample,
         origin=occurrence_count.origin, origin_service=occurrence_count.origin_service,
+        muted_by=occurrence_count.muted_by, muted_until=occurrence_count.muted_until,
     )  # fmt: skip
 
 
@@ -102,7 +104,7 @@ def counted(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
 def _joined(occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     rule = policy.signatures.get(occurrence_count.signature)
     return replace(
-        alert_of(occurrence_count),
+        first_heard(alert_of(occurrence_count), occurrence_count),
         state_at=occurrence_count.last_seen if occurrence_count.origin.is_stateful else 0,
         announced=rule is None or (rule.threshold is None and rule.status is Status.STABLE),
     )
@@ -117,8 +119,13 @@ def _newcomer(incident: Incident, occurrence_count: OccurrenceCount, policy: Pol
 def _added(alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     more = counted(alert, occurrence_count)
     if occurrence_count.origin.is_stateful:
+        if occurrence_count.contributor:
+            return contributed(alert, more, occurrence_count)
         if occurrence_count.last_seen < alert.state_at:
             return more  # an older transition that was delivered late says nothing about now
+        if alert.muted_by and occurrence_count.last_seen == alert.state_at:
+            more = replace(more, count=alert.count)  # the same transition, sent again when the mute had ended
+        more = alarm_itself(more, occurrence_count)
         more = replace(more, state_at=occurrence_count.last_seen)
     if occurrence_count.state is AlertState.RESOLVED:
         over_at = alert.over_at if alert.state is AlertState.RESOLVED else occurrence_count.last_seen
@@ -130,9 +137,11 @@ def _added(alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> A
         if not reached(recent, rule.threshold):
             return replace(more, recent=recent)
         more = replace(more, recent=())
-    # An alarm without an OK action never says that it is over; that it fires again says it was.
+    # An alarm without an OK action never says that it is over; that it comes from OK and fires again says it was.
     began_again = alert.state is AlertState.RESOLVED or (
-        bool(occurrence_count.origin.alarm) and occurrence_count.last_seen > alert.state_at
+        bool(occurrence_count.origin.alarm)
+        and occurrence_count.last_seen > alert.state_at
+        and not occurrence_count.continues
     )
     return replace(more, state=occurrence_count.state, regressed=alert.regressed or began_again)
 

@@ -32,14 +32,23 @@ def mute(incident: Incident, silences: Sequence[Silence], now: Millis) -> Muted:
     alerts, ended = dict(incident.alerts), list[str]()
     for name, alert in incident.alerts.items():
         covering = next((silence.id for silence in active if _covers(silence, alert, incident)), "")
+        covering = covering or muted_by_cloudwatch(alert, now)
         if covering:
             alerts[name] = replace(alert, silence=covering, unmuted=False)
         elif alert.silence:
             alerts[name] = _unmuted(alert)
             if alerts[name].unmuted and alert.silence not in ended:
                 ended.append(alert.silence)
-    reason_detail = "; ".join(_words(silence) for silence in silences if silence.id in ended)
+    words = [_words(silence) for silence in silences if silence.id in ended]
+    known = {silence.id for silence in silences}
+    words += [clipped(one_line(f"{name} ended"), MAX_WORDS_LENGTH) for name in ended if name not in known]
+    reason_detail = "; ".join(words)
     return Muted(replace(incident, alerts=alerts), reason_detail)
+
+
+def muted_by_cloudwatch(alert: Alert, now: Millis) -> str:
+    """What in CloudWatch mutes the alarm that an alert is about, in words; empty where nothing does any more."""
+    return alert.muted_by if alert.muted_until is None or now < alert.muted_until else ""
 
 
 def _covers(silence: Silence, alert: Alert, incident: Incident) -> bool:

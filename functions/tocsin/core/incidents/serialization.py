@@ -47,4 +47,4 @@ def _without_notified_samples(alert: Alert) -> Alert:
 
 def _bare(alert: Alert) -> Alert:
     fields = {name: value[:_SHORT_FIELD] for name, value in alert.fields.items()}
-    return replace(alert, sample="", fields=fields)
+    return replace(alert, sample="", fields=fields, contributors={}, only_contributors=False)

@@ -2,14 +2,14 @@
 
 What a silence covers is said by globs (``*``, ``?``, ``[ab]``; upper and lower case differ) on an alert's signature,
 service and fields. A glob that is left empty covers any; at least one must be given, because a silence of everything
-is an outage of the alerting.
+is an outage of the alerting. A name that is given as it is shown covers itself, whatever characters are in it.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -27,17 +27,18 @@ MAX_FIELD_LETTERS: Final = 300
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A mute of the alerts it covers, from when it was made until it expires.
+    """A mute of the alerts it covers, from when it begins until it expires.
 
     Attributes:
         id: Unique.
-        expires_at: When it ends; required, and at most ``MAX_SILENCE`` after ``created_at``.
+        expires_at: When it ends; required, and at most ``MAX_SILENCE`` after it begins.
         reason: Why, in its author's words.
         author: Who made it.
-        created_at: When it was made, which is when it begins.
-        signature: Glob of the signature's id; empty for any.
-        service: Glob of the service; empty for any.
+        created_at: When it was made, which is when it begins if nothing else is said.
+        signature: Glob of the signature's id, or several, each on a line of its own: any of them; empty for any.
+        service: Glob of the service, or several in the same way; empty for any.
         fields: By a field's name, a glob of its value. An alert without the field is not covered.
+        begins_at: When it begins, for work that is planned: at most ``MAX_SILENCE`` after it was made.
 
     Raises:
         ValueError: A value is missing or out of bounds; the message begins with its key.
@@ -51,6 +52,7 @@ class Silence:
     signature: str = ""
     service: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    begins_at: Millis | None = None
 
     def __post_init__(self) -> None:
         """Refuse what must not mute anything."""
@@ -59,14 +61,25 @@ class Silence:
         for name in ("id", "reason", "author"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name}: required")
-        _check_times(self.created_at, self.expires_at)
+        _check_times(self.created_at, self.expires_at, self.begins_at)
         _check_fields(self.fields)
         if not (self.signature or self.service or self.fields):
             raise ValueError("signature: a signature, a service or a field must be given")
 
     def active(self, now: Millis) -> bool:
         """Whether it mutes at this moment; it does no more at the moment it expires."""
-        return self.created_at <= now < self.expires_at
+        return self.begins <= now < self.expires_at
+
+    @property
+    def begins(self) -> Millis:
+        """When it begins to mute."""
+        return self.created_at if self.begins_at is None else self.begins_at
+
+    def ended(self, now: Millis) -> Silence:
+        """The silence with its end now; one that had not begun never will."""
+        # One that another clock made a moment in the future still has to last a moment.
+        at = max(now, self.created_at + 1)
+        return replace(self, expires_at=at, begins_at=None if self.begins >= at else self.begins_at)
 
     def covers(self, signature: str, service: str, fields: Mapping[str, str]) -> bool:
         """Whether an alert is one of those it is about, active or not.
@@ -77,16 +90,32 @@ class Silence:
             fields: The alert's fields.
         """
         return (
-            (not self.signature or fnmatchcase(signature, self.signature))
-            and (not self.service or fnmatchcase(service, self.service))
-            and all(name in fields and fnmatchcase(fields[name], glob) for name, glob in self.fields.items())
+            (not self.signature or any(fits(signature, glob) for glob in alternatives(self.signature)))
+            and (not self.service or any(fits(service, glob) for glob in alternatives(self.service)))
+            and all(name in fields and fits(fields[name], glob) for name, glob in self.fields.items())
         )
 
     @property
     def matcher(self) -> str:
         """What it covers, for people: ``signature=db-* service=worker database=None``."""
-        own = {"signature": self.signature, "service": self.service}
+        own = {
+            name: " or ".join(alternatives(globs))
+            for name, globs in (("signature", self.signature), ("service", self.service))
+        }
         return " ".join(f"{name}={glob}" for name, glob in (own | dict(self.fields)).items() if glob)
+
+
+def alternatives(globs: str) -> list[str]:
+    """The globs of a signature or a service, of which any covers; none for an empty text."""
+    return globs.split("\n") if globs else []
+
+
+def fits(value: str, glob: str) -> bool:
+    """Whether a glob covers a value: by what its signs mean, or because it is the value itself.
+
+    ``jobs[eu]`` is the service of that name, and with ``[eu]`` as a choice also ``jobse`` and ``jobsu``.
+    """
+    return value == glob or fnmatchcase(value, glob)
 
 
 def dump_silence(silence: Silence) -> str:
@@ -119,17 +148,22 @@ def _check_text(name: str, value: object, most: int) -> None:
         raise ValueError(f"{name}: holds half a surrogate pair, which cannot be stored")
 
 
-def _check_times(created_at: object, expires_at: object) -> None:
-    for name, at in (("created_at", created_at), ("expires_at", expires_at)):
+def _check_times(created_at: object, expires_at: object, begins_at: object) -> None:
+    begins_at = created_at if begins_at is None else begins_at
+    for name, at in (("created_at", created_at), ("expires_at", expires_at), ("begins_at", begins_at)):
         if not isinstance(at, int) or isinstance(at, bool) or not is_plausible(at):
             raise ValueError(f"{name}: must be whole milliseconds between 0 and {LATEST}")
     assert isinstance(created_at, int)  # noqa: S101 -- for the type checker; the loop has just refused all else
     assert isinstance(expires_at, int)  # noqa: S101 -- as above
-    if expires_at <= created_at:
-        raise ValueError("expires_at: must be after created_at")
-    if expires_at - created_at > MAX_SILENCE:
+    assert isinstance(begins_at, int)  # noqa: S101 -- as above
+    if not 0 <= begins_at - created_at <= MAX_SILENCE:
+        raise ValueError(f"begins_at: must be from now to {format_duration(MAX_SILENCE)} from now")
+    if expires_at <= begins_at:
+        raise ValueError(f"expires_at: must be after {'begins' if begins_at > created_at else 'created'}_at")
+    if expires_at - begins_at > MAX_SILENCE:
+        since = "its beginning" if begins_at > created_at else "now"
         raise ValueError(
-            f"expires_at: {format_duration(expires_at - created_at)} from now, the most is {format_duration(MAX_SILENCE)}"
+            f"expires_at: {format_duration(expires_at - begins_at)} from {since}, the most is {format_duration(MAX_SILENCE)}"
         )
 
 

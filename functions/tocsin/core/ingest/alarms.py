@@ -4,6 +4,9 @@
 * by EventBridge: an event ``CloudWatch Alarm State Change`` (``detail.alarmName``, ``detail.state``);
 * by a direct Lambda action: ``alarmData`` (like EventBridge's ``detail``), ``alarmArn``, ``accountId``.
 
+An alarm over many series tells of each contributor too, in the same shapes: by ``AlarmContributorId`` and
+``AlarmContributorAttributes``, by an event ``CloudWatch Alarm Contributor State Change``, by ``alarmContributor``.
+
 No key can be counted on: metric-maths alarms have no metric of their own, composite alarms have no
 ``Trigger`` at all, messages of before 2019 have no ``AlarmArn``, and ``Region`` in the SNS message is a name for
 people ("US East (N. Virginia)"). Sources: CloudWatch User Guide, "Alarm events and EventBridge" and "Invoke a
@@ -25,6 +28,7 @@ from tocsin.core.redaction.sample import named
 from tocsin.core.times import parse_iso_time
 
 STATE_CHANGE: Final = "CloudWatch Alarm State Change"
+CONTRIBUTOR_CHANGE: Final = "CloudWatch Alarm Contributor State Change"
 """EventBridge's ``detail-type`` for what this module reads."""
 
 _REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
@@ -46,10 +50,9 @@ def parse_alarm(payload: Mapping[str, Any]) -> AlarmChange | None:
         payload: The SNS message's JSON, the EventBridge event, or the event of a direct Lambda action.
 
     Returns:
-        The change. None for what is no occurrence: a change of an alarm's configuration; and a composite
-        alarm going to ALARM while its suppressor mutes it (``actionsSuppressedBy``), because somebody
-        said that this is expected. CloudWatch sends the change again, unsuppressed, when the mute ends and the
-        alarm still stands. A suppressed return to OK is passed on: it is never noise.
+        The change. None for what is no occurrence: a change of an alarm's configuration. What CloudWatch mutes, by
+        a mute rule (``muteDetail``) or a composite alarm's suppressor (``actionsSuppressedBy``), says by what: it is
+        counted and not announced, because somebody said that it is expected.
 
     Raises:
         AlarmError: It is none of the shapes, or lacks a name, a known state or a time.
@@ -61,7 +64,7 @@ def parse_alarm(payload: Mapping[str, Any]) -> AlarmChange | None:
             payload, "alarmData", arn=payload.get("alarmArn"), account=payload.get("accountId")
         )
     if "detail-type" in payload:
-        if payload["detail-type"] != STATE_CHANGE:
+        if payload["detail-type"] not in (STATE_CHANGE, CONTRIBUTOR_CHANGE):
             return None
         resources = payload.get("resources")
         arn = resources[0] if isinstance(resources, list) and resources else ""
@@ -115,16 +118,15 @@ def _from_sns(payload: Mapping[str, Any]) -> AlarmChange:
         metric=(trigger.get("Namespace"), trigger.get("MetricName"), dimensions),
         others=[(other.get("Namespace"), other.get("MetricName")) for other in metrics[1:]],
         description=payload.get("AlarmDescription"),
+        contributor=(payload.get("AlarmContributorId"), payload.get("AlarmContributorAttributes")),
     )
 
 
-def _from_detail(payload: Mapping[str, Any], key: str, *, arn: object, account: object) -> AlarmChange | None:
+def _from_detail(payload: Mapping[str, Any], key: str, *, arn: object, account: object) -> AlarmChange:
     detail = _table(payload.get(key))
     state, previous = _table(detail.get("state")), _table(detail.get("previousState"))
     configuration = _table(detail.get("configuration"))
     value = _state(state.get("value"), f"{key}.state.value")
-    if state.get("actionsSuppressedBy") and value is not AlarmState.OK:
-        return None
     at = parse_time(state.get("timestamp"))
     if at is None:
         at = parse_time(payload.get("time"))
@@ -133,6 +135,7 @@ def _from_detail(payload: Mapping[str, Any], key: str, *, arn: object, account: 
             f"{key}.state.timestamp: must be a time such as 2022-07-22T15:57:45.394+0000, is missing or not one, "
             "and so is the event's own time"
         )
+    contributor = _table(detail.get("alarmContributor"))
     stats = (_table(entry.get("metricStat")) for entry in _tables(configuration.get("metrics")))
     metric, *others = [_table(stat.get("metric")) for stat in stats if stat] or [{}]
     dimensions = {str(name): str(entry) for name, entry in _table(metric.get("dimensions")).items()}
@@ -148,7 +151,22 @@ def _from_detail(payload: Mapping[str, Any], key: str, *, arn: object, account: 
         metric=(metric.get("namespace"), metric.get("name"), dimensions),
         others=[(other.get("namespace"), other.get("name")) for other in others],
         description=configuration.get("description"),
+        contributor=(contributor.get("id"), contributor.get("attributes")),
+        mute=_mute(detail, state, configuration),
     )
+
+
+def _mute(
+    detail: Mapping[str, Any], state: Mapping[str, Any], configuration: Mapping[str, Any]
+) -> tuple[str, Millis | None]:
+    """What in CloudWatch mutes the alarm, in words, and until when; empty where nothing does."""
+    rule = _table(detail.get("muteDetail"))
+    if rule:
+        name = _text(rule.get("mutedByArn")).rpartition(":")[2]
+        return f"CloudWatch mute rule {name}".strip(), parse_time(rule.get("muteWindowEnd"))
+    if state.get("actionsSuppressedBy"):
+        return f"CloudWatch suppressor {_text(configuration.get('actionsSuppressor'))}".strip(), None
+    return "", None
 
 
 def _change(  # noqa: PLR0913  # one argument per thing that the shapes say differently
@@ -164,12 +182,18 @@ def _change(  # noqa: PLR0913  # one argument per thing that the shapes say diff
     metric: tuple[object, object, Mapping[str, str]],
     others: Sequence[tuple[object, object]],
     description: object,
+    contributor: tuple[object, object],
+    mute: tuple[str, Millis | None] = ("", None),
 ) -> AlarmChange:
     arn = _close_colons(arn) if isinstance(arn, str) else ""
     parts = [*arn.split(":", 6), *[""] * 7]
     account = next((text for text in (parts[4], _text(account)) if _ACCOUNT.fullmatch(text)), "")
     region = next((text for text in (parts[3], _text(region)) if _REGION.fullmatch(text)), "")
-    identity = json.dumps([account, region, name, state, at]).encode()
+    # A muted change is sent again, with the same time, when the mute has ended: that one must be heard.
+    attributes = {_text(name): _text(value) for name, value in _table(contributor[1]).items()}
+    contributor_id = _text(contributor[0]) or (json.dumps(attributes, sort_keys=True) if attributes else "")
+    further = [text for text in (contributor_id, mute[0]) if text]
+    identity = json.dumps([account, region, name, state, at, *further]).encode()
     namespace, metric_name, dimensions = metric
     return AlarmChange(
         id=hashlib.sha256(identity).hexdigest()[:32],
@@ -186,6 +210,10 @@ def _change(  # noqa: PLR0913  # one argument per thing that the shapes say diff
         dimensions=dimensions,
         others=tuple((_text(space), _text(metric)) for space, metric in others),
         description=_text(description),
+        contributor=hashlib.sha256(contributor_id.encode()).hexdigest()[:16] if contributor_id else "",
+        attributes=attributes,
+        muted_by=mute[0],
+        muted_until=mute[1],
     )
 
 

@@ -4,7 +4,8 @@
 
 The format (CloudWatch Logs User Guide, "Using subscription filters"): base64 of gzip of a JSON object with
 ``messageType``, ``owner``, ``logGroup``, ``logStream``, ``subscriptionFilters`` and ``logEvents``. Keys that
-came later (``policyLevel``, ``extractedFields``, ``@aws.account`` and whatever follows) are left alone.
+came later (``policyLevel`` and whatever follows) are left alone, but for the system fields of centralised logs, which
+say where an event was written (`origin`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from tocsin.core.ingest.inflation import MAX_INFLATED, EnvelopeError, inflate
 from tocsin.core.ingest.json_kinds import kind_of
-from tocsin.core.model import Envelope, LogEvent
+from tocsin.core.ingest.origin import may_have_origins, origin_of
+from tocsin.core.model import Envelope, LogEvent, Origin
 from tocsin.core.redaction.sample import named
 from tocsin.core.times import is_plausible
 
@@ -97,13 +99,42 @@ def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
     entries = document.get("logEvents")
     if not isinstance(entries, list):
         raise EnvelopeError(f"logEvents must be a list, is {kind_of(entries)}")
-    events, problems = _read_events(entries, fix=bool(_SURROGATE_ESCAPE.search(raw)))
+    origins: list[Origin] | None = [] if may_have_origins(raw) else None
+    events, problems = _read_events(entries, origins, fix=bool(_SURROGATE_ESCAPE.search(raw)))
     account, log_stream = _text(document, "owner"), _text(document, "logStream")
     identity = _digest(account, log_group, log_stream, [event.id for event in events])
-    return ParsedEnvelope(Envelope(identity, account, log_group, log_stream, events), problems)
+    envelope = Envelope(identity, account, log_group, log_stream, events)
+    if origins and any(origin != Origin() for origin in origins):
+        envelope = replace(envelope, origins=_by_origin(envelope, origins))
+    return ParsedEnvelope(envelope, problems)
 
 
-def _read_events(entries: list[Any], *, fix: bool) -> tuple[tuple[LogEvent, ...], tuple[BadLogEvent, ...]]:
+def _by_origin(envelope: Envelope, origins: list[Origin]) -> tuple[Envelope, ...]:
+    """The log events of an envelope by where they were written."""
+    written: dict[Origin, list[LogEvent]] = {}
+    for origin, event in zip(origins, envelope.events, strict=True):
+        where = Origin(
+            origin.account or envelope.account, origin.region, origin.log_group or envelope.log_group
+        )
+        written.setdefault(where, []).append(event)
+    return tuple(
+        replace(
+            envelope,
+            id=_digest(envelope.id, where.account, where.region, where.log_group),
+            account=where.account,
+            region=where.region,
+            log_group=where.log_group,
+            # The stream is the central log group's: at the origin there may be none of its name.
+            log_stream=envelope.log_stream if where.log_group == envelope.log_group else "",
+            events=tuple(events),
+        )
+        for where, events in written.items()
+    )
+
+
+def _read_events(
+    entries: list[Any], origins: list[Origin] | None, *, fix: bool
+) -> tuple[tuple[LogEvent, ...], tuple[BadLogEvent, ...]]:
     events: list[LogEvent] = []
     problems: list[BadLogEvent] = []
     for number, entry in enumerate(entries):
@@ -132,6 +163,8 @@ def _read_events(entries: list[Any], *, fix: bool) -> tuple[tuple[LogEvent, ...]
             # The position tells two equal lines of the same millisecond apart.
             key = _digest(timestamp, message, number)
         events.append(LogEvent(key, timestamp, message))
+        if origins is not None:
+            origins.append(origin_of(entry))
     return tuple(events), tuple(problems)
 
 

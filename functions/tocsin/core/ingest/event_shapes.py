@@ -23,10 +23,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tocsin.core.ingest.alarms import STATE_CHANGE
+from tocsin.core.ingest.alarms import CONTRIBUTOR_CHANGE, STATE_CHANGE
 from tocsin.core.ingest.change_events import API_CALL, STACK_CHANGE
 from tocsin.core.ingest.json_kinds import kind_of
 from tocsin.core.redaction.sample import field_value, named
+
+_OURS: Final = ("alarmname", "newstatevalue", "alarmdata", "awslogs", "requestpayload")
+"""Words of which every event that is meant for us has one, in lower case."""
 
 _DEEPEST: Final = 6  # wrappers around wrappers: SQS of a destination of SNS of an alarm is four
 
@@ -161,11 +164,23 @@ def _logs(holder: object, key: str, original: object) -> Record:
 def _sns(value: Mapping[str, Any], original: object, depth: int) -> list[Record]:
     sns = value["Sns"]
     message = sns.get("Message") if isinstance(sns, dict) else None
-    return _json(message, "Sns.Message", original, depth)
+    return _published(message, "Sns.Message", original, depth)
 
 
 def _sns_in_queue(value: Mapping[str, Any], original: object, depth: int) -> list[Record]:
-    return _json(value["Message"], "Message", original, depth)
+    return _published(value["Message"], "Message", original, depth)
+
+
+def _published(message: object, key: str, original: object, depth: int) -> list[Record]:
+    """A message of a topic, to which others may publish as well: what is no alarm is none of ours.
+
+    What cannot be read and has a word of an alarm in it is kept: it may be an alarm that came apart on its way.
+    """
+    records = _json(message, key, original, depth)
+    if not isinstance(message, str) or any(word in message.lower() for word in _OURS):
+        return records
+    ignored = IgnoredRecord("a message on the alarm topic that is no alarm")
+    return [ignored if isinstance(record, BadRecord) else record for record in records]
 
 
 def _queue(value: Mapping[str, Any], original: object, depth: int) -> list[Record]:
@@ -187,7 +202,7 @@ def _json(text: object, key: str, original: object, depth: int) -> list[Record]:
 
 def _bus(value: Mapping[str, Any], original: object, _depth: int) -> list[Record]:
     kind = value["detail-type"]
-    if kind == STATE_CHANGE:
+    if kind in (STATE_CHANGE, CONTRIBUTOR_CHANGE):
         return [AlarmRecord(value, original)]
     if kind in (STACK_CHANGE, API_CALL):
         return [ChangeRecord(value, original)]

@@ -22,7 +22,17 @@ _UNRESERVED = "-_.!~*'()"
 """What JavaScript's encodeURIComponent leaves alone beside letters and digits."""
 _JSURL_ORDINARY = re.compile(r"[A-Za-z0-9_.-]*")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z0-9]+)+")
-_HOSTS = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
+_CONSOLES = {
+    "cn-": "console.amazonaws.cn",
+    "us-gov-": "console.amazonaws-us-gov.com",
+    # AWS European Sovereign Cloud (partition aws-eusc). Endpoints reference at docs.aws.eu, "AWS Management Console";
+    # the AWS CLI's own tests open the same host.
+    "eusc-": "console.amazonaws-eusc.eu",
+    # The isolated partitions (aws-iso, -b, -e, -f): their consoles are published nowhere, and no link beats a wrong one.
+    "us-iso": None,
+    "eu-iso": None,
+}
+"""The console's host after the Region, by the Region's prefix; every other Region is of the partition ``aws``."""
 _MAX_FILTERS = 6
 _FLAGS = re.compile(r"\A\(\?[imsU]+\)")
 _UNSURE = re.compile(r"\(\?[msU-]*i|\\Q")
@@ -31,31 +41,34 @@ _SURE = frozenset(map(chr, range(0x20, 0x7F))) - frozenset("\"'")
 
 
 def log_stream_link(region: str, log_group: str, log_stream: str, first: Millis, last: Millis) -> str | None:
-    """The log events of one stream around the occurrences; None when a part is not known."""
-    if not (_REGION.fullmatch(region) and log_group and log_stream):
+    """The log events of one stream around the occurrences; None when a part is not known, or the Region has no public console."""
+    host = _host(region)
+    if not (host and log_group and log_stream):
         return None
     names = f"{_twice(log_group)}/log-events/{_twice(log_stream)}"
     window = f"$3Fstart$3D{first - MARGIN}$26end$3D{last + MARGIN}"
-    return f"{_home(region)}#logsV2:log-groups/log-group/{names}{window}"
+    return f"{_home(region, host)}#logsV2:log-groups/log-group/{names}{window}"
 
 
 def insights_link(region: str, log_group: str, query: str, first: Millis, last: Millis) -> str | None:
     """A Logs Insights query on one log group, for the window of the occurrences and a minute around it."""
-    if not (_REGION.fullmatch(region) and log_group):
+    host = _host(region)
+    if not (host and log_group):
         return None
     detail = (
         f"~(end~'{_jsurl(iso_time(last + MARGIN))}~start~'{_jsurl(iso_time(first - MARGIN))}"
         f"~timeType~'ABSOLUTE~unit~'seconds~tz~'UTC~editorString~'{_jsurl(query)}~source~(~'{_jsurl(log_group)})"
         "~lang~'CWLI)"
     )
-    return f"{_home(region)}#logsV2:logs-insights$3FqueryDetail$3D{detail}"
+    return f"{_home(region, host)}#logsV2:logs-insights$3FqueryDetail$3D{detail}"
 
 
 def alarm_link(region: str, alarm: str) -> str | None:
-    """The page of one alarm; None when a part is not known."""
-    if not (_REGION.fullmatch(region) and alarm):
+    """The page of one alarm; None when a part is not known, or the Region has no public console."""
+    host = _host(region)
+    if not (host and alarm):
         return None
-    return f"{_home(region)}#alarmsV2:alarm/{_percent(alarm)}"
+    return f"{_home(region, host)}#alarmsV2:alarm/{_percent(alarm)}"
 
 
 def insights_query(expressions: Iterable[str]) -> str:
@@ -126,10 +139,17 @@ def _end_of_class(expression: str, start: int) -> int:
     return min(at, len(expression) - 1)
 
 
-def _home(region: str) -> str:
-    host = next(
-        (host for prefix, host in _HOSTS.items() if region.startswith(prefix)), "console.aws.amazon.com"
-    )
+def _host(region: str) -> str | None:
+    """The host of the console of a Region; None where there is none to link to."""
+    if not _REGION.fullmatch(region):
+        return None
+    for prefix, host in _CONSOLES.items():
+        if region.startswith(prefix):
+            return host
+    return "console.aws.amazon.com"
+
+
+def _home(region: str, host: str) -> str:
     return f"https://{region}.{host}/cloudwatch/home?region={region}"
 
 

@@ -1,0 +1,106 @@
+"""Alarms over many series: CloudWatch tells of each contributor besides the alarm itself.
+
+All that is told of one alarm is one alert. It names its contributors, and it is over when the alarm is: one contributor's
+OK says nothing about the others. Where only contributors tell of the alarm (it may have no action of its own), it is
+over when all of them are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tocsin.core.model import Alert, AlertState, Contributor, OccurrenceCount
+from tocsin.core.sanitize import clipped
+
+MAX_CONTRIBUTORS = 40
+"""Contributors one alert remembers; of an alarm with more, only its own OK is its end."""
+
+MAX_NAME_LENGTH = 80
+MAX_NAMES_LENGTH = 280
+
+FIELD = "contributors"
+"""The alert's field that names them."""
+
+
+def first_heard(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
+    """A new alert with the contributor that told of it, if one did."""
+    if not occurrence_count.contributor:
+        return alert
+    return replace(_with(alert, occurrence_count), only_contributors=True)
+
+
+def contributed(alert: Alert, more: Alert, occurrence_count: OccurrenceCount) -> Alert:
+    """An alert that one of its contributors told of.
+
+    Args:
+        alert: As it was.
+        more: The same with the occurrence counted.
+        occurrence_count: What the contributor told.
+    """
+    at, known = occurrence_count.last_seen, alert.contributors.get(occurrence_count.contributor)
+    over = alert.state is AlertState.RESOLVED
+    if (known and at < known.at) or (over and at < alert.state_at):
+        return more  # delivered late: it says nothing about now
+    more = _with(more, occurrence_count)
+    if occurrence_count.state is AlertState.FIRING:
+        return replace(
+            more,
+            state=AlertState.FIRING,
+            state_at=max(alert.state_at, at) if over else alert.state_at,
+            regressed=alert.regressed or over,
+            muted_by=occurrence_count.muted_by,
+            muted_until=occurrence_count.muted_until,
+        )
+    firing = any(each.state is AlertState.FIRING for each in more.contributors.values())
+    if over or firing or not more.only_contributors:
+        return more
+    return replace(more, state=AlertState.RESOLVED, state_at=max(alert.state_at, at), over_at=at)
+
+
+def alarm_itself(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
+    """An alert that the alarm itself told of: it is heard from now on, and its OK is that of every contributor."""
+    firing = occurrence_count.state is AlertState.FIRING
+    alert = replace(
+        alert,
+        only_contributors=False,
+        muted_by=occurrence_count.muted_by if firing else "",
+        muted_until=occurrence_count.muted_until if firing else None,
+    )
+    if firing or not alert.contributors:
+        return alert
+    over = {
+        name: replace(each, state=AlertState.RESOLVED, at=max(each.at, occurrence_count.last_seen))
+        for name, each in alert.contributors.items()
+    }
+    return replace(alert, contributors=over, fields={**alert.fields, FIELD: _names(over)})
+
+
+def _with(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
+    name = clipped(occurrence_count.contributor_name or occurrence_count.contributor, MAX_NAME_LENGTH)
+    known = {
+        **alert.contributors,
+        occurrence_count.contributor: Contributor(name, occurrence_count.state, occurrence_count.last_seen),
+    }
+    only = alert.only_contributors
+    if len(known) > MAX_CONTRIBUTORS:
+        # What is over makes room first. One that fires and is forgotten could not keep the alert open.
+        known.pop(min(known, key=lambda each: (known[each].state is AlertState.FIRING, known[each].at)))
+        only = False
+    return replace(
+        alert, contributors=known, only_contributors=only, fields={**alert.fields, FIELD: _names(known)}
+    )
+
+
+def _names(contributors: Mapping[str, Contributor]) -> str:
+    """Who is in alarm, then who is over."""
+    firing = [each.name for each in contributors.values() if each.state is AlertState.FIRING]
+    over = [each.name for each in contributors.values() if each.state is not AlertState.FIRING]
+    parts = [*firing, *([f"over: {over[0]}", *over[1:]] if over else [])]
+    text = ""
+    for number, part in enumerate(parts):
+        longer = f"{text}, {part}" if text else part
+        if len(longer) > MAX_NAMES_LENGTH:
+            return f"{text} and {len(parts) - number} more"
+        text = longer
+    return text
