@@ -86,6 +86,7 @@ docs: $(READY) ## Write anew what documents take from the code
 	@PYTHONPATH=tests/support $(BIN)/python -m tools.redaction_page
 	@$(BIN)/python -m tools.incidents_page
 	@$(BIN)/python -m tools.evidence_page
+	@$(BIN)/python -m tools.notification_schema
 	@$(BIN)/python -m tools.performance_page
 
 reliability: $(READY) ## Make every call fail in every way, and write what came of it (minutes)

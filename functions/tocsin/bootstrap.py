@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.adapters.files.configuration import Configuration, load_configuration
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.services.detection import Detector, Heartbeats
 from tocsin.services.screening import DEPLOYMENT_ROOT
@@ -66,10 +67,11 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
 
         return SqsFailureQueue(_client("sqs"), environ["TOCSIN_FAILURE_QUEUE_URL"], function="detect")
 
+    signatures = with_drill(config.signatures)
     heartbeat = "" if dry is not None else environ.get("TOCSIN_HEARTBEAT_LOG_GROUP", "")
     return Detector(
-        Matcher(with_heartbeat(config.signatures)),
-        config.signatures,
+        Matcher(with_heartbeat(signatures)),
+        signatures,
         config.settings,
         reconciler=cache(reconciler),
         failure_queue=cache(failure_queue),
@@ -111,7 +113,7 @@ def wire_reconciler(
     """A reconciler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
     from tocsin.services.reconciliation import Reconciler
 
-    policy = Policy(config.settings.intervals, config.signatures)
+    policy = Policy(config.settings.intervals, with_drill(config.signatures))
     if dry is not None:
         from tocsin.core.incidents.memory_store import MemoryLedger
 

@@ -459,7 +459,12 @@ def test_on_trial_it_is_counted_and_nobody_is_told():
     assert world.told == []
     assert world.ledger.load("worker").incident is None
     (alert,) = world.ledger.load(TEST_MODE_GROUP).incident.alerts.values()
-    assert (alert.count, alert.origin.absence, alert.origin_service, alert.begun) == (1, True, "worker", 1)
+    assert (alert.count, alert.origin.absence, alert.origin_service, alert.would_have_fired) == (
+        1,
+        True,
+        "worker",
+        1,
+    )
 
 
 def test_promoted_while_the_line_is_missing_people_are_told():
@@ -519,7 +524,7 @@ def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
 
     def told():
         """Only a crash between SNS and the table may repeat a notification, and then under the same id."""
-        return [each["reason"] for each in {each["id"]: each for each in world.published}.values()]
+        return [each.reason for each in {each["id"]: each for each in world.published}.values()]
 
     world.log(T0, START)
     world.ledger.left = nth
@@ -628,15 +633,15 @@ def test_forty_five_days_of_nothing_are_told_within_an_hour_and_a_minute(before)
     outcome = replayed(incident_e(before=before))
     (incident,) = outcome.incidents
     opened, *reminders, resolved = outcome.notifications
-    assert (opened["reason"], opened["alerts"][0]["signature"]) == ("opened", NAME)
-    assert T0 + HOUR <= millis_of(opened["at"]) <= T0 + HOUR + MIN
-    assert {each["reason"] for each in reminders} <= {"repeat"}
-    assert resolved["reason"] == "resolved"
+    assert (opened.reason, opened.alerts[0].signature) == ("opened", NAME)
+    assert T0 + HOUR <= millis_of(opened.at) <= T0 + HOUR + MIN
+    assert {each.reason for each in reminders} <= {"repeat"}
+    assert resolved.reason == "resolved"
     back = T0 + 45 * DAY + 9 * S
-    assert back <= millis_of(resolved["at"]) <= back + MIN
+    assert back <= millis_of(resolved.at) <= back + MIN
     assert incident.count == 1
     assert outcome.occurrences == {NAME: 1}
-    assert ("ever seen" in opened["alerts"][0]["sample"]) is not before
+    assert ("ever seen" in opened.alerts[0].sample) is not before
 
 
 def test_the_shipped_signature_is_off_and_switched_on_tells_the_same():
@@ -648,8 +653,8 @@ def test_the_shipped_signature_is_off_and_switched_on_tells_the_same():
     for config, told in ((shipped, []), (on, ["opened"])):
         simulation = Simulation(config)
         simulation.feed(runs(T0, T0 + 3 * HOUR, 30 * MIN, works=False))
-        assert [each["reason"] for each in simulation.notifications] == told
-    assert simulation.notifications[0]["alerts"][0]["runbook_url"].endswith("/worker-does-nothing.md")
+        assert [each.reason for each in simulation.notifications] == told
+    assert simulation.notifications[0].alerts[0].runbook_url.endswith("/worker-does-nothing.md")
 
 
 def test_a_worker_that_works_is_silent_and_so_is_one_that_has_nothing_to_do():
@@ -680,7 +685,7 @@ def test_the_simulated_clock_tells_the_same_as_every_minute_of_the_real_one():
             reconcile(world.reconciler, clock)
         world.log(line.timestamp, line.message)
     world.rounds(clock + MIN, T0 + 10 * HOUR)
-    assert [(each["reason"], each["at"]) for each in simulated.notifications] == [
-        (each["reason"], each["at"]) for each in world.published
+    assert [(each.reason, each.at) for each in simulated.notifications] == [
+        (each.reason, each.at) for each in world.published
     ]
     assert [reason for reason, _ in world.told] == ["opened", "resolved"]

@@ -12,7 +12,7 @@ from conftest import EXAMPLES, search_longer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 SHOW = "import conftest; from hypothesis import settings as s; d = s.default; print(d.max_examples, d.derandomize, d.database)"
 
 

@@ -21,6 +21,7 @@ from tocsin.adapters.files.compiled_search import SEALED_SEARCH, compiled_search
 from tocsin.adapters.files.configuration import compile_signatures, load_configuration
 from tocsin.bootstrap import DryRun, configuration, wire_detector
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.services.screening import NO_SETTING, no_match_response, open_prefilter
 
@@ -123,7 +124,7 @@ def test_a_setting_from_the_environment_is_checked_before_anything_runs():
 
 
 def test_the_search_that_ships_is_current():
-    matcher = Matcher(with_heartbeat(load_configuration(FUNCTIONS, {}).signatures))
+    matcher = Matcher(with_heartbeat(with_drill(load_configuration(FUNCTIONS, {}).signatures)))
     assert compiled_search(FUNCTIONS) == matcher.raw_expression, (
         "run `tocsin check` and commit signatures/search.json"
     )

@@ -15,6 +15,7 @@ from tocsin.adapters.files.configuration import load_configuration
 from tocsin.adapters.slack.errors import CredentialRefusedError
 from tocsin.core.config.routing import DEFAULT, Destination, Routing
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import (
     HEARTBEAT,
     SIGNATURE,
@@ -34,7 +35,7 @@ from tocsin.services.screening import open_prefilter
 
 ROOT = Path(__file__).parents[3]
 CONFIG = load_configuration(ROOT / "functions", {})
-MATCHER = Matcher(with_heartbeat(CONFIG.signatures))
+MATCHER = Matcher(with_heartbeat(with_drill(CONFIG.signatures)))
 OURS = "/tocsin/prod/heartbeat"
 T0 = 1_770_000_000_000
 MINUTE = 60_000

@@ -23,9 +23,9 @@ from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures import absence_rule as absence_module
-from tocsin.core.signatures import drill
 from tocsin.core.signatures import literals as literals_module
 from tocsin.core.signatures import reader as signatures_module
+from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.core.signatures.literals import Literal, NoLiteralError, required_literals
 from tocsin.core.signatures.reader import parse_tables, read_signatures
@@ -39,7 +39,7 @@ class Configuration(NamedTuple):
     """Everything that is data.
 
     Attributes:
-        signatures: By id, in file order; the built-in one of `tocsin drill` last.
+        signatures: By id, in file order.
         settings: Services, intervals, links.
     """
 
@@ -77,7 +77,7 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
         problems += routing_problems(settings.routing, FILE, signatures.keys(), owners)
     if problems:
         raise ConfigurationError(tuple(problems))
-    return Configuration({**signatures, drill.SIGNATURE.id: drill.SIGNATURE}, settings)
+    return Configuration(signatures, settings)
 
 
 def _read(texts: Mapping[str, str], overlay: Overlay | None) -> tuple[dict[str, Signature], list[Problem]]:
@@ -167,7 +167,7 @@ def compile_signatures(root: Path) -> bool:
     except ConfigurationError:
         return False  # right only with what this environment lays over it; the next one may not
     searches = (
-        Matcher(with_heartbeat(found_right)).raw_expression,
+        Matcher(with_heartbeat(with_drill(found_right))).raw_expression,
         ExpectedLines(found_right, str).raw_expression,
     )
     written = seal_search(root, "|".join(filter(None, searches)))

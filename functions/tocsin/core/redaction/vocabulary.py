@@ -13,452 +13,460 @@ from typing import Final
 VERSION: Final = 1
 
 WORDS: Final = """
-a aaaa aac ab abandon abandoned abbr abbrev abbreviation abc ability able abort aborted aborterror about above abs absence
-absences absent absolute abspath abstract ac accelerate accelerated acceleration accelerator accelerators accent accept acceptable
-acceptance accepted accepter accepting accepts access accessed accesses accessibility accessible accessing accessor accessors
-accidental accidentally accommodate accompanying accordance according accordingly account accounting accounts accumulated
-accumulates accuracy accurate accurately achieve achieved ack ackend acknowledge acknowledged acknowledgement acknowledges
-acknowledgment acl aclose acls acm acp acquire acquiring across act acted acting action actions activate activated activates
-activating activation activations active actively activerecord activities activity actix actor actors acts actual actually ad
-adapt adapted adapter adapters adaptive add added adding addition additional additionally additions addon addr address addressed
-addresses addressing adds adhere adjacent adjust adjustable adjusted adjusting adjustment adjustments adjusts admin administration
-administrative administrator administrators admins admit admits admitted ads advance advanced advertise advertised advisor
-advisory aenter aes aexit afd affect affected affecting affects affinity after afterwards ag again against age agent agentcore
-agentless agents agg aggregate aggregated aggregates aggregating aggregation aggregations aggregator aggregators ago agree
-agreement agreements agui ahead ai aifc aiff ail aim aiobotocore aiohttp aiomysql aiopg aiter aix ajouter alarm alarms alb alert
-alerts alexa alg algorithm algorithms alias aliases align aligned alignment alive all allocate allocated allocates allocating
-allocation allocations allotted allow allowable allowance allowed allowing allowlist allows alone along alongside alpha alphabetic
-alphabetical alphabetically alphanumeric alpn already also alter altered alternate alternating alternation alternative
-alternatives although altogether always am amazon ambiguous amd ami amis among amortized amount amounts amp amz amzn an analyses
-analysis analytics analyze analyzed analyzer analyzes analyzing aname ancestor anchor ancillary and android again anext angle annot
-annotate annotated annotation annotations announce announced anomalies anomalous anomaly anonymous another ansible answer answered
-answering answers anthropic anti any anybody anyone anything anywhere apache apart api apigateway apis app appear appearance
-appeared appears append appended appending appends apple appliance appliances applicable application applications applied applies
-apply applying approach approaches appropriate appropriately approval approvals approve approved approver approving approximate
-approximately approximation apps ar arbitrary arc arch architecture architectures archival archive archived archives archiving
-arcname are area areas aren arg argo args argument arguments argv arithmetic arn arns around array arrays arrival arrive arrived
-arrives arrow article artifact artifacts artisan as ascending ascii asdict asg aside ask asked asking asks asn aspect aspects
-aspnetcore assert assertion assertions assess assessed assessment assessments asset assets assign assigned assigning assignment
-assignments assigns assist assistance assistant assistants associate associated associates associating association associations
-assumable assume assumed assumes assuming assumptions asterisk asymmetric async asyncgens asynchronous asynchronously asyncio
-asyncpg at atexit athena atmos atom atomic atomically attach attachable attached attaches attaching attachment attachments attack
-attacks attempt attempted attempting attempts attendee attention attenuation attlist attr attribute attributeerror attributes
-attribution attributions attrname attrs au aud audience audiences audio audit auditing audits augmented aurora auth authenticate
-authenticated authenticates authenticating authentication authenticity authkey authn authobject author authoritative authorities
-authority authorization authorizations authorize authorized authorizer authorizers authorizes authorizing authors authtype auto
-automate automated automates automatic automatically automating automation automaton autonomous autoprovision autoscaling
-autovacuum avail availability available avc average avg avoid avoided avoids await awaitable awaited awaiting awake aware
-awareness away aws awskms awslambdaric awsvpc axios axis axum az azure ba babelfish back backed backend backends backfill
-backfilling background backing backlog backlogged backoff backs backslash backslashes backtest backtrace backup backups backward
-backwards bad badge bake balance balancer balancers balances balancing band bands bandwidth banner bar bare barrier base based
-baseline baselines basename bases bash basic basis batch batched batches batching battached bbox bbucket bcc bconnection bdist be
-beacon beaconing beanstalk bear bearer bears became because become becomes becoming bedrock been before began begin beginning
-begins begun behalf behave behaves behavior behaviors behaviour behind being believe belong belonging belongs below bench
-benchmark benchmarks benefit benefits beside besides best better between bexec beyond bfailed bgp bi bias bid bidirectional big
-bigendian billable billed billing bin binaries binary binascii bind binding bindings binds binvalid birth bis bisected bit
-bitbucket bitmap bitrate bits bitstream bitwise black blank blanking ble blind blob blobs block blockchain blocked blocker
-blockers blocking blocklist blocks blocksize blue blueprint blueprints bmarked bmax bmp bno bnot body bonus bookmarks bookworm
-bool boolean boot bootstrap boperation border borrow borrows bot both boto botocore bots bottom bounce bound boundaries boundary
-bounded bounding bounds box boxed bpnumber bport bps br brackets branch branches brand branding breach breaching break breakdown
-breaker breaking breakpoint breakpoints breaks bremaining bridge brief briefly bring brings broad broadcast broke broken broker
-brokers brole brought brownfield browser browsers bs bscheduled bsecret bsecretsmanager btoo bucket buckets budget budgeted
-budgets buf buffer buffered buffering buffers buflen bufsize bug build builder building builds built builtin builtins bulk bundle
-bundled bundles bunyan burn burnin burst burstable bus buses business busy but button buttons buyer buyers bwrong by bye byoip
-byol bypass bypasses bypassing byte bytearray bytecode bytes bz ca cache cached caches caching cadence cafile calc calculate
-calculated calculates calculating calculation calculations calendar call callable callback callbacks called caller callers calling
-calls came campaign campaigns can can't canary cancel canceled canceling cancellable cancellation cancelled cancelling cancels
-candidate candidates canned cannot canonical canvas cap capabilities capability capable capacities capacity capath captcha caption
-captions capture captured captures capturing card cardinality cards care carriage carried carrier carries carry cascade case cased
-casefold cases cast cat catalog catalogs catches categorical categories categorization categorize categorized categorizes
-categorizing category caught cause caused causes causing caution cb cbet cc cd cdata cdc cdk cdn cdp cdr ce cedar ceil celery cell
-cells cent center centers central centralized centrally cert certain certfile certificate certificates certification certified cfn
-cget cgi cgroup ch chain challenge challenges chance change changed changes changeset changesets changing channel channels char
-character characteristic characteristics characters charge charged charges charref chars charset chart chat chatbot chats chdir
-check checkbutton checked checking checkout checkov checkpoint checks checksum child children chime chmod choice choices choose
-chooses choosing chose chosen chown chronological chunk chunking chunks chunksize ci cid cidr cidrip cidrs cipher ciphers
-ciphertext circles circuit circular circumstances citation citations city cl claim claimed claims clashes class classes classic
-classification classifications classified classifier classifiers classify clause clauses clean cleaned cleaning cleans cleanup
-clear cleared clears cli click clicks client clients clip clipping cll clock clone cloning close closed closely closer closes
-closest closing closure cloud cloudformation clouds cloudtrail cloudwatch cls cluster clustering clusters cm cmaf cmd cmdloop cmk
-cmp cnam cname cnf co coarser code codec codegen codes coding coefficient coerce coffee cognito coinbase col cold collaboration
-collaborator collaborators collapse collapsed collect collected collecting collection collections collector collectors collects
-colon colons color colors colour colours column columns combination combinations combine combined combines combining come comes
-coming comma command commands commas comment commented comments commercial commit commitment commitments commits committed common
-commonly commonpath communicate communicates communicating communication communications communities community comp compact
-compaction companions company comparable comparator compare compared compares comparing comparison comparisons compat
-compatibilities compatibility compatible competitor compile compileall compiled compiler compilers compiles complains complaint
-complete completed completekey completely completeness completer completes completing completion complex complexity compliance
-compliant comply compname component components compose composed composer composite composition compound comprehension
-comprehensive compress compressed compresses compression compresslevel comprise comprises compromise compromised comptype
-computation computations compute computed computer computes computing concatenate concatenated concatenation concept concepts
-conceptual concern concerns concurrency concurrent concurrently cond condition conditional conditionally conditions conducted conf
-confidence confidential config configs configurable configuration configurations configure configured configures configuring
-confirm confirmation confirmed confirms conflict conflicting conflicts confluence conform confused conjugate conjunction conn
-connect connected connecting connection connections connectivity connector connectors connects consecutive consent consequences
-consider consideration considerations considered considering considers consist consistency consistent consistently consisting
-consists console consolidated consolidation const constant constants constitutes constrain constrained constraint constraints
-construct constructed constructing constructor constructs consult consumable consume consumed consumer consumers consumes
-consuming consumption contact contacting contacts contain contained container containerd containerized containers containing
-contains content contents context contexts contextual contiguous continent continually continuation continue continued continues
-continuing continuous continuously contract contracts contradicting contrast contribute contributed contributes contributing
-contribution contributor contributors control controlled controller controllers controlling controls conv convenient convention
-conventions conversation conversational conversations conversion conversions convert converted converter converters converting
-converts cookie cookiejar cookies cool cooldown coord coordinate coordinates coords copied copies copy copyfile copyfileobj
-copying copyright coral cordon core cores corner coro coroutine corporate corpus correct corrected correction corrections
-correctly correlate correlates correlation correspond corresponding corresponds corrupt corrupted cors cost costs could couldn't
-count counted counter counters counting countries country counts county course cover coverage coverages covered covers cp cps cpu
-cpus cpython cr cram crash crashed crashes crashloopbackoff crawl crawled crawler crc create created creates creating creation
-creator credential credentials credit credits credmate criteria criterion critical criticality crl cron crop cross crossed crucial
-crypto cryptogram cryptographic cryptographically csr csrf css csv cta cte ctx ctype cumulative cup cur curated curl currency
-current currentframe currently cursor cust custom customer customers customizable customization customizations customize
-customized customizing cut cutoff cv cvss cwd cwe cwes cycle cygrpc daemon daemonic dag daily darwin dash dashboard dashboards
-dashes data database databases dataclass datadog datafeed dataflow datagram datanommer datapoint datapoints dataset datasets
-datasize datasource datatype date dates datetime datum day days db dbi dbname ddd ddl de deactivate deactivated deactivating
-deactivation dead deadletter deadline deadlock deadlocked deauthorize deblock deblocking debug debugged debugger debugging
-debuglevel decide decides deciding decimal decimals decision decisions decl declaration declarations declare declared decline
-decode decoded decoder decoding decommission decompress decorated decorating decoration decorator decorators decrease decreased
-decreases decref decrement decrypt decrypted decrypting decryption decrypts dedent dedicated dedupe deduplication deep deepcopy
-def default defaults defect defects defer deferred define defined defines defining definition definitions defparameter degradation
-degraded del delattr delay delayed delaying delays delegate delegated delegates delegation deletable delete deleted deletes
-deleting deletion deletions delimited delimiter delimiters delitem deliver delivered deliveries delivering delivers delivery delta
-demand demands demo demonstrate denial denied denies denoise denominator denotes dense deny denying depend depended dependencies
-dependency dependent depending depends deploy deployable deployed deployer deploying deployment deployments deploys deprecate
-deprecated deprecation deprovision deprovisioned deps depth deputy deque dequeue deregister deregistered deregistering
-deregistration derivation derive derived derives desc descendants descending describe described describes describing description
-descriptions descriptive descriptor descriptors deserialize deserves design designate designated designates designation designed
-desired desktop dest destination destinations destroy destroyed destructive detach detached detail detailed detailing details
-detect detected detecting detection detections detector detectors detects determine determined determines determining dev develop
-developed developer developers developing development deviation device devices devnull df dhcp diagnose diagnostic diagnostics
-dial dialect dialects dialnorm dialog dict dictionaries dictionary dicts did didn't die died dies diesel diff differ difference
-differences different differentiate differently differs diffie diffs digest digests digit digital digitpart digits dimension
-dimensional dimensions dir direct directed direction directions directive directly directories directory directs dirname dirs dis
-disable disabled disables disabling disagree disallow disallowed disassociate disassociated disassociates disassociating
-disassociation disassociations disaster discard discarded disconnect disconnected disconnects discontinued discontinuity discount
-discounted discounts discover discoverable discovered discoveries discovering discovery discrete discuss disk disks dispatch
-dispatcher display displayed displaying displayof displays disposition disruption disruptions dissociate dist distance distinct
-distinguish distinguished distribute distributed distributes distributing distribution distributions distributor district
-distutils div diversity divide divided division divmod django dkim dll dlq dmarc dml dms dns dnssec do doc docker dockerfile
-docroutine docs docstring docstrings doctrine doctype document documentation documented documents does doesn doesn't doing doit
-dolby dollar dollars dom domain domains don don't done dot dotnet dots double unconfirmed down downgrade downlink download downloaded
-downloading downloads downmix downstream downtime dozens dpd dpu dpus draft drain drained draining draw draws drc drift drifts
-drill drive driven driver drivers drives drizzle drop dropped drops dry ds dst dt dtd dual due dukpt dumb dummy dump dumps dunder
-dup duplex duplicate duplicated duplicates durability durable duration durations during duty dvb dylib dynamic dynamically dynamo
+a aaaa aac ab abandon abandoned abbr abbrev abbreviation abc ability able abnormally abort aborted aborterror about above abruptly
+abs absence absences absent absolute abspath abstract ac accelerate accelerated acceleration accelerator accelerators accent
+accept acceptable acceptance accepted accepter accepting accepts access accessed accesses accessibility accessible accessing
+accessor accessors accidental accidentally accommodate accompanying accordance according accordingly account accounting accounts
+accumulated accumulates accuracy accurate accurately achieve achieved ack ackend acknowledge acknowledged acknowledgement
+acknowledges acknowledgment acl aclose acls acm acp acquire acquiring across act acted acting action actions activate activated
+activates activating activation activations active actively activerecord activities activity actix actor actors acts actual
+actually ad adapt adapted adapter adapters adaptive add added adding addition additional additionally additions addon addr address
+addressed addresses addressing adds adhere adjacent adjust adjustable adjusted adjusting adjustment adjustments adjusts admin
+administration administrative administrator administrators admins admit admits admitted ads advance advanced advertise advertised
+advisor advisory aenter aes aexit afd affect affected affecting affects affinity after afterwards ag again against age agent
+agentcore agentless agents agg aggregate aggregated aggregates aggregating aggregation aggregations aggregator aggregators ago
+agree agreement agreements agui ahead ai aifc aiff ail ailed aim aiobotocore aiohttp aiomysql aiopg aiter aix alarm alarms alb
+alembic alert alerts alexa alg algorithm algorithms alias aliases align aligned alignment alive all allocate allocated allocates
+allocating allocation allocations allotted allow allowable allowance allowed allowing allowlist allows alone along alongside alpha
+alphabetic alphabetical alphabetically alphanumeric alpn already also alter altered alternate alternating alternation alternative
+alternatives although altogether always am amazon ambiguous amd ami amis among amortized amount amounts amp amqp amz amzn an
+analyses analysis analytics analyze analyzed analyzer analyzes analyzing aname ancestor anchor ancillary and android anew anext
+angle annot annotate annotated annotation annotations announce announced anomalies anomalous anomaly anonymous another ansible
+answer answered answering answers anthropic anti any anybody anyone anything anywhere apache apart api apigateway apis app appear
+appearance appeared appears append appended appending appends apple appliance appliances applicable application applications
+applied applies apply applying approach approaches appropriate appropriately approval approvals approve approved approver
+approving approximate approximately approximation apps ar arbitrary arc arch architecture architectures archival archive archived
+archives archiving arcname are area areas aren arg argo args argument arguments argv arithmetic arn arns around array arrays
+arrival arrive arrived arrives article articles artifact artifacts artisan as ascending ascii asdict asg aside ask asked asking
+asks asleep asn aspect aspects aspnetcore assembly assert assertion assertions assess assessed assessment assessments asset assets
+assign assigned assigning assignment assignments assigns assist assistance assistant assistants associate associated associates
+associating association associations assumable assume assumed assumes assuming assumptions asterisk asymmetric async asyncgens
+asynchronous asynchronously asyncio asyncpg at atexit athena atmos atom atomic atomically attach attachable attached attaches
+attaching attachment attachments attack attacks attempt attempted attempting attempts attendee attention attenuation attlist attr
+attribute attributeerror attributes attribution attributions attrname attrs au aud audience audiences audio audit auditing audits
+augmented aurora auth authenticate authenticated authenticates authenticating authentication authenticity authkey authn authobject
+author authoritative authorities authority authorization authorizations authorize authorized authorizer authorizers authorizes
+authorizing authors authtype auto automate automated automates automatic automatically automating automation automaton autonomous
+autoprovision autoscaling autovacuum avail availability available avc average avg avoid avoided avoids await awaitable awaited
+awaiting awake aware awareness away aws awskms awslambdaric awsvpc axios axis axum az azure ba babelfish back backed backend
+backends backfill backfilling background backing backlog backlogged backoff backs backslash backslashes backtest backtrace backup
+backups backward backwards bad badge baiohttp bake balance balancer balancers balances balancing band bands bandwidth banner bar
+bare barrier base based baseline baselines basename bases bash basic basis batch batched batches batching battached bbox bbucket
+bcannot bcc bcode bcolumn bconnection bconsumer bcore bcould bdatabase bdial bdiscarding bdisk bdist be beacon beaconing beanstalk
+bear bearer bears became because become becomes becoming bedrock been before began begin beginning begins begun behalf behave
+behaves behavior behaviors behaviour behind being believe believed belong belonging belongs below bench benchmark benchmarks
+benefit benefits beside besides best better between bexec bexited beyond bfailed bfatal bgave bgetaddrinfo bgoroutine bgp bhttp bi
+bias bid bidirectional big bigendian billable billed billiard billing bin binaries binary bind binding bindings binds binvalid
+birth bis bisected bit bitbucket bitmap bitrate bits bitstream bitwise bjava black blank blanking ble blind blob blobs block
+blockchain blocked blocker blockers blocking blocklist blocks blocksize blue blueprint blueprints bmarked bmax bmp bmsg bno bnot
+body bonus bookmarks bookworm bool boolean boot bootstrap boperation border borrow borrows bot both boto botocore bots bottom
+bounce bound boundaries boundary bounded bounding bounds bout box boxed bpnumber bport bpq bps br brackets branch branches brand
+branding breach breaching break breakdown breaker breaking breakpoint breakpoints breaks breaped brelation bremaining brequests
+bresource bridge brief briefly bring brings broad broadcast broke broken broker brokers brole brought brownfield browser browsers
+bs bscheduled bsecret bsecretsmanager bserver bstorage bterminate bthe bthread btoo bucket buckets budget budgeted budgets buf
+buffer buffered buffering buffers buflen bufsize bug build builder building builds built builtin builtins bulk bunable bundle
+bundled bundles bunyan burllib burn burnin burst burstable bus buses business busy but button buttons buyer buyers bwith bwrong by
+bye byoip byol bypass bypasses bypassing byte bytearray bytecode bytes bz ca cache cached caches caching cadence cafile calc
+calculate calculated calculates calculating calculation calculations calendar call callable callback callbacks called caller
+callers calling calls came campaign campaigns can can't canary cancel canceled canceling cancellable cancellation cancelled
+cancelling cancels candidate candidates canned cannot canonical canvas cap capabilities capability capable capacities capacity
+capath captcha caption captions capture captured captures capturing card cardinality cards care carriage carried carrier carries
+carry cascade case cased casefold cases cassandra cast cat catalog catalogs catches categorical categories categorization
+categorize categorized categorizes categorizing category caught cause caused causes causing caution cb cbet cc cd cdata cdc cdk
+cdn cdp cdr ce cedar ceil celery cell cells cent center centers central centralized centrally cert certain certfile certificate
+certificates certification certified cfn cget cgi cgroup ch chain challenge challenges chance change changed changes changeset
+changesets changing channel channels char character characteristic characteristics characters charge charged charges charref chars
+charset chart chat chatbot chats chdir check checkbutton checked checking checkout checkov checkpoint checks checksum child
+children chime chmod choice choices choose chooses choosing chose chosen chown chronological chunk chunked chunking chunks
+chunksize ci cid cidr cidrip cidrs cipher ciphers ciphertext circles circuit circular circumstances citation citations city cl
+claim claimed claims clashes class classes classic classification classifications classified classifier classifiers classify
+clause clauses clean cleaned cleaning cleans cleanup clear cleared clears cli click clicks client clients climb clip clipping cll
+clock clone cloning close closed closely closer closes closest closing closure cloud cloudformation clouds cloudtrail cloudwatch
+cls cluster clustering clusters cm cmaf cmd cmdloop cmk cmp cnam cname cnf co coarser code codec codegen codes coding coefficient
+coerce coffee cognito cohere coinbase col cold collaboration collaborator collaborators collapse collapsed collect collected
+collecting collection collections collector collectors collects colon colons color colors colour colours column columns com
+combination combinations combine combined combines combining come comes coming comma command commands commas comment commented
+comments commercial commit commitment commitments commits committed common commonly commonpath communicate communicates
+communicating communication communications communities community comp compact compaction companions company comparable comparator
+compare compared compares comparing comparison comparisons compat compatibilities compatibility compatible competitor compile
+compileall compiled compiler compilers compiles complains complaint complete completed completekey completely completeness
+completer completes completing completion complex complexity compliance compliant comply compname component components compose
+composed composer composite composition compound comprehension comprehensive compress compressed compresses compression
+compresslevel comprise comprises compromise compromised comptype computation computations compute computed computer computes
+computing concatenate concatenated concatenation concept concepts conceptual concern concerns concurrency concurrent concurrently
+cond condition conditional conditionally conditions conducted conf confidence confidential config configs configurable
+configuration configurations configure configured configures configuring confirm confirmation confirmed confirms conflict
+conflicting conflicts confluence conform confused conjugate conjunction conn connect connected connecting connection connections
+connectivity connector connectors connects consecutive consent consequence consequences consider consideration considerations
+considered considering considers consist consistency consistent consistently consisting consists console consolidated
+consolidation const constant constants constitutes constrain constrained constraint constraints construct constructed constructing
+constructor constructs consult consumable consume consumed consumer consumers consumes consuming consumption contact contacting
+contacts contain contained container containerd containerized containers containing contains content contents context contexts
+contextual contiguous continent continually continuation continue continued continues continuing continuous continuously contract
+contracts contradicting contrast contribute contributed contributes contributing contribution contributor contributors control
+controlled controller controllers controlling controls conv convenient convention conventions conversation conversational
+conversations conversion conversions convert converted converter converters converting converts cookie cookiejar cookies cool
+cooldown coord coordinate coordinates coords copied copies copy copyfile copyfileobj copying copyright coral cordon core cores
+corner coro coroutine corporate corpus correct corrected correction corrections correctly correlate correlates correlation
+correspond corresponding corresponds corrupt corrupted cors cost costs could couldn't count counted counter counters counting
+countries country counts county course cover coverage coverages covered covers cp cps cpu cpus cpython cr cram crash crashed
+crashes crashloopbackoff crawl crawled crawler crc create created creates creating creation creator credential credentials credit
+credits credmate criteria criterion critical criticality crl cron crop cross crossed crucial crypto cryptogram cryptographic
+cryptographically csr csrf css csv cta cte ctx ctype cumulative cup cur curated curl currency current currentframe currently
+cursor cust custom customer customers customizable customization customizations customize customized customizing cut cutoff cv
+cvss cwd cwe cwes cycle cygrpc daemon daemonic dag daily darwin dash dashboard dashboards dashes data database databases dataclass
+datadog datafeed dataflow datagram datanommer datapoint datapoints dataset datasets datasize datasource datatype date dates
+datetime datum day days db dbi dbname ddd ddl de deactivate deactivated deactivating deactivation dead deadletter deadline
+deadlock deadlocked deauthorize deblock deblocking debug debugged debugger debugging debuglevel decide decides deciding decimal
+decimals decision decisions decl declaration declarations declare declared decline decode decoded decoder decoding decommission
+decompress decorated decorating decoration decorator decorators decrease decreased decreases decref decrement decrypt decrypted
+decrypting decryption decrypts dedent dedicated dedupe deduplication deep deepcopy def default defaults defect defects defer
+deferred define defined defines defining definition definitions defparameter degradation degraded del delattr delay delayed
+delaying delays delegate delegated delegates delegation deletable delete deleted deletes deleting deletion deletions delimited
+delimiter delimiters delitem deliver delivered deliveries delivering delivers delivery delta demand demands demo demonstrate
+denial denied denies denoise denominator denotes dense deny denying depend depended dependencies dependency dependent depending
+depends deploy deployable deployed deployer deploying deployment deployments deploys deprecate deprecated deprecation deprovision
+deprovisioned deps depth deputy deque dequeue deregister deregistered deregistering deregistration derivation derive derived
+derives desc descendants descending describe described describes describing description descriptions descriptive descriptor
+descriptors deserialize deserves design designate designated designates designation designed desired desktop dest destination
+destinations destroy destroyed destructive detach detached detail detailed detailing details detect detected detecting detection
+detections detector detectors detects determine determined determines determining dev develop developed developer developers
+developing development deviation device devices devnull df dhcp diagnose diagnostic diagnostics dial dialect dialects dialnorm
+dialog dict dictionaries dictionary dicts did didn't die died dies diesel diff differ difference differences different
+differentiate differently differs diffie digest digests digit digital digitpart digits dimension dimensional dimensions dir direct
+directed direction directions directive directly directories directory directs dirname dirs dis disable disabled disables
+disabling disagree disallow disallowed disassociate disassociated disassociates disassociating disassociation disassociations
+disaster discard discarded discarding disconnect disconnected disconnects discontinued discontinuity discount discounted discounts
+discover discoverable discovered discoveries discovering discovery discrete discuss disk disks dispatch dispatcher display
+displayed displaying displayof displays disposition disruption disruptions dissociate dist distance distinct distinguish
+distinguished distribute distributed distributes distributing distribution distributions distributor district distutils div
+diversity divide divided division divmod django dkim dll dlq dmarc dml dms dns dnssec do doc docdb docker dockerfile docroutine
+docs docstring docstrings doctrine doctype document documentation documented documents does doesn doesn't doing doit dolby dollar
+dollars dom domain domains don don't done dot dotnet dots double down downgrade downlink download downloaded downloading downloads
+downmix downstream downtime dozens dpd dpu dpus draft drain drained draining dramatiq draw draws drc drift drifts drill drive
+driven driver drivers drives drizzle drop dropped drops dry ds dst dt dtd dual due dukpt dumb dummy dump dumped dumps dunder dup
+duplex duplicate duplicated duplicates durability durable duration durations during duty dvb dylib dynamic dynamically dynamo
 dynamodb dynatrace eac eacces each eaddrinuse eager eai earlier earliest early easier easily east easy ebp ebs ec echo ecmp
-econnrefused econnreset ecpu ecr ecs ed edge edges edi edit edited edition editor edits edns eexist efa efcore effect effective
-effectively effects efficiency efficient efficiently effort efs egg egress ehlo ehostunreach eight eighteen eighth eio eip eirp
-eisdir either eks elapsed elapses elasti elastic elasticsearch elb electronic elem element elements elevated elevation elf
-eligibility eligible eliminate eliminates eliminating ellipsis else elsewhere email emails embed embedded embedding embeddings
-emergency emfile emit emits emitted empty emr emulate emulator ena enable enabled enablement enables enabling enc encapsulates
-encipherment enclave enclose enclosed enclosing encode encoded encoder encodes encoding encodings encounter encountered encounters
-encrypt encrypted encrypting encryption encrypts end endchars ended ending endings endpoint endpointdiscovery endpointoperation
-endpoints ends enforce enforced enforcement enforces enforcing engagement engagements engine engineer engines enhance enhanced
-enhancement eni enlarge enoent enospc enotdir enotempty enotfound enough enqueue enrich enriched enrichment enrolled enrollment
-ensure ensures ensuring enter entered entering enterprise enters entire entirely entities entitled entitlement entitlements entity
-entityframeworkcore entries entropy entry entrycget entryconfigure entrypoint enum enumerate enumerated enumeration env envelope
-envelopes environ environment environments envoy eof eol eperm ephemeral epilog epipe epoch epsilon epss eq equal equality equals
-equipment equivalent err errcode errimagepull errmsg errno error errored errors errs es esam escalation escape escaped escapes
-especially essential establish established establishes establishing estimate estimated estimates estimation et eta etag etc
-etimedout etl etree etype eu euc eula eval evaluate evaluated evaluates evaluating evaluation evaluations evaluator evaluators
-even evenly event eventpayload events eventstream eventual eventually ever everseen every everybody everything everywhere evicted
-evidence evolution ew ex exact exactly examine example examples exc exceed exceeded exceeding exceeds excel except exception
-exceptions excerpt excess excessive exchange exchanged exclude excluded excludes excluding exclusion exclusions exclusive
-exclusively exctype exe exec executable execute executed executes executing execution executions executive executor exempt
-exercises exhausted exist existed existence existent existing exists exit exitcode exited exits exp expand expanded expander
-expanduser expandvars expansion expat expect expectations expected expects experience experienced experiences experiencing
-experiment experimental experiments expiration expire expired expires expiring expiry explain explainability explained explaining
-explains explanation explanations explicit explicitly exploit exploration explore explorer expn exponent exponential export
-exportable exported exporter exporting exports expose exposed exposes exposing expr express expressed expression expressions exr
-ext extend extended extending extends extension extensions external externally extra extract extractall extracted extracting
-extraction extracts extras eyeballs fabric facet facets facilitate factor factors factory fade fail failed failfast failing
-failobj failover fails failure failures fair fall fallback falling falls false familiar families family fancy fanout far fargate
-farm fast fastapi faster fastest fatal fault faults favicon fd fds feature featured features featurization fec federate federated
-federation fee feed feedback feeder feeds fees fell fetch fetched fetcherror fetches fetching few fewer ff fiber field fields
-fifteen fifth fifty figure figures file fileb filedialog filename filenames fileno fileobj files filesystem fill fillchar filled
-filler fills filter filterable filtered filterer filtering filters fin final finalize finalized finalizer finally financial find
-findall findclass finddoc finder finding findings finds findtext fine fingerprint fingerprinting finish finished finishes fips
-fire fired firehose firelens fires firewall firing first fit fits fitting five fix fixed fixes fixoptions fixresult fixture fixup
-flag flagged flags flap flaps flask flat flatten flattened flavour fleet fleets flex flexibility flexible flicker flight float
-floating floor floordiv flow flows flush flux flyway fmt fn fname fobj focus fold applied folder folders applying applies follow
-followed follower following follows font foo footer for forbidden forbids force forced forces forecast forecasted forecasts
-foreign forever forget forgot forgotten fork forking forkserver form formal format formation formatparam formats formatted
-formatter formatters formatting formatvalue formed formerly forms formula forty forward forwarded forwarder forwarding forwards
-found foundation four fourth fp fqdn fraction fractional fragment fragments frame framerate frames framework frameworks fraud free
-freeze frequencies frequency frequent frequently fresh freshness friendly from fromfile fromlist fromname fromutc front frozen
-frozenset fs fspath fstring fsx fsync ftp fulfill fulfilled fulfilling fulfillment full fullest fullname fullpath fully fun func
-funcname funcs function functional functionality functioning functions functools fundamental further fut future futures fuzz
-fuzziness fws fxn gain game gap gaps garbage gas gate gated gateway gateways gather gathered gathers gave gb gbps gc gcc ge gemini
-gen general generally generate generated generates generating generation generations generative generator generic geo geocoding
-geographic geographical geolocation geometry get getaddrinfo getattr getattribute getboolean getcode getcompname getcomptype
-getdoc getfp getframerate getint getitem getline getlines getlongresp getmark getmarkers getmembers getname getnameinfo
-getnchannels getnewargs getnframes getopt getparams getregentry getresp gets getsampwidth getsize getsockopt getsourcelines
-getstate getter gettext getting geturl getuserbase getvalue getwelcome gi gib gibibytes gid gids gif gigabytes gin git github
-gitlab give given gives giveup giving glacier glibc glob global globally globals globs glog glossary glue glues gmt gnu go goal
-goals goes going golang gone good google gop gorm goroutine got gov govern governance governed governing government governs gpu
-gpus graceful gracefully gradually grafana grammar grant granted grantee granting grants granular granularity graph graphics
-graphs gravest greater green greengrass grep grew grey grid grok ground grounding group grouped grouping groupings groups grow
-growing grown grows growth grp grpc gson gsr gssapi gt gte guarantee guaranteed guarantees guard guarded guardrail guardrails
-guards guess guest guid guidance guide guidelines guides gunicorn gzip ha had half halves hand handed handful handle handled
-handler handlers handles handling hands handshake handshakes hang happen happened happening happens happy hard harder hardlink
-hardly hardware harmless harms harness harvest has hash hashable hashes hashing have having hdlr hdr hdrs he head header headers
-headersonly heading headings health healths healthy heap heappop heappush hear heard hears heartbeat height held hellman helm helo
-help helper helpful helping helps hence here hex hexadecimal hi hibernate hibernation hid hidden hide hides hierarchical
-hierarchies hierarchy high higher highest highlight highlighting highlights highly hikari hikaripool hint hints histogram
-historical histories history hit hits hive hls hmac hold holder holding holds holiday home honest honored honors hook hooks hop
-hops horizon horizontal host hosted hosting hostname hostnames hosts hot hour hourly hours how however hpo hrottl hsm hsms html
-http https httpx hub hubs human hundred hung hurry hybrid hyper hyperparameter hyperparameters hyperscan hypervisor hyphen hyphens
-hypothesis i iadd iam iana iand iat ibm iceberg icmp ico icon icp id idc ide ideal idempotency idempotent ident identical
-identifiable identification identified identifier identifiers identifies identify identifying identities identity idle idled idles
-idp ids idx if iframe ignorable ignore ignored ignores ignoring ike illegal illegalargumentexception imag image imagepullbackoff
-images imaginary imap imgtype imitates immediate immediately immunity immutable imp impact impacted impacts impaired impairment
-impl implement implementation implementations implemented implementing implements implications implicit implicitly implied implies
-import importance important imported importer importerror importers importing importlib imports imposed impossible improve
-improved improvement improvements improves improving imul in inaccessible inactive inactivity inadvertently inbound inc incident
-incidents inclheader include included includes including inclusion inclusions inclusive incoming incompatibility incompatible
-incomplete inconsistencies inconsistent incorporate incorrect incorrectly increase increased increases increasing increment
-incremental incrementally incremented increments incur incurs indefinitely indent indented independent independently index indexed
-indexes indexing indicate indicated indicates indicating indication indicator indicators indices individual individually
-individuals industries industry inert inf infer inference inferred infile infinite inflate inflated inflater inflates influence
-influx info inform information informational informed informs infos infracost infrastructure ing ingest ingested ingesting
-ingestion ingestions ingress inherit inheritable inheritance inherited inherits inhibit inhibits init initargs initfp initial
-initialisation initialised initialises initialization initialize initialized initializer initializing initially initials initiate
-initiated initiates initiating initiation initiator initlength injected injection inline inner innermost input inputs ins insecure
-insensitive insert inserted inserting insertion inserts inside insight insights inspect inspecting inspection inspector inspects
-inst install installation installed installing installs instance instancecheck instances instant instantiated instantly instead
-instruction instructions instructs instrument insufficient int intances integer integers integral integrate integrated integrates
-integrating integration integrations integrity intel intelligence intelligent intend intended intent inter interact interacting
-interaction interactions interactive interacts interconnect interest interested interface interfaces interleave intermediate
-intermittent internal internally internet interpolated interpolates interpolation interpret interpretation interpreted interpreter
-interpreting interprets interrupt interrupted interruption interruptions interval intervals intervention into intro introduced
+econnrefused econnreset ecpu ecr ecs ed edge edges edi edis edit edited edition editor edits edns eexist efa efcore effect
+effective effectively effects efficiency efficient efficiently effort efs egg egress ehlo ehostunreach eight eighteen eighth eio
+eip eirp eisdir either eks elapsed elapses elasti elastic elasticache elasticfilesystem elasticsearch elb electronic elem element
+elements elevated elevation eleventh elf eligibility eligible eliminate eliminates eliminating ellipsis else elsewhere email
+emails embed embedded embedding embeddings emergency emfile emit emits emitted empty emr emulate emulator ena enable enabled
+enablement enables enabling enc encapsulates encipherment enclave enclose enclosed enclosing encode encoded encoder encodes
+encoding encodings encounter encountered encounters encrypt encrypted encrypting encryption encrypts end endchars ended ending
+endings endpoint endpointdiscovery endpointoperation endpoints ends enforce enforced enforcement enforces enforcing engagement
+engagements engine engineer engines enhance enhanced enhancement eni enlarge enoent enospc enotdir enotempty enotfound enough
+enqueue enrich enriched enrichment enrolled enrollment ensure ensures ensuring enter entered entering enterprise enters entire
+entirely entities entitled entitlement entitlements entity entityframeworkcore entries entropy entry entrycget entryconfigure
+entrypoint enum enumerate enumerated enumeration env envelope envelopes environ environment environments envoy eof eol eperm
+ephemeral epilog epipe epoch epsilon epss eq equal equality equals equipment equivalent err errcode errimagepull errmsg errno
+error errored errors errs es esam escalation escape escaped escapes especially essential establish established establishes
+establishing estimate estimated estimates estimation et eta etag etc etimedout etl etree etype eu euc eula eval evaluate evaluated
+evaluates evaluating evaluation evaluations evaluator evaluators even evenly event eventpayload events eventstream eventual
+eventually ever everseen every everybody everything everywhere evicted evidence evolution ew ex exact exactly examine example
+examples exc exceed exceeded exceeding exceeds excel except exception exceptions excerpt excess excessive exchange exchanged
+exclude excluded excludes excluding exclusion exclusions exclusive exclusively exctype exe exec executable execute executed
+executes executing execution executions executive executor exempt exhausted exist existed existence existent existing exists exit
+exitcode exited exiting exits exp expand expanded expander expanduser expandvars expansion expat expect expected expects
+experience experienced experiences experiencing experiment experimental experiments expiration expire expired expires expiring
+expiry explain explainability explained explaining explains explanation explanations explicit explicitly exploit exploration
+explore explorer expn exponent exponential export exportable exported exporter exporting exports expose exposed exposes exposing
+expr express expressed expression expressions exr ext extend extended extending extends extension extensions external externally
+extra extract extractall extracted extracting extraction extracts extras eyeballs fabric facet facets facilitate factor factors
+factory fade fail failed failfast failing failobj failover failovers fails failure failures fair fall fallback falling falls false
+familiar families family fancy fanout far fargate farm fast fastapi faster fastest fatal fault faults favicon fd fds feature
+featured features featurization fec federate federated federation fee feed feedback feeder feeds fees feign fell fetch fetched
+fetcherror fetches fetching few fewer ff fiber field fields fifteen fifth fifty figure figures file fileb filedialog filename
+filenames fileno fileobj files filesystem fill fillchar filled filler fills filter filterable filtered filterer filtering filters
+fin final finalize finalized finalizer finally financial find findall findclass finddoc finder finding findings finds findtext
+fine fingerprint fingerprinting finish finished finishes fips fire fired firehose firelens fires firewall firing first fit fits
+fitting five fix fixed fixes fixoptions fixresult fixture fixup flag flagged flags flap flaps flask flat flatten flattened flavour
+fleet fleets flex flexibility flexible flicker flight float floating flood floor floordiv flow flows flush flux flyway fmt fn
+fname fobj focus fold folder folders follow followed follower following follows font foo footer for forbidden forbids force forced
+forces forcibly forecast forecasted forecasts foreign forever forget forgot forgotten fork forking forkserver form formal format
+formation formatparam formats formatted formatter formatters formatting formatvalue formed formerly forms formula forty forward
+forwarded forwarder forwarding forwards found foundation four fourth fp fqdn fraction fractional fragment fragments frame
+framerate frames framework frameworks fraud free freeze frequencies frequency frequent frequently fresh freshness friendly from
+fromfile fromlist fromname fromutc front frozen frozenset fs fspath fstring fsx fsync ftp fulfill fulfilled fulfilling fulfillment
+full fullest fullname fullpath fully fun func funcname funcs function functional functionality functioning functions functools
+fundamental further fut future futures fuzz fuzziness fws fxn gain game gap gaps garbage gas gate gated gateway gateways gather
+gathered gathers gave gb gbps gc gcc ge gemini gen general generally generate generated generates generating generation
+generations generative generator generic geo geocoding geographic geographical geolocation geometry get getaddrinfo getattr
+getattribute getboolean getcode getcompname getcomptype getdoc getfp getframerate getint getitem getline getlines getlongresp
+getmark getmarkers getmembers getname getnameinfo getnchannels getnewargs getnframes getopt getparams getregentry getresp gets
+getsampwidth getsize getsockopt getsourcelines getstate getter gettext getting geturl getuserbase getvalue getwelcome gi gib
+gibibytes gid gids gif gigabytes gin git github gitlab give given gives giveup giving glacier glibc glob global globally globals
+globs glog glossary glue glues gmt gnu go goal goals goes going golang gone good google gop gorm goroutine goroutines got gov
+govern governance governed governing government governs gpu gpus graceful gracefully gradually grafana grammar grant granted
+grantee granting grants granular granularity graph graphics graphs gravest greater green greengrass grep grew grey grid grok
+ground grounding group grouped grouping groupings groups grow growing grown grows growth grp grpc gson gsr gssapi gt gte guarantee
+guaranteed guarantees guard guarded guardrail guardrails guards guess guest guid guidance guide guidelines guides gunicorn gzip ha
+had half halves hand handed handful handier handle handled handler handlers handles handling hands handshake handshakes hang hangs
+happen happened happening happens happy hard harder hardlink hardly hardware harmless harms harness harvest has hash hashable
+hashes hashing have having hdlr hdr hdrs he head header headers headersonly heading headings health healths healthy heap heappop
+heappush hear heard hears heartbeat height held hellman helm helo help helper helpful helping helps hence here hex hexadecimal hi
+hibernate hibernation hid hidden hide hides hiding hierarchical hierarchies hierarchy high higher highest highlight highlighting
+highlights highly hikari hikaripool hint hints histogram historical histories history hit hits hive hls hmac hold holder holding
+holds holiday home honest honored honors hook hooks hop hops horizon horizontal host hosted hosting hostname hostnames hosts hot
+hour hourly hours how however hpo hrottl hsm hsms html http httpcore https httpx hub hubs human hundred hung hurry hybrid hyper
+hyperparameter hyperparameters hyperscan hypervisor hyphen hyphens hypothesis i iadd iam iana iand iat ibm iceberg icmp ico icon
+icp id idc ide ideal idempotency idempotent ident identical identifiable identification identified identifier identifiers
+identifies identify identifying identities identity idle idled idles idp ids idx if iframe ignorable ignore ignored ignores
+ignoring ike illegal illegalargumentexception imag image imagepullbackoff images imaginary imap imeout imgtype imitates immediate
+immediately immunity immutable imp impact impacted impacts impaired impairment impl implement implementation implementations
+implemented implementing implements implications implicit implicitly implied implies import importance important imported importer
+importerror importers importing importlib imports imposed impossible improve improved improvement improvements improves improving
+imul in inaccessible inactive inactivity inadvertently inbound inc incident incidents inclheader include included includes
+including inclusion inclusions inclusive incoming incompatibility incompatible incomplete inconsistencies inconsistent incorporate
+incorrect incorrectly increase increased increases increasing increment incremental incrementally incremented increments incur
+incurs indefinitely indent indented independent independently index indexed indexes indexing indicate indicated indicates
+indicating indication indicator indicators indices individual individually individuals industries industry inert inf infer
+inference inferred infile infinite inflated inflater inflates inflation influence influx info inform information informational
+informed informs infos infracost infrastructure ing ingest ingested ingesting ingestion ingestions ingress inherit inheritable
+inheritance inherited inherits inhibit inhibition inhibits init initargs initfp initial initialisation initialised initialises
+initialization initialize initialized initializer initializing initially initials initiate initiated initiates initiating
+initiation initiator initlength injected injection inline inner innermost inodes inotify input inputs ins insecure insensitive
+insert inserted inserting insertion inserts inside insight insights inspect inspecting inspection inspector inspects inst install
+installation installed installing installs instance instancecheck instances instant instantiated instantly instead instruction
+instructions instructs instrument insufficient int intances integer integers integral integrate integrated integrates integrating
+integration integrations integrity intel intelligence intelligent intend intended intent inter interact interacting interaction
+interactions interactive interacts interconnect interest interested interface interfaces interleave intermediate intermittent
+internal internally internet interpolated interpolates interpolation interpret interpretation interpreted interpreter interpreting
+interprets interrupt interrupted interruption interruptions interrupts interval intervals intervention into intro introduced
 introspection inv invalid invalidate invalidates invalidation invalidations invariant inventory invert inverted investigate
-investigation investigations invitation invitations invite invited invites inviting invocation invocations invoice invoicing
-invoke invoked invoker invokes invoking involve involved involves io iops ior ios iot ip ipaddress ipam ipc ips ipv irrefutable
-irrespective irreversible is isabs isal isalnum isalpha isascii isatty isblk ischr iscoroutine iscoroutinefunction isdigit isdir
-isdisjoint isfifo isfile isinstance islink islnk islower ismount isn isn't iso isolated isolation isp isrecursive isreg isspace
-issuance issue issued issuer issues issuing istio isub isupper it it's item items iter iterable iterables iterate iteration
-iterations iterator iterdir iterencode iterfind iterkeys itertools its itself ixor jar java jdbc jedis jenkins jetty jira jis jisx
-jmes job jobs join joinable joined joining joinpath joins joinuser journal jp jpeg js json jsonvalue judged julian jump
-jurisdiction just justification jvm jwks jwt kafka kb keep keepalive keepends keeping keeps kendra kept kerberos kernel kestrel
-key keyboard keyed keyerror keyfile keys keyspace keyspaces keyword keywords kill killed killing kills kilobytes kind
-kindatechnical kinds kinesis klass klv kms knex knob know knowledge known knows koi kotlin kr krb kubectl kubelet kubernetes kw
-kwargs kwds kws lab label labeled labeling labelled labels lack lacked lacks lag lags lake lakehouse lambda landing lang language
-languages laravel large larger largest last lasted lasti lasts lat late lately latency later latest latin latitude latter lattice
-launch launched launches launching lay layer layers layout layouts lazily lazy lb ld ldap ldd le lead leader leading leads leaf
-leak leaked learn learning lease least leave leaves leaving ledger left legacy legal legitimate len length lengths lens less
-lesson let lets letter letters lettuce level levels leverage lex lexer lexical lexists lf lfe lib libc libfoo libname libnames
-libraries library license licenses licensing lie lies life lifecycle lifetime lifo lift light lightweight like likeliest
-likelihood likely likewise limit limitation limitations limited limiter limiting limitless limits line lineage linear linecache
-lineno lines linesep link linked linkerd linking links lint linux liquibase list listbox listed listen listener listeners
-listening listens listing listings lists lite literal literally literals little live liveness lives livy lkfs llm lo load loaded
-loader loading loads local locale localeconv localhost locality localized locally locals localtime locate located location
-locations locator lock locked locking lockout locks log log4j logback logfmt logged logger loggers logging logic logical logically
-login logline logo logout logs lon long longcmd longer longest longitude look lookback looked looking looks lookup loop loops
-loose lose loses losing loss lost lot louder low lower lowercase lowest ls lshift lst lt lte lustre lxml lzma mac machine machines
-macro macros made magic magnetic magnitude mail mailbox mailing main mainloop maintain maintained maintaining maintains
-maintenance maintype major make makefile maker makes making malformed malicious malware manage managed management manager managers
-manages managing mandatory mangle mangum manifest manifests manner manual manually manufacturer manufacturers many manylinux map
-mapped mapper mappers mapping mappings maps margin mariadb mark markdown marked marker markers market marketing marketo
-marketplace marking marks markup marshal mask masking masks master match matched matcher matches matching material materials math
-mathematical maths matrix matter matters max maxheaderlen maximize maximum maxlen maxlengths maxlevels maxlinelen maxsize maxsplit
-maxtasksperchild maxvalue may maybe mb mbcs mbps mcc mcls mcp md me mean meaning meaningful meanings means meant meanwhile measure
-measured measurement measurements measures measuring mechanism mechanisms med media median medical medium meet meeting meets mega
-megabytes member members membership memberships memo memoize memories memory fix fixed fixes mention mentioned mentions menu
-menubutton merely merge mergeable merged merges merging mermaid mesh meshes message messages messaging met meta metaclass
-metaclasses metadata metal metered metering meth method methodname methods metric metrics mfa mi mib michaelscodingspot micronaut
-microservices microsoft mid middle middlebox midnight might migrate migrated migrating migration migrations millis millisecond
-milliseconds mime min mind minimal minimize minimizes minimum minor mins minus minute minutes mismatch mismatched missed misses
-missing misused mitigate mitigation mix mixed mixin mixins mkdir mkpath mktemp mktime ml mlflow mm mms mobile mock mod modality
-mode model modeling models modern modes modifiable modification modifications modified modifier modifies modify modifying modname
-module modulenotfounderror modules modulo moment momentary mon monetary money mongo mongodb mongoose monitor monitored monitoring
-monitorings monitors month monthly months more morning most mostly motion moto mount mounted mounting mounts mov move moved
-movement moves moving mozilla mp mpa mpd mpeg mq mqtt mro ms msg msgid msgspec msk msra mss msvc msvccompiler mtime mtls mtu mu
-much mul multi multicast multiline multipart multiple multiples multiplication multiplied multiplier musl must mutability mutable
-mutating mutation muted mutes mutex mutual mutually my mypy mysql nack nafter naive name named namedtuple names nameserver
-nameservers namespace namespaces naming nan nanos nanoseconds nargs narrow narrowing narrows nat national native natural nature
-navigate navigation nbytes nchannels ndata ndigits ne near nearest nearing nearly necessarily necessary need needed needing needs
-neg negate negated negation negative negotiation neighbor neighbours neither neptune neq nest nested nesting nestjs net netmask
-netscape netty network networking networks neuron never nevertheless new newer newest newline newlines newly newname newobj news
-next nextjs nframes nfs ngettext nginx nic nielsen night nil nine ninth nit nitro nlb no nobody node nodes noise non nonblocking
-nonce noncompliant noncurrent none nonesuch nonetype nonexistent nonlocal noon noop nor normal normalization normalize normalized
-normally normcase normpath north not notation note notebook notebooks notes nothing notice noticed notification notifications
-notified notifies notify notifying novelty now nowait npgsql npm ns null nullable nullpointerexception nulls num number numbered
-numbering numbers numerator numeric numerical numpy nuxt nvme oauth ob obj object objective objectives objects observability
-observation observations observed obtain obtained obtaining occur occured occurred occurrence occurrences occurring occurs ocsf
-ocsp octet odb of off offer offered offering offerings offers office official offline offset offsets often oidc ok okhttp old
-older oldest omit omits omitted omitting on onboard onboarded onboarding oncall once oncomplete one onecmd onerror ones ongoing
-online only onnection ons ontap onto oo oom oomkilled oops op opacity opaque opcode opcodes open openai opened opener opens
-operand operands operate operates operating operation operational operations operator operators opportunities opportunity ops opt
-opted optimal optimistic optimization optimize optimized optimizer optimizers optimizes optimizing option optional optionally
-options opts or oracle orchestrates orchestration orchestrator ord order orderable ordered ordering orders ordinary org
-organisation organization organizational organizations organize organized organizes organizing orientation orig origin original
-originally originate originated originates originating origination origins orjson orphaned os osname osx ota other others
-otherwise otp ou our ours out outage outages outbound outbox outcome outcomes outdated outer outfile outgoing outlier outline
-outlives outpost outposts output outputs outside outstanding ov over overall overflow overflowed overhead overlap overlapped
-overlapping overlay overridable overridden override overrides overriding overtaken overview overwrite overwrites overwriting
-overwritten own owned owner ownerclass owners ownership owning owns pack package packaged packages packaging packet packets packs
-pad padded padding page pager pages paginate paginated paginating pagination paid pair paired pairs palette pam pan pandas pane
-panecget paneconfigure paned panel panes panic panther par parallel parallelism parallelization param parameter parameterized
-parameters params parent parentheses parents dead_lettered parquet parse parseaddr parsed parsedate parseline parseparam parser parsers
-parses parsing part partial partially participant participants participate participating particular particularly parties partition
+investigation investigations invitation invitations invite invited invites inviting invocation invocations invoice invoices
+invoicing invoke invoked invoker invokes invoking involve involved involves io iops ior ioredis ios iot ip ipaddress ipam ipc ips
+ipv irrefutable irrespective irreversible is isabs isal isalnum isalpha isascii isatty isblk ischr iscoroutine iscoroutinefunction
+isdigit isdir isdisjoint isfifo isfile isinstance islink islnk islower ismount isn isn't iso isolated isolation isp isrecursive
+isreg isspace issuance issue issued issuer issues issuing istio isub isupper it it's item items iter iterable iterables iterate
+iteration iterations iterator iterdir iterencode iterfind iterkeys itertools its itself iving ixor ja jar java jdbc jedis jenkins
+jetty jira jis jisx jmes job jobs join joinable joined joining joinpath joins joinuser journal jp jpeg js json jsonvalue judged
+julian jump jurisdiction just justification jvm jwks jwt kafka kb keep keepalive keepends keeping keeps kendra kept kerberos
+kernel kestrel key keyboard keyed keyerror keyfile keys keyspace keyspaces keyword keywords kill killed killing kills kilobytes
+kind kindatechnical kinds kinesis klass klv kms knex knob know knowing knowledge known knows koi kotlin kr krb kubectl kubelet
+kubernetes kw kwargs kwds kws lab label labeled labeling labelled labels lack lacked lacks lag lags laid lake lakehouse lambda
+landing lang language languages laptop laravel large larger largest last lasted lasti lasts lat late lately latency later latest
+latin latitude latter lattice launch launched launches launching lay layer layers layout layouts lays lazily lazy lb ld ldap ldd
+le lead leader leading leads leaf leak leaked learn learning lease least leave leaves leaving ledger left legacy legal legitimate
+len length lengths lens less lesson let lets letter letters lettuce level levels leverage lex lexer lexical lexists lf lfe lib
+libc libfoo libname libnames libraries library librdkafka license licenses licensing lie lies life lifecycle lifetime lifo lift
+light lightweight like likeliest likelihood likely likewise limit limitation limitations limited limiter limiting limitless limits
+line lineage linear linecache lineno lines linesep link linked linkerd linking links lint linux liquibase list listbox listed
+listen listener listeners listening listens listing listings lists lite litellm literal literally literals little live liveness
+lives living livy lkfs llm lo load loaded loader loading loads local locale localeconv localhost locality localized locally locals
+localtime locate located location locations locator lock locked locking lockout locks log log4j logback logfmt logged logger
+loggers logging logic logical logically login logline logo logout logs lon long longcmd longer longest longitude look lookback
+looked looking looks lookup loop loops loose lose loses losing loss lost lot louder low lower lowercase lowest ls lshift lst lt
+lte lustre lxml lzma mac machine machines macro macros made magic magnetic magnitude mail mailbox mailing main mainloop maintain
+maintained maintaining maintains maintenance maintype major make makefile maker makes making malformed malicious malware manage
+managed management manager managers manages managing mandatory mangle mangum manifest manifests manner manual manually
+manufacturer manufacturers many manylinux map mapped mapper mappers mapping mappings maps margin mariadb mark markdown marked
+marker markers market marketing marketo marketplace marking marks markup marshal mask masking masks master match matched matcher
+matches matching material materials math mathematical maths matrix matter matters max maxheaderlen maximize maximum maxlen
+maxlengths maxlevels maxlinelen maxmemory maxsize maxsplit maxtasksperchild maxvalue may maybe mb mbcs mbps mcc mcls mcp md me
+mean meaning meaningful meanings means meant meanwhile measure measured measurement measurements measures measuring mechanism
+mechanisms med media median medical medium meet meeting meets mega megabytes member members membership memberships memcache
+memcached memo memoize memories memory mend mention mentioned mentions menu menubutton merely merge mergeable merged merges
+merging mermaid mesh meshes message messages messaging met meta metaclass metaclasses metadata metal metered metering meth method
+methodname methods metric metrics mfa mi mib michaelscodingspot micronaut microservices microsoft mid middle middlebox midnight
+might migrate migrated migrating migration migrations millis millisecond milliseconds mime min mind minimal minimize minimizes
+minimum minor mins minus minute minutes mismatch mismatched missed misses missing misused mitigate mitigation mix mixed mixin
+mixins mkdir mkpath mktemp mktime ml mlflow mm mms mobile mock mod modality mode model modeling models modern modes modifiable
+modification modifications modified modifier modifies modify modifying modname module modulenotfounderror modules modulo moment
+momentary mon monetary money mongo mongodb mongoose monitor monitored monitoring monitorings monitors month monthly months more
+morning most mostly motion moto motor mount mounted mounting mounts mov move moved movement moves moving mozilla mp mpa mpd mpeg
+mq mqtt mro ms msg msgid msgspec msk msra mss msvc msvccompiler mtime mtls mtu mu much mul multi multicast multiline multipart
+multiple multiples multiplication multiplied multiplier musl must mutability mutable mutating mutation mute muted mutes mutex
+muting mutual mutually my myfn mypy mysql nable nack nafter naive name named namedtuple names nameserver nameservers namespace
+namespaces naming nan nanos nanoseconds nargs narrow narrowing narrows nat national native natural nature navigate navigation
+nbytes nchannels ndata ndigits ne near nearest nearing nearly necessarily necessary need needed needing needs neg negate negated
+negation negative negotiation neighbor neighbours neither neptune neq nest nested nesting nestjs net netmask netscape netty
+network networking networks neuron never nevertheless new newer newest newline newlines newly newname newobj news next nextjs
+nframes nfs ngettext nginx ngoroutine nhandled nic nielsen night nil nine ninth nit nitro nlb nmain nno no nobody node nodename
+nodes noise non nonblocking nonce noncompliant noncurrent none nonesuch nonetype nonexistent nonlocal noon noop nor normal
+normalization normalize normalized normally normcase normpath north not notation note notebook notebooks notes nothing notice
+noticed notification notifications notified notifies notify notifying novelty now nowait npgsql npm ns null nullable
+nullpointerexception nulls num number numbered numbering numbers numerator numeric numerical numpy nuxt nvme oauth ob obj object
+objective objectives objects observability observation observations observed obtain obtained obtaining occur occured occurr
+occurred occurrence occurrences occurring occurs ocsf ocsp octet odb of off offer offered offering offerings offers office
+official offline offset offsets often oidc ok okhttp old older oldest omit omits omitted omitting on onboard onboarded onboarding
+oncall once oncomplete one onecmd onerror ones ongoing online only onnection ons ontap onto oo oom oomkilled oops op opacity
+opaque opcode opcodes open openai opened opener opens opensearch opensearchpy openssl operand operands operate operates operating
+operation operational operations operator operators opportunities opportunity ops opt opted optimal optimistic optimization
+optimize optimized optimizer optimizers optimizes optimizing option optional optionally options opts or oracle orchestrates
+orchestration orchestrator ord order orderable ordered ordering orders ordinary org organisation organization organizational
+organizations organize organized organizes organizing orientation orig origin original originally originate originated originates
+originating origination origins orjson orphaned os ose osname osx ot ota other others otherwise otp ou ould our ours out outage
+outages outbound outbox outcome outcomes outdated outer outfile outgoing outgrows outlier outline outlives outpost outposts output
+outputs outside outstanding ov over overall overflow overflowed overhead overlap overlapped overlapping overlay overloaded
+overridable overridden override overrides overriding overtaken overview overwrite overwrites overwriting overwritten own owned
+owner ownerclass owners ownership owning owns pack package packaged packages packaging packet packets packs pad padded padding
+page pager pages paginate paginated paginating pagination paid pair paired pairs palette pam pan pandas pane panecget
+paneconfigure paned panel panes panic panicked panther par parallel parallelism parallelization param parameter parameterized
+parameters params parent parentheses parents parquet parse parseaddr parsed parsedate parseline parseparam parser parsers parses
+parsing part partial partially participant participants participate participating particular particularly parties partition
 partitioned partitioning partitions partner partners partnership parts party pass passed passes passing passphrase passthrough
 passwd password passwords past paste pasted patch patched patches patchheader patching path pathlib pathname paths pattern
 patterns pause paused pauses pay payer paying payload payloads payment payments pays pbm pca pci pcr pct pdb pdf pdo peak peek
 peer peered peering peerings peers pem pen pending penguin people per percent percentage percentages percentile percentiles
 perform performance performed performing performs perhaps period periodic periodically periods permanent permanently permission
 permissions permit permits permitted permitting persist persisted persistence persistent persists person persona personal
-personalization personalized personally pertaining pertains pes pg pgm phase phases phone phrase phrases physical pi pick picked
-pickle pickler pickling picks picture pid pids piece pieces pii pillar pillars pin ping pinned pino pinpoint pins pip pipe
-pipeline pipelines pipes pitr pixel pixels pk pkg pkgutil place placed placeholder placeholders placement places placing plain
-plaintext plan plane planned planning plans planted plat platform platforms play playback player players playlist please plenty
-plist plug plugin plugins plural plus pm pmt png pod pods point pointed pointer pointing points poison policies policy poll
+personalization personalized personally pertaining pertains pes pg pgm phase phases phone php phrase phrases physical pi pick
+picked pickle pickler pickling picks picture pid pids piece pieces pii pika pillar pillars pin ping pinned pino pinpoint pins pip
+pipe pipeline pipelines pipes pitr pixel pixels pk pkg pkgutil place placed placeholder placeholders placement places placing
+plain plaintext plan plane planned planning plans planted plat platform platforms play playback player players playlist please
+plenty plist plug plugin plugins plural plus pm pmt png pod pods point pointed pointer pointing points poison policies policy poll
 polling polygon pong pool pools pop popen popitem popular populate populated populates population popup port portal portals
 portfolio portion portions ports pos position positional positioning positions positive positives posix possibilities possible
 possibly post postal postargs postcmd posted postgre postgres postgresql posting posts posture potential potentially pow power
 powered pp ppm pprint practice practices pre preargs precedence preceding precise precision precmd precondition pred predefined
 predicate predicates predict predictable predicted prediction predictions predictive predictor prefer preference preferences
-preferred prefix prefixed prefixes prefixlen preflight preload preloop premises preparation prepare prepared preparing prepend
-prepended preprocess preprocessor prerequisite prerequisites preroll presence present presentation presented preservation preserve
-preserved preserves preserving preset presigned press pressure pretty prev prevent prevented preventing prevention prevents
-preview previews previous previously price priced prices pricing primarily primary primitive principal principals principle print
-printable printed printer prints prior priorities prioritize prioritized priority prisma privacy private privately privilege
-privileged privileges privy pro proactive proactively proactor probability probably probe probes problem problems proc procedure
-procedures proceed proceeds process processed processes processing processor processors prod produce produced producer producers
-produces producing product production products profile profiler profiles profiling prog program programmatic programmatically
-programming programs progress progressive project projected projection projects prometheus promise promised promote promoted
-promotes promoting promotion promotional promotions prompt prompted prompts proof propagate propagated propagates propagating
-propagation proper properly properties property proportional proportionally proposal proposals proposed prose protect protected
-protecting protection protections protects proto protocol protocols prove proven proves provide provided provider providers
-provides providing province provision provisioned provisioning provisions proxies proximity proxy prune ps pseudo pseudonym psql
-psycopg public publication publicly publish published publisher publishers publishes publishing pull pulldom pulled pulls pulumi
-puma punctuation purchase purchased purchases purchasing pure purge purpose purposes push pushed pushes put putcmd putline puts
-putting pwd py pyc pyd pydantic pymysql pypi pytest python ql qname qnames qos qsize qualification qualifications qualified
-qualifier qualifiers qualify quality qualname quantile quantities quantity quantization quarkus quarter quelque queried queries
-query queryable querying question questions queue queued queues quic quick quickly quiet quit quopri quorum quot quota quotas
-quotation quotations quote quoted quotes quoting qvbr rabbitmq race radd radiobutton radius raft rag rails raise raised raises ram
-ramdisk ran randbelow random randomize randomly range rangeerror ranges ranging rank ranked ranking rare rarely rast rate rates
-rather rating ratings ratio rationale raw rawsock rc rcpt rdivmod rds re reach reachability reachable reached reaches reaching
-reaction reactions read readability readable readall reader readers readfp readframes readiness reading readings readinto readline
-readlines readlink readme readonly reads ready real reality really realm realpath realtime reason reasoning reasons reassignment
-reassociation rebalance rebalancing reboot rebooted rebooting reboots rebuild rec recall recalled receipt receipts receive
-received receiver receivers receives receiving recent recently recipe recipes recipient recipients recognise recognised recognises
-recognize recognized recognizes recommend recommendation recommendations recommended recommender recommenders recommends reconcile
-reconciling reconfigure reconnect reconstruct record recordal recordals recorded recorder recording recordings records recover
-recoverable recovered recovery recreate recreated recreating recreation rectangle recurrence recurring recursion recursive
-recursively recv recvfrom recycle redact redacted redaction redelivery redirect redirected redirection redirects redis redrive
-redriven redshift reduce reduced reducer reduces reducing reduction redundancy redundant ref refer reference referenced
-referenceerror references referencing referred referrer referring refers refine reflect reflected reflection reflects refold
-refresh refreshable refreshed refreshes refund refusal refuse refused refuses refusing regarding regardless regex regexes region
-regional regions register registered registering registers registrant registration registrations registries registry regressed
-regular regularly reinit reinitialize reject rejected rejecting rejection rejects rekey relate related relates relating relation
-relational relations relationship relationships relative relay release released releases relevance relevant reliability reliable
-relic relies reload relpath rely remain remaining remains remediate remediation remember reminds remix remote removal removals
-remove removed removes removing rename renamed renames renaming render rendered rendering rendition renditions renew renewal
-renewals renewed renews reopen reopens reorder repair repaired repairs repeat repeated repeatedly repeating repeats repetition
-repl replace replaced replacement replacements replaces replacing replay replayed replays replica replicas replicate replicated
-replicates replicating replication replications replicator replies reply repo report reported reporting reports repositories
-repository repr represent representable representation representations represented representing represents repudiation reputation
-req reqs request requested requester requesting requests requeue require required requirement requirements requires requiring
-reqwest reranked reranking resale rescale rescanned reseller resend reservation reservations reserve reserved reserves reset
-resets resettable resetting resharding reside resides resilience resiliency resize resolution resolvable resolve resolved resolver
-resolvers resolves resolving resource resources resp respect respective respectively respond responded responder responding
-responds response responses responsibilities responsibility responsible rest restart restarted restarting restarts restorable
-restoration restore restored restores restoring restrict restricted restricting restriction restrictions restrictive restricts
-resubmit result resulted resulting results resumable resume resumed resumes resync retain retained retaining retains retention
-retired retiring retraining retried retries retrievable retrieval retrievals retrieve retrieved retriever retrievers retrieves
-retrieving retrofit retry retryable retrying return returncode returned returning returns retval reusable reuse reused reuses
-reusing reveal revenue reverse reversed revert reverted reverts review reviewed reviewer reviewing reviews revised revision
-revisions revocation revocations revoke revoked revokes revoking reward rewind rewinds reworded rewound rewrite rfc rfloordiv rgb
-ri right rights ring rip ripgrep rises risk risks rm rmod rmtree rmul rng road roads roi role roles roll rollback rolled rolling
-rollout rollover rolls rollup roman room rooms root ror rotate rotated rotates rotating rotation rotations roughly round rounded
-rounds route routed router routers routes routing row rows rpc rpds rpo rpow rps rror rsa rset rshift rss rst rsub rtb rtc rtmp
-rto rtruediv ruby ruff rule ruled rulefunc rules ruleset rulesets rum run runbook runbooks runcall runcode runctx runeval runner
-runners running runs runtime runtimeexception runtimes rust rw s3 saa safe safeguard safely safety sage sagemaker said sales
-salesforce salt sam samconfig same samefile saml sample sampled samples sampling sampwidth sandbox sanitize sap sasl satisfiable
-satisfied satisfies satisfy save saved savepoint saves saving savings saw sax say says sbom scalability scalable scalar scale
-scaled scaler scales scaling scan scanned scanner scanning scans scenario scenarios scene schedule scheduled scheduler schedulers
-schedules scheduling schema schemas scheme schemes scim scope scoped scopes scoping score scores scoring scram screen screenshot
-screenshots script scripts scroll scrollbar scrolled scte sdi sdk sdt seal compiled seamless search searchable searched searches
-searching sec second secondary seconds secret secrets secretsmanager secs section sections sector secure secured securely security
-see seed seek seekable seems seen sees segfault segment segmentation segments seldom select selected selecting selection
-selections selective selector selectors selects self selfref seller sellers sem semantic semantically semantics semaphore send
-sendall sender sendfile sending sends sendto sense sensitive sensitivity sensor sensors sent sentence sentiment sentinel separate
-separated separately separates separation separator separators seq sequelize sequence sequences sequential sequentially ser serde
-serial serialised serializable serialization serialize serialized serializer series serve served server serverless servers serves
-service services serving ses session sessions set setattr setcomptype setdefault setframerate setitem setmark setmode setnchannels
+preferred prefilter prefix prefixed prefixes prefixlen preflight preload preloop prematurely premises preparation prepare prepared
+preparing prepend prepended preprocess preprocessor prerequisite prerequisites preroll presence present presentation presented
+preservation preserve preserved preserves preserving preset presigned press pressure pretty prev prevent prevented preventing
+prevention prevents preview previews previous previously price priced prices pricing primarily primary primitive principal
+principals principle print printable printed printer prints prior priorities prioritize prioritized priority prisma privacy
+private privately privilege privileged privileges privy pro proactive proactively proactor probability probably probe probes
+problem problems proc procedure procedures proceed proceeds process processed processes processing processor processors prod
+produce produced producer producers produces producing product production products profile profiler profiles profiling prog
+program programmatic programmatically programming programs progress progressive project projected projection projects prometheus
+promise promised promote promoted promotes promoting promotion promotional promotions prompt prompted prompts proof propagate
+propagated propagates propagating propagation proper properly properties property proportional proportionally proposal proposals
+proposed prose protect protected protecting protection protections protects proto protocol protocols prove proven proves provide
+provided provider providers provides providing province provision provisioned provisioning provisions proxies proximity proxy
+prune ps pseudo pseudonym psql psycopg public publication publicly publish published publisher publishers publishes publishing
+pull pulldom pulled pulls pulumi puma punctuation purchase purchased purchases purchasing pure purge purpose purposes push pushed
+pushes put putcmd putline puts putting pwd py pyc pyd pydantic pymongo pymysql pypi pyproject pytest python ql qname qnames qos
+qsize qualification qualifications qualified qualifier qualifiers qualify quality qualname quantile quantities quantity
+quantization quarkus quarter queried queries query queryable querying question questions queue queued queues quic quick quickly
+quiet quit quopri quorum quot quota quotas quotation quotations quote quoted quotes quoting qvbr rabbitmq race radd radiobutton
+radius raft rag rails raise raised raises ram ramdisk ran randbelow random randomize randomly range rangeerror ranges ranging rank
+ranked ranking rare rarely rast rate rates rather rating ratings ratio rationale raw rawsock rc rcpt rdivmod rds re reach
+reachability reachable reached reaches reaching reaction reactions read readability readable readall reader readers readfp
+readframes readiness reading readings readinto readline readlines readlink readme readonly reads ready real reality really realm
+realpath realtime reason reasoning reasons reassignment reassociation rebalance rebalancing reboot rebooted rebooting reboots
+rebuild rec recall recalled receipt receipts receive received receiver receivers receives receiving recent recently recipe recipes
+recipient recipients recognise recognised recognises recognize recognized recognizes recommend recommendation recommendations
+recommended recommender recommenders recommends reconcile reconciling reconfigure reconnect reconstruct record recordal recordals
+recorded recorder recording recordings records recover recoverable recovered recovery recreate recreated recreating recreation
+rectangle recurrence recurring recursion recursive recursively recv recvfrom recycle redact redacted redaction redelivery redirect
+redirected redirection redirects redis redrive redriven redshift reduce reduced reducer reduces reducing reduction redundancy
+redundant ref refer reference referenced referenceerror references referencing referred referrer referring refers refine reflect
+reflected reflection reflects refold refresh refreshable refreshed refreshes refreshing refs refund refusal refuse refused refuses
+refusing regarding regardless regex regexes region regional regions register registered registering registers registrant
+registration registrations registries registry regressed regular regularly reinit reinitialize reject rejected rejecting rejection
+rejects rekey relate related relates relating relation relational relations relationship relationships relative relay release
+released releases relevance relevant reliability reliable relic relies reload relpath rely remain remaining remains remediate
+remediation remember reminds remix remote removal removals remove removed removes removing rename renamed renames renaming render
+rendered rendering rendition renditions renew renewal renewals renewed renews reopen reopens reorder repair repaired repairs
+repeat repeated repeatedly repeating repeats repetition repl replace replaced replacement replacements replaces replacing replay
+replayed replays replica replicas replicate replicated replicates replicating replication replications replicator replies reply
+repo report reported reporting reports repositories repository repr represent representable representation representations
+represented representing represents repudiation reputation req reqs request requested requester requesting requests requeue
+require required requirement requirements requires requiring reqwest reranked reranking resale rescale rescanned reseller resend
+reservation reservations reserve reserved reserves reset resets resettable resetting resharding reside resides resilience
+resiliency resize resolution resolvable resolve resolved resolver resolvers resolves resolving resort resource resources resp
+respect respective respectively respond responded responder responding responds response responses responsibilities responsibility
+responsible rest restart restarted restarting restarts restorable restoration restore restored restores restoring restrict
+restricted restricting restriction restrictions restrictive restricts resubmit result resulted resulting results resumable resume
+resumed resumes resync retain retained retaining retains retention retired retiring retraining retried retries retrievable
+retrieval retrievals retrieve retrieved retriever retrievers retrieves retrieving retrofit retry retryable retrying return
+returncode returned returning returns retval reusable reuse reused reuses reusing reveal revenue reverse reversed revert reverted
+reverts review reviewed reviewer reviewing reviews revised revision revisions revocation revocations revoke revoked revokes
+revoking reward rewind rewinds reworded rewound rewrite rfc rfloordiv rgb ri right rightly rights ring rip ripgrep rises risk
+risks rm rmod rmtree rmul rng road roads roi roker role roles roll rollback rolled rolling rollout rollover rolls rollup roman
+room rooms root ror rotate rotated rotates rotating rotation rotations roughly round rounded rounds route routed router routers
+routes routing row rows rpc rpds rpo rpow rps rror rsa rset rshift rss rst rsub rtb rtc rtmp rto rtruediv ruby ruff rule ruled
+rulefunc rules ruleset rulesets rum run runbook runbooks runcall runcode runctx runeval runner runners running runs runtime
+runtimeexception runtimes rust rw s3 saa safe safeguard safely safety sage sagemaker said sales salesforce salt sam samconfig same
+samefile saml sample sampled samples sampling sampwidth sandbox sanitize sap sasl satisfiable satisfied satisfies satisfy save
+saved savepoint saves saving savings saw sax say says sbom scalability scalable scalar scale scaled scaler scales scaling scan
+scanned scanner scanning scans scenario scenarios scene schedule scheduled scheduler schedulers schedules scheduling schema
+schemas scheme schemes scim scope scoped scopes scoping score scores scoring scram scratch screen screenshot screenshots script
+scripts scroll scrollbar scrolled scte sdi sdk sdt seal seamless search searchable searched searches searching sec second
+secondary seconds secret secrets secretsmanager secs section sections sector secure secured securely security see seed seek
+seekable seems seen sees segfault segment segmentation segments seldom select selected selecting selection selections selective
+selector selectors selects self selfref seller sellers sem semantic semantically semantics semaphore send sendall sender sendfile
+sending sends sendto sense sensitive sensitivity sensor sensors sent sentence sentiment sentinel separate separated separately
+separates separation separator separators seq sequelize sequence sequences sequential sequentially ser serde serial serialised
+serializable serialization serialize serialized serializer series serve served server serverless servers serves service services
+serving servname ses session sessions set setattr setcomptype setdefault setframerate setitem setmark setmode setnchannels
 setnframes setparams setpos sets setsampwidth setstate setter setting settings settled settling setup sev seven seventh several
-severe severities severity sh sha shadow shadowed shall shallow shape shapes shard sharding shards share shareable shared shares
-sharing sharp sharpening sharper sharpness sheet shelf shell shift shifts shim ship shipment shipped shipping ships shlex short
-shortcmd shortcut shorten shortens shorter shortly should shouldn't show showed showing shown shows showwarning shrink shut
-shutdown shuts shutting sid side sidecar sidekiq sig sigabrt sight sigint sigkill sigma sign signal signaled signaling signals
-signature signatures signed signer signers significant significantly signifies signin signing signs signum signup sigsegv sigterm
-silence silenced silences silent silently similar similarity similarly simple simpler simplified simplifies simplify simply
-simulate simulated simulation simultaneous simultaneously since single singleton singular sink sinks site sites situation
-situations six sixth sixtieth size sizehint sizes sizing sk skill skills skip skipkeys skipped skipping skips sku sla slack slash
-slashes slate slave slaves sleep slf4j slice slices slicing sliding slightly slo slope slot slots slow slower slowest slowly slows
-slr slurm small smaller smallest smart smb smithy smooth smpte sms smtp sn snap snapshot snapshots snapshotted snapshotting sni
-snippet snippets snowflake snp sns so soa social sock sockaddr socket sockets soft softness software solid solution solutions some
-somebody someone something sometimes soon sooner sort sortable sorted sorting sorts source sourced sourcefile sourcelines sources
-south space spaces spacing span spans spark sparse spatial spawn spawnv spdy speak speaker speakers speaks spec special specific
-specifically specification specifications specified specifier specifiers specifies specify specifying specs speech speed speke
-spelling spend spending spends spent spike spinbox splice split splitdrive splitext splitlines splits splitting splunk spot spread
-spreads spring sql sqlalchemy sqlclient sqls sqlstate sqlx sqrt sqs square squares squash src srd sre sriov srt ss ssd sse ssekms
-sses ssh sshd ssl sslcontext sslmode sslv ssm sso sspi ssr stability stabilization stable stack stacklevel stacks stacktrace stage
-stages staging stale stamp stamps stand standalone standard standardized standards standby stands star start started starter
-starting startover startpos starts startswith starttls startup starved stat state stated stateful stateless statement statements
-states static station statistic statistical statistics stats status statuses stay stayed stays std stddev stderr stdin stdout
-steady steal stem stemming step steps stereo stickiness still stood stop stopped stopping stops stopwords storage store stored
-stores storing storm str stranger strategies strategy strays strcontains stream streamed streaming streamline streams strength
-strftime strict strictly stride string strings strip stripe strong stronger strongly strptime struct structlog structure
-structured structures sts stub stubs stuck studio stuff style styles styling sub subclass subclasscheck subclasses subclasshook
-subcommands subdirectories subdirectory subdivision subdomain subdomains subfolders subject subjects submission submissions submit
-submits submitted submitting subnet subnets subpattern subpatterns subprocess subresource subscribe subscribed subscriber
-subscribers subscribes subscribing subscript subscriptable subscription subscriptions subsequent subsequently subset subsets subst
-substitute substituted substitutes substitution substr substring subtest subtitle subtitles subtitling subtract subtracted subtree
-subtype subtypes succeed succeeded succeeds success successes successful successfully such suffer sufficient suffix suffixes
-suggest suggested suggester suggestion suggestions suitable suite suited suites sum summaries summarization summarize summarized
-summarizes summarizing summary super superseded superuser supplemental supplementary supplied supply supplying support supported
-supporting supports suppose suppress suppressed suppression sure surely surface surname surround surrounding suspect suspects
-suspend suspended suspension suspicious sustained swallowed swallows swap swappiness swig switch switched switches switching
-switchover symbol symbols symfony symlink symlinks symmetric syn sync synced synchronization synchronize synchronized synchronizes
-synchronizing synchronous synchronously syncing synonym synonyms syntactically syntax syntaxerror synthetic sys sysconfig
-sysconfigdata sysfs syslog system systems tab table tables tablespace tabs tabsize tabular tactic tag taggable tagged tagging
-tagname tagris tags tail tailor tailored taint tainted taints take taken takes taking talks occurrence counts occurrence count tarball tarfile target
-targeted targeting targetpath targets tarinfo task tasks taught tax taxes tb tcp tde tdt team teams tear technical technique
-techniques technology telemetries telemetry telephony teletext tell telling tells temp tempdir temperature tempfile template
-templated templates temporal temporarily temporary ten tenancy tenant tenants tenth tenths term terminal terminate terminated
-terminates terminating termination terminator terminology terms terraform test testall tested tester testing tests text texts
-textual tgw than that that's the their them theme themes themselves then there therefore these they thickness thing things think
-thinking third thirds thirty this those though thousand thousands thread threading threads threadsafe threat threats three
-threshold thresholds throttle throttled throttles throttling through throughout throughput throw thrown throws thumbnail
-thumbnails thumbprint thus tick ticket tid tied tier tiered tiering tiers tiff tiktoken tile till time timecode timed timedelta
-timeframe timegm timeline timeout timeouts timer timers times timestamp timestamps timestream timetuple timezone timezones timing
-tip title titles tk tls tlsv tmpfs to toc tocsin today together toggle token tokenbucket tokenize tokenizer tokens tokio told
-tolerance toll tomcat toml tone tonic tonight too took tool tooling tools tooltip top topfd topic topics toplevel topology total
-totals touched toward towards tp tps trace traceback tracebacks traces tracing track tracked tracker tracking tracks trade
-tradeoff traditional traffic trail trailing trails train trained training trajectory trans transaction transactional transactions
-transcode transcribe transcript transcription transfer transferred transferring transfers transform transformation transformations
-transformed transformer transforms transient transit transition transitioned transitioning transitions transitive translate
-translated translates translation translations transmission transmit transmitted transmitting transp transparency transport
-transports travel traversable traversal traverse treat treated treatment treats tree trend trends trial tried tries trigger
-triggered triggering triggers trim triple trouble troubleshoot troubleshooting true truediv trunc truncate truncated truncation
-trust trusted truststore truth try trying ts ttl ttml tty tumbling tunable tune tuned tunes tuning tunnel tup tuple tuples turn
-turned turning turns turtle twelve twenty twice two txt typ type typecode typed typeerror typename typeorm types typical typically
-typing typography tz tzfile tzname udp uefi uhd ui uid uids uint ul ulimit ulimits ulong ultimately una unable unaffected
-unallocated uname unarchive unary unassign unauthenticated unauthorized unavailability unavailable unbind unbound uncaught
-unchanged uncompressed undefined under underflow undergoing underlying underscore underscores understand understanding understood
-undertow undici undo undoes undone unencrypted unequal unescape unexpected unexpectedly unexpired unfinished unhandled unhealthy
-unicode unicorn unified uniform uniformly uninitialized uninstall unintended union unique uniquely uniqueness unit units unittest
-universal universally unix unixfrom unknown unlabeled unless unlimited unlink unlock unlocked unmapped unmarshal unmatched
-unmodifiable unmonitor unnecessary unpack unpacked unpacking unparsable unparse unparsed unpredictable unprocessable unprocessed
-unqualified unquote unreachable unreadable unreadline unrecognized unrecoverable unredacted unreferenced unregister unregistered
-unreserved unrestricted unrolled unsafe unschedulable unset unshare unsigned unspecified unstructured unsubscribe unsuccessful
-unsupported untag untagged until untouched untranslated untrimmed unused unusual unverifiable unwrap up upcoming updatable update
+severe severities severity sg sh sha shadow shadowed shall shallow shape shapes shard sharding shards share shareable shared
+shares sharing sharp sharpening sharpness sheet shelf shell shift shifts shim ship shipment shipped shipping ships shlex shop
+short shortcmd shortcut shorten shortens shorter shortly should shouldn't show showed showing shown shows showwarning shrink shut
+shutdown shuts shutting sid side sidecar sidekiq sides sig sigabrt sight sigint sigkill sigma sign signal signaled signaling
+signals signature signatures signed signer signers significant significantly signifies signin signing signs signum signup sigsegv
+sigterm silence silenced silences silent silently similar similarity similarly simple simpler simplified simplifies simplify
+simply simulate simulated simulation simulator simultaneous simultaneously since single singleton singular sink sinks site sites
+situation situations six sixth sixtieth size sizehint sizes sizing sk skill skills skip skipkeys skipped skipping skips sku sla
+slack slash slashes slate slave slaves sleep slf4j slice slices slicing sliding slightly slo slope slot slots slow slower slowest
+slowly slows slr slurm small smaller smallest smart smb smithy smooth smpte sms smtp sn snap snapshot snapshots snapshotted
+snapshotting sni snippet snippets snowflake snp sns so soa social sock sockaddr socket sockets soft softness software solid
+solution solutions some somebody someone something sometimes soon sooner sort sortable sorted sorting sorts source sourced
+sourcefile sourcelines sources south space spaces spacing span spans spark sparse spatial spawn spawnv spdy speak speaker speakers
+speaks spec special specific specifically specification specifications specified specifier specifiers specifies specify specifying
+specs speech speed speedups speke spelling spend spending spends spent spike spinbox splice split splitdrive splitext splitlines
+splits splitting splunk spot spread spreads spring sql sqlalchemy sqlclient sqls sqlstate sqlx sqrt sqs square squares squash src
+srd sre sriov srt ss ssd sse ssekms sses ssh sshd ssl sslcontext sslmode sslv ssm sso sspi ssr stability stabilization stable
+stack stacklevel stacks stacktrace stage stages staging stale stamp stamps stand standalone standard standardized standards
+standby stands star start started starter starting startover startpos starts startswith starttls startup starved stat state stated
+stateful stateless statement statements states static station statistic statistical statistics stats status statuses stay stayed
+stays std stddev stderr stdin stdout steady steal stem stemming step steps stereo stickiness still stood stop stopped stopping
+stops stopwords storage store stored stores storing storm str stranger strategies strategy strays strcontains stream streamed
+streaming streamline streams strength strftime strict strictly stride string strings strip stripe strong stronger strongly
+strptime struct structlog structure structured structures sts stub stubs stuck studio stuff style styles styling sub subclass
+subclasscheck subclasses subclasshook subcommands subdirectories subdirectory subdivision subdomain subdomains subfolders subject
+subjects submission submissions submit submits submitted submitting subnet subnets subpattern subpatterns subprocess subresource
+subscribe subscribed subscriber subscribers subscribes subscribing subscript subscriptable subscription subscriptions subsequent
+subsequently subset subsets subst substitute substituted substitutes substitution substr substring subtest subtitle subtitles
+subtitling subtract subtracted subtree subtype subtypes succeed succeeded succeeds success successes successful successfully such
+suffer sufficient suffix suffixes suggest suggested suggester suggestion suggestions suitable suite suited suites sum summaries
+summarization summarize summarized summarizes summarizing summary super superseded superuser supervisord supplemental
+supplementary supplied supply supplying support supported supporting supports suppose suppress suppressed suppression suppressor
+sure surely surface surname surround surrounding suspect suspects suspend suspended suspension suspicious sustained swallowed
+swallows swap swappiness swig switch switched switches switching switchover symbol symbols symfony symlink symlinks symmetric syn
+sync synced synchronization synchronize synchronized synchronizes synchronizing synchronous synchronously syncing synonym synonyms
+syntactically syntax syntaxerror synthetic sys sysconfig sysconfigdata sysfs syslog system systemd systems tab table tables
+tablespace tabs tabsize tabular tactic tag taggable tagged tagging tagname tagris tags tail tailor tailored taint tainted taints
+take taken takes taking talk talks tarball tarfile target targeted targeting targetpath targets tarinfo task tasks tat taught tax
+taxes tb tcp tde tdt team teams tear technical technique techniques technology telemetries telemetry telephony teletext tell
+telling tells temp tempdir temperature tempfile template templated templates temporal temporarily temporary ten tenancy tenant
+tenants tenth tenths term terminal terminate terminated terminates terminating termination terminator terminology terms terraform
+test testall tested tester testing tests text texts textual tgw than that that's the their them theme themes themselves then there
+therefore these they thickness thing things think thinking third thirds thirty this those though thousand thousands thread
+threading threads threadsafe threat threats three threshold thresholds throttle throttled throttles throttling through throughout
+throughput throw throwing thrown throws thumbnail thumbnails thumbprint thus tick ticket tickets tid tied tier tiered tiering
+tiers tiff tiktoken tile till time timecode timed timedelta timeframe timegm timeline timeout timeouts timer timers times
+timestamp timestamps timestream timetuple timezone timezones timing tip title titles tk tls tlsv tmpfs to toc tocsin tocsintoml
+today together toggle token tokenbucket tokenize tokenizer tokens tokio told tolerance toll tomcat toml tone tonic tonight too
+took tool tooling tools tooltip top topfd topic topics toplevel topology total totals touched tour toward towards tp tps trace
+traceback traces tracing track tracked tracker tracking tracks trade tradeoff traditional traffic trail trailing trails train
+trained training trajectory trans transaction transactional transactions transcode transcribe transcript transcription transfer
+transferred transferring transfers transform transformation transformations transformed transformer transforms transient transit
+transition transitioned transitioning transitions transitive translate translated translates translation translations transmission
+transmit transmitted transmitting transp transparency transport transports travel traversable traversal traverse treat treated
+treatment treats tree trend trends trial tried tries trigger triggered triggering triggers trim triple trouble troubleshoot
+troubleshooting true truediv trunc truncate truncated truncation trust trusted truststore truth try trying ts ttl ttml tty
+tumbling tunable tune tuned tunes tuning tunnel tup tuple tuples turn turned turning turns turtle twelve twenty twice two txt typ
+type typecode typed typeerror typename typeorm types typical typically typing typography tz tzfile tzname udp uefi uhd ui uid uids
+uint ul ulimit ulimits ulong ultimately una unable unaffected unallocated uname unarchive unary unassign unauthenticated
+unauthorized unavailability unavailable unbind unbound uncaught unchanged uncompressed unconfirmed undefined under underflow
+undergoing underlying underscore underscores understand understanding understood undertow undici undo undoes undone unencrypted
+unequal unescape unexpected unexpectedly unexpired unfinished unhandled unhealthy unicode unicorn unified uniform uniformly
+uninitialized uninstall unintended union unique uniquely uniqueness unit units unittest universal universally unix unixfrom
+unknown unlabeled unless unlimited unlink unlock unlocked unmapped unmarshal unmatched unmentioned unmodifiable unmonitor
+unnecessary unpack unpacked unpacking unparsable unparse unparsed unpredictable unprocessable unprocessed unqualified unquote
+unreachable unreadable unreadline unrecognized unrecoverable unredacted unreferenced unregister unregistered unreserved
+unrestricted unrolled unsafe unschedulable unset unshare unsigned unspecified unstructured unsubscribe unsuccessful unsupported
+untag untagged until untouched untranslated untrimmed unused unusual unverifiable unwrap unzip up upcoming updatable update
 updated updates updating upfront upgrade upgraded upgrades upgrading upid uplink upload uploaded uploader uploading uploads upon
 upper uppercase upsert upsertable upstream upstreams ur uri uris url urllib urls urlsafe urn us usable usage usages usd use used
 useful usefulness usename user username users uses ushort using usual usually utc utcoffset utf util utility utilization utilize
-utilized utils uu uui uuid uv uvicorn vacuum vain val valid validate validated validates validating validation validations
-validator validators validity value valued valueerror values var varchar variable variables variance variant variants variation
-variations varies variety various vars vary varying vault vaults vbr vcenter vcpu vcpus vcvarsall vector vectors vended vending
-vendor vendors venv verb verbose verbosity verdict verification verified verifier verifies verify verifying versa version
+utilized utils uu uui uuid uv uvicorn uwsgi vacuum vain val valid validate validated validates validating validation validations
+validator validators validity valkey value valued valueerror values var varchar variable variables variance variant variants
+variation variations varies variety various vars vary varying vault vaults vbr vcenter vcpu vcpus vcvarsall vector vectors vended
+vending vendor vendors venv verb verbose verbosity verdict verification verified verifier verifies verify verifying versa version
 versioned versioning versions versus vertex vertical vertices very vgw vgws via vice video videos view viewed viewer viewers
 viewing views violate violated violates violation violations vip virtual virtualization visibility visible vision visit visual
 visualization visualizations visualize vite vlan vm vocabulary voice void volume volumes vp vpc vpce vpcs vpn vs vulnerabilities
@@ -467,10 +475,11 @@ want wanted wants ware warehouse warm warmup warn warning warnings was wasn't wa
 watermarks wav wave way ways we weak weakref wear web webhook webhooks webmaster webp webpack website websites websocket
 websockets webvtt week weekday weekly weeks weighed weight weighted weighting weights welcome well went were west what whatever
 whats wheels when whence whenever where whereas wherever whether which whichever while white whitelist whitelisted whitespace who
-whoever whole whom whose why wide widening wider widget widgets width wifi wiki wild wildcard wildcards will win window windows
-wins winston wire wireless wiring wisdom wise wish wishes with withdraw withheld within without witness wm won won't word wordings
+whoever whole whom whose why wide widening wider widget widgets width wifi wild wildcard wildcards will win window windows wins
+winston wire wireless wiring wisdom wise wish wishes with withdraw withheld within without witness wm won won't word wordings
 words work worked worker workers workflow workflows workgroup working workload workloads works workspace workspaces worse worst
-worth would wr wrap wrapped wrapper wrapping wraps writable write writeframes writeframesraw writelines writeln writer writers
-writes writing written wrong wrongly wrote ws wsdl wsgi www x509 xbm xceeded xec xml xor xray xss xx yaml year yearly years yes
-yet yield yields ymd you your yours yourself yyyy zendesk zeppelin zero zfs zip zipfile zipimport zlib zonal zone zones
+worth would wr wrap wrapped wrapper wrapping wrappings wraps writable write writeframes writeframesraw writelines writeln writer
+writers writes writing writings written wrong wrongly wrote ws wsdl wsgi www x509 xbm xceeded xec xml xor xray xss xx yaml year
+yearly years yes yet yield yields ymd you your yours yourself yyyy zendesk zeppelin zero zfs zip zipfile zipimport zlib zonal zone
+zones
 """
