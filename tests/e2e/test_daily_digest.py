@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin_cli.commands import local
+from tocsin_cli.local_aws.local_tocsin import LocalTocsin
 
 ROOT = Path(__file__).resolve().parents[2]
 TEST_MODE_GROUP = "2026-02-02T00:00:00Z 8f50 Task timed out after 30.00 seconds"
@@ -17,11 +17,10 @@ STABLE = "S3 bucket 'credmate-documents-dev' is not accessible (error: 404)."
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path):
     """A deployment root of its own, with one signature in test mode."""
     shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "template.yaml", tmp_path)
-    monkeypatch.setattr(local, "ROOT", tmp_path)
     rules = tmp_path / "functions" / "signatures" / "lambda.toml"
     text = rules.read_text("utf-8").replace("[lambda-timeout]\n", '[lambda-timeout]\nstatus = "test"\n')
     rules.write_text(text, "utf-8")
@@ -31,8 +30,8 @@ def project(tmp_path, monkeypatch):
 @pytest.mark.cloud
 @pytest.mark.parametrize("mode", ["bot", "webhook"])
 def test_a_signature_on_trial_is_told_once_in_a_digest_and_never_alone(project, mode):
-    with local.LocalTocsin(
-        slack_mode=mode, parameters={"DigestInterval": "5s", "ResolveAfter": "1h"}
+    with LocalTocsin(
+        root=project / "functions", slack_mode=mode, parameters={"DigestInterval": "5s", "ResolveAfter": "1h"}
     ) as tocsin:
         logs = tocsin.deployment.client("logs")
 

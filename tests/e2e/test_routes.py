@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.core.problems import ConfigurationError
-from tocsin_cli.commands import local
+from tocsin_cli.local_aws.local_tocsin import LocalTocsin
 
 ROOT = Path(__file__).resolve().parents[2]
 ROUTES = """
@@ -27,11 +27,10 @@ FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': N
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path):
     """A deployment root of its own, whose ``tocsin.toml`` has routes."""
     shutil.copytree(ROOT / "functions", tmp_path / "functions", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "template.yaml", tmp_path)
-    monkeypatch.setattr(local, "ROOT", tmp_path)
     settings = tmp_path / "functions" / "tocsin.toml"
     settings.write_text(settings.read_text("utf-8") + ROUTES, "utf-8")
     return tmp_path
@@ -40,7 +39,7 @@ def project(tmp_path, monkeypatch):
 @pytest.mark.cloud
 @pytest.mark.parametrize("mode", ["bot", "webhook"])
 def test_a_critical_failure_reaches_both_channels_and_calls_in_one(project, mode):
-    with local.LocalTocsin(slack_mode=mode) as tocsin:
+    with LocalTocsin(root=project / "functions", slack_mode=mode) as tocsin:
         logs, group = tocsin.deployment.client("logs"), tocsin.deployment.log_groups["backend"]
         logs.create_log_stream(logGroupName=group, logStreamName="s")
         logs.put_log_events(
@@ -58,4 +57,4 @@ def test_wrong_routes_are_said_before_anything_starts(project):
     settings = project / "functions" / "tocsin.toml"
     settings.write_text(settings.read_text("utf-8").replace('"on-call"', '"nowhere"'), "utf-8")
     with pytest.raises(ConfigurationError, match=r"routes\[0\]\.destination: no such destination: 'nowhere'"):
-        local.LocalTocsin()
+        LocalTocsin(root=project / "functions")

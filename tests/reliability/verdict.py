@@ -55,7 +55,7 @@ def judge(story: Story, *, most_told: int = TWICE) -> Verdict:
     for event in deployment.refused:
         held = [held for given, held in story.events if given == event]
         refused += held[0] if held else Counter()
-    verdict.failure_queue = len(deployment.refused) + len(deployment.dead_lettered())
+    verdict.failure_queue = len(deployment.refused) + len(deployment.parked())
     _counted_once(story, incidents, refused, verdict)
     _all_told(deployment, incidents, verdict)
     _nothing_unfinished(deployment, verdict)

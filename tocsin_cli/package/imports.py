@@ -118,11 +118,12 @@ class _Walk:
                     return reached, ""  # an alias that the package makes of itself
                 return reached, f"No module named '{name}'"
             reached.append(file)
+        module = reached[-1]
         for name in wanted.names:
             file = self._find(f"{wanted.module}.{name}")
             if file is not None:
                 reached.append(file)
-            elif name != "*" and not self._binds(reached[-1], name):
+            elif name != "*" and not self._binds(module, name):
                 return reached, f"cannot import name '{name}' from '{wanted.module}'"
         return reached, ""
 

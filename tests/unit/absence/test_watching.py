@@ -524,7 +524,7 @@ def test_a_crash_at_any_call_is_repaired_by_the_next_round(nth, after):
 
     def told():
         """Only a crash between SNS and the table may repeat a notification, and then under the same id."""
-        return [each.reason for each in {each["id"]: each for each in world.published}.values()]
+        return [each["reason"] for each in {each["id"]: each for each in world.published}.values()]
 
     world.log(T0, START)
     world.ledger.left = nth
@@ -686,6 +686,6 @@ def test_the_simulated_clock_tells_the_same_as_every_minute_of_the_real_one():
         world.log(line.timestamp, line.message)
     world.rounds(clock + MIN, T0 + 10 * HOUR)
     assert [(each.reason, each.at) for each in simulated.notifications] == [
-        (each.reason, each.at) for each in world.published
+        (each["reason"], each["at"]) for each in world.published
     ]
     assert [reason for reason, _ in world.told] == ["opened", "resolved"]

@@ -262,6 +262,12 @@ def test_a_relative_import_is_looked_for_where_it_points(package, own):
     assert imported(package, own, source, "tocsin/__init__.py") == ["cannot import name 'gone' from 'tocsin'"]
 
 
+def test_a_name_is_looked_for_in_the_package_whatever_module_of_it_is_imported_beside_it(package, own):
+    write(package / "dep" / "__init__.py", "from dep import inner\n\n\ndef given(): ...\n")
+    write(package / "dep" / "inner.py", "")
+    assert imported(package, own, "from dep import inner, given") == []
+
+
 def test_what_only_a_library_guards_or_puts_off_is_not_held_against_it(package, own):
     assert imported(package, own, "import dep") == []
 
