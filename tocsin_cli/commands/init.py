@@ -47,6 +47,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--slack-secret", default=SLACK_SECRET, metavar="NAME", help="default: %(default)s")
     parser.add_argument("--email", default="", help="who is told when Slack cannot be")
+    parser.add_argument(
+        "--health-data",
+        action="store_true",
+        help="the logs may hold data of patients: show only what is known to be harmless",
+    )
     parser.add_argument("--runbooks", default="", metavar="URL", help="where your team reads runbooks")
     parser.add_argument("--no-aws", action="store_true", help="do not look into the AWS account")
     parser.add_argument(
@@ -70,6 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         slack_secret=_text("Name of the Slack secret", arguments.slack_secret, ask=ask),
         email=_text("E-mail for the day Slack fails (empty: none)", arguments.email, ask=ask),
         runbooks_url=arguments.runbooks,
+        health_data=arguments.health_data
+        or (ask and _yes("May the logs hold data of patients or other health data?")),
         version=version(),
     )
     written = {arguments.folder / name: text for name, text in files(answers).items()}
@@ -116,6 +123,10 @@ def _choose(question: str, given: Sequence[str], found: Sequence[str], *, ask: b
 
 def _text(question: str, given: str, *, ask: bool) -> str:
     return (input(f"{question} [{given}]: ").strip() if ask else "") or given
+
+
+def _yes(question: str) -> bool:
+    return input(f"{question} [y/N]: ").strip().lower() in {"y", "yes"}
 
 
 def _found(region: str) -> Found:

@@ -24,6 +24,7 @@ class Answers:
         slack_secret: The name of the Slack secret.
         email: Who is told when Slack cannot be; empty for nobody.
         runbooks_url: Where the team reads runbooks; empty for those of the pack on GitHub.
+        health_data: Whether the logs may hold data of patients: then only what is known to be harmless is shown.
         version: The version of Tocsin that the workflow installs.
     """
 
@@ -36,6 +37,7 @@ class Answers:
     slack_secret: str = SLACK_SECRET
     email: str = ""
     runbooks_url: str = ""
+    health_data: bool = False
     version: str = ""
 
 
@@ -72,6 +74,13 @@ def settings(answers: Answers) -> str:
         else "# Where your team reads runbooks, yours and those of the pack: `tocsin runbooks --html site` makes the pages.\n"
         '# [links]\n# runbooks = "https://example.com/runbooks/"\n'
     )
+    redaction = (
+        "# Of every line only what is known to be harmless is shown; the rest becomes … (docs/redaction.md).\n"
+        '[redaction]\nstrict = ["*"]\n'
+        if answers.health_data
+        else "# Where a log may hold data of patients: of its lines only what is known to be harmless is shown.\n"
+        '# [redaction]\n# strict = ["/aws/lambda/patients-*"]\n'
+    )
     return f"""\
 # Your configuration of Tocsin. `tocsin check` checks it, `tocsin plan` says what it changes, `tocsin deploy` deploys it.
 
@@ -89,8 +98,10 @@ region = {json.dumps(answers.region)}
 # SlackSecretName = "{answers.slack_secret}-staging"
 
 # --- who is alerted together ----------------------------------------------------------------------------------------
-# A service is one incident and one Slack thread. A log group that none claims is a service named after its last segment.
+# A service is one incident and one Slack thread. A log group that none claims is a service of its own.
 {services or "# [services.orders]" + chr(10) + '# log_groups = ["/aws/lambda/orders-*"]' + chr(10) * 2}\
+# --- what is hidden -------------------------------------------------------------------------------------------------
+{redaction}
 # --- what the pack says otherwise -----------------------------------------------------------------------------------
 # `tocsin signatures list` shows what there is. A signature of the pack is changed here, never copied:
 # [override.lambda-timeout]

@@ -7,6 +7,7 @@ import tomllib
 import pytest
 import yaml
 
+from tocsin.core.config.settings import parse_settings
 from tocsin_cli.authoring.check import check
 from tocsin_cli.deployment_file import read_deployment
 from tocsin_cli.main import main
@@ -38,11 +39,20 @@ def test_what_is_written_passes_check_and_says_what_is_deployed(tmp_path, capsys
     assert "tocsin deploy" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("more", [[], ["--runbooks", "https://wiki.example.com/r/"], ["--rest-api", "shop"]])
+@pytest.mark.parametrize(
+    "more", [[], ["--runbooks", "https://wiki.example.com/r/"], ["--rest-api", "shop"], ["--health-data"]]
+)
 def test_every_choice_passes_check(tmp_path, more):
     assert init(tmp_path, *more) == 0
     assert check(tmp_path) == ()
     tomllib.loads((tmp_path / "tocsin.toml").read_text("utf-8"))
+
+
+def test_where_there_may_be_health_data_every_log_group_is_strict_and_elsewhere_none(tmp_path):
+    for folder, more in (("plain", []), ("health", ["--health-data"])):
+        assert init(tmp_path / folder, *more) == 0
+        settings = parse_settings((tmp_path / folder / "tocsin.toml").read_text("utf-8"), {})
+        assert settings.is_strict("orders", "/aws/lambda/orders") is (folder == "health")
 
 
 def test_nothing_is_written_over_and_nothing_half(tmp_path, capsys):
