@@ -224,7 +224,10 @@ def _of_line(config: Configuration, line: str, log_group: str, reason: Reason, n
     if reason is Reason.OPENED:
         return lived.first(reason)
     later = lived.simulation.now + MINUTE
-    lived.simulation.feed(LoggedLine(later + number * 100, line, log_group, stream) for number in range(MORE))
+    # A stream for each: the lines of one invocation, which the sample's request id names, would count as one failure.
+    lived.simulation.feed(
+        LoggedLine(later + number * 100, line, log_group, f"{stream}{number:x}") for number in range(MORE)
+    )
     return lived.later(reason, later + MORE * 100)
 
 

@@ -1,7 +1,4 @@
-"""The words of the product as values: what flows between matching, counting, the lifecycle and rendering.
-
-All times are integers, milliseconds since the epoch, UTC (CloudWatch Logs' own unit).
-"""
+"""The words of the product as values, from matching to rendering; all times are milliseconds since the epoch, UTC."""
 
 from __future__ import annotations
 

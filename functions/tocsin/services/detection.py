@@ -67,8 +67,7 @@ MAX_KINDS = 50
 write, and whoever tries ten thousand user names must not keep this function from everything else."""
 
 MAX_DEAD_LETTERED = 20
-"""Log events of one envelope that are kept one by one when they cannot be read; the rest is kept as one record. Each
-costs a call, and an envelope may hold ten thousand."""
+"""Log events of one envelope that are kept one by one when they cannot be read (a call each); the rest is one record."""
 
 MAX_KNOWN = 10_000
 """Alerts one process remembers."""

@@ -315,15 +315,18 @@ def test_the_example_in_the_manual_is_proven():
     assert prove(read(example), {"reports-are-not-sent.md"}) == []
 
 
+FITTING = {"signatures/aws.toml", "signatures/python.toml", "signatures/work.toml"}
+"""All of them do not fit into one pattern: a deployment that needs one has fewer."""
 SHIPPED = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
 
 
 def test_where_there_is_no_room_failures_come_first_and_what_is_lost_is_said_aloud(monkeypatch, capsys):
     words = tuple((one + other) * 4 for one, other in itertools.combinations("bcdfghjlmnpqrtvwxyz", 2))
-    crowded = {**SHIPPED, **{rule.id: replace(rule, any=words) for rule in read().values()}}
+    fitting = {name: rule for name, rule in SHIPPED.items() if rule.file in FITTING and not rule.catch_all}
+    crowded = {**fitting, **{rule.id: replace(rule, any=words) for rule in read().values()}}
     made = filter_pattern(crowded)
     assert made.left_out == ("worker-does-nothing",)
-    assert made.pattern == filter_pattern(SHIPPED).pattern != ""
+    assert made.pattern == filter_pattern(fitting).pattern != ""
     monkeypatch.setattr(pattern_command, "load_or_exit", lambda _: Configuration(crowded, SETTINGS))
     assert main(["filter-pattern", "--json"]) == 0
     said = capsys.readouterr()

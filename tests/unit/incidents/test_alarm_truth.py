@@ -8,7 +8,7 @@ import pytest
 from test_lifecycle import MIN, T0, H, Life, alarm
 
 from tocsin.core.incidents.contributors import MAX_CONTRIBUTORS
-from tocsin.core.model import AlertState
+from tocsin.core.model import AlertState, Origin
 
 FIRING, OVER = AlertState.FIRING, AlertState.RESOLVED
 
@@ -139,5 +139,5 @@ def test_the_same_transition_sent_again_after_the_mute_is_told_and_counts_once()
 
 
 def test_a_mute_of_one_alarm_says_nothing_about_another():
-    other = replace(alarm(T0, FIRING), fingerprint="other", alarm="other", envelope="o")
+    other = replace(alarm(T0, FIRING), fingerprint="other", origin=Origin(alarm="other"), envelope="o")
     assert Life().at(T0, muted(T0, T0 + H), other).reasons == ["opened"]

@@ -507,7 +507,7 @@ def test_returns_faster_than_they_may_be_told_are_told_together_and_none_is_drop
         life.at(T0 + minute * MIN, *[occurrence_count(T0 + minute * MIN, name="short")] * back)
     told = [now for now, reason, _ in life.said if reason == "regressed"]
     assert all(later - earlier >= INTERVALS.group_interval for earlier, later in pairwise(told))
-    assert life.incident.alerts["short"].notified_count == life.incident.count == last // 2 + 1
+    assert life.incident.alerts["short"].notified.count == life.incident.count == last // 2 + 1
     assert life.reasons[-1] == "resolved"
 
 
