@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "validate all configuration, run every signature's samples, check that each runbook exists",
     "match": "say which signatures recognise log lines",
     "redact": "show what people would see of log lines: secrets and personal data hidden",
+    "fingerprint": "say by which template the error of a line is known, whatever varies in it",
     "explain": "say why a log line is recognised, or is not",
     "local": "the embedded cloud, the deployed stack and a local Slack, until stopped",
     "demo": "replay real incidents through the deployed template and show what Slack shows",
