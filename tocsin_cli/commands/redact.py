@@ -13,7 +13,6 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from tocsin.adapters.files.settings_file import load_settings
@@ -21,6 +20,7 @@ from tocsin.core.config.settings import Settings
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.redaction.redact import Hidden, redact_with_finds
 from tocsin.core.redaction.sample import WITHHELD, normalise
+from tocsin_cli.commands.match import open_input
 from tocsin_cli.options import add_root
 
 
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     with contextlib.ExitStack() as stack:
-        source = _open(arguments.file, stack)
+        source = open_input(arguments.file, stack)
         if arguments.jsonl:
             wrong = False
             for answer in answers(settings, source, strict=arguments.strict):
@@ -56,16 +56,6 @@ def run(arguments: argparse.Namespace) -> int:
             return int(wrong)
         _readable(settings, source, strict=arguments.strict)
     return 0
-
-
-def _open(name: str, stack: contextlib.ExitStack) -> BinaryIO:
-    if name == "-":
-        return sys.stdin.buffer
-    try:
-        return stack.enter_context(Path(name).open("rb"))
-    except OSError as error:
-        print(f"{name}: {error.strerror}", file=sys.stderr)
-        sys.exit(2)
 
 
 def answers(settings: Settings, lines: Iterable[bytes], *, strict: bool) -> Iterator[dict[str, Any]]:
