@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,9 @@ def test_the_ready_line_keeps_its_promises(bot):
 
 
 def test_a_storm_becomes_one_message_edited_in_place_and_resolved(bot):
-    bot.put("backend", "START RequestId: 1", *[FAULT.format("mangum")] * 500)
+    # Each of an invocation of its own: what one invocation says again is one failure.
+    invocations = [f"START RequestId: {uuid.UUID(int=number)} Version: $LATEST" for number in range(500)]
+    bot.put("backend", *(line for start in invocations for line in (start, FAULT.format("mangum"))))
     bot.wait_for(lambda messages: len(messages) >= 1)
     bot.put("backend", *[FAULT.format("mangum")] * 300)
     messages = bot.wait_for(all_over)

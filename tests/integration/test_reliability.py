@@ -302,7 +302,7 @@ def test_blocks_that_slack_refuses_for_an_hour_are_told_as_plain_text_at_once(mo
 def test_a_storm_of_many_invocations_costs_one_write_for_each_alert_and_batch_and_few_messages():
     found = storm(20_000, "bot", per_envelope=500, own=20_000)
     assert found.broken == []
-    assert found.calls["detect", "DynamoDB PutItem (occurrence_count)"] == 3 * found.envelopes + 1
+    assert found.calls["detect", "DynamoDB PutItem (occurrence count)"] == 3 * found.envelopes + 1
     assert max(found.messages.values()) <= 6
     reconciled = sum(count for (function, _), count in found.calls.items() if function == "reconcile")
     assert reconciled <= 12 * (1 + 4 * 6), "a hot loop"

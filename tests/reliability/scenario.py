@@ -6,6 +6,8 @@ import base64
 import copy
 import gzip
 import json
+import re
+import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -35,6 +37,14 @@ SHORT = {"TOCSIN_GROUP_INTERVAL": "2m", "TOCSIN_RESOLVE_AFTER": "4m"}
 """Intervals for the enumeration: what happens is the same, in fewer rounds of reconcile."""
 
 
+_REQUEST = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def of_invocation(line: str, number: int) -> str:
+    """A line of an invocation of its own: what one invocation says again is one failure."""
+    return _REQUEST.sub(str(uuid.UUID(int=number)), line)
+
+
 @dataclass(slots=True)
 class Story:
     """Lets things happen in a deployment and keeps count of them.
@@ -53,8 +63,10 @@ class Story:
     def log(self, service: str, counts: dict[str, int], *, after: int = 0) -> dict[str, Any]:
         """Have lines logged: so many of each signature, with an ordinary one between them."""
         at = self.deployment.wire.now + after
-        lines = [line for name, count in counts.items() for line in [LINES[name]] * count]
-        event = envelope(service, [ORDINARY, *lines], at, self._next())
+        number = self._next()
+        names = [name for name, count in counts.items() for _ in range(count)]
+        lines = [of_invocation(LINES[name], number * 1000 + place) for place, name in enumerate(names)]
+        event = envelope(service, [ORDINARY, *lines], at, number)
         return self._given(event, Counter({(service, name): count for name, count in counts.items()}), after)
 
     def alarm(self, service: str, state: str, *, after: int = 0) -> dict[str, Any]:

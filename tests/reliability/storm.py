@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reliability.deployment import MINUTE, T0, Deployment, Mode, simulated_aws
-from reliability.scenario import LINES, ORDINARY, Story, envelope
+from reliability.scenario import LINES, ORDINARY, Story, envelope, of_invocation
 from reliability.verdict import stored_incidents
 from tocsin_cli.fake_slack.block_kit import MAX_BLOCKS_JSON, json_size
 
@@ -97,7 +97,9 @@ def _envelopes(occurrences: int, per_envelope: int, own: int) -> Iterator[tuple[
         made = [ORDINARY]
         for number in range(start, min(start + per_envelope, occurrences)):
             unlike = module.replace("mangum", f"mod_{number}")
-            made.append(lines[number % 3] if number % own else unlike)
+            # A time-out of an invocation of its own: what one invocation says again is one failure.
+            line = of_invocation(lines[number % 3], number)
+            made.append(line if number % own else unlike)
         yield SERVICES[start // per_envelope % len(SERVICES)], made
 
 
@@ -159,7 +161,7 @@ def measured_storm(occurrences: int) -> tuple[str, list[str]]:
     with simulated_aws():
         found = storm(occurrences, "bot")
     detect = sum(count for (function, _), count in found.calls.items() if function == "detect")
-    puts = found.calls["detect", "DynamoDB PutItem (occurrence_count)"]
+    puts = found.calls["detect", "DynamoDB PutItem (occurrence count)"]
     figures: list[tuple[str, Any]] = [
         ("occurrences", f"{found.occurrences:,}"),
         ("among them lines that each name a module of their own", f"{found.distinct:,}"),

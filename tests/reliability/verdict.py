@@ -186,7 +186,7 @@ def _told_by_webhook(deployment: Deployment, verdict: Verdict, most_told: int) -
     looks: dict[str, tuple[tuple[str, int], bool]] = {}
     for key, note in notifications.items():
         for late in (True, False):
-            message = render_standalone(note, late=late)
+            message = render_standalone(parse_notification(json.dumps(note)), late=late)
             looks[_look(message.text, message.blocks)] = looks[_look(message.plain, [])] = key, late
     told = Counter[tuple[str, int]]()
     newest: dict[str, int] = {}

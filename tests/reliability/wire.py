@@ -35,7 +35,7 @@ SERVICES = {
 }
 AWS_TIMEOUT_MS, SLACK_TIMEOUT_MS = 5_000, 10_000
 THROTTLING = {"dynamodb": "ProvisionedThroughputExceededException"}
-ITEMS = {"A": "occurrence_count", "I": "delivery record"}
+ITEMS = {"A": "occurrence count", "I": "delivery record"}
 _AWS_FAILS = {Fault.ERROR_BEFORE, Fault.ERROR_AFTER, Fault.THROTTLED, Fault.TIMEOUT}
 
 
@@ -284,7 +284,7 @@ def _about(operation: str, body: dict[str, Any]) -> str:
     key = body.get("Item") or body.get("Key") or {}
     kind, _, _ = str(key.get("pk", {}).get("S", "")).partition("#")
     if operation == "Query":
-        return "pending occurrence_counts" if "IndexName" in body else "silences"
+        return "pending occurrence counts" if "IndexName" in body else "silences"
     if not kind:
         return ""
     if kind == "G":
