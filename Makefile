@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-WORKERS ?= 4
+WORKERS ?= 2
 BENCH  := .venv-bench
 ARCHITECTURE ?= both
 
@@ -27,14 +27,15 @@ demo: $(READY) ## Replay real outages through the deployed template into a local
 	@$(BIN)/tocsin demo
 
 test: $(READY) lint ## Run the whole suite
-	@# More workers than cores: most tests wait, for the embedded cloud or for a container.
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/unit
+	@# A file's tests stay with one worker: they share a deployed stack, and some go on where the one before ended.
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/integration tests/e2e
 
 unit: $(READY) ## Run the unit tests only
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit
 
 coverage: $(READY) lint ## Run the whole suite and show what no test reaches; fails below the floor in pyproject.toml
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered tests
 
 nightly: $(READY) ## Search fifty times longer for what breaks a property (an hour or two)
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -m hypothesis -o faulthandler_timeout=0 --durations=10 $(PROPERTIES)

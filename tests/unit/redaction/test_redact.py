@@ -134,6 +134,7 @@ def test_a_credential_that_shows_by_its_form_never_survives(kind, data, before, 
     secret = data.draw(BY_FORM[kind])
     line = f"{before} {secret}{edge}{after}"
     body = secret[12:] if "PRIVATE" not in secret else secret.split("\n")[1]
+    assume(not survives(body, f"{before} {edge} {after}"))
     for text in (line, json.dumps(line), json.dumps({"m": json.dumps(line)}), f"{before}\\n{secret}{edge}"):
         assert not survives(body, redact(text)), redact(text)
 
