@@ -11,6 +11,7 @@ COMMANDS = {
     "build": "build the Lambda package for either processor, and verify it",
     "check": "validate all configuration, run every signature's samples, check that each runbook exists",
     "match": "say which signatures recognise log lines",
+    "fingerprint": "say by which template an error is known that no signature explains",
     "explain": "say why a log line is recognised, or is not",
     "local": "the embedded cloud, the deployed stack and a local Slack, until stopped",
     "demo": "replay real incidents through the deployed template and show what Slack shows",

@@ -41,13 +41,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Match; 1 where an input line was not an object with a message."""
     configuration = load_or_exit(arguments.root)
     with contextlib.ExitStack() as stack:
-        source = _open(arguments.jsonl or arguments.file or "-", stack)
+        source = open_input(arguments.jsonl or arguments.file or "-", stack)
         if arguments.jsonl:
             return _jsonl(configuration, source)
         return _readable(configuration, source, whole=arguments.whole)
 
 
-def _open(name: str, stack: contextlib.ExitStack) -> BinaryIO:
+def open_input(name: str, stack: contextlib.ExitStack) -> BinaryIO:
+    """The file of this name, closed with the stack; ``-`` is standard input. Leaves with 2 where it cannot be read."""
     if name == "-":
         return sys.stdin.buffer
     try:
@@ -82,7 +83,7 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
     life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
     for index, line in enumerate(lines):
         try:
-            message, log_group = _event(line)
+            message, log_group = event_of(line)
         except ValueError as error:
             yield {"index": index, "matches": [], "error": str(error)}
             continue
@@ -98,7 +99,12 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
         yield answer
 
 
-def _event(line: bytes) -> tuple[str, str]:
+def event_of(line: bytes) -> tuple[str, str]:
+    """Message and log group of one input line.
+
+    Raises:
+        ValueError: It is not a JSON object with a message.
+    """
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:

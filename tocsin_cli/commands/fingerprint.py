@@ -1,0 +1,60 @@
+"""Say by which template an error of these lines would be known, if no signature explains it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tocsin.adapters.files.configuration import Configuration
+from tocsin.core.matching.template import template_fingerprint
+from tocsin.core.matching.unknown_error import error_template
+from tocsin_cli.commands.match import event_of, open_input
+from tocsin_cli.options import add_root, load_or_exit
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    add_root(parser)
+    parser.add_argument(
+        "--jsonl",
+        metavar="FILE",
+        required=True,
+        help="a file of JSON objects with a message, one per line; - for standard input",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one answer per input line; 1 where one was not an object with a message."""
+    configuration = load_or_exit(arguments.root)
+    wrong = False
+    with contextlib.ExitStack() as stack:
+        for answer in answers(configuration, open_input(arguments.jsonl, stack)):
+            wrong = wrong or "error" in answer
+            sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+    return int(wrong)
+
+
+def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
+    """One answer per input line, as it is read.
+
+    Args:
+        configuration: Its rules of redaction come before the template.
+        lines: JSON objects as bytes, one per line.
+
+    Yields:
+        ``{"index": 0, "fingerprint": "…", "template": "…"}``; for a line that is not an object with a ``message``,
+        ``index`` and ``error``.
+    """
+    for index, line in enumerate(lines):
+        try:
+            message, _ = event_of(line)
+        except ValueError as error:
+            yield {"index": index, "error": str(error)}
+            continue
+        template = error_template(message, configuration.settings.redaction)
+        yield {"index": index, "fingerprint": template_fingerprint(template), "template": template}
