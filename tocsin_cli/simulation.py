@@ -22,11 +22,13 @@ from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Settler, next_move
+from tocsin_cli.unexplained import Unexplained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +87,7 @@ class Outcome:
         incidents: In the order they were opened, as they were when all was over; what each digest told, or would have
             told next, is one too.
         ignored: Why deliveries were passed over (Tocsin's own log groups), and how often.
+        unexplained: What the log says is an error and no signature explains.
     """
 
     lines: int
@@ -96,6 +99,7 @@ class Outcome:
     digests: tuple[Notification, ...]
     incidents: tuple[Incident, ...]
     ignored: Counter[str]
+    unexplained: Unexplained = field(default_factory=Unexplained)
 
     def is_after_end(self, notification: Notification) -> bool:
         """Whether a notification is about the silence after the last line, not about any line."""
@@ -134,6 +138,8 @@ class Simulation:
             is_watched(rule) and rule.absence.queues for rule in config.signatures.values()
         )
         self._matcher = Matcher(config.signatures)
+        self._errors = ErrorFinder(config.signatures, config.settings.errors, config.settings.redaction)
+        self._unexplained = Unexplained(config.settings.redaction)
         self._life_signs = LifeSigns(config.signatures, config.settings.service_of_log_group)
         self._detector = Detector(
             self._matcher,
@@ -241,6 +247,7 @@ class Simulation:
             digests=tuple(filter(_is_digest, self._world.notifications)),
             incidents=tuple(sorted(incidents, key=lambda incident: (incident.opened_at, incident.service))),
             ignored=self._ignored,
+            unexplained=self._unexplained,
         )
 
     def _matches(self, line: LoggedLine) -> bool:
@@ -253,10 +260,10 @@ class Simulation:
                 line.log_group
             )
         where = {"log_group": line.log_group, "service": service}
-        return bool(
-            self._matcher.match(line.message, **where)
-            or (self._life_signs and self._life_signs.shown(line.message, **where))
-        )
+        found = self._matcher.match(line.message, **where)
+        if unknown := self._errors.unexplained(line.message, found, **where):
+            self._unexplained.add(unknown, line.message)
+        return bool(found or (self._life_signs and self._life_signs.shown(line.message, **where)))
 
     def _deliver_window(self) -> None:
         window, self._window = self._window, []

@@ -54,6 +54,7 @@ def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str
             for service, counts in sorted(outcome.minutes.items())
         },
         "ignored": dict(outcome.ignored),
+        "unexplained": outcome.unexplained.report(),
         "problems": list(problems),
     }
 

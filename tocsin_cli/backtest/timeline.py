@@ -16,6 +16,7 @@ from tocsin.core.sanitize import one_line as shown
 from tocsin.core.times import format_duration
 from tocsin_cli.backtest.report import Report
 from tocsin_cli.terminal import LOOKS, many, terminal
+from tocsin_cli.unexplained import lines_about
 
 MOST_INCIDENTS = 30
 """Shown unless all are asked for."""
@@ -68,6 +69,10 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
         )
     for reason, count in report["ignored"].items():
         console.print(Text(f"\nPassed over {many(count, 'line')}: {shown(reason)}", "dim"))
+    if about := lines_about(report["unexplained"]):
+        console.print()
+        for line in about:
+            console.print(Text(shown(line)))
     if "comparison" in report:
         console.print()
         _show_comparison(report["comparison"], console)

@@ -8,7 +8,8 @@ import sys
 from dataclasses import replace
 
 from tocsin.core.absence.signs import LifeSigns, Sign
-from tocsin.core.matching.matcher import Explanation, Matcher
+from tocsin.core.matching.matcher import Explanation, Matcher, Verdict
+from tocsin_cli.commands.match import error_finder
 from tocsin_cli.options import add_root, load_or_exit
 
 
@@ -33,12 +34,23 @@ def run(arguments: argparse.Namespace) -> int:
     group = arguments.log_group
     service = configuration.settings.service_of_log_group(group) if group else ""
     explanation = Matcher(configuration.signatures).explain(line, log_group=group, service=service)
+    found = [each.match for each in explanation.verdicts if each.outcome == "matched" and each.match]
+    unknown = error_finder(configuration).unexplained(line, found, log_group=group, service=service)
+    errors = (
+        ()
+        if unknown is None
+        else (
+            Verdict(
+                unknown.signature, "matched", "says it is an error, and no signature explains it", unknown
+            ),
+        )
+    )
     life_signs = LifeSigns(configuration.signatures, configuration.settings.service_of_log_group)
     signs = life_signs.explain(line, log_group=group, service=service)
     explanation = replace(
         explanation,
         literals=(*explanation.literals, *signs.literals),
-        verdicts=(*explanation.verdicts, *signs.verdicts),
+        verdicts=(*errors, *explanation.verdicts, *signs.verdicts),
     )
     if arguments.json:
         print(json.dumps(_as_json(explanation), indent=2, ensure_ascii=False))
@@ -74,7 +86,7 @@ def _show(explanation: Explanation) -> None:
     console = Console(highlight=False)
     text = Text(explanation.line.text)
     for verdict in explanation.verdicts:
-        if verdict.match is not None:
+        if verdict.match is not None and verdict.match.end:
             style = "bold reverse" if verdict.outcome in {"matched", *Sign} else "underline"
             text.stylize(style, verdict.match.start, verdict.match.end)
     console.print(Text("Read as   ", "dim").append_text(text))

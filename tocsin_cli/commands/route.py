@@ -13,6 +13,7 @@ from typing import Any
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.routing import DEFAULT, LABELS, Arrival, Route, Routing
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Severity
 from tocsin_cli.options import add_root, load_or_exit
 
@@ -70,7 +71,7 @@ def read_labels(text: str, signature: str, service: str, configuration: Configur
         raise LabelsError(f"no such severity: {given['severity']!r}; there are {', '.join(Severity)}")
     if not given.get("signature"):
         return given
-    rule = configuration.signatures.get(given["signature"])
+    rule = with_unknown_error(configuration.signatures).get(given["signature"])
     if rule is None:
         raise LabelsError(f"no such signature: {given['signature']!r}")
     return {"severity": rule.severity.value, "owner": rule.owner, **given}

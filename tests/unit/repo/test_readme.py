@@ -220,8 +220,13 @@ def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
     assert {name: rows.pop(name) for name in routing | redaction} == routing | redaction
     assert set(shipped) == {name.partition(".")[0] for name in rows}
     services = {each.name for each in fields(Service)} - {"name"}
+    errors = dict.fromkeys(
+        ('errors.log_groups."<glob>"', "services.<name>.errors", "services.<name>.error_level"), ""
+    )
+    assert {name: rows.pop(name) for name in errors} == errors
     expected = {f"intervals.{name}": value for name, value in shipped["intervals"].items()}
     expected |= {f"services.<name>.{name}": "" for name in services}
+    expected |= {f"errors.{name}": value for name, value in shipped["errors"].items()}
     expected |= {f"slack.{name}": value for name, value in shipped["slack"].items()}
     expected |= {f"links.{name}": value for name, value in shipped["links"].items()}
     assert rows == expected

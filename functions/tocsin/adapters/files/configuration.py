@@ -28,7 +28,7 @@ from tocsin.core.signatures import reader as signatures_module
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.core.signatures.literals import Literal, NoLiteralError, required_literals
 from tocsin.core.signatures.reader import parse_signatures, read_signatures
-from tocsin.core.signatures.signature import Signature
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 
 
 class Configuration(NamedTuple):
@@ -68,7 +68,7 @@ def load_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
         from tocsin.core.config.routing_reader import routing_problems  # noqa: PLC0415 - only where there are routes
 
         owners = {signature.owner for signature in signatures.values()}
-        problems += routing_problems(settings.routing, FILE, signatures.keys(), owners)
+        problems += routing_problems(settings.routing, FILE, {*signatures, UNKNOWN_ERROR}, owners)
     if problems:
         raise ConfigurationError(tuple(problems))
     return Configuration(signatures, settings)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from tocsin.core.config.error_settings import ErrorSettings, read_error_settings
 from tocsin.core.config.routing import Routing
 from tocsin.core.model import ON_TRIAL, Millis
 from tocsin.core.problems import ConfigurationError, Problem
@@ -78,6 +79,7 @@ class Settings:
         routing: Which destinations are told of which alerts.
         redaction: Rules of redaction besides those that are built in.
         replies_in_channel: Which replies in an incident's thread are shown in the channel too.
+        errors: Which lines are unknown errors.
     """
 
     intervals: Intervals = field(default_factory=Intervals)
@@ -86,6 +88,7 @@ class Settings:
     routing: Routing = field(default_factory=Routing)
     redaction: tuple[Rule, ...] = ()
     replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
+    errors: ErrorSettings = field(default_factory=ErrorSettings)
 
     def service_of_log_group(self, log_group: str) -> str:
         """Name the service a log group belongs to: the configured one, else the log group's last segment."""
@@ -141,7 +144,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
     problems: list[Problem] = []
     routing = {"destinations", "owners", "routes"}
-    known = {"intervals", "services", "links", "redaction", "slack"} | routing
+    known = {"intervals", "services", "links", "redaction", "slack", "errors"} | routing
     problems += [
         Problem(FILE, key, f"unknown key; known are {', '.join(sorted(known))}")
         for key in data
@@ -152,6 +155,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         services=tuple(
             _service(name, table, problems) for name, table in _table(data, "services", problems).items()
         ),
+        errors=read_error_settings(data, FILE, problems),
     )
     if routing & data.keys():
         # A file without routes, which is what ships, need not pay for reading them at a cold start.
@@ -244,10 +248,14 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)
     known = ("log_groups", "alarms", "stacks")
+    about_errors = ("errors", "error_level")  # read with the rest of what is said about errors
     globs: dict[str, tuple[str, ...]] = {}
     for entry, value in table.items():
+        if entry in about_errors:
+            continue
         if entry not in known:
-            problems.append(Problem(FILE, f"{key}.{entry}", f"unknown key; known are {', '.join(known)}"))
+            all_known = ", ".join((*known, *about_errors))
+            problems.append(Problem(FILE, f"{key}.{entry}", f"unknown key; known are {all_known}"))
         elif not isinstance(value, list) or not all(isinstance(glob, str) and glob for glob in value):
             problems.append(Problem(FILE, f"{key}.{entry}", f"must be a list of globs, is {value!r}"))
         else:

@@ -1,27 +1,144 @@
 """Unknown errors: lines that say they are errors, and that no signature explains.
 
-What tells two of them apart is the template of the line that states the level.
+Like a signature in all that follows (its id in routes and silences, its alert, its runbook), but for how it is found:
+by the level that the line itself states. What tells two of them apart is the template of the line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import re2
 
-from tocsin.core.matching.logline import LONGEST_PREFIX, LogLine, read_line
+from tocsin.core.matching.logline import LEVEL_KEYS, LONGEST_PREFIX, TRANSLATED, LogLine, read_line
+from tocsin.core.matching.prefilter import LARGEST_SEARCH, byte_options
 from tocsin.core.matching.template import template_of
-from tocsin.core.model import Level
+from tocsin.core.model import Level, Match, Severity
 from tocsin.core.redaction.sample import WITHHELD, normalise
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, Source, Status
 
 if TYPE_CHECKING:
+    from tocsin.core.config.error_settings import ErrorSettings
     from tocsin.core.redaction.rule import Rule
+
+TEMPLATE = "template"
+"""The one field of its matches."""
+
+SIGNATURE = Signature(
+    id=UNKNOWN_ERROR,
+    file="built in",
+    title="An error that no signature explains",
+    severity=Severity.MEDIUM,
+    status=Status.STABLE,
+    source=Source.LOG,
+    summary="{service} logs an error that is news here: {template}",
+    first_action="Read the example. If it needs nobody, say so with `tocsin errors known`; if it will come again, make "
+    "a signature of it with `tocsin new --from-error`.",
+    runbook="unknown-error.md",
+    group_by=(TEMPLATE,),
+    min_level=Level.ERROR,
+    catch_all=True,
+)
 
 MAX_LINES = 400
 """Lines of one event among which the one at error is looked for."""
 
+_WORDS = (
+    "error|err|eror|fail|severe|critical|crit|fatal|ftl|panic|dpanic|alert|emerg|emergency",
+    "warn|warning|wrn",
+)
+"""Words of the levels that count, and of warnings."""
+_BEFORE = r"(?:\b|\\[bfnrt]|\[[0-9;]*m)"
+"""What stands before a word: also an escape of JSON, or a colour."""
+_KEYS = "|".join(re.escape(key) for key in LEVEL_KEYS)
+_NUMBERS = (
+    rf'(?:{_KEYS})\\*"\s*:\s*\\*"?(?:[0-3]|[56]\d)\b|levelno\\*"\s*:\s*\\*"?[4-9]\d',
+    rf'(?:{_KEYS})\\*"\s*:\s*\\*"?(?:4|[34]\d)\b',
+)
+_LETTERS = (r"[EF](?:\d{4} \d\d:|, \[)", r"W(?:\d{4} \d\d:|, \[)")
 _EXCEPTION = re2.compile(r"^[\w.$]*(?:Error|Exception|Failure|Fault)\b")
+_ESCAPES = r"\\u00[3-7]"
+"""Letters that JSON may hold as escapes, so that no word shows."""
+
+
+def with_unknown_error(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
+    """The signatures and the built-in one for unknown errors, the last to be looked for."""
+    return {**signatures, UNKNOWN_ERROR: SIGNATURE}
+
+
+def raw_expression(level: Level) -> str:
+    """The expression for ``RawSearch`` that finds whatever may state this level or worse: a suspicion only.
+
+    Args:
+        level: ``error`` or ``warning``, the lowest level that counts.
+    """
+    kinds = 1 if level.rank >= Level.ERROR.rank else 2
+    words = rf"{_BEFORE}(?i:{'|'.join(_WORDS[:kinds])})\b"
+    return "|".join((words, *_NUMBERS[:kinds], *_LETTERS[:kinds], _ESCAPES, *TRANSLATED))
+
+
+class ErrorFinder:
+    """Says which events are errors by their own words.
+
+    Args:
+        signatures: By id: what one on trial recognises is unknown all the same.
+        settings: Which lines count.
+        redaction: The deployment's own rules of redaction.
+    """
+
+    def __init__(
+        self, signatures: Mapping[str, Signature], settings: ErrorSettings, redaction: Sequence[Rule] = ()
+    ) -> None:
+        self._signatures, self._settings, self._redaction = signatures, settings, redaction
+        self._lowest = settings.lowest
+        self._search: re2._Regexp | None = None
+
+    @property
+    def raw_expression(self) -> str:
+        """What a search of raw bytes must look for; empty where nothing is looked for."""
+        return raw_expression(self._lowest) if self._lowest else ""
+
+    def may_show(self, raw: bytes) -> bool:
+        """Whether bytes can hold a line that states such a level: False is certain, True is a suspicion.
+
+        Args:
+            raw: An envelope's inflated JSON, or one message.
+        """
+        if self._lowest is None:
+            return False
+        if self._search is None:
+            self._search = re2.compile(self.raw_expression.encode("latin-1"), byte_options(LARGEST_SEARCH))
+        return self._search.search(raw) is not None
+
+    def unexplained(
+        self, message: str, found: Sequence[Match], *, log_group: str = "", service: str = ""
+    ) -> Match | None:
+        """The line as an unknown error; None where it is none, or where a signature explains it.
+
+        What a signature on trial recognises is one all the same: what people are told must not change by a rule
+        that is not told.
+
+        Args:
+            message: The event's message as delivered.
+            found: What the signatures made of it.
+            log_group: Its log group; empty where it is not known.
+            service: Its service, likewise.
+        """
+        if any(self._explains(match.signature) for match in found):
+            return None
+        level = self._settings.level_of(service, log_group)
+        if level is None or not self.may_show(message.encode("utf-8", "replace")):
+            return None
+        if error_start(read_line(message), level) is None:
+            return None
+        template = error_template(message, self._redaction, level)
+        return Match(UNKNOWN_ERROR, {TEMPLATE: template})
+
+    def _explains(self, name: str) -> bool:
+        rule = self._signatures.get(name)
+        return rule is None or rule.status is Status.STABLE
 
 
 def error_start(line: LogLine, level: Level) -> int | None:
