@@ -22,7 +22,7 @@ from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.unknown_error import ErrorFinder
+from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
 from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.services.detection import Detector
@@ -129,7 +129,7 @@ class Simulation:
         self._config, self._account = config, account
         self._ledger = _Ledger()
         self._world = _World()
-        policy = Policy(config.settings.intervals, config.signatures)
+        policy = Policy(config.settings.intervals, with_unknown_error(config.signatures))
         self._settler = Settler(
             self._ledger, self._world, policy, config.settings.runbooks_url, queues, config.settings
         )
@@ -263,7 +263,7 @@ class Simulation:
         found = self._matcher.match(line.message, **where)
         if unknown := self._errors.unexplained(line.message, found, **where):
             self._unexplained.add(unknown, line.message)
-        return bool(found or (self._life_signs and self._life_signs.shown(line.message, **where)))
+        return bool(found or unknown or (self._life_signs and self._life_signs.shown(line.message, **where)))
 
     def _deliver_window(self) -> None:
         window, self._window = self._window, []

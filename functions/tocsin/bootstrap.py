@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from tocsin.adapters.files.configuration import Configuration, load_configuration
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.services.detection import Detector, Heartbeats
 from tocsin.services.screening import DEPLOYMENT_ROOT
 
 if TYPE_CHECKING:
+    from tocsin.core.errors.error_store import ErrorStore
     from tocsin.services.detection import FailureQueue
     from tocsin.services.heartbeat import Heart, HeartbeatRelay
     from tocsin.services.reconciliation import Settler
@@ -74,7 +76,15 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
         region=environ.get("AWS_REGION", ""),
         heartbeats=Heartbeats(heartbeat, cache(lambda: wire_heartbeat_relay(environ))) if heartbeat else None,
         own_stack=environ.get("TOCSIN_STACK", ""),
+        error_store=None if dry is not None else cache(lambda: wire_error_store(environ)),
     )
+
+
+def wire_error_store(environ: Mapping[str, str]) -> ErrorStore:
+    """Where unknown errors are kept."""
+    from tocsin.adapters.aws.error_table import ErrorTable  # noqa: PLC0415 - boto3 only when there is one
+
+    return ErrorTable(_client("dynamodb"), environ["TOCSIN_TABLE"])
 
 
 def wire_heartbeat_relay(environ: Mapping[str, str]) -> HeartbeatRelay:
@@ -105,7 +115,7 @@ def wire_settler(environ: Mapping[str, str], config: Configuration, dry: DryRun 
     """A settler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
     from tocsin.services.reconciliation import Settler  # noqa: PLC0415 - only when something matched
 
-    policy = Policy(config.settings.intervals, config.signatures)
+    policy = Policy(config.settings.intervals, with_unknown_error(config.signatures))
     if dry is not None:
         from tocsin.core.incidents.memory_store import MemoryLedger  # noqa: PLC0415 - never on AWS
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.incidents.inhibition import inhibitor
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Alert, Incident, Millis
 from tocsin.core.notifications.contract import Notification
 from tocsin.core.signatures.signature import Signature
@@ -125,7 +126,7 @@ def _incident(
 
 
 def _alert(alert: Alert, incident: Incident, signatures: Mapping[str, Signature]) -> Report:
-    rule = signatures[alert.signature]
+    rule = with_unknown_error(signatures)[alert.signature]
     return {
         "fingerprint": alert.fingerprint,
         "signature": alert.signature,

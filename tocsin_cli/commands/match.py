@@ -92,9 +92,7 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
             yield {"index": index, "matches": [], "error": str(error)}
             continue
         service = configuration.settings.service_of_log_group(log_group) if log_group else ""
-        found = matcher.match(message, log_group=log_group, service=service)
-        if unknown := errors.unexplained(message, found, log_group=log_group, service=service):
-            found.append(unknown)
+        found = errors.with_unknown(matcher, message, log_group=log_group, service=service)
         answer: dict[str, Any] = {
             "index": index,
             "matches": [{"signature": match.signature, "fields": _printable(match)} for match in found],

@@ -30,10 +30,10 @@ from tocsin.core.ingest.event_shapes import (
     split_event,
 )
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
-from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.matching.fingerprint import fingerprint
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import is_whole
+from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
 from tocsin.core.model import (
     ON_TRIAL,
     AlarmChange,
@@ -50,9 +50,11 @@ from tocsin.core.model import (
 from tocsin.core.redaction.sample import MARKER, WITHHELD, field_value, sample_of
 from tocsin.core.signatures.heartbeat import HEARTBEAT
 from tocsin.core.signatures.signature import Signature, Status
+from tocsin.services.unknown_errors import UnknownErrors, fields_of
 
 if TYPE_CHECKING:
     # Not at run time: settling brings all of rendering with it, which a batch without a match never needs.
+    from tocsin.core.errors.error_store import ErrorStore
     from tocsin.services.heartbeat import HeartbeatRelay
     from tocsin.services.reconciliation import Settled, Settler
 
@@ -153,6 +155,7 @@ class Detector:
         region: The Region this runs in.
         heartbeats: Where heartbeats come from and go to; None where there are none.
         own_stack: The stack this belongs to: that it was deployed explains nobody's incident.
+        error_store: Makes the store of unknown errors on first need; in memory if not given.
     """
 
     def __init__(  # noqa: PLR0913 - all but three by keyword, each with a meaning of its own
@@ -167,8 +170,12 @@ class Detector:
         region: str,
         heartbeats: Heartbeats | None = None,
         own_stack: str = "",
+        error_store: Callable[[], ErrorStore] | None = None,
     ) -> None:
-        self._matcher, self._signatures, self._settings = matcher, signatures, settings
+        self._matcher, self._settings = matcher, settings
+        self._signatures = with_unknown_error(signatures)
+        self._error_finder = ErrorFinder(signatures, settings.errors, settings.redaction)
+        self._unknown_errors = UnknownErrors(error_store, settings)
         self._settler, self._failure_queue = settler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
         self._heartbeats, self._own_stack = heartbeats, own_stack
@@ -225,7 +232,8 @@ class Detector:
 
     def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[Tally]:
         raw = inflate(record.data)
-        matches, signs = self._matcher.might_match(raw), self._life_signs.may_show(raw)
+        matches = self._matcher.might_match(raw) or self._error_finder.may_show(raw)
+        signs = self._life_signs.may_show(raw)
         if is_whole(raw) and not matches and not signs:
             return []
         parsed = parse_envelope(raw)
@@ -291,14 +299,16 @@ class Detector:
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
         kinds: Counter[str] = Counter()
         for event in envelope.events:
-            for match in self._matcher.match(event.message, log_group=envelope.log_group, service=service):
+            for match in self._error_finder.with_unknown(
+                self._matcher, event.message, log_group=envelope.log_group, service=service
+            ):
                 if match.signature not in self._signatures:
                     continue  # the heartbeat, where it does not belong
                 raw = (match.signature, *match.fields.items())
                 if raw not in named:
                     kinds[match.signature] += 1
                     few = kinds[match.signature] <= MOST_KINDS
-                    fields = field_values(match, event.message, self._settings.redaction) if few else {}
+                    fields = fields_of(match, event.message, self._settings.redaction, few=few)
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
                 tallies[name] = (
@@ -385,6 +395,7 @@ class Detector:
         counted: list[Tally] = []
         fresh: list[Tally] = []
         try:
+            own = self._unknown_errors.sift(own, now)
             for tally, _ in own:
                 if self._settler().ledger.count(tally):
                     fresh.append(tally)
@@ -400,6 +411,8 @@ class Detector:
             return  # nobody waits for it: reconcile folds it, the digest tells it
         try:
             self._tell(service, counted, fresh, now, done)
+            if len(counted) == len(own):
+                self._unknown_errors.keep()
         except Exception as error:  # noqa: BLE001 - as above
             done.failures.append(error)
             done.unfinished += [original for _, original in own[: len(counted)]]

@@ -146,7 +146,7 @@ def test_warnings_count_where_they_are_asked_for():
     ("text", "problem"),
     [
         ("errors = 1", "errors: must be a table, is 1"),
-        ("[errors]\nlevels = 'x'", "errors.levels: unknown key; known are tell, level, log_groups"),
+        ("[errors]\nlevels = 'x'", "errors.levels: unknown key; known are tell, level, learning, log_groups"),
         ("[errors]\nlevel = 'info'", "errors.level: must be one of warning, error, critical, is 'info'"),
         ("[errors]\nlog_groups = 'x'", "errors.log_groups: must be a table"),
         ("[services.a]\nerrors = 'on'", "services.a.errors: must be one of new, off, is 'on'"),

@@ -21,6 +21,7 @@ from tocsin.adapters.files.configuration import load_configuration, seal
 from tocsin.adapters.files.sealed_search import SEALED_SEARCH, sealed_search
 from tocsin.bootstrap import DryRun, configuration, wire_detector
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.services.screening import NO_SETTING, open_screen, quiet
 
@@ -123,8 +124,10 @@ def test_a_setting_from_the_environment_is_checked_before_anything_runs():
 
 
 def test_the_search_that_ships_is_current():
-    matcher = Matcher(with_heartbeat(load_configuration(FUNCTIONS, {}).signatures))
-    assert sealed_search(FUNCTIONS) == matcher.raw_expression, (
+    config = load_configuration(FUNCTIONS, {})
+    matcher = Matcher(with_heartbeat(config.signatures))
+    errors = ErrorFinder(config.signatures, config.settings.errors)
+    assert sealed_search(FUNCTIONS) == f"{matcher.raw_expression}|{errors.raw_expression}", (
         "run `tocsin check` and commit signatures/search.json"
     )
 

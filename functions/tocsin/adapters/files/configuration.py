@@ -21,6 +21,7 @@ from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.absence.signs import LifeSigns
 from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures import absence_rule as absence_module
 from tocsin.core.signatures import literals as literals_module
@@ -117,12 +118,14 @@ def seal(root: Path) -> bool:
         OSError: It cannot be written.
     """
     try:
-        found_right = load_configuration(root, {}).signatures
+        configuration = load_configuration(root, {})
     except ConfigurationError:
         return False  # right only with what this environment lays over it; the next one may not
+    found_right = configuration.signatures
     searches = (
         Matcher(with_heartbeat(found_right)).raw_expression,
         LifeSigns(found_right, str).raw_expression,
+        ErrorFinder(found_right, configuration.settings.errors).raw_expression,
     )
     written = seal_search(root, "|".join(filter(None, searches)))
     texts = read_signature_files(root, [])

@@ -8,9 +8,12 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
-from tocsin.core.model import Level
+from tocsin.core.model import Level, Millis
 from tocsin.core.problems import Problem
+from tocsin.core.times import parse_duration
 
+LEARNING = "TOCSIN_ERRORS_LEARNING"
+"""The environment variable that wins over ``errors.learning``."""
 LEVELS = (Level.WARNING, Level.ERROR, Level.CRITICAL)
 """What may be the lowest level that counts."""
 
@@ -29,12 +32,14 @@ class ErrorSettings:
     Attributes:
         tell: Whether they are looked for where nothing else is said.
         level: The lowest level that counts where nothing else is said.
+        learning: How long after its first run Tocsin takes every error as known.
         services: What services say for themselves: mode and level, None for nothing.
         log_groups: Globs of log groups and what is said of them, in the order they are tried; wins over services.
     """
 
     tell: ErrorMode = ErrorMode.NEW
     level: Level = Level.ERROR
+    learning: Millis = 0
     services: tuple[tuple[str, ErrorMode | None, Level | None], ...] = ()
     log_groups: tuple[tuple[str, ErrorMode], ...] = ()
 
@@ -62,11 +67,14 @@ class ErrorSettings:
         return min(levels, key=lambda level: level.rank)
 
 
-def read_error_settings(data: Mapping[str, Any], file: str, problems: list[Problem]) -> ErrorSettings:
+def read_error_settings(
+    data: Mapping[str, Any], overrides: Mapping[str, str], file: str, problems: list[Problem]
+) -> ErrorSettings:
     """Read what ``tocsin.toml`` says about unknown errors.
 
     Args:
         data: The whole file.
+        overrides: Environment variables; ``TOCSIN_ERRORS_LEARNING`` wins over ``errors.learning``.
         file: Its name, for problems.
         problems: What is wrong is added here.
     """
@@ -74,7 +82,7 @@ def read_error_settings(data: Mapping[str, Any], file: str, problems: list[Probl
     if not isinstance(table, dict):
         problems.append(Problem(file, "errors", f"must be a table, is {table!r}"))
         return ErrorSettings()
-    known = ("tell", "level", "log_groups")
+    known = ("tell", "level", "learning", "log_groups")
     problems += [
         Problem(file, f"errors.{key}", f"unknown key; known are {', '.join(known)}")
         for key in table
@@ -93,7 +101,15 @@ def read_error_settings(data: Mapping[str, Any], file: str, problems: list[Probl
     def level(key: str, value: object) -> Level | None:
         return _one_of(LEVELS, key, value, file, problems)
 
+    learning = ErrorSettings().learning
+    try:
+        given = overrides.get(LEARNING) or table.get("learning")
+        learning = parse_duration(given) if given is not None else learning
+    except ValueError as error:
+        problems.append(Problem(LEARNING if overrides.get(LEARNING) else file, "errors.learning", str(error)))
+
     return ErrorSettings(
+        learning=learning,
         tell=mode("errors.tell", table.get("tell")) or ErrorMode.NEW,
         level=level("errors.level", table.get("level")) or Level.ERROR,
         services=tuple(

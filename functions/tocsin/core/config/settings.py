@@ -155,7 +155,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         services=tuple(
             _service(name, table, problems) for name, table in _table(data, "services", problems).items()
         ),
-        errors=read_error_settings(data, FILE, problems),
+        errors=read_error_settings(data, overrides, FILE, problems),
     )
     if routing & data.keys():
         # A file without routes, which is what ships, need not pay for reading them at a cold start.

@@ -21,6 +21,7 @@ from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, Source, S
 
 if TYPE_CHECKING:
     from tocsin.core.config.error_settings import ErrorSettings
+    from tocsin.core.matching.matcher import Matcher
     from tocsin.core.redaction.rule import Rule
 
 TEMPLATE = "template"
@@ -34,8 +35,8 @@ SIGNATURE = Signature(
     status=Status.STABLE,
     source=Source.LOG,
     summary="{service} logs an error that is news here: {template}",
-    first_action="Read the example. If it needs nobody, say so with `tocsin errors known`; if it will come again, make "
-    "a signature of it with `tocsin new --from-error`.",
+    first_action="Read the example. If it will come again, make a signature of it with `tocsin new`; if it needs nobody, "
+    "log it as a warning.",
     runbook="unknown-error.md",
     group_by=(TEMPLATE,),
     min_level=Level.ERROR,
@@ -135,6 +136,19 @@ class ErrorFinder:
             return None
         template = error_template(message, self._redaction, level)
         return Match(UNKNOWN_ERROR, {TEMPLATE: template})
+
+    def with_unknown(self, matcher: Matcher, message: str, *, log_group: str, service: str) -> list[Match]:
+        """What the signatures recognise, and the unknown error that the line is.
+
+        Args:
+            matcher: The signatures.
+            message: The event's message as delivered.
+            log_group: Its log group; empty where it is not known.
+            service: Its service, likewise.
+        """
+        found = matcher.match(message, log_group=log_group, service=service)
+        unknown = self.unexplained(message, found, log_group=log_group, service=service)
+        return [*found, unknown] if unknown else found
 
     def _explains(self, name: str) -> bool:
         rule = self._signatures.get(name)
