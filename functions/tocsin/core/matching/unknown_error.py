@@ -36,7 +36,7 @@ SIGNATURE = Signature(
     source=Source.LOG,
     summary="{service} logs an error that is news here: {template}",
     first_action="Read the example. If it will come again, make a signature of it with `tocsin new`; if it needs nobody, "
-    "log it as a warning.",
+    "say so with `tocsin errors known`.",
     runbook="unknown-error.md",
     group_by=(TEMPLATE,),
     min_level=Level.ERROR,
