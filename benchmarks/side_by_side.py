@@ -1,4 +1,4 @@
-"""`engines` and `peers`, run by the Python of an environment that has the extra ``bench``.
+"""`engines`, `peers` and `grouping`, run by the Python of an environment that has the extra ``bench``.
 
 The candidates stay out of the usual environment, so that nothing here or in the Lambda package comes to rely on one.
 """
@@ -13,14 +13,15 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = Path(os.environ.get("BENCH_PYTHON", ROOT / ".venv-bench" / "bin" / "python"))
+NAMES = ("engines", "peers", "grouping")
 
 
 def measure() -> dict[str, Any]:
-    """What both print; ``skipped`` with the reason where there is no such environment."""
+    """What each prints; ``skipped`` with the reason where there is no such environment."""
     if not PYTHON.exists():
         reason = f"there is no {PYTHON}; `make bench` makes it, if the candidates can be installed"
-        return {"engines": {"skipped": reason}, "peers": {"skipped": reason}}
-    return {name: run(name) for name in ("engines", "peers")}
+        return {name: {"skipped": reason} for name in NAMES}
+    return {name: run(name) for name in NAMES}
 
 
 def run(name: str) -> Any:  # noqa: ANN401 - JSON

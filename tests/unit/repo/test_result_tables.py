@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks import container_cold_start, peers, side_by_side
+from benchmarks import container_cold_start, grouping, peers, side_by_side
 from benchmarks.result_tables import Titled, number, tables
 from tools import performance_page
 
@@ -54,6 +55,28 @@ def test_without_the_candidates_the_reason_names_the_way_to_them(monkeypatch):
 def test_without_a_container_engine_the_reason_is_said(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     assert container_cold_start.measure() == {"container_cold_start": {"skipped": "there is no docker"}}
+
+
+def test_a_line_counts_only_in_a_group_of_exactly_its_true_lines():
+    assert grouping.accuracy(["a", "a", "b", "c"], [1, 1, 2, 2]) == 0.5
+    assert grouping.accuracy(["a", "a", "a", "c"], [1, 1, 2, 2]) == 0
+    assert grouping.accuracy(["x", "x", "y", "y"], [1, 1, 2, 2]) == 1
+
+
+def test_without_the_labelled_lines_the_reason_is_said(monkeypatch, tmp_path):
+    monkeypatch.delenv(grouping.FOLDER, raising=False)
+    assert grouping.FOLDER in grouping.measure()["skipped"]
+    monkeypatch.setenv(grouping.FOLDER, str(tmp_path))
+    assert str(tmp_path) in grouping.measure()["skipped"]
+
+
+def test_the_labelled_lines_of_a_folder_are_grouped(monkeypatch, tmp_path):
+    rows = [{"message": f"order {n} lost", "event": "E1"} for n in range(3)]
+    (tmp_path / "Own.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    monkeypatch.setenv(grouping.FOLDER, str(tmp_path))
+    measured = {**MEASURED, "grouping": grouping.measure()}
+    (table,) = [table for table in tables(measured) if table.title.startswith("Grouping accuracy")]
+    assert [row[:2] for row in table.rows] == [["Own", "1.000"], ["mean", "1.000"]]
 
 
 @pytest.mark.parametrize("way", [peers.ripgrep, peers.sec])
