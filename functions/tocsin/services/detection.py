@@ -32,7 +32,7 @@ from tocsin.core.ingest.event_shapes import (
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
 from tocsin.core.matching.fingerprint import fingerprint
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.prefilter import is_whole
+from tocsin.core.matching.prefilter import is_whole, joined_search
 from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
 from tocsin.core.model import (
     ON_TRIAL,
@@ -175,6 +175,7 @@ class Detector:
         self._matcher, self._settings = matcher, settings
         self._signatures = with_unknown_error(signatures)
         self._error_finder = ErrorFinder(signatures, settings.errors, settings.redaction)
+        self._search = joined_search(matcher.raw_expression, self._error_finder.raw_expression)
         self._unknown_errors = UnknownErrors(error_store, settings)
         self._settler, self._failure_queue = settler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
@@ -232,7 +233,7 @@ class Detector:
 
     def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[Tally]:
         raw = inflate(record.data)
-        matches = self._matcher.might_match(raw) or self._error_finder.may_show(raw)
+        matches = self._search.might_match(raw)
         signs = self._life_signs.may_show(raw)
         if is_whole(raw) and not matches and not signs:
             return []

@@ -138,6 +138,23 @@ def test_services_and_log_groups_say_whether_they_are_looked_for(text, where, is
     assert (unknown("ERROR no stock", text, **where) is not None) == is_unknown
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "order # lost",
+        "# of S# and utf-# at 10.0.0.#",
+        "password=# refused",
+        "S# is gone",
+        "Oauth#Error: refused #",
+    ],
+)
+def test_lines_that_differ_in_digits_only_have_the_template_that_each_has_alone(text):
+    kept = finder()
+    for number in ("3", "7", "17", "4711", "4111111111111111", "123456789"):
+        line = f"ERROR {text.replace('#', number)}"
+        assert kept.unexplained(line, []) == finder().unexplained(line, [])
+
+
 def test_warnings_count_where_they_are_asked_for():
     assert unknown("WARNING no stock", "[errors]\nlevel = 'warning'") is not None
 

@@ -31,6 +31,7 @@ _TOP_LEVEL = (
 _UNIT = "(?:B|[kKMGT]i?B|[kmgt]b|[Bb]ytes?|ms|us|ns|s|secs?|seconds?|min|minutes?|h|hours?|d|days?|MILLISECONDS|%)"
 _AMOUNT = rf"[-+<>~]?\d[\d.,]*\s?{_UNIT}"
 _METHOD = "(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)"
+_WORDS_WITH_DIGITS = r"\b(?:utf-?8|ipv[46]|sha-?(?:1|256|512)|md5|base64|oauth2|http/?2|s3|ec2)\b"
 _EDGE = r"\s,;:=()\[\]{}<>\"'|*"
 """What ends a word, within a class of characters."""
 
@@ -146,7 +147,7 @@ RULES = (
     # A word with a digit in it, but for the few that everybody writes with one.
     MaskRule(
         "word with a digit",
-        r"(?i)(?P<word>\b(?:utf-?8|ipv[46]|sha-?(?:1|256|512)|md5|base64|oauth2|http/?2|s3|ec2)\b)"
+        rf"(?i)(?P<word>{_WORDS_WITH_DIGITS})"
         rf"|[^{_EDGE}]*\d[^{_EDGE}]*",
         "S3 answered 503 to req-7f3a",
         "S3 answered <*> to <*>",
@@ -170,6 +171,11 @@ def template_of(text: str) -> str:
     return " ".join(text.split())[:MAX_TEMPLATE]
 
 
+def has_kept_digits(text: str) -> bool:
+    """Whether a text has a word with a digit that is not masked: of all others the digits make no difference."""
+    return _kept_digits().search(text.encode("utf-8", "replace").decode()) is not None
+
+
 def template_fingerprint(template: str) -> str:
     """The id of a template: 16 hexadecimal characters."""
     return hashlib.sha256(template.encode("utf-8", "replace")).hexdigest()[:16]
@@ -180,6 +186,14 @@ def _masked(found: re2._Match) -> str:
     if groups.get("word") is not None:
         return str(groups["word"])
     return f"{groups.get('before') or ''}{MASK}{groups.get('after') or ''}"
+
+
+@cache
+def _kept_digits() -> re2._Regexp:
+    # Also the names of exceptions, and constants, which stay whole.
+    return re2.compile(
+        rf"(?i:{_WORDS_WITH_DIGITS})|\w*\d[\w.$]*(?:Error|Exception|Failure|Fault|\.[A-Z][A-Z_]+)\b"
+    )
 
 
 @cache

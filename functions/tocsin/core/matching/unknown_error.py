@@ -14,7 +14,7 @@ import re2
 
 from tocsin.core.matching.logline import LEVEL_KEYS, LONGEST_PREFIX, TRANSLATED, LogLine, read_line
 from tocsin.core.matching.prefilter import LARGEST_SEARCH, byte_options
-from tocsin.core.matching.template import template_of
+from tocsin.core.matching.template import has_kept_digits, template_of
 from tocsin.core.model import Level, Match, Severity
 from tocsin.core.redaction.sample import WITHHELD, normalise
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, Source, Status
@@ -46,6 +46,9 @@ SIGNATURE = Signature(
 MAX_LINES = 400
 """Lines of one event among which the one at error is looked for."""
 
+MAX_REMEMBERED = 1_000
+"""Lines of which a process remembers the template; a line may be long."""
+
 _WORDS = (
     "error|err|eror|fail|severe|critical|crit|fatal|ftl|panic|dpanic|alert|emerg|emergency",
     "warn|warning|wrn",
@@ -59,6 +62,7 @@ _NUMBERS = (
     rf'(?:{_KEYS})\\*"\s*:\s*\\*"?(?:4|[34]\d)\b',
 )
 _LETTERS = (r"[EF](?:\d{4} \d\d:|, \[)", r"W(?:\d{4} \d\d:|, \[)")
+_ANY_DIGIT = str.maketrans("123456789", "0" * 9)
 _EXCEPTION = re2.compile(r"^[\w.$]*(?:Error|Exception|Failure|Fault)\b")
 _ESCAPES = r"\\u00[3-7]"
 """Letters that JSON may hold as escapes, so that no word shows."""
@@ -94,6 +98,7 @@ class ErrorFinder:
     ) -> None:
         self._signatures, self._settings, self._redaction = signatures, settings, redaction
         self._lowest = settings.lowest
+        self._templates: dict[tuple[str, Level, int], str] = {}
         self._search: re2._Regexp | None = None
 
     @property
@@ -132,10 +137,20 @@ class ErrorFinder:
         level = self._settings.level_of(service, log_group)
         if level is None or not self.may_show(message.encode("utf-8", "replace")):
             return None
-        if error_start(read_line(message), level) is None:
+        start = error_start(read_line(message), level)
+        if start is None:
             return None
-        template = error_template(message, self._redaction, level)
-        return Match(UNKNOWN_ERROR, {TEMPLATE: template})
+        return Match(UNKNOWN_ERROR, {TEMPLATE: self._template(message, level, start)})
+
+    def _template(self, message: str, level: Level, start: int) -> str:
+        """The template, made once for all lines that differ only in digits, where all digits are masked."""
+        key = (message if has_kept_digits(message) else message.translate(_ANY_DIGIT), level, start)
+        template = self._templates.get(key)
+        if template is None:
+            if len(self._templates) >= MAX_REMEMBERED:
+                self._templates.clear()
+            template = self._templates[key] = error_template(message, self._redaction, level)
+        return template
 
     def with_unknown(self, matcher: Matcher, message: str, *, log_group: str, service: str) -> list[Match]:
         """What the signatures recognise, and the unknown error that the line is.
