@@ -298,7 +298,7 @@ def _doctor(name: str, region: str | None) -> int:
 
 
 def _how_to_go_back(name: str, *, kept: bool) -> str:
-    told = f"{name} is deployed, and the doctor finds it broken (above). Mend what it names, or go back: "
+    told = f"{name} is deployed, and the doctor finds it broken (above). Fix what it names, or go back: "
     return told + (f"tocsin deploy --back --stack {name}; or {_by_git(name)}" if kept else _by_git(name))
 
 

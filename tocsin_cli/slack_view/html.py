@@ -19,10 +19,10 @@ from tocsin_cli.slack_view.mrkdwn import (
     Mention,
     Node,
     Quote,
-    Sighting,
     Style,
     Styled,
     Text,
+    Timestamp,
     is_safe_url,
     parse_mrkdwn,
     parse_plain_text,
@@ -150,7 +150,7 @@ def _node(node: Node) -> str:
             html = f'<span class="mention{" loud" if loud else ""}">{escape(label)}</span>'
         case Emoji(name, char):
             html = f'<span class="emoji" role="img" aria-label="{escape(name)}">{char}</span>'
-        case Sighting(seconds, text, url):
+        case Timestamp(seconds, text, url):
             html = time_html(datetime.fromtimestamp(seconds, UTC), text)
             html = f"<a {_href(url)}>{html}</a>" if url else html
     return html

@@ -109,7 +109,7 @@ class Emoji:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class Timestamp:
     """A ``<!date^...>``: a point in time (seconds since the epoch), its words in UTC, and perhaps a link."""
 
     seconds: int
@@ -117,7 +117,7 @@ class Sighting:
     url: str | None = None
 
 
-Node = Text | Break | Styled | Code | Quote | Link | Mention | Emoji | Sighting
+Node = Text | Break | Styled | Code | Quote | Link | Mention | Emoji | Timestamp
 
 # Atoms (control sequences, code) are lifted out of the text before emphasis is looked for, and stand in it as
 # a number between two private-use characters. Those two are taken out of the input first: none can be forged.
@@ -288,7 +288,7 @@ def _moment(seconds: int, pattern: str, url: str, fallback: str) -> Node:
         at = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, OSError, ValueError):
         return Text(fallback)
-    return Sighting(seconds, format_moment(at, pattern), url if is_safe_url(url) else None)
+    return Timestamp(seconds, format_moment(at, pattern), url if is_safe_url(url) else None)
 
 
 def format_moment(at: datetime, pattern: str) -> str:

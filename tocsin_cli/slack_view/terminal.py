@@ -27,10 +27,10 @@ from tocsin_cli.slack_view.mrkdwn import (
     Mention,
     Node,
     Quote,
-    Sighting,
     Style,
     Styled,
     Text,
+    Timestamp,
     is_safe_url,
     parse_mrkdwn,
     parse_plain_text,
@@ -171,7 +171,7 @@ def _node(node: Node) -> Words:
             words = Words(_shown(label), "bold black on yellow" if loud else "cyan")
         case Emoji(char=char):
             words = Words(char)
-        case Sighting(text=text):
+        case Timestamp(text=text):
             words = Words(_shown(text))
     return words
 

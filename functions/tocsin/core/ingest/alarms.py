@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from tocsin.core.ingest.origin import ACCOUNT, REGION
 from tocsin.core.model import AlarmChange, AlarmState, Millis
 from tocsin.core.redaction.sample import named
 from tocsin.core.times import parse_iso_time
@@ -30,9 +30,6 @@ from tocsin.core.times import parse_iso_time
 STATE_CHANGE: Final = "CloudWatch Alarm State Change"
 CONTRIBUTOR_CHANGE: Final = "CloudWatch Alarm Contributor State Change"
 """EventBridge's ``detail-type`` for what this module reads."""
-
-_REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
-_ACCOUNT: Final = re.compile(r"\d{12}")
 
 
 class AlarmError(ValueError):
@@ -187,8 +184,8 @@ def _change(  # noqa: PLR0913  # one argument per thing that the shapes say diff
 ) -> AlarmChange:
     arn = _close_colons(arn) if isinstance(arn, str) else ""
     parts = [*arn.split(":", 6), *[""] * 7]
-    account = next((text for text in (parts[4], _text(account)) if _ACCOUNT.fullmatch(text)), "")
-    region = next((text for text in (parts[3], _text(region)) if _REGION.fullmatch(text)), "")
+    account = next((text for text in (parts[4], _text(account)) if ACCOUNT.fullmatch(text)), "")
+    region = next((text for text in (parts[3], _text(region)) if REGION.fullmatch(text)), "")
     # A muted change is sent again, with the same time, when the mute has ended: that one must be heard.
     attributes = {_text(name): _text(value) for name, value in _table(contributor[1]).items()}
     contributor_id = _text(contributor[0]) or (json.dumps(attributes, sort_keys=True) if attributes else "")
