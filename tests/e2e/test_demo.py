@@ -37,7 +37,7 @@ def test_the_demo_tells_every_outage_and_leaves_a_page(tmp_path):
         "A stub does the work",
         "database &quot;None&quot; does not exist",
         "dead-letter queue",
-        "215",
+        "213",
     ):
         assert told in html, told
     assert "http-equiv" in html
