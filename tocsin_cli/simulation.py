@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from tocsin.adapters.files.configuration import Configuration
     from tocsin.core.absence.watch import Watch
-    from tocsin.core.model import Incident, Millis, OccurrenceCount
+    from tocsin.core.incidents.incident import Incident
+    from tocsin.core.model import Millis, OccurrenceCount
     from tocsin.services.detected import Detected
     from tocsin.services.reconciliation import Queues
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.model import Millis, QueueReading
+from tocsin.core.incidents.incident import QueueReading
+from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import Notification, document_of, millis_of
 from tocsin.core.signatures.signature import Status
 from tocsin.core.slack.messages import headed_by

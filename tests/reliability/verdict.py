@@ -13,8 +13,8 @@ from typing import Any
 
 from reliability.deployment import Deployment
 from reliability.scenario import Story, is_stray_ok
+from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.serialization import load_incident
-from tocsin.core.model import Incident
 from tocsin.core.notifications.parsing import parse_notification
 from tocsin.core.slack.messages import render_standalone, render_thread
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tocsin.core.model import Alert, AlertState, Incident, Origin, Pending, QueueReading, Reason, Severity
+from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
+from tocsin.core.model import AlertState, Origin, Reason, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 
 T0 = 1_785_456_000_000 + 3 * 3_600_000  # 2026-07-31T03:00:00Z

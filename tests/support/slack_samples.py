@@ -24,7 +24,7 @@ from tocsin.core.notifications.contract import Notification
 from tocsin.core.slack.messages import SlackMessage, render, render_standalone, render_thread
 
 if TYPE_CHECKING:
-    from tocsin.core.model import Alert
+    from tocsin.core.incidents.incident import Alert
     from tocsin_cli.fake_slack.server import LocalSlack
 
 HOSTILE_LINE = (

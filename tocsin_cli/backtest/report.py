@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tocsin.adapters.files.configuration import Configuration
+from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.inhibition import inhibitor
-from tocsin.core.model import Alert, Incident, Millis
+from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import Notification, document_of
 from tocsin.core.signatures.signature import Signature
 from tocsin.core.times import iso_time

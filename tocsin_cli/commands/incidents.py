@@ -11,7 +11,8 @@ from typing import Any
 
 from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.model import Incident, Millis
+from tocsin.core.incidents.incident import Incident
+from tocsin.core.model import Millis
 from tocsin.core.sanitize import one_line
 from tocsin_cli.options import add_root, configuration_here
 from tocsin_cli.stack.incident_history import IncidentHistory

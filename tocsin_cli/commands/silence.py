@@ -14,9 +14,10 @@ from difflib import get_close_matches
 
 from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.adapters.files.configuration import Configuration
+from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.silences import MAX_SILENCE, Silence, alternatives, fits
 from tocsin.core.incidents.store import SilenceConflictError
-from tocsin.core.model import Incident, Millis
+from tocsin.core.model import Millis
 from tocsin.core.sanitize import clipped, one_line
 from tocsin.core.times import format_duration, iso_time, parse_duration
 from tocsin_cli.options import add_root, configuration_here

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tocsin.core.model import DRILL, Alert, AlertState, Incident, Millis
+from tocsin.core.incidents.incident import Alert, Incident
+from tocsin.core.model import DRILL, AlertState, Millis
 from tocsin.core.signatures.drill import RESOLVE_AFTER, drill_line
 from tocsin_cli.doctor.findings import Examined, code_of, is_missing
 from tocsin_cli.stack.incident_history import IncidentHistory

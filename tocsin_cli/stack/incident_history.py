@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.core.config.routing import DEFAULT
+from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.serialization import load_incident
-from tocsin.core.model import TEST_MODE_GROUP, Incident
+from tocsin.core.model import TEST_MODE_GROUP
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,9 +7,10 @@ from typing import Any
 
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import began_at
+from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.muting import muted_by_cloudwatch
 from tocsin.core.incidents.silences import Silence
-from tocsin.core.model import TEST_MODE_GROUP, Alert, AlertState, Incident, Millis
+from tocsin.core.model import TEST_MODE_GROUP, AlertState, Millis
 from tocsin.core.signatures.signature import Signature
 from tocsin.core.times import iso_time
 from tocsin_cli.stack.incident_history import Delivery

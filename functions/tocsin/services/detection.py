@@ -6,9 +6,8 @@ AWS call. A batch that only adds to an alert known to this process makes one: th
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.core.absence.expected_lines import ExpectedLines
@@ -16,7 +15,7 @@ from tocsin.core.absence.watch import Observation, Watch, is_missing, is_worth_a
 from tocsin.core.config.settings import Settings
 from tocsin.core.error_place import place_of
 from tocsin.core.incidents.counting import joins
-from tocsin.core.incidents.test_mode import grouped
+from tocsin.core.incidents.incident import Incident
 from tocsin.core.ingest.alarms import AlarmError, parse_alarm
 from tocsin.core.ingest.change_events import ChangeError, is_of_stack, parse_change
 from tocsin.core.ingest.envelopes import BadLogEvent, ControlMessage, parse_envelope
@@ -30,41 +29,29 @@ from tocsin.core.ingest.event_shapes import (
     split_event,
 )
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
-from tocsin.core.ingest.origin import elsewhere
-from tocsin.core.matching.captured_fields import field_values
-from tocsin.core.matching.crash_lines import joined
-from tocsin.core.matching.fingerprint import fingerprint, masked_fields
-from tocsin.core.matching.invocations import Found, once_per_invocation
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import is_whole
 from tocsin.core.model import (
     TEST_MODE_GROUP,
-    AlarmChange,
     AlarmState,
     AlertState,
     ChangeKind,
     Envelope,
-    Incident,
-    LogEvent,
-    Match,
     Millis,
     OccurrenceCount,
     Origin,
 )
-from tocsin.core.redaction.sample import MARKER, WITHHELD, field_value, name_of, sample_of
+from tocsin.core.redaction.sample import MARKER, WITHHELD, name_of
 from tocsin.core.signatures.heartbeat import HEARTBEAT
 from tocsin.core.signatures.signature import Signature, Status
 from tocsin.services.detected import Detected
+from tocsin.services.occurrences import OccurrenceReader
 
 if TYPE_CHECKING:
     # Not at run time: reconciliation brings all of rendering with it, which a batch without a match never needs.
     from tocsin.services.heartbeat import HeartbeatRelay
     from tocsin.services.reconciliation import Reconciler, Reconciliation
 
-
-MAX_KINDS = 50
-"""Alerts of one signature that one envelope can make; the rest are counted as one without fields. Each costs a
-write, and whoever tries ten thousand user names must not keep this function from everything else."""
 
 MAX_DEAD_LETTERED = 20
 """Log events of one envelope that are kept one by one when they cannot be read (a call each); the rest is one record."""
@@ -127,9 +114,11 @@ class Detector:
         self._matcher, self._signatures, self._settings = matcher, signatures, settings
         self._reconciler, self._failure_queue = reconciler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
-        self._home = Origin(account, region)
         self._heartbeats, self._own_stack = heartbeats, own_stack
         self._known: dict[str, Millis] = {}
+        self._occurrences = OccurrenceReader(
+            matcher, signatures, settings, home=Origin(account, region), is_known=self._is_known
+        )
         self._expected_lines = ExpectedLines(signatures, settings.service_of_log_group)
         self._watches: dict[tuple[str, str], Watch] = {}
 
@@ -203,11 +192,11 @@ class Detector:
             if each is not envelope and self._is_own(each, done):
                 continue
             done.events += len(each.events)
-            service = self._settings.service_of_log_group(each.log_group, self._elsewhere(each))
+            service = self._occurrences.service_of(each)
             if signs:
                 self._gather(each, service, record.original, now, done)
             if matches:
-                counts += self._occurrence_counts(each, service, now)
+                counts += self._occurrences.of_envelope(each, service, now)
         return counts
 
     def _dead_letter_events(
@@ -225,9 +214,6 @@ class Detector:
             return False
         done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
         return True
-
-    def _elsewhere(self, of: Envelope | AlarmChange) -> str:
-        return elsewhere(Origin(of.account, of.region), self._home)
 
     def _gather(
         self, envelope: Envelope, service: str, original: object, now: Millis, done: Detected
@@ -269,64 +255,6 @@ class Detector:
                         # Not unfinished: a stream must not be held up for a heartbeat.
                         done.failures.append(error)
 
-    def _occurrence_counts(self, envelope: Envelope, service: str, now: Millis) -> list[OccurrenceCount]:
-        """One occurrence count per alert in the envelope."""
-        counts: dict[str, OccurrenceCount] = {}
-        named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
-        kinds: Counter[str] = Counter()
-        for event, matches in self._found(envelope, service):
-            for match in matches:
-                if match.signature not in self._signatures:
-                    continue  # the heartbeat, where it does not belong
-                rule = self._signatures[match.signature]
-                raw_fields = masked_fields(match.fields) if rule.catch_all else match.fields
-                raw = (match.signature, *raw_fields.items())
-                if raw not in named:
-                    kinds[match.signature] += 1
-                    few = kinds[match.signature] <= MAX_KINDS
-                    fields = field_values(match, event.message, self._settings.redaction) if few else {}
-                    named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
-                name, fields = named[raw]
-                counts[name] = (
-                    _plus(counts[name], event)
-                    if name in counts
-                    else self._occurrence_count(envelope, event, match, name, fields, service, now)
-                )
-        return [grouped(counted, self._signatures[counted.signature]) for counted in counts.values()]
-
-    def _found(self, envelope: Envelope, service: str) -> list[Found]:
-        """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
-        where = {"log_group": envelope.log_group, "service": service}
-        found = [
-            Found(event, self._matcher.match(event.message, **where)) for event in joined(envelope.events)
-        ]
-        return once_per_invocation(found, self._matcher.explains)
-
-    def _occurrence_count(
-        self,
-        envelope: Envelope,
-        event: LogEvent,
-        match: Match,
-        name: str,
-        fields: Mapping[str, str],
-        service: str,
-        now: Millis,
-    ) -> OccurrenceCount:
-        # An alert that is known has its sample already; leaving it out keeps a storm's writes at one unit each.
-        extra = self._settings.redaction
-        strict = self._settings.is_strict(service, envelope.log_group)
-        rule = self._signatures[match.signature]
-        sample = (
-            ""
-            if self._is_known(name, now)
-            else sample_of(event.message, extra, strict=strict, known=(rule.title, *rule.any))
-        )
-        return OccurrenceCount(
-            envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
-            count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
-            origin=Origin(envelope.account, envelope.region or self._region, envelope.log_group, name_of(envelope.log_stream, extra)),
-        )  # fmt: skip
-
     def _from_alarm(self, record: AlarmRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
         change = parse_alarm(record.payload)
         if change is None:
@@ -337,31 +265,7 @@ class Detector:
                 f"alarm {name_of(change.name)}: INSUFFICIENT_DATA says neither that it fires nor that it is over"
             )
             return []
-        return [
-            self._alarm_occurrence_count(change, match, now) for match in self._matcher.match_alarm(change)
-        ]
-
-    def _alarm_occurrence_count(self, change: AlarmChange, match: Match, now: Millis) -> OccurrenceCount:
-        rule, extra = self._signatures[match.signature], self._settings.redaction
-        service = name_of(
-            self._settings.service_of_alarm(change.name, change.dimensions, self._elsewhere(change)), extra
-        )
-        strict = self._settings.is_strict(service)
-        fields = {name: field_value(value, extra) for name, value in match.fields.items()}
-        firing = change.state is AlarmState.ALARM
-        counted = OccurrenceCount(
-            envelope=change.id,
-            fingerprint=fingerprint(rule, service, fields, alarm=change.name),
-            signature=match.signature, service=service, fields=fields, count=int(firing),
-            first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra, strict=strict),
-            state=AlertState.FIRING if firing else AlertState.RESOLVED,
-            origin=Origin(change.account, change.region or self._region, alarm=name_of(change.name, extra)),
-            continues=bool(change.contributor) or change.previous is not AlarmState.OK,
-            contributor=change.contributor,
-            contributor_name=field_value(", ".join(map("=".join, change.attributes.items())), extra),
-            muted_by=field_value(change.muted_by, extra), muted_until=change.muted_until,
-        )  # fmt: skip
-        return grouped(counted, rule)
+        return self._occurrences.of_alarm(change, now)
 
     def _keep(self, record: ChangeRecord, now: Millis, done: Detected) -> None:
         """Keep a change for the incidents that may come of it, and tell the one that has begun already."""
@@ -483,15 +387,6 @@ def _place_of(error: BaseException) -> str:
     """What was raised and where in our code, without its text, which may quote a log line."""
     place = place_of(error)
     return type(error).__name__ + (f" in {place.file}:{place.line}" if place else "")
-
-
-def _plus(counted: OccurrenceCount, event: LogEvent) -> OccurrenceCount:
-    return replace(
-        counted,
-        count=counted.count + 1,
-        first_seen=min(counted.first_seen, event.timestamp),
-        last_seen=max(counted.last_seen, event.timestamp),
-    )
 
 
 def _hidden(counted: OccurrenceCount) -> int:

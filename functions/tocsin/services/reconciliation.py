@@ -19,6 +19,7 @@ from tocsin.core.config.settings import Settings
 from tocsin.core.incidents import digest
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning, is_suspect
+from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
 from tocsin.core.incidents.lifecycle import (
     Advance,
     Observed,
@@ -38,17 +39,7 @@ from tocsin.core.incidents.store import (
     Stored,
     key_of,
 )
-from tocsin.core.model import (
-    TEST_MODE_GROUP,
-    Alert,
-    Change,
-    Incident,
-    Millis,
-    OccurrenceCount,
-    Pending,
-    QueueReading,
-    Reason,
-)
+from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
 from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import Notification
 from tocsin.services.absence import QueueDepths, absences

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from rich.console import Console
 from sample_incidents import BUCKET, DLQ, IMPORT_ERROR, SIGNATURES, T0, incident, pending
 
+from tocsin.core.incidents.incident import QueueReading
 from tocsin.core.incidents.silences import Silence
-from tocsin.core.model import AlertState, Change, ChangeKind, QueueReading, Reason
+from tocsin.core.model import AlertState, Change, ChangeKind, Reason
 from tocsin_cli.stack.incident_history import Delivery
 from tocsin_cli.stack.incident_json import incident_details, incident_report, silence_report
 from tocsin_cli.stack.incident_tables import show_incident, show_incidents, show_silences

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.settings import Intervals, Service, Settings
+from tocsin.core.incidents.incident import QueueReading
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.model import QueueReading, Severity
+from tocsin.core.model import Severity
 from tocsin.core.notifications.contract import millis_of
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature, Source, Status, Threshold

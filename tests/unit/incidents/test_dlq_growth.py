@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from test_lifecycle import INTERVALS, MIN, SIGNATURES, T0, H, Life, alarm, occurrence_count
 
 from tocsin.core.incidents.dlq_growth import expires_at
+from tocsin.core.incidents.incident import QueueReading
 from tocsin.core.incidents.inhibition import likely_cause
 from tocsin.core.incidents.lifecycle import next_due
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.model import AlertState, Origin, QueueReading
+from tocsin.core.model import AlertState, Origin
 
 WATCHED = {**SIGNATURES, "depth": replace(SIGNATURES["depth"], watch_queue=True)}
 POLICY = Policy(INTERVALS, WATCHED)

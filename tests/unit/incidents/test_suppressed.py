@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from test_lifecycle import signature
 
+from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.suppressed import Suppressed, suppressed_alerts
-from tocsin.core.model import Alert, AlertState, Incident
+from tocsin.core.model import AlertState
 from tocsin.core.signatures.signature import Status
 
 T0 = 1_770_000_000_000

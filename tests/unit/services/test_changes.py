@@ -27,10 +27,11 @@ from tocsin.core.incidents.changes import (
     learned,
     remembered,
 )
+from tocsin.core.incidents.incident import Pending
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.serialization import dump_incident, load_incident
 from tocsin.core.ingest.change_events import ChangeError, parse_change
-from tocsin.core.model import Change, ChangeKind, Pending, Reason
+from tocsin.core.model import Change, ChangeKind, Reason
 from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import document_of
 from tocsin.core.notifications.email import email_text

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
-    from tocsin.core.model import Incident, Millis
+    from tocsin.core.incidents.incident import Incident
+    from tocsin.core.model import Millis
 
 KEEP_TALLIES: int = 15 * 86_400
 """Seconds; an event may come again from CloudWatch Logs for 24 hours, from Lambda for 6 more, and from people who

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tocsin.core.model import Millis, QueueReading
+from tocsin.core.incidents.incident import QueueReading
+from tocsin.core.model import Millis
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from tocsin.core.model import Change, ChangeKind, Incident, Millis
+from tocsin.core.incidents.incident import Incident
+from tocsin.core.model import Change, ChangeKind, Millis
 from tocsin.core.times import HOUR
 
 if TYPE_CHECKING:

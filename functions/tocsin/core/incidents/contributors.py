@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from tocsin.core.model import Alert, AlertState, Contributor, OccurrenceCount
+from tocsin.core.incidents.incident import Alert, Contributor
+from tocsin.core.model import AlertState, OccurrenceCount
 from tocsin.core.sanitize import clipped
 
 MAX_CONTRIBUTORS = 40

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tocsin.core.incidents.contributors import alarm_itself, contributed, first_heard
+from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.model import Alert, AlertState, Incident, Millis, OccurrenceCount
+from tocsin.core.model import AlertState, Millis, OccurrenceCount
 from tocsin.core.signatures.signature import Status, Threshold
 
 MAX_ALERTS = 50

@@ -13,19 +13,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tocsin.core.incidents.counting import MAX_ALERTS, alert_of, counted, reached, slid
+from tocsin.core.incidents.incident import Alert, Incident, Notified, Pending
 from tocsin.core.incidents.lifecycle import Advance, incident_id
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.model import (
-    TEST_MODE_GROUP,
-    Alert,
-    AlertState,
-    Incident,
-    Millis,
-    Notified,
-    OccurrenceCount,
-    Pending,
-    Reason,
-)
+from tocsin.core.model import TEST_MODE_GROUP, AlertState, Millis, OccurrenceCount, Reason
 
 _MONDAY_AT_EIGHT: Millis = (4 * 24 + 8) * 3_600_000
 """1970-01-05T08:00Z, a Monday. Counted from it, a digest of a day comes at eight, and one of a week on Mondays."""

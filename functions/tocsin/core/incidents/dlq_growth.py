@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tocsin.core.incidents.incident import Alert, Incident, QueueReading
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.model import Alert, AlertState, Incident, Millis, OccurrenceCount, QueueReading
+from tocsin.core.model import AlertState, Millis, OccurrenceCount
 from tocsin.core.times import HOUR
 
 WARN_BEFORE = (24 * HOUR, 6 * HOUR, HOUR)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tocsin.core.model import Alert, AlertState, Incident, Severity
+from tocsin.core.incidents.incident import Alert, Incident
+from tocsin.core.model import AlertState, Severity
 from tocsin.core.signatures.signature import Signature
 
 

@@ -17,21 +17,13 @@ from typing import NamedTuple
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import learned
 from tocsin.core.incidents.counting import MAX_ALERTS, apply
+from tocsin.core.incidents.incident import Alert, Incident, QueueReading
 from tocsin.core.incidents.inhibition import inhibitor
 from tocsin.core.incidents.muting import mute
 from tocsin.core.incidents.outbox import Due, notified
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
-from tocsin.core.model import (
-    Alert,
-    AlertState,
-    Change,
-    Incident,
-    Millis,
-    OccurrenceCount,
-    QueueReading,
-    Reason,
-)
+from tocsin.core.model import AlertState, Change, Millis, OccurrenceCount, Reason
 
 MAX_BURSTS = 5
 """Notifications of new alerts per ``group_interval``; more wait for its end and come as one. Of alerts that

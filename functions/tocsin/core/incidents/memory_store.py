@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tocsin.core.absence.watch import Watch
+from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import (
     AlreadyAppliedError,
@@ -15,7 +16,7 @@ from tocsin.core.incidents.store import (
     Stored,
     key_of,
 )
-from tocsin.core.model import TEST_MODE_GROUP, Change, Incident, Millis, OccurrenceCount
+from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount
 
 
 class MemoryLedger:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.silences import Silence
-from tocsin.core.model import Alert, AlertState, Incident, Millis
+from tocsin.core.model import AlertState, Millis
 from tocsin.core.sanitize import clipped, one_line
 
 MAX_WORDS_LENGTH = 300

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import began_at
+from tocsin.core.incidents.incident import Alert, Incident, Pending
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.model import Alert, Incident, Millis, Pending, Reason
+from tocsin.core.model import Millis, Reason
 
 
 class Due(NamedTuple):

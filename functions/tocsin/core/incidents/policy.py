@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from tocsin.core.absence.watch import is_watched
 from tocsin.core.config.settings import Intervals
+from tocsin.core.incidents.incident import Alert
 from tocsin.core.incidents.test_mode import is_in_test_mode
-from tocsin.core.model import Alert, Millis
+from tocsin.core.model import Millis
 from tocsin.core.signatures.signature import Signature, Source
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tocsin.core.model import Alert, Incident
+from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.stored_document import dump_document, load_document
 
 MAX_BYTES = 380_000

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tocsin.core.absence.watch import Watch
+from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.silences import Silence
-from tocsin.core.model import Change, Incident, Millis, OccurrenceCount
+from tocsin.core.model import Change, Millis, OccurrenceCount
 
 CountKey = tuple[str, str]
 """Fingerprint and envelope: what an occurrence count is counted once by."""

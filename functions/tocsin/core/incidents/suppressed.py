@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Mapping
 from enum import StrEnum
 
+from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.inhibition import inhibitor
 from tocsin.core.incidents.test_mode import is_in_test_mode
-from tocsin.core.model import AlertState, Incident
+from tocsin.core.model import AlertState
 from tocsin.core.signatures.signature import Signature
 
 

@@ -9,9 +9,10 @@ from msgspec.structs import replace
 
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import began_at
+from tocsin.core.incidents.incident import Alert, Incident, Pending
 from tocsin.core.incidents.inhibition import depth_of_symptom, inhibitor, likely_cause, severity_of
 from tocsin.core.incidents.test_mode import test_mode_status
-from tocsin.core.model import Alert, AlertState, Change, Incident, Millis, Pending, Reason, Severity
+from tocsin.core.model import AlertState, Change, Millis, Reason, Severity
 from tocsin.core.notifications.console_links import alarm_link, insights_link, insights_query, log_stream_link
 from tocsin.core.notifications.contract import (
     IncidentSummary,

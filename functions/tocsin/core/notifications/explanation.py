@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from tocsin.core.incidents.incident import Alert, Incident, Pending
 from tocsin.core.incidents.test_mode import is_in_test_mode
-from tocsin.core.model import Alert, AlertState, Incident, Pending, Reason
+from tocsin.core.model import AlertState, Reason
 from tocsin.core.notifications.contract import Threshold, Why
 from tocsin.core.signatures.signature import Signature
 from tocsin.core.times import format_duration

@@ -1,0 +1,225 @@
+"""What is kept of an incident between two looks at it: its alerts, and the notifications that are due.
+
+Values only. What changes them is in the other modules of this package; how they are stored is in
+``serialization``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tocsin.core.model import AlertState, Change, Millis, Origin, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Contributor:
+    """One series of an alarm over many.
+
+    Attributes:
+        name: How people know it: ``TableName=orders``.
+        state: Whether it is in alarm.
+        at: When it came into that state.
+    """
+
+    name: str
+    state: AlertState
+    at: Millis
+
+
+@dataclass(frozen=True, slots=True)
+class QueueReading:
+    """What a look at a dead-letter queue found.
+
+    Attributes:
+        at: When it was looked at.
+        depth: Messages that wait in it (SQS's approximate number of visible messages).
+        retention: How long the queue keeps a message, from when it was first sent.
+        oldest_age: For how long the oldest message has been in the queue, where CloudWatch knows; SQS counts
+            this from the move into the dead-letter queue, so the message itself may be older.
+    """
+
+    at: Millis
+    depth: int
+    retention: Millis
+    oldest_age: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """What people were last told of an alert.
+
+    Attributes:
+        count: Its count as of the last notification that told of it; 0 when none has.
+        state: Its state as of that notification; None when none has.
+        silence: The silence that muted it as of that notification.
+        individually: Whether a notification told of it by itself, not only listed it under its cause.
+        queue_shown: The depth of its queue as of the last notification, news or not.
+        queue_news: The depth of its queue that people were last told of as news.
+        queue_warnings: How many of the warnings that the oldest message will be lost were given.
+    """
+
+    count: int = 0
+    state: AlertState | None = None
+    silence: str = ""
+    individually: bool = False
+    queue_shown: int = 0
+    queue_news: int = 0
+    queue_warnings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """All occurrences of one fingerprint within an incident.
+
+    Attributes:
+        fingerprint: What makes two occurrences the same alert.
+        signature: The signature's id.
+        fields: The fields of the first occurrence.
+        count: Occurrences so far.
+        first_seen: The earliest occurrence's own time.
+        last_seen: The latest occurrence's own time.
+        active_at: When Tocsin last received an occurrence; what the quiet period is measured from.
+        state: ``firing`` or ``resolved``.
+        state_at: For alarms, the time of the transition that ``state`` comes from; the latest one wins.
+        sample: One redacted, truncated line.
+        joined_at: When Tocsin received its first occurrence in this incident.
+        notified: What people were last told of it.
+        announced: Whether it reached its signature's threshold, so that people are told of it.
+        regressed: Whether it began again after it was resolved, and nobody has been told yet.
+        over_at: When it was last over before it began again; None if it never was.
+        silence: The id of the silence that mutes it; empty when none does.
+        unmuted: Whether a silence of it ended while it fires, and nobody has been told yet.
+        queue: For an alarm on a dead-letter queue, what the last look at the queue found.
+        recent: While not announced: when occurrences were received and how many, for the threshold.
+        origin: Where it comes from.
+        origin_service: For a signature in test mode, the service it happened in; else empty.
+        would_have_fired: For a signature in test mode, how often people would have been told that it began.
+        contributors: For an alarm over many series, those that told of themselves, by id.
+        only_contributors: Whether nothing but contributors told of the alarm: then it is over when all of them are.
+        muted_by: What in CloudWatch mutes the alarm, in words.
+        muted_until: When that ends, where it is known.
+    """
+
+    fingerprint: str
+    signature: str
+    fields: Mapping[str, str]
+    count: int
+    first_seen: Millis
+    last_seen: Millis
+    active_at: Millis
+    state: AlertState
+    sample: str
+    state_at: Millis = 0
+    joined_at: Millis = 0
+    notified: Notified = Notified()
+    announced: bool = True
+    regressed: bool = False
+    over_at: Millis | None = None
+    silence: str = ""
+    unmuted: bool = False
+    queue: QueueReading | None = None
+    recent: tuple[tuple[Millis, int], ...] = ()
+    origin: Origin = Origin()
+    origin_service: str = ""
+    would_have_fired: int = 0
+    contributors: Mapping[str, Contributor] = field(default_factory=dict)
+    only_contributors: bool = False
+    muted_by: str = ""
+    muted_until: Millis | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A notification that is due and not yet handed to SNS.
+
+    Attributes:
+        sequence: Counts the incident's notifications from 1; what duplicates and order are known by.
+        reason: Why it is sent.
+        at: When it became due.
+        fingerprints: The alerts it is about (new, regressed or grown ones).
+        notified_before: How many occurrences of each alert (by fingerprint) earlier notifications had told of;
+            an alert that is not in it is new to people.
+        growing: The alerts whose dead-letter queue has grown so much, or is so near to losing messages, that it is news.
+        updates: For an ``update``, how many came one after the other without news between, this one included.
+        reason_detail: More about why, in words; for ``silence_expired`` which silence ended.
+        learned: The ids of the changes that it is the first to tell of, because they became known late.
+    """
+
+    sequence: int
+    reason: Reason
+    at: Millis
+    fingerprints: tuple[str, ...] = ()
+    notified_before: Mapping[str, int] = field(default_factory=dict)
+    growing: tuple[str, ...] = ()
+    updates: int = 0
+    reason_detail: str = ""
+    learned: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The alerts of one group (one service) that are active together.
+
+    Attributes:
+        id: Unique; also the thread's name.
+        service: The group.
+        opened_at: When the first occurrence was received.
+        alerts: By fingerprint, in the order they joined.
+        resolved_at: When it was over, else None.
+        sequence: The last sequence number given to a notification.
+        notified_at: When the last notification became due; None before the first.
+        last_non_update_at: When the last one that was not an ``update`` became due; reminders are counted from it.
+        repeats: Reminders since the last news.
+        updates: Updates since the last news or reminder.
+        omitted: Occurrences of alerts beyond the most that one incident keeps.
+        omitted_notified: ``omitted`` as of the last notification.
+        burst_since: Since when ``burst`` counts.
+        burst: Notifications of new or regressed alerts since ``burst_since``; what bounds their number.
+        reopened: Whether an alarm of it came back right after it was over; then it is over only after a quiet
+            ``group_interval``, so that an alarm that flaps is one incident.
+        reopened_at: When it last began again after it was over; None if it never did.
+        return_notified: Whether people heard that it began again; a return that was muted to its end ends in silence too.
+        ended: When alerts of earlier incidents were over, by fingerprint, for as long as they count as regressed
+            if they are seen again.
+        ended_in: In which incident each of these was.
+        outbox: Notifications due and not yet handed to SNS, oldest first.
+        latest_news_started_at: When the latest news that people were told of began; None before any.
+        changes: What changed before its latest news, and since: the likeliest suspect first.
+        changes_not_notified: The ids of direct changes that became known after people were told of the incident, and of
+            which no notification has told yet.
+    """
+
+    id: str
+    service: str
+    opened_at: Millis
+    alerts: Mapping[str, Alert]
+    resolved_at: Millis | None = None
+    sequence: int = 0
+    notified_at: Millis | None = None
+    last_non_update_at: Millis | None = None
+    repeats: int = 0
+    updates: int = 0
+    omitted: int = 0
+    omitted_notified: int = 0
+    burst_since: Millis = 0
+    burst: int = 0
+    reopened: bool = False
+    reopened_at: Millis | None = None
+    return_notified: bool = True
+    ended: Mapping[str, Millis] = field(default_factory=dict)
+    ended_in: Mapping[str, str] = field(default_factory=dict)
+    outbox: tuple[Pending, ...] = ()
+    latest_news_started_at: Millis | None = None
+    changes: tuple[Change, ...] = ()
+    changes_not_notified: tuple[str, ...] = ()
+
+    @property
+    def firing(self) -> tuple[Alert, ...]:
+        """The alerts that are still going on."""
+        return tuple(alert for alert in self.alerts.values() if alert.state is AlertState.FIRING)
+
+    @property
+    def count(self) -> int:
+        """All occurrences of all its alerts."""
+        return sum(alert.count for alert in self.alerts.values()) + self.omitted

@@ -1,0 +1,159 @@
+"""What an envelope or an alarm change says, as occurrence counts: matched, put together, redacted and bounded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tocsin.core.config.settings import Settings
+from tocsin.core.incidents.test_mode import grouped
+from tocsin.core.ingest.origin import elsewhere
+from tocsin.core.matching.captured_fields import field_values
+from tocsin.core.matching.crash_lines import joined
+from tocsin.core.matching.fingerprint import fingerprint, masked_fields
+from tocsin.core.matching.invocations import Found, once_per_invocation
+from tocsin.core.matching.matcher import Matcher
+from tocsin.core.model import (
+    AlarmChange,
+    AlarmState,
+    AlertState,
+    Envelope,
+    LogEvent,
+    Match,
+    Millis,
+    OccurrenceCount,
+    Origin,
+)
+from tocsin.core.redaction.sample import field_value, name_of, sample_of
+from tocsin.core.signatures.signature import Signature
+
+MAX_KINDS = 50
+"""Alerts of one signature that one envelope can make; the rest are counted as one without fields. Each costs a
+write, and whoever tries ten thousand user names must not keep this function from everything else."""
+
+
+class OccurrenceReader:
+    """Reads envelopes and alarm changes into occurrence counts.
+
+    Args:
+        matcher: The signatures, compiled.
+        signatures: The same signatures, by id.
+        settings: Services and what is redacted.
+        home: The account and Region this runs in.
+        is_known: Whether an alert, by fingerprint, has its sample already at a time: then it is left out, which
+            keeps a storm's writes at one unit each.
+    """
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        signatures: Mapping[str, Signature],
+        settings: Settings,
+        *,
+        home: Origin,
+        is_known: Callable[[str, Millis], bool],
+    ) -> None:
+        self._matcher, self._signatures, self._settings = matcher, signatures, settings
+        self._home, self._is_known = home, is_known
+
+    def service_of(self, envelope: Envelope) -> str:
+        """The service that an envelope's log group belongs to."""
+        return self._settings.service_of_log_group(envelope.log_group, self._elsewhere(envelope))
+
+    def _elsewhere(self, of: Envelope | AlarmChange) -> str:
+        return elsewhere(Origin(of.account, of.region), self._home)
+
+    def of_envelope(self, envelope: Envelope, service: str, now: Millis) -> list[OccurrenceCount]:
+        """One occurrence count per alert in the envelope, which belongs to a service."""
+        counts: dict[str, OccurrenceCount] = {}
+        named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
+        kinds: Counter[str] = Counter()
+        for event, matches in self._found(envelope, service):
+            for match in matches:
+                if match.signature not in self._signatures:
+                    continue  # the heartbeat, where it does not belong
+                rule = self._signatures[match.signature]
+                raw_fields = masked_fields(match.fields) if rule.catch_all else match.fields
+                raw = (match.signature, *raw_fields.items())
+                if raw not in named:
+                    kinds[match.signature] += 1
+                    few = kinds[match.signature] <= MAX_KINDS
+                    fields = field_values(match, event.message, self._settings.redaction) if few else {}
+                    named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
+                name, fields = named[raw]
+                counts[name] = (
+                    _plus(counts[name], event)
+                    if name in counts
+                    else self._occurrence_count(envelope, event, match, name, fields, service, now)
+                )
+        return [grouped(counted, self._signatures[counted.signature]) for counted in counts.values()]
+
+    def _found(self, envelope: Envelope, service: str) -> list[Found]:
+        """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
+        where = {"log_group": envelope.log_group, "service": service}
+        found = [
+            Found(event, self._matcher.match(event.message, **where)) for event in joined(envelope.events)
+        ]
+        return once_per_invocation(found, self._matcher.explains)
+
+    def _occurrence_count(
+        self,
+        envelope: Envelope,
+        event: LogEvent,
+        match: Match,
+        name: str,
+        fields: Mapping[str, str],
+        service: str,
+        now: Millis,
+    ) -> OccurrenceCount:
+        extra = self._settings.redaction
+        strict = self._settings.is_strict(service, envelope.log_group)
+        rule = self._signatures[match.signature]
+        sample = (
+            ""
+            if self._is_known(name, now)
+            else sample_of(event.message, extra, strict=strict, known=(rule.title, *rule.any))
+        )
+        return OccurrenceCount(
+            envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
+            count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
+            origin=Origin(envelope.account, envelope.region or self._home.region, envelope.log_group, name_of(envelope.log_stream, extra)),
+        )  # fmt: skip
+
+    def of_alarm(self, change: AlarmChange, now: Millis) -> list[OccurrenceCount]:
+        """One occurrence count per signature that an alarm change is of."""
+        return [
+            self._alarm_occurrence_count(change, match, now) for match in self._matcher.match_alarm(change)
+        ]
+
+    def _alarm_occurrence_count(self, change: AlarmChange, match: Match, now: Millis) -> OccurrenceCount:
+        rule, extra = self._signatures[match.signature], self._settings.redaction
+        service = name_of(
+            self._settings.service_of_alarm(change.name, change.dimensions, self._elsewhere(change)), extra
+        )
+        strict = self._settings.is_strict(service)
+        fields = {name: field_value(value, extra) for name, value in match.fields.items()}
+        firing = change.state is AlarmState.ALARM
+        counted = OccurrenceCount(
+            envelope=change.id,
+            fingerprint=fingerprint(rule, service, fields, alarm=change.name),
+            signature=match.signature, service=service, fields=fields, count=int(firing),
+            first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra, strict=strict),
+            state=AlertState.FIRING if firing else AlertState.RESOLVED,
+            origin=Origin(change.account, change.region or self._home.region, alarm=name_of(change.name, extra)),
+            continues=bool(change.contributor) or change.previous is not AlarmState.OK,
+            contributor=change.contributor,
+            contributor_name=field_value(", ".join(map("=".join, change.attributes.items())), extra),
+            muted_by=field_value(change.muted_by, extra), muted_until=change.muted_until,
+        )  # fmt: skip
+        return grouped(counted, rule)
+
+
+def _plus(counted: OccurrenceCount, event: LogEvent) -> OccurrenceCount:
+    return replace(
+        counted,
+        count=counted.count + 1,
+        first_seen=min(counted.first_seen, event.timestamp),
+        last_seen=max(counted.last_seen, event.timestamp),
+    )
