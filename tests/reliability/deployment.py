@@ -422,7 +422,7 @@ def _platform_client(service: str) -> Any:
     return made
 
 
-_MEMORY = {"detect": ("detector",), "reconcile": ("reconciler",), "notify": ("_adapters",)}
+_MEMORY = {"detect": ("detector",), "reconcile": ("reconciler",), "notify": ("wired",)}
 """What a warm process of each function remembers."""
 
 
