@@ -30,6 +30,8 @@ class Intervals:
         group_interval: The least time between two count roll-ups of one incident.
         repeat_interval: How long an unchanged, still firing incident stays quiet before it reminds.
         resolve_after: How long an alert must be quiet to count as resolved.
+        max_resolve_after: The longest quiet that is asked of an alert because it keeps coming back; 0 asks for no more
+            than ``resolve_after`` of any.
         regress_within: How long after it was over an alert that is seen again belongs to the same incident.
         digest_interval: How often what signatures in test mode recognised is told in one digest; 0 for never.
     """
@@ -38,6 +40,7 @@ class Intervals:
     group_interval: Millis = 5 * 60_000
     repeat_interval: Millis = 4 * 3_600_000
     resolve_after: Millis = 15 * 60_000
+    max_resolve_after: Millis = 6 * 3_600_000
     regress_within: Millis = 24 * 3_600_000
     digest_interval: Millis = 24 * 3_600_000
 
@@ -255,7 +258,7 @@ def _table(data: Mapping[str, Any], key: str, problems: list[Problem]) -> Mappin
     return {}
 
 
-_NO_DIGEST = ("digest_interval", "off")
+_OFF = (("digest_interval", "off"), ("max_resolve_after", "off"))
 
 
 def _unreserved(service: str) -> str:
@@ -279,7 +282,7 @@ def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems:
         if value is None:
             continue
         try:
-            values[name] = 0 if (name, value) == _NO_DIGEST else parse_duration(value)
+            values[name] = 0 if (name, value) in _OFF else parse_duration(value)
         except ValueError as error:
             problems.append(Problem(where, f"intervals.{name}", str(error)))
     intervals = Intervals(**values)
