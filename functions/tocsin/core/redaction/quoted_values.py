@@ -128,14 +128,11 @@ def _compiled(number: int) -> re2._Regexp:
 
 
 def quoted(number: int) -> Callable[[str], Iterator[Span]]:
-    """The search of one quotation."""
+    """The search of one quotation, for texts that hold one of its needles."""
     quotation = QUOTATIONS[number]
 
     def search(text: str) -> Iterator[Span]:
-        lowered = text.lower()
-        if not any(needle in lowered for needle in quotation.needles):
-            return
-        if quotation.within and not any(word in lowered for word in quotation.within):
+        if quotation.within and not any(word in text.lower() for word in quotation.within):
             return
         covered = 0
         for count, found in enumerate(_compiled(number).finditer(text)):
