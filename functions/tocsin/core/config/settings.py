@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FILE = "tocsin.toml"
 MAX_SERVICE_LENGTH = 100
+MAX_AFTER_DEPLOY: Millis = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Service:
         alarms: Globs of alarm names, queue names and function names that belong to it.
         stacks: Globs of the CloudFormation stacks that deploy it; a stack may deploy several services.
         strict: Whether of its lines only what is known to be harmless is shown.
+        after_deploy: For how long after a deploy of it what begins is start-up noise, unless it is critical; 0 for never.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Service:
     alarms: tuple[str, ...] = ()
     stacks: tuple[str, ...] = ()
     strict: bool = False
+    after_deploy: Millis = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,10 @@ class Settings:
                 return service.name
         resources = (value for dimension, value in dimensions.items() if dimension != "Currency")
         return _located(_unreserved(next(resources, name)), elsewhere)
+
+    def after_deploy(self, service: str) -> Millis:
+        """For how long after a deploy of a service what begins is start-up noise; 0 for never."""
+        return next((entry.after_deploy for entry in self.services if entry.name == service), 0)
 
     def service_of_function(self, function: str) -> str:
         """Name the service of a Lambda function: that of the log group Lambda gives it, else as for an alarm."""
@@ -303,9 +310,11 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
     if not isinstance(table, dict):
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)
-    known = ("log_groups", "alarms", "stacks", "redaction")
+    known = ("log_groups", "alarms", "stacks", "redaction", "after_deploy")
     globs: dict[str, tuple[str, ...]] = {}
     for entry, value in table.items():
+        if entry == "after_deploy":
+            continue
         if entry == "redaction":
             if value not in _REDACTIONS:
                 problems.append(
@@ -325,7 +334,20 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
             problems.append(Problem(FILE, f"{key}.{entry}", f"must be a list of globs, is {value!r}"))
         else:
             globs[entry] = tuple(value)
-    return Service(name, **globs, strict=table.get("redaction") == "strict")
+    after_deploy = _after_deploy(table.get("after_deploy", "0s"), key, problems)
+    return Service(name, **globs, strict=table.get("redaction") == "strict", after_deploy=after_deploy)
+
+
+def _after_deploy(value: Any, key: str, problems: list[Problem]) -> Millis:
+    try:
+        span = parse_duration(value)
+    except ValueError as error:
+        problems.append(Problem(FILE, f"{key}.after_deploy", str(error)))
+        return 0
+    if span > MAX_AFTER_DEPLOY:
+        reason = "at most an hour: what is longer is no start"
+        problems.append(Problem(FILE, f"{key}.after_deploy", reason))
+    return span
 
 
 _REDACTIONS = ("default", "strict")

@@ -112,7 +112,9 @@ def advance(
         if name in current.alerts
     }
     current = _quieted(replace(current, alerts={**current.alerts, **read}), now, policy, observed)
-    current, reason_detail = mute(learned(current, observed.changes), observed.silences, now)
+    current, reason_detail = mute(
+        learned(current, observed.changes), observed.silences, now, policy.signatures
+    )
     return Advance(_spoken(current, now, policy, observed, reason_detail), applied, closed)
 
 
