@@ -35,6 +35,14 @@ class WeeklyHours:
     end: int
     zone: str
 
+    def __str__(self) -> str:
+        """As they are written, with the zone: ``mon-fri 22:00-06:00 Europe/Berlin``."""
+        first, last = min(self.days), max(self.days)
+        is_run = len(self.days) > 1 and len(self.days) == last - first + 1
+        days = f"{DAYS[first]}-{DAYS[last]}" if is_run else ",".join(DAYS[day] for day in sorted(self.days))
+        start, end = (f"{value // 60:02}:{value % 60:02}" for value in (self.start, self.end))
+        return f"{days + ' ' if len(self.days) < len(DAYS) else ''}{start}-{end} {self.zone}"
+
     def cover(self, now: Millis) -> bool:
         """Whether a moment is within them. Where the clock is put on or back, the wall's clock counts."""
         local = datetime.fromtimestamp(now / 1000, _zone(self.zone))

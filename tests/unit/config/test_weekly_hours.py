@@ -88,3 +88,17 @@ def test_hours_and_those_that_are_left_make_the_whole_week(day, start, end, minu
     )
     assert own or rest or elsewhere
     assert not (own and rest)
+
+
+@pytest.mark.parametrize(
+    ("hours", "shown"),
+    [
+        ("22:00-06:00", "22:00-06:00 UTC"),
+        ("mon,tue,wed 22:00-06:00", "mon-wed 22:00-06:00 UTC"),
+        ("sat-mon 22:00-24:00", "mon,sat,sun 22:00-24:00 UTC"),
+        ("fri 08:00-09:05", "fri 08:00-09:05 UTC"),
+    ],
+)
+def test_hours_are_shown_as_they_can_be_written(hours, shown):
+    assert str(parse_weekly_hours(hours)) == shown
+    assert parse_weekly_hours(shown.removesuffix(" UTC")) == parse_weekly_hours(hours)
