@@ -10,10 +10,10 @@ from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.origin import elsewhere
 from tocsin.core.matching.captured_fields import field_values
-from tocsin.core.matching.crash_lines import joined
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
-from tocsin.core.matching.invocations import Found, once_per_invocation
+from tocsin.core.matching.invocations import Found
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.recognition import recognised
 from tocsin.core.model import (
     AlarmChange,
     AlarmState,
@@ -91,11 +91,7 @@ class OccurrenceReader:
 
     def _found(self, envelope: Envelope, service: str) -> list[Found]:
         """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
-        where = {"log_group": envelope.log_group, "service": service}
-        found = [
-            Found(event, self._matcher.match(event.message, **where)) for event in joined(envelope.events)
-        ]
-        return once_per_invocation(found, self._matcher.explains)
+        return recognised(envelope.events, self._matcher, log_group=envelope.log_group, service=service)
 
     def _occurrence_count(
         self,

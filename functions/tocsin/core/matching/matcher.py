@@ -9,7 +9,7 @@ time is linear in the text, whatever a signature says.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -128,9 +128,21 @@ class Matcher:
         Args:
             raw: The inflated JSON of the envelope, as delivered.
         """
+        return self._raw_search.might_match(raw)
+
+    def suspects(self, messages: Sequence[str]) -> list[int]:
+        """The places of those messages that can match; ``match`` finds nothing in the others.
+
+        Args:
+            messages: The messages of log events, as delivered.
+        """
+        return self._raw_search.places(messages)
+
+    @property
+    def _raw_search(self) -> RawSearch:
         if self._raw is None:
             self._raw = RawSearch(self.raw_expression)
-        return self._raw.might_match(raw)
+        return self._raw
 
     # --- one event ---
 
