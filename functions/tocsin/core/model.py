@@ -275,12 +275,15 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """Position from lowest (0) to highest."""
-        return list(Level).index(self)
+        return _RANKS[self]
 
     @property
     def is_error(self) -> bool:
         """Whether it is error or worse."""
-        return self in {Level.ERROR, Level.CRITICAL}
+        return self is Level.ERROR or self is Level.CRITICAL
+
+
+_RANKS = {level: rank for rank, level in enumerate(Level)}
 
 
 DRILL = "(drill)"

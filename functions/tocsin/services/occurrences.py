@@ -67,6 +67,7 @@ class OccurrenceReader:
     def of_envelope(self, envelope: Envelope, service: str, now: Millis) -> list[OccurrenceCount]:
         """One occurrence count per alert in the envelope, which belongs to a service."""
         counts: dict[str, OccurrenceCount] = {}
+        times: dict[str, list[Millis]] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
         kinds: Counter[str] = Counter()
         for event, matches in self._found(envelope, service):
@@ -82,12 +83,13 @@ class OccurrenceReader:
                     fields = field_values(match, event.message, self._settings.redaction) if few else {}
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
-                counts[name] = (
-                    _plus(counts[name], event)
-                    if name in counts
-                    else self._occurrence_count(envelope, event, match, name, fields, service, now)
-                )
-        return [grouped(counted, self._signatures[counted.signature]) for counted in counts.values()]
+                if name not in counts:
+                    counts[name] = self._occurrence_count(envelope, event, match, name, fields, service, now)
+                times.setdefault(name, []).append(event.timestamp)
+        return [
+            grouped(_all_of(counted, times[name]), self._signatures[counted.signature])
+            for name, counted in counts.items()
+        ]
 
     def _found(self, envelope: Envelope, service: str) -> list[Found]:
         """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
@@ -146,10 +148,8 @@ class OccurrenceReader:
         return grouped(counted, rule)
 
 
-def _plus(counted: OccurrenceCount, event: LogEvent) -> OccurrenceCount:
-    return replace(
-        counted,
-        count=counted.count + 1,
-        first_seen=min(counted.first_seen, event.timestamp),
-        last_seen=max(counted.last_seen, event.timestamp),
-    )
+def _all_of(counted: OccurrenceCount, times: list[Millis]) -> OccurrenceCount:
+    """An occurrence count of one, as one of all the events with these times."""
+    if len(times) == 1:
+        return counted
+    return replace(counted, count=len(times), first_seen=min(times), last_seen=max(times))

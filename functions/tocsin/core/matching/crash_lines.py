@@ -30,7 +30,6 @@ _GOES_ON = (
 )  # fmt: skip
 """How an event begins that may go on with a crash, if not with a blank; more than `_PIECE` knows, and found faster."""
 _PYTHON_WORDS = "Traceback (most recent call last):"
-_GO_WORDS = ("panic", "fatal error: ")
 
 
 def is_piece(message: str) -> bool:
@@ -103,7 +102,7 @@ def end_of_crash(events: Sequence[LogEvent], first: int) -> int:
     head = events[first].message
     following = events[first + 1].message
     python = _PYTHON_WORDS in head and bool(_PYTHON_HEAD.match(head))
-    go = any(words in head for words in _GO_WORDS) and bool(_GO_HEAD.match(head))
+    go = ("panic" in head or "fatal error: " in head) and bool(_GO_HEAD.match(head))
     begun = python or (go and (not following.strip() or bool(_GO_CALL.match(following))))
     if not begun and not (
         (following[:1] in _BLANKS or following.startswith(_GOES_ON))

@@ -19,7 +19,7 @@ from tocsin.core.matching.invocations import (
     once_per_invocation,
 )
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.model import LogEvent
+from tocsin.core.model import LogEvent, Match
 
 
 class _Recognised(NamedTuple):
@@ -68,6 +68,7 @@ def _in_suspects(
     """What is recognised in each suspect, with the other lines of its crash."""
     answer: list[_Recognised] = []
     done = 0
+    known: dict[str, list[Match]] = {}  # in a storm, many lines are the same
     for place in matcher.suspects([event.message for event in events]):
         if place < done:
             continue  # a line of the crash before
@@ -75,7 +76,11 @@ def _in_suspects(
         while (end := end_of_crash(events, first)) <= place:
             first = end
         event = put_together(events, first, end)
-        if matches := matcher.match(event.message, log_group=log_group, service=service):
+        matches = known.get(event.message)
+        if matches is None:
+            matches = matcher.match(event.message, log_group=log_group, service=service)
+            known[event.message] = matches
+        if matches:
             answer.append(_Recognised(first, end, Found(event, matches)))
         done = end
     return answer
