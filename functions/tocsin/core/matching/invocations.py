@@ -59,8 +59,8 @@ def _name_in(message: str) -> str:
     lower = head.lower()
     if "requestid" not in lower and not any(blank in lower for blank in _BLANKS_AFTER_Z):
         return ""
-    found = _REQUEST.search(head)
-    return found.group(1).lower() if found else ""
+    found = _REQUEST.search(head.encode("utf-8", "replace"))
+    return found.group(1).decode().lower() if found else ""
 
 
 def _may_begin(message: str) -> bool:

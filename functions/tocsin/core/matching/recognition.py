@@ -43,11 +43,13 @@ def recognised(
     if sum(len(one.found.matches) for one in ahead) <= 1 or not name_invocations(events):
         return [one.found for one in ahead]
     answer: list[Found] = []
-    floor = 0
-    while ahead:
-        stop = invocation_end(events, ahead[0].end)
-        here = [one for one in ahead if one.first < stop]
-        ahead = ahead[len(here) :]
+    floor = taken = 0
+    while taken < len(ahead):
+        stop = invocation_end(events, ahead[taken].end)
+        begun = taken
+        while taken < len(ahead) and ahead[taken].first < stop:
+            taken += 1
+        here = ahead[begun:taken]
         if len(here) == len(here[0].found.matches) == 1:
             answer.append(here[0].found)  # nothing that could have been said twice
         else:
