@@ -12,8 +12,8 @@ from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.lifecycle import advance
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
-from tocsin.core.incidents.wide import MAX_SERVICES, Joined
 from tocsin.core.incidents.store import AlreadyAppliedError, SilenceConflictError, StaleVersionError
+from tocsin.core.incidents.wide import MAX_SERVICES, Joined
 from tocsin.core.model import TEST_MODE_GROUP, OccurrenceCount, Severity
 from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Signature, Source, Status
@@ -267,11 +267,15 @@ def test_who_joins_a_wide_incident_first_leads_and_joining_again_changes_nothing
     assert ledger.join_wide("other cause", "i3", "orders", at, 1_000).lead == "i3"
 
 
-def test_after_the_time_to_join_another_wide_incident_begins_and_who_was_in_the_first_stays_in_it_until_then(ledger):
+def test_after_the_time_to_join_another_wide_incident_begins_and_who_was_in_the_first_stays_in_it_until_then(
+    ledger,
+):
     at = SILENCE.created_at
     first = ledger.join_wide("cause", "i1", "orders", at, 1_000)
     assert ledger.join_wide("cause", "i1", "orders", at + 5_000, 1_000) == first
-    assert ledger.join_wide("cause", "i2", "billing", at + 1_000, 1_000) == Joined("i2", at + 1_000, {"i2": "billing"})
+    assert ledger.join_wide("cause", "i2", "billing", at + 1_000, 1_000) == Joined(
+        "i2", at + 1_000, {"i2": "billing"}
+    )
 
 
 def test_a_wide_incident_has_an_end_to_its_members(ledger):

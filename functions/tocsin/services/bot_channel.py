@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from tocsin.adapters.slack.errors import CredentialRefusedError, MessageGoneError
 from tocsin.adapters.slack.web_api import Found, SlackBot
@@ -104,14 +105,11 @@ class _BotPosting:
 
     def _post(self, message: SlackMessage) -> str:
         """Post the incident's message: to the channel, or in the thread of the incident that leads a wide one."""
+        where: dict[str, Any] = (
+            {"thread_ts": self.record.thread, "is_reply": False} if self.record.thread else {}
+        )
         return say(
-            lambda said: self.slack.post(
-                said,
-                incident=self.incident,
-                sequence=self.sequence,
-                thread_ts=self.record.thread,
-                is_reply=False,
-            ),
+            lambda said: self.slack.post(said, incident=self.incident, sequence=self.sequence, **where),
             message,
             self.notes,
         )

@@ -18,7 +18,11 @@ from tocsin.services.delivery import LEADER_BEGUN, LEADER_EXPECTED, Attempt, del
 from tocsin_cli.fake_slack.in_process import OfflineSlack
 
 WIDE = WideIncident(
-    lead="lead", signature=IMPORT_ERROR.signature, shared={"module": "x"}, services=("a", "b"), service_count=2
+    lead="lead",
+    signature=IMPORT_ERROR.signature,
+    shared={"module": "x"},
+    services=("a", "b"),
+    service_count=2,
 )
 
 
@@ -131,7 +135,7 @@ def test_what_follows_is_told_where_the_message_is():
     world.tell(told("b", 2, Reason.REGRESSED, wide=None), age=2)
     first = world.slack.messages()[0]["ts"]
     assert world.threads() == [None, first, first]
-    assert not world.slack.messages()[2]["in_channel"]
+    assert not world.slack.messages()[2]["reply_broadcast"]
 
 
 def test_a_thread_that_is_gone_later_is_no_loss():

@@ -150,7 +150,8 @@ class DeliveryStore:
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=self._key(incident),
-                ConditionExpression="attribute_exists(pk)",
+                UpdateExpression="SET expires_at = expires_at",
+                ConditionExpression="attribute_exists(expires_at)",
                 ReturnValues="ALL_NEW",
             )
         except self._client.exceptions.ConditionalCheckFailedException:
