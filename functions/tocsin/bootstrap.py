@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from tocsin.adapters.files.configuration import Configuration, load_configuration
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.services.detection import Detector, Heartbeats
 from tocsin.services.screening import DEPLOYMENT_ROOT
 
 if TYPE_CHECKING:
+    from tocsin.core.errors.error_store import ErrorStore
     from tocsin.core.notifications.contract import Notification
     from tocsin.services.detection import FailureQueue
     from tocsin.services.heartbeat import HeartbeatRelay, HeartbeatWriter
@@ -80,7 +82,15 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
         account=_account(environ),
         heartbeats=Heartbeats(heartbeat, cache(lambda: wire_heartbeat_relay(environ))) if heartbeat else None,
         own_stack=environ.get("TOCSIN_STACK", ""),
+        error_store=None if dry is not None else cache(lambda: wire_error_store(environ)),
     )
+
+
+def wire_error_store(environ: Mapping[str, str]) -> ErrorStore:
+    """Where unknown errors are kept."""
+    from tocsin.adapters.aws.error_table import ErrorTable
+
+    return ErrorTable(_client("dynamodb"), environ["TOCSIN_TABLE"])
 
 
 def wire_heartbeat_relay(environ: Mapping[str, str]) -> HeartbeatRelay:
@@ -113,7 +123,7 @@ def wire_reconciler(
     """A reconciler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
     from tocsin.services.reconciliation import Reconciler
 
-    policy = Policy(config.settings.intervals, with_drill(config.signatures))
+    policy = Policy(config.settings.intervals, with_unknown_error(with_drill(config.signatures)))
     if dry is not None:
         from tocsin.core.incidents.memory_store import MemoryLedger
 

@@ -19,8 +19,10 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.model import Match
 from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.unexplained import Unexplained, lines_about
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -76,10 +78,10 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
 
     Yields:
         ``{"index": 0, "matches": [{"signature": "…", "fields": {…}}]}``; for a line that is not an object with a
-        ``message``, the same with no matches and an ``error``. A line that a signature with ``source = "absence"``
-        waits for also has ``signs``: ``[{"signature": "…", "shows": "sign of life"}]``.
+        ``message``, the same with no matches and an ``error``. An error that no signature explains is answered as
+        ``unknown-error`` with its template. A line that a signature with ``source = "absence"`` waits for also has ``signs``: ``[{"signature": "…", "shows": "sign of life"}]``.
     """
-    matcher = Matcher(configuration.signatures)
+    matcher, errors = Matcher(configuration.signatures), error_finder(configuration)
     expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
     for index, line in enumerate(lines):
         try:
@@ -88,7 +90,7 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
             yield {"index": index, "matches": [], "error": str(error)}
             continue
         service = configuration.settings.service_of_log_group(log_group) if log_group else ""
-        found = matcher.match(message, log_group=log_group, service=service)
+        found = errors.with_unknown(matcher, message, log_group=log_group, service=service)
         answer: dict[str, Any] = {
             "index": index,
             "matches": [{"signature": match.signature, "fields": _printable(match)} for match in found],
@@ -97,6 +99,12 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
         if signs := expected_lines.shown(message, log_group=log_group, service=service):
             answer["signs"] = [{"signature": name, "shows": sign.value} for name, sign, _ in signs]
         yield answer
+
+
+def error_finder(configuration: Configuration) -> ErrorFinder:
+    """Finds the errors that no signature of this configuration explains."""
+    settings = configuration.settings
+    return ErrorFinder(configuration.signatures, settings.errors, settings.redaction)
 
 
 def event_of(line: bytes) -> tuple[str, str]:
@@ -134,7 +142,8 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
-    matcher = Matcher(configuration.signatures)
+    matcher, errors = Matcher(configuration.signatures), error_finder(configuration)
+    unexplained = Unexplained(configuration.settings.redaction)
     expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
     looked = recognised = 0
     signs = Counter[str]()
@@ -142,6 +151,8 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
         message = raw.decode("utf-8", "replace").rstrip("\r\n")
         looked += 1
         found = matcher.match(message)
+        if unknown := errors.unexplained(message, found):
+            unexplained.add(unknown, message)
         signs.update(f"{sign} for {name}" for name, sign, _ in expected_lines.shown(message))
         if not found:
             continue
@@ -163,4 +174,6 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
     for sign, count in signs.items():
         console.print(Text(f"{count} × {sign}, which is no failure", "dim"))
     console.print(Text(f"{recognised} of {looked} lines recognised", "dim"))
+    for line in lines_about(unexplained.report()):
+        console.print(Text(line))
     return 0

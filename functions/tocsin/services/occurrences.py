@@ -9,11 +9,11 @@ from dataclasses import replace
 from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.origin import elsewhere
-from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.matching.crash_lines import joined
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
 from tocsin.core.matching.invocations import Found, once_per_invocation
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.model import (
     AlarmChange,
     AlarmState,
@@ -26,7 +26,8 @@ from tocsin.core.model import (
     Origin,
 )
 from tocsin.core.redaction.sample import field_value, name_of, sample_of
-from tocsin.core.signatures.signature import Signature
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
+from tocsin.services.unknown_errors import fields_of
 
 MAX_KINDS = 50
 """Alerts of one signature that one envelope can make; the rest are counted as one without fields. Each costs a
@@ -38,7 +39,8 @@ class OccurrenceReader:
 
     Args:
         matcher: The signatures, compiled.
-        signatures: The same signatures, by id.
+        errors: Finds the errors that none of them explains.
+        signatures: The same signatures, by id, and that of unknown errors.
         settings: Services and what is redacted.
         home: The account and Region this runs in.
         is_known: Whether an alert, by fingerprint, has its sample already at a time: then it is left out, which
@@ -48,13 +50,14 @@ class OccurrenceReader:
     def __init__(
         self,
         matcher: Matcher,
+        errors: ErrorFinder,
         signatures: Mapping[str, Signature],
         settings: Settings,
         *,
         home: Origin,
         is_known: Callable[[str, Millis], bool],
     ) -> None:
-        self._matcher, self._signatures, self._settings = matcher, signatures, settings
+        self._matcher, self._errors, self._signatures, self._settings = matcher, errors, signatures, settings
         self._home, self._is_known = home, is_known
 
     def service_of(self, envelope: Envelope) -> str:
@@ -79,7 +82,7 @@ class OccurrenceReader:
                 if raw not in named:
                     kinds[match.signature] += 1
                     few = kinds[match.signature] <= MAX_KINDS
-                    fields = field_values(match, event.message, self._settings.redaction) if few else {}
+                    fields = fields_of(match, event.message, self._settings.redaction, few=few)
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
                 counts[name] = (
@@ -91,11 +94,22 @@ class OccurrenceReader:
 
     def _found(self, envelope: Envelope, service: str) -> list[Found]:
         """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
-        where = {"log_group": envelope.log_group, "service": service}
-        found = [
-            Found(event, self._matcher.match(event.message, **where)) for event in joined(envelope.events)
-        ]
-        return once_per_invocation(found, self._matcher.explains)
+        log_group = envelope.log_group
+        strict = self._settings.is_strict(service, log_group)
+        found = []
+        for event in joined(envelope.events):
+            matches = self._matcher.match(event.message, log_group=log_group, service=service)
+            unknown = self._errors.unexplained(
+                event.message, matches, log_group=log_group, service=service, strict=strict
+            )
+            found.append(Found(event, [*matches, unknown] if unknown else matches))
+        return once_per_invocation(found, self._explains)
+
+    def _explains(self, signature: str, other: str) -> bool:
+        """Whether one signature explains another one away; an unknown error is explained by any other."""
+        if UNKNOWN_ERROR in (signature, other):
+            return signature != UNKNOWN_ERROR
+        return self._matcher.explains(signature, other)
 
     def _occurrence_count(
         self,
