@@ -35,6 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--jsonl", metavar="FILE", help="a file of JSON objects, one per line; - for standard input"
     )
     parser.add_argument(
+        "--json", action="store_true", help="print one JSON object: lines, recognised, what nothing explains"
+    )
+    parser.add_argument(
         "--whole", action="store_true", help="take the whole text as one event (a pasted traceback)"
     )
 
@@ -46,7 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
         source = open_input(arguments.jsonl or arguments.file or "-", stack)
         if arguments.jsonl:
             return _jsonl(configuration, source)
-        return _readable(configuration, source, whole=arguments.whole)
+        if arguments.json:
+            print(
+                json.dumps(
+                    summary(configuration, _events(source, whole=arguments.whole)),
+                    indent=2,
+                    ensure_ascii=False,
+                )
+            )
+            return 0
+        return _readable(configuration, _events(source, whole=arguments.whole))
 
 
 def open_input(name: str, stack: contextlib.ExitStack) -> BinaryIO:
@@ -137,7 +149,33 @@ def _printable(match: Match) -> dict[str, str]:
 # --- for people -----------------------------------------------------------------------------------------------------
 
 
-def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) -> int:
+def _events(source: BinaryIO, *, whole: bool) -> Iterator[str]:
+    for raw in [source.read()] if whole else source:
+        yield raw.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def summary(configuration: Configuration, messages: Iterable[str]) -> dict[str, Any]:
+    """What is recognised in lines, counted: ``lines``, ``recognised``, ``signatures`` and ``unexplained``."""
+    matcher, errors = Matcher(configuration.signatures), error_finder(configuration)
+    unexplained = Unexplained(configuration.settings.redaction)
+    signatures = Counter[str]()
+    looked = recognised = 0
+    for message in messages:
+        looked += 1
+        found = matcher.match(message)
+        recognised += bool(found)
+        signatures.update(match.signature for match in found)
+        if unknown := errors.unexplained(message, found):
+            unexplained.add(unknown, message)
+    return {
+        "lines": looked,
+        "recognised": recognised,
+        "signatures": dict(signatures.most_common()),
+        "unexplained": unexplained.report(),
+    }
+
+
+def _readable(configuration: Configuration, messages: Iterable[str]) -> int:
     from rich.console import Console
     from rich.text import Text
 
@@ -147,8 +185,7 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
     expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
     looked = recognised = 0
     signs = Counter[str]()
-    for number, raw in enumerate([source.read()] if whole else source, start=1):
-        message = raw.decode("utf-8", "replace").rstrip("\r\n")
+    for number, message in enumerate(messages, start=1):
         looked += 1
         found = matcher.match(message)
         if unknown := errors.unexplained(message, found):

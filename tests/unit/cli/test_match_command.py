@@ -58,6 +58,14 @@ def test_people_are_shown_what_nothing_recognises_and_a_command_for_it(monkeypat
     assert shlex.split(command)[-1] == "ERROR order 17 lost"
 
 
+def test_scripts_get_the_same_as_one_object(monkeypatch, capsys):
+    data = b"ERROR order 17 lost\nERROR order 18 lost\nfine\n"
+    _, lines = run(monkeypatch, capsys, data, "match", "--json", "-")
+    answer = json.loads("\n".join(lines))
+    assert (answer["lines"], answer["recognised"], answer["unexplained"]["lines"]) == (3, 0, 2)
+    assert answer["unexplained"]["templates"][0]["template"] == "ERROR order <*> lost"
+
+
 def test_nothing_is_said_of_unknown_errors_where_there_are_none(monkeypatch, capsys):
     _, lines = run(monkeypatch, capsys, b"fine\n", "match", "-")
     assert lines == ["0 of 1 lines recognised"]

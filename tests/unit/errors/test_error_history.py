@@ -155,3 +155,16 @@ def test_a_document_stays_small_enough_for_one_write_unit():
     record = life(*steady(20, 1_000_000))[0]
     record = replace(record, example="", template="x" * 400)
     assert len(dump_error(record)) < 1_900
+
+
+def test_the_digest_is_given_what_is_learned_at_once_and_what_is_known_once_an_hour():
+    given, record = [], None
+    for at in (0, 10 * MINUTE, 20 * MINUTE, HOUR, 90 * MINUTE, 3 * HOUR):
+        observed = observe(record, sighting(2), T0 + at, resolve_after=RESOLVE_AFTER, learning=True)
+        record = observed.record
+        given.append((observed.for_digest, observed.learned))
+    assert given == [(2, True), (0, False), (0, False), (6, False), (0, False), (4, False)]
+
+
+def test_what_is_announced_is_not_given_to_the_digest():
+    assert observe(None, sighting(), T0, resolve_after=RESOLVE_AFTER).for_digest == 0

@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.config.error_settings import ErrorSettings
 from tocsin.core.config.settings import parse_settings
+from tocsin.core.matching.error_template import MAX_LINES, error_start
 from tocsin.core.matching.logline import LEVEL_KEYS, read_line
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.unknown_error import ErrorFinder, error_start, with_unknown_error
+from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
 from tocsin.core.model import Level
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.signatures.reader import parse_signatures
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Status
+from tools.log_wrappings import wrapped
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 SIGNATURES = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
@@ -184,3 +186,30 @@ def test_no_signature_of_a_file_can_have_the_built_in_id():
     assert any("is built in" in str(problem) for problem in problems)
     assert UNKNOWN_ERROR not in SIGNATURES
     assert UNKNOWN_ERROR in with_unknown_error(SIGNATURES)
+
+
+@pytest.mark.parametrize(
+    "text", ["payment provider answered 500", "no stock for order 17", "the queue is full"]
+)
+def test_an_error_without_a_signature_is_found_in_every_wrapping(text):
+    for name, message in wrapped(text).items():
+        assert MATCHER.match(message) or unknown(message), name  # PHP's is a crash
+
+
+def test_prose_that_names_a_level_states_none():
+    assert unknown("the runbook says what to do when you see ERROR: no stock") is None
+
+
+def test_a_long_event_without_a_level_is_looked_at_in_linear_time():
+    line = read_line("\n".join(f"    at frame {n}" for n in range(20_000)))
+    calls = 0
+
+    def counted(text):
+        nonlocal calls
+        calls += 1
+        return None, False
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tocsin.core.matching.error_template.statement", counted)
+        assert error_start(line, Level.ERROR) is None
+    assert calls <= MAX_LINES

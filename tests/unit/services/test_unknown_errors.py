@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,11 @@ from tocsin.core.errors.error_store import MemoryErrorStore
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import with_unknown_error
+from tocsin.core.model import TEST_MODE_GROUP
+from tocsin.core.notifications.email import email_text
+from tocsin.core.notifications.parsing import parse_notification
 from tocsin.services.detection import Detector
+from tocsin.services.known_errors import KnownErrorRefusedError, take_as_known
 from tocsin.services.reconciliation import Reconciler
 from tocsin.services.unknown_errors import MAX_NEW, TOO_MANY
 
@@ -194,3 +199,73 @@ def test_no_secret_is_stored_or_told(world):
     world.detect(logs(["ERROR login failed password=hunter2secret"]))
     assert "hunter2secret" not in repr(world.store.writes)
     assert "hunter2secret" not in repr(world.published)
+
+
+def digested(world, at):
+    """What the digest that is due at a time says."""
+    world.reconciler.reconcile(TEST_MODE_GROUP, at)
+    return next(told for told in world.published if told["reason"] == "digest")
+
+
+def test_the_digest_lists_each_learned_and_each_known_error_with_its_count():
+    world = Errors(replace(SETTINGS, errors=ErrorSettings(learning=DAY)))
+    world.detect(logs([PAY] * 3))
+    world.detect(logs(["ERROR no stock"], first_id=20), T0 + MIN)
+    world.detect(logs([PAY] * 4, first_id=30), T0 + HOUR)
+    told = digested(world, T0 + 2 * DAY)
+    assert told["title"] == "2 unknown errors"
+    assert [(alert["fields"]["template"], alert["count"], alert["service"]) for alert in told["alerts"]] == [
+        ("ERROR payment provider answered <*>", 7, "backend"),
+        ("ERROR no stock", 1, "backend"),
+    ]
+    text = email_text(parse_notification(json.dumps(told)))
+    assert "New, seen while Tocsin was learning; known from now on." in text
+    assert "ERROR no stock (unknown-error) in backend: once" in text
+
+
+def test_a_known_error_is_in_the_digest_as_known_and_steady(world):
+    world.detect(logs([PAY]))
+    world.detect(logs([PAY] * 3, first_id=10), T0 + 2 * HOUR)
+    assert "Known and steady." in email_text(parse_notification(json.dumps(digested(world, T0 + 2 * DAY))))
+
+
+def test_where_there_is_no_digest_nothing_is_counted_for_it():
+    quiet = replace(SETTINGS, intervals=replace(SETTINGS.intervals, digest_interval=0))
+    world = Errors(replace(quiet, errors=ErrorSettings(learning=DAY)))
+    world.detect(logs([PAY]))
+    assert world.ledger.load(TEST_MODE_GROUP).incident is None
+    assert not list(world.ledger.pending(TEST_MODE_GROUP))
+
+
+def test_the_same_envelope_again_in_the_same_minute_adds_nothing(world):
+    world.detect(logs([PAY]))
+    world.detect(logs([PAY]), T0 + 1)
+    world.detect(logs([PAY], first_id=10), T0 + MIN)
+    assert world.store.of_service("backend")[0].count == 2
+
+
+def test_an_error_of_a_service_that_is_strict_shows_only_what_is_known_to_be_harmless(world):
+    world.detect(logs(["ERROR cannot admit Zbigniew Brzeczyszczykiewicz"], group="/aws/lambda/clinic"))
+    assert "Brzeczyszczykiewicz" not in repr(world.store.writes)
+    assert "Brzeczyszczykiewicz" not in repr(world.published)
+
+
+def test_somebody_takes_an_error_as_known_with_author_and_end(world):
+    world.detect(logs([PAY]))
+    (error,) = world.store.of_service("backend")
+    known = take_as_known(
+        world.store, "backend", error.id, span=DAY, author="Ada", reason="it is theirs", now=T0
+    )
+    assert (known.state, known.known_by, known.known_until) == (ErrorState.KNOWN, "Ada", T0 + DAY)
+    world.detector = world.another_process()
+    world.detect(logs([PAY] * 500, first_id=10), T0 + HOUR)
+    assert world.reasons == ["opened"]
+
+
+@pytest.mark.parametrize(("error", "span"), [("nonsense", DAY), (None, 0), (None, 366 * DAY)])
+def test_what_makes_no_sense_is_not_taken_as_known(world, error, span):
+    world.detect(logs([PAY]))
+    (record,) = world.store.of_service("backend")
+    with pytest.raises(KnownErrorRefusedError):
+        take_as_known(world.store, "backend", error or record.id, span=span, author="a", reason="r", now=T0)
+    assert world.store.of_service("backend") == [record]

@@ -21,7 +21,7 @@ from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.unknown_error import ErrorFinder
+from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures import absence_rule as absence_module
 from tocsin.core.signatures import literals as literals_module
@@ -64,6 +64,9 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
     overlay = read_overlay_file(root, problems)
     signatures, found = _unseal(root, texts, overlay) or _read(texts, overlay)
     problems += found
+    if overlay is not None and UNKNOWN_ERROR in overlay.overrides:
+        own = overridden(overlay.overrides[UNKNOWN_ERROR], FILE, problems)
+        signatures = {**signatures, UNKNOWN_ERROR: own}
     for signature in signatures.values():
         problems += literal_problems(signature)
     settings = Settings()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import re2
 
@@ -18,7 +19,9 @@ from tocsin.core.matching.logline import TRANSLATED, read_line
 from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, byte_options
 from tocsin.core.matching.template import has_kept_digits
 from tocsin.core.model import Level, Match, Severity
+from tocsin.core.problems import Problem
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, Source, Status
+from tocsin.core.times import parse_duration
 
 if TYPE_CHECKING:
     from tocsin.core.config.error_settings import ErrorSettings
@@ -43,6 +46,11 @@ SIGNATURE = Signature(
     min_level=Level.ERROR,
     catch_all=True,
 )
+
+EXAMPLE = "ERROR order 17 was lost: the warehouse did not answer"
+"""A line that is one, for a preview."""
+OVERRIDABLE = ("severity", "owner", "resolve_after", "off")
+"""What `[override.unknown-error]` can change."""
 
 MAX_REMEMBERED = 1_000
 """Lines of which a process remembers the template; a line may be long."""
@@ -80,8 +88,42 @@ _ESCAPES = r"\\u00[3-7]"
 
 
 def with_unknown_error(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
-    """The signatures and the built-in one for unknown errors, the last to be looked for."""
-    return {**signatures, UNKNOWN_ERROR: SIGNATURE}
+    """The signatures and the built-in one for unknown errors, as the configuration changes it."""
+    return {**signatures, UNKNOWN_ERROR: signatures.get(UNKNOWN_ERROR, SIGNATURE)}
+
+
+def overridden(table: Mapping[str, Any], file: str, problems: list[Problem]) -> Signature:
+    """The built-in signature with what ``[override.unknown-error]`` changes.
+
+    Args:
+        table: That table; ``overlay.read_overlay`` has looked at its keys already.
+        file: The file it stands in, for problems.
+        problems: What is wrong is added here.
+    """
+
+    def wrong(key: str, reason: str) -> None:
+        problems.append(Problem(file, f"override.{UNKNOWN_ERROR}.{key}", reason))
+
+    changes: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "severity" and value in set(Severity):
+            changes[key] = Severity(value)
+        elif key == "severity":
+            wrong(key, f"must be one of {', '.join(Severity)}, is {value!r}")
+        elif key == "owner" and isinstance(value, str):
+            changes[key] = value
+        elif key == "resolve_after":
+            try:
+                changes[key] = parse_duration(value)
+            except ValueError as error:
+                wrong(key, str(error))
+        elif key == "off":
+            changes["status"] = Status.OFF if value else Status.STABLE
+        elif key == "owner":
+            wrong(key, f"must be text, is {value!r}")
+        else:
+            wrong(key, f"cannot be overridden of what is built in; what can is {', '.join(OVERRIDABLE)}")
+    return replace(SIGNATURE, **changes)
 
 
 def raw_expression(level: Level) -> str:
@@ -111,7 +153,8 @@ class ErrorFinder:
         self, signatures: Mapping[str, Signature], settings: ErrorSettings, redaction: Sequence[Rule] = ()
     ) -> None:
         self._signatures, self._settings, self._redaction = signatures, settings, redaction
-        self._lowest = settings.lowest
+        rule = signatures.get(UNKNOWN_ERROR, SIGNATURE)
+        self._lowest = None if rule.status is Status.OFF else settings.lowest
         self._templates: dict[tuple[str, Level, int, bool], str] = {}
         self._search: re2._Regexp | None = None
 
@@ -153,7 +196,7 @@ class ErrorFinder:
             service: Its service, likewise.
             strict: Whether the template shows only what is known to be harmless.
         """
-        if any(self._explains(match.signature) for match in found):
+        if self._lowest is None or any(self._explains(match.signature) for match in found):
             return None
         level = self._settings.level_of(service, log_group)
         if level is None or not self.may_show(message.encode("utf-8", "replace")):
