@@ -23,12 +23,15 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
 from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, is_piece
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
 from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Reconciler, next_move
+from tocsin_cli.unexplained import Unexplained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +88,7 @@ class Outcome:
         incidents: In the order they were opened, as they were when all was over; what each digest told, or would have
             told next, is one too.
         ignored: Why deliveries were passed over (Tocsin's own log groups), and how often.
+        unexplained: What the log says is an error and no signature explains.
     """
 
     lines: int
@@ -96,6 +100,7 @@ class Outcome:
     digests: tuple[Notification, ...]
     incidents: tuple[Incident, ...]
     ignored: Counter[str]
+    unexplained: Unexplained = field(default_factory=Unexplained)
 
     def is_after_end(self, notification: Notification) -> bool:
         """Whether a notification is about the silence after the last line, not about any line."""
@@ -125,7 +130,7 @@ class Simulation:
         self._config, self._account = config, account
         self._ledger = _Ledger()
         self._world = _Sinks()
-        policy = Policy(config.settings.intervals, config.signatures)
+        policy = Policy(config.settings.intervals, with_unknown_error(config.signatures))
         self._reconciler = Reconciler(
             self._ledger, self._world, policy, config.settings.runbooks_url, queues, config.settings
         )
@@ -134,6 +139,8 @@ class Simulation:
             is_watched(rule) and rule.absence.queues for rule in config.signatures.values()
         )
         self._matcher = Matcher(config.signatures)
+        self._errors = ErrorFinder(config.signatures, config.settings.errors, config.settings.redaction)
+        self._unexplained = Unexplained(config.settings.redaction)
         self._expected_lines = ExpectedLines(config.signatures, config.settings.service_of_log_group)
         self._detector = Detector(
             self._matcher,
@@ -244,12 +251,13 @@ class Simulation:
             lines=self._lines,
             first=self._first,
             last=self._last,
-            occurrences=self._occurrences + self._ledger.absences,
+            occurrences=self._counted(),
             minutes=self._ledger.minutes,
             notifications=tuple(told for told in self._world.notifications if not _is_digest(told)),
             digests=tuple(filter(_is_digest, self._world.notifications)),
             incidents=tuple(sorted(incidents, key=lambda incident: (incident.opened_at, incident.service))),
             ignored=self._ignored,
+            unexplained=self._unexplained,
         )
 
     def _quiet_periods(self) -> list[Millis]:
@@ -257,6 +265,12 @@ class Simulation:
         policy = self._reconciler.policy
         latest = [self._ledger.load(service).incident for service in self._ledger.services]
         return [policy.quiet_period(alert) for incident in latest if incident for alert in incident.firing]
+
+    def _counted(self) -> Counter[str]:
+        """Occurrences by signature; of unknown errors every line, also those that are only known."""
+        counted = self._occurrences + self._ledger.absences
+        counted[UNKNOWN_ERROR] = self._unexplained.lines
+        return +counted
 
     def _matches(self, line: LoggedLine) -> bool:
         if line.log_group.startswith(self._own_log_groups):
@@ -268,9 +282,13 @@ class Simulation:
                 line.log_group
             )
         where = {"log_group": line.log_group, "service": service}
+        found = self._matcher.match(line.message, **where)
+        if unknown := self._errors.unexplained(
+            line.message, found, log_group=line.log_group, service=service
+        ):
+            self._unexplained.add(unknown, line.message)
         return bool(
-            self._matcher.match(line.message, **where)
-            or (self._expected_lines and self._expected_lines.shown(line.message, **where))
+            found or unknown or (self._expected_lines and self._expected_lines.shown(line.message, **where))
         )
 
     def _deliver_window(self) -> None:

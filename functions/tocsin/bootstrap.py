@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tocsin.adapters.slack.credentials import Credential, SlackSecret
     from tocsin.core.config.routing import Destination
     from tocsin.core.config.settings import Settings
+    from tocsin.core.errors.error_store import ErrorStore
     from tocsin.core.notifications.contract import Notification
     from tocsin.services.channel import Channel
     from tocsin.services.detection import Detector, FailureQueue
@@ -88,7 +89,15 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
         account=_account(environ),
         heartbeats=Heartbeats(heartbeat, cache(lambda: wire_heartbeat_relay(environ))) if heartbeat else None,
         own_stack=environ.get("TOCSIN_STACK", ""),
+        error_store=None if dry is not None else cache(lambda: wire_error_store(environ)),
     )
+
+
+def wire_error_store(environ: Mapping[str, str]) -> ErrorStore:
+    """Where unknown errors are kept."""
+    from tocsin.adapters.aws.error_table import ErrorTable
+
+    return ErrorTable(_client("dynamodb"), environ["TOCSIN_TABLE"])
 
 
 def wire_heartbeat_relay(environ: Mapping[str, str]) -> HeartbeatRelay:
@@ -120,10 +129,11 @@ def wire_reconciler(
 ) -> Reconciler:
     """A reconciler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
     from tocsin.core.incidents.policy import Policy
+    from tocsin.core.matching.unknown_error import with_unknown_error
     from tocsin.core.signatures.drill import with_drill
     from tocsin.services.reconciliation import Reconciler
 
-    policy = Policy(config.settings.intervals, with_drill(config.signatures))
+    policy = Policy(config.settings.intervals, with_unknown_error(with_drill(config.signatures)))
     if dry is not None:
         from tocsin.core.incidents.memory_store import MemoryLedger
 

@@ -9,6 +9,7 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.inhibition import inhibitor
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import Notification, document_of
 from tocsin.core.signatures.signature import Signature
@@ -55,6 +56,7 @@ def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str
             for service, counts in sorted(outcome.minutes.items())
         },
         "ignored": dict(outcome.ignored),
+        "unexplained": outcome.unexplained.report(),
         "problems": list(problems),
     }
 
@@ -125,7 +127,7 @@ def _incident(
 
 
 def _alert(alert: Alert, incident: Incident, signatures: Mapping[str, Signature]) -> Report:
-    rule = signatures[alert.signature]
+    rule = with_unknown_error(signatures)[alert.signature]
     return {
         "fingerprint": alert.fingerprint,
         "signature": alert.signature,

@@ -13,9 +13,11 @@ from rich.text import Text
 
 from tocsin.core.notifications.contract import millis_of
 from tocsin.core.sanitize import one_line as shown
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE, format_duration
 from tocsin_cli.backtest.report import Report
 from tocsin_cli.terminal import LOOKS, pluralize, terminal
+from tocsin_cli.unexplained import lines_about
 
 MAX_INCIDENTS = 30
 """Shown unless all are asked for."""
@@ -61,13 +63,17 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
             )
         )
     silent = [incident for incident in report["incidents"] if not incident["notifications"]]
-    if silent:
-        names = sorted({alert["signature"] for incident in silent for alert in incident["alerts"]})
+    names = sorted({alert["signature"] for incident in silent for alert in incident["alerts"]})
+    if names := [name for name in names if name != UNKNOWN_ERROR]:  # which the end is about
         console.print(
             Text(f"\nTold to nobody, being in test mode or below a threshold: {', '.join(names)}", "dim")
         )
     for reason, count in report["ignored"].items():
         console.print(Text(f"\nPassed over {pluralize(count, 'line')}: {shown(reason)}", "dim"))
+    if about := lines_about(report["unexplained"]):
+        console.print()
+        for line in about:
+            console.print(Text(line))
     if "comparison" in report:
         console.print()
         _show_comparison(report["comparison"], console)

@@ -317,7 +317,7 @@ def test_nothing_found_is_an_answer_too(tmp_path, capsys):
 def test_on_a_terminal_the_first_line_says_it_all(capsys, outages):
     assert main(["backtest", str(outages / "A.jsonl")]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "168 lines · 36 occurrences · would have sent 37 messages"
+    assert out[0] == "168 lines · 72 occurrences · would have sent 37 messages"
     assert any("14:02:17" in line and "opened" in line for line in out)
     assert any("update ×" in line for line in out)
 
@@ -521,3 +521,24 @@ def test_a_log_group_is_read_in_the_region_that_the_aws_cli_would_take(monkeypat
     monkeypatch.setenv("AWS_REGION", "eu-west-2")
     assert logs_client(None).meta.region_name == "eu-west-2"
     assert logs_client("eu-west-3").meta.region_name == "eu-west-3"
+
+
+def test_the_end_says_what_no_signature_explains(tmp_path, capsys):
+    log = tmp_path / "a.jsonl"
+    messages = ["ERROR order 17 lost", "ERROR order 18 lost", "INFO fine", "ERROR no stock", BOOM]
+    log.write_text(
+        "".join(
+            json.dumps({"message": text, "timestamp": AT + at, "logGroup": "/aws/lambda/backend"}) + "\n"
+            for at, text in enumerate(messages)
+        )
+    )
+    assert main(["backtest", "--json", str(log)]) == 0
+    unexplained = json.loads(capsys.readouterr().out)["unexplained"]
+    assert unexplained["lines"] == 3
+    assert [(each["template"], each["count"]) for each in unexplained["templates"]] == [
+        ("ERROR order <*> lost", 2),
+        ("ERROR no stock", 1),
+    ]
+    assert unexplained["templates"][0]["command"] == "tocsin new order-lost --from-line 'ERROR order 17 lost'"
+    assert main(["backtest", str(log)]) == 0
+    assert "3 lines at error or worse that no signature explains" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from tocsin.core.config.error_settings import SERVICE_KEYS, ErrorSettings, read_error_settings
 from tocsin.core.config.routing import Routing
 from tocsin.core.model import TEST_MODE_GROUP, Millis
 from tocsin.core.problems import ConfigurationError, Problem, did_you_mean
@@ -89,6 +90,7 @@ class Settings:
         redaction: Rules of redaction besides those that are built in.
         strict_log_groups: Globs of the log groups of whose lines only what is known to be harmless is shown.
         replies_in_channel: Which replies in an incident's thread are shown in the channel too.
+        errors: Which lines are unknown errors.
     """
 
     intervals: Intervals = field(default_factory=Intervals)
@@ -98,6 +100,7 @@ class Settings:
     redaction: tuple[Rule, ...] = ()
     strict_log_groups: tuple[str, ...] = ()
     replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
+    errors: ErrorSettings = field(default_factory=ErrorSettings)
 
     def service_of_log_group(self, log_group: str, elsewhere: str = "") -> str:
         """Name the service a log group belongs to: the configured one, else one that is this log group alone.
@@ -202,7 +205,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     routing = {"destinations", "owners", "routes"}
     # The last four are read elsewhere: what changes the pack with the signatures, what is deployed by the command.
     known = (
-        {"intervals", "services", "links", "redaction", "slack"}
+        {"intervals", "services", "links", "redaction", "slack", "errors"}
         | routing
         | {"override", "pack", "deploy", "env"}
     )
@@ -216,6 +219,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         services=tuple(
             _service(name, table, problems) for name, table in _table(data, "services", problems).items()
         ),
+        errors=read_error_settings(data, overrides, FILE, problems),
     )
     if routing & data.keys():
         # A file without routes, which is what ships, need not pay for reading them at a cold start.
@@ -312,10 +316,11 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
     if not isinstance(table, dict):
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)
-    known = ("log_groups", "alarms", "stacks", "redaction", "after_deploy")
+    read_apart = ("after_deploy", *SERVICE_KEYS)  # the latter with the rest of what is said about errors
+    known = ("log_groups", "alarms", "stacks", "redaction", *read_apart)
     globs: dict[str, tuple[str, ...]] = {}
     for entry, value in table.items():
-        if entry == "after_deploy":
+        if entry in read_apart:
             continue
         if entry == "redaction":
             if value not in _REDACTIONS:

@@ -31,7 +31,7 @@ from tocsin.core.notifications.contract import (
 )
 from tocsin.core.notifications.explanation import latest_round, why
 from tocsin.core.sanitize import clipped, one_line, visible
-from tocsin.core.signatures.signature import Signature
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 from tocsin.core.times import iso_time
 
 MAX_NOTIFICATION_SIZE = 60_000
@@ -78,7 +78,7 @@ def build_notification(
     if pending.reason is Reason.DIGEST:
         # Never more than "low": who is woken by what is critical must not be by a rule that nobody has reviewed.
         severity, title = Severity.LOW, _digest_title(listed)
-        alerts.sort(key=lambda alert: -alert.count)
+        alerts.sort(key=_digest_order)
     subject = _subject(listed, main, incident, pending, signatures)
     reason_detail = why(incident, pending, subject, listed, signatures)
     notification = Notification(
@@ -311,8 +311,17 @@ def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:
 
 
 def _digest_title(alerts: list[Alert]) -> str:
-    rules = len({alert.signature for alert in alerts})
-    return "1 signature in test mode" if rules == 1 else f"{rules} signatures in test mode"
+    errors = sum(alert.signature == UNKNOWN_ERROR for alert in alerts)
+    rules = len({alert.signature for alert in alerts} - {UNKNOWN_ERROR})
+    parts = ((rules, "signature{} in test mode"), (errors, "unknown error{}"))
+    return ", ".join(f"{count:,} {what.format('s' * (count != 1))}" for count, what in parts if count)
+
+
+def _digest_order(alert: NotifiedAlert) -> tuple[bool, bool, int]:
+    """What is in test mode first, then errors that are new, then known ones; of each kind the most frequent first."""
+    learned = alert.test_mode is not None and alert.test_mode.would_have_fired > 0
+    is_error = alert.signature == UNKNOWN_ERROR
+    return is_error, is_error and not learned, -alert.count
 
 
 def _owner(alert: Alert, signatures: Mapping[str, Signature]) -> str:

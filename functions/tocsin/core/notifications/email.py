@@ -31,7 +31,7 @@ NEWS = {
     Reason.REGRESSED: "It is back",
     Reason.RESOLVED: "Resolved",
     Reason.SILENCE_EXPIRED: "A silence ended, and it is still going on",
-    Reason.DIGEST: "What signatures in test mode recognised",
+    Reason.DIGEST: "What was counted and told to nobody",
 }
 """What each reason means to the reader, in a few words."""
 
