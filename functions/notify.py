@@ -5,28 +5,36 @@ With ``TOCSIN_DRY_RUN`` set it speaks to nobody and answers with the messages it
 
 from __future__ import annotations
 
-import functools
 import time
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
 
 from tocsin.adapters.files.settings_file import load_settings
+from tocsin.bootstrap import wire_notifier
+from tocsin.core.notifications.queue_message import read_body
+from tocsin.core.signatures.heartbeat import Heartbeat
 from tocsin.core.slack.messages import preview
 from tocsin.environment import environment, is_dry_run
-from tocsin.services.notifier import Notifier, connect, read_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from tocsin.adapters.aws.delivery_table import DeliveryStore
-    from tocsin.adapters.slack.credentials import SlackSecret
-    from tocsin.core.config.routing import Destination
+    from tocsin.services.notifier import Notifier
 
 logger = Logger(service="tocsin-notify")
 environ = environment()
 settings = load_settings(Path(__file__).parent, environ)
+
+
+@cache
+def wired() -> Callable[..., Notifier]:
+    """What makes the notifier of an invocation: kept, so that a warm one reuses connections and credentials."""
+    return wire_notifier(environ, settings, _now)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
@@ -34,13 +42,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     records = event.get("Records") or []
     if is_dry_run(environ):
         return {"dry_run": True, "would_post": [_preview(record["body"]) for record in records]}
-    notifier = Notifier(
-        routing=settings.routing,
-        replies=settings.replies_in_channel,
-        **_adapters(),
-        clock=_now,
-        deadline=_now() + context.get_remaining_time_in_millis(),
-        claimant=context.aws_request_id,
+    notifier = wired()(
+        deadline=_now() + context.get_remaining_time_in_millis(), claimant=context.aws_request_id
     )
     failed = notifier.work(records)
     if notifier.heartbeats:
@@ -60,6 +63,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _preview(body: str) -> dict[str, Any]:
     notification = read_body(body)
+    if isinstance(notification, Heartbeat):
+        return {"heartbeat": notification.written_at}
     where = [
         {"destination": target.destination.name, "mentions": list(target.mentions)}
         for target in settings.routing.targets_for(notification)
@@ -69,39 +74,3 @@ def _preview(body: str) -> dict[str, Any]:
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
-
-
-@functools.cache
-def _adapters() -> dict[str, Any]:
-    import boto3
-    from botocore.config import Config
-
-    from tocsin.adapters.aws.delivery_table import DeliveryStore
-    from tocsin.adapters.aws.heartbeat_record import HeartbeatRecord
-    from tocsin.adapters.aws.notify_queue import NotifyQueue
-    from tocsin.adapters.slack.credentials import SlackSecret
-
-    # Within the function's time, whatever hangs: a lease must outlive its holder.
-    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 2, "mode": "standard"})
-    client = functools.partial(boto3.client, config=config)
-    api_url = environ.get("TOCSIN_SLACK_API_URL") or "https://slack.com/api/"
-    secrets, table = client("secretsmanager"), client("dynamodb")
-
-    @functools.cache
-    def secret_of(destination: Destination) -> SlackSecret:
-        return SlackSecret(destination.secret or environ.get("TOCSIN_SLACK_SECRET", ""), secrets, api_url)
-
-    def store_of(destination: Destination) -> DeliveryStore:
-        return DeliveryStore(table, environ["TOCSIN_TABLE"], destination.name)
-
-    return {
-        "secret_of": secret_of,
-        "store_of": store_of,
-        "heartbeat_record": HeartbeatRecord(table, environ["TOCSIN_TABLE"]),
-        "queue": NotifyQueue(
-            client("sqs"),
-            environ["TOCSIN_NOTIFY_QUEUE_URL"],
-            environ.get("TOCSIN_FAILURE_QUEUE_URL", ""),
-        ),
-        "connect": functools.partial(connect, api_url=api_url),
-    }

@@ -21,7 +21,7 @@ from tocsin.core.notifications.contract import Notification, document_of, millis
 from tocsin.core.signatures.signature import Status
 from tocsin.core.slack.messages import headed_by
 from tocsin.core.times import DAY, iso_time, parse_duration
-from tocsin.services.delivery import Outcome
+from tocsin.services.channel import Outcome
 from tocsin_cli.fake_slack.in_process import OfflineSlack
 from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_sns
 from tocsin_cli.sample_events.change_events import function_change, stack_change

@@ -1,29 +1,30 @@
 """The composition root: from the environment to wired objects. The only module that knows all the others.
 
-Clients are made on first need: a ``detect`` that finds nothing never imports boto3.
+Each function imports what it needs and no more, which is why the imports stand where they are used; clients are made
+on first need: a ``detect`` that finds nothing never imports boto3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tocsin.adapters.files.configuration import Configuration, load_configuration
-from tocsin.core.incidents.policy import Policy
-from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.unknown_error import with_unknown_error
-from tocsin.core.signatures.drill import with_drill
-from tocsin.core.signatures.heartbeat import with_heartbeat
-from tocsin.services.detection import Detector, Heartbeats
 from tocsin.services.screening import DEPLOYMENT_ROOT
 
 if TYPE_CHECKING:
+    from tocsin.adapters.aws.delivery_table import DeliveryStore
+    from tocsin.adapters.files.configuration import Configuration
+    from tocsin.adapters.slack.credentials import Credential, SlackSecret
+    from tocsin.core.config.routing import Destination
+    from tocsin.core.config.settings import Settings
     from tocsin.core.errors.error_store import ErrorStore
     from tocsin.core.notifications.contract import Notification
-    from tocsin.services.detection import FailureQueue
+    from tocsin.services.channel import Channel
+    from tocsin.services.detection import Detector, FailureQueue
     from tocsin.services.heartbeat import HeartbeatRelay, HeartbeatWriter
+    from tocsin.services.notifier import Notifier
     from tocsin.services.reconciliation import Reconciler
 
 OWN_LOG_GROUPS = "/tocsin/"
@@ -53,11 +54,17 @@ def configuration(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> C
     Raises:
         ConfigurationError: It must not run; the words are those of ``tocsin check``.
     """
+    from tocsin.adapters.files.configuration import load_configuration
+
     return load_configuration(root, environ)
 
 
 def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None) -> Detector:
     """A detector on AWS, or with ``dry`` one that keeps everything in memory."""
+    from tocsin.core.matching.matcher import Matcher
+    from tocsin.core.signatures.drill import with_drill
+    from tocsin.core.signatures.heartbeat import with_heartbeat
+    from tocsin.services.detection import Detector, Heartbeats
 
     def reconciler() -> Reconciler:
         return wire_reconciler(environ, config, dry)
@@ -121,6 +128,9 @@ def wire_reconciler(
     environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None
 ) -> Reconciler:
     """A reconciler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
+    from tocsin.core.incidents.policy import Policy
+    from tocsin.core.matching.unknown_error import with_unknown_error
+    from tocsin.core.signatures.drill import with_drill
     from tocsin.services.reconciliation import Reconciler
 
     policy = Policy(config.settings.intervals, with_unknown_error(with_drill(config.signatures)))
@@ -142,16 +152,69 @@ def wire_reconciler(
     )
 
 
+def wire_notifier(
+    environ: Mapping[str, str], settings: Settings, clock: Callable[[], int]
+) -> Callable[..., Notifier]:
+    """What makes a notifier for one invocation, given its ``deadline`` and ``claimant``; the rest is kept for all."""
+    from tocsin.adapters.aws.delivery_table import DeliveryStore
+    from tocsin.adapters.aws.heartbeat_record import HeartbeatRecord
+    from tocsin.adapters.aws.notify_queue import NotifyQueue
+    from tocsin.adapters.slack.credentials import SlackSecret
+    from tocsin.services.notifier import Notifier
+
+    api_url = environ.get("TOCSIN_SLACK_API_URL") or "https://slack.com/api/"
+    # Within the function's time, whatever hangs: a lease must outlive its holder.
+    client = partial(_client, total_attempts=2)
+    secrets, table = client("secretsmanager"), client("dynamodb")
+
+    @cache
+    def secret_of(destination: Destination) -> SlackSecret:
+        return SlackSecret(destination.secret or environ.get("TOCSIN_SLACK_SECRET", ""), secrets, api_url)
+
+    def store_of(destination: Destination) -> DeliveryStore:
+        return DeliveryStore(table, environ["TOCSIN_TABLE"], destination.name)
+
+    return partial(
+        Notifier,
+        routing=settings.routing,
+        replies=settings.replies_in_channel,
+        secret_of=secret_of,
+        store_of=store_of,
+        heartbeat_record=HeartbeatRecord(table, environ["TOCSIN_TABLE"]),
+        queue=NotifyQueue(
+            client("sqs"), environ["TOCSIN_NOTIFY_QUEUE_URL"], environ.get("TOCSIN_FAILURE_QUEUE_URL", "")
+        ),
+        connect=partial(connect, api_url=api_url),
+        clock=clock,
+    )
+
+
+def connect(credential: Credential, api_url: str) -> Channel:
+    """The channel of a credential, whose shape decides the road to it."""
+    from tocsin.adapters.slack.credentials import WebhookCredential
+
+    if isinstance(credential, WebhookCredential):
+        from tocsin.adapters.slack.webhook import SlackWebhook
+        from tocsin.services.webhook_channel import WebhookChannel
+
+        return WebhookChannel(SlackWebhook(credential.url))
+    from tocsin.adapters.slack.web_api import SlackBot
+    from tocsin.services.bot_channel import BotChannel
+
+    return BotChannel(SlackBot(credential.token, credential.channel, api_url))
+
+
 def _account(environ: Mapping[str, str]) -> str:
     """The account this runs in, which of all the environment only an ARN says."""
     return [*environ.get("TOCSIN_ALERTS_TOPIC_ARN", "").split(":"), *[""] * 5][4]
 
 
 @cache
-def _client(service: str) -> Any:
+def _client(service: str, total_attempts: int = 5) -> Any:
     import boto3
     from botocore.config import Config
 
     # Short and few: a call that hangs must leave the invocation time to be tried again by the platform.
-    options = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 4})
+    retries = {"mode": "standard", "total_max_attempts": total_attempts}
+    options = Config(connect_timeout=2, read_timeout=5, retries=retries)  # type: ignore[arg-type]
     return boto3.client(service, config=options)  # type: ignore[call-overload]

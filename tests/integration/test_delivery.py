@@ -44,7 +44,10 @@ from tocsin.core.notifications.contract import document_of, millis_of
 from tocsin.core.notifications.parsing import parse_notification
 from tocsin.core.slack.messages import render_standalone
 from tocsin.core.slack.mrkdwn import time_token
-from tocsin.services.delivery import Outcome, deliver
+from tocsin.services.bot_channel import BotChannel
+from tocsin.services.channel import Audience, Outcome
+from tocsin.services.delivery import Attempt, deliver
+from tocsin.services.webhook_channel import WebhookChannel
 from tocsin_cli.fake_slack.channel import Fault
 from tocsin_cli.fake_slack.server import LocalSlack
 
@@ -188,9 +191,9 @@ class World:
         self.interruption = interruption or Interruption()
         session = Session(self.interruption)
         self.slack = (
-            SlackWebhook(slack.webhook_url, session)
+            WebhookChannel(SlackWebhook(slack.webhook_url, session))
             if webhook
-            else SlackBot(slack.bot_token, channel or slack.channel_id, slack.api_url, session)
+            else BotChannel(SlackBot(slack.bot_token, channel or slack.channel_id, slack.api_url, session))
         )
         self.store = DeliveryStore(Table(table, self.interruption), "incidents")
         self.now = T0 + 5 * MINUTE
@@ -200,9 +203,12 @@ class World:
     def once(self, notification):
         self.now += 1
         return deliver(
-            notification, slack=self.slack, store=self.store, claimant=f"try-{next(self.claims)}",
-            now=self.now, lease=LEASE, replies=self.replies,
-        )  # fmt: skip
+            notification,
+            self.slack,
+            self.store,
+            Attempt(f"try-{next(self.claims)}", self.now, LEASE),
+            Audience(replies=self.replies),
+        )
 
     def until_done(self, notification, tries=12):
         for _ in range(tries):

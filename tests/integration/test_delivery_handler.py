@@ -102,7 +102,7 @@ class Cloud:
 
     def invoke(self, event=None):
         notify = importlib.reload(importlib.import_module("notify"))
-        notify._adapters.cache_clear()
+        notify.wired.cache_clear()
         if self.routing:
             notify.settings = replace(notify.settings, routing=self.routing)
         output = io.StringIO()

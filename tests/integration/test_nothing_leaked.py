@@ -64,7 +64,7 @@ class Stack:
         wiring._client.cache_clear()
         self.detect = importlib.reload(importlib.import_module("detect"))
         self.notify = importlib.reload(importlib.import_module("notify"))
-        self.notify._adapters.cache_clear()
+        self.notify.wired.cache_clear()
 
     def tell(self, *messages):
         """Let log lines go all the way, each in a service of its own; answers with the services."""

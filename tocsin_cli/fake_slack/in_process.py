@@ -16,13 +16,17 @@ from requests.adapters import BaseAdapter
 from tocsin.adapters.slack.web_api import SlackBot
 from tocsin.adapters.slack.webhook import SlackWebhook
 from tocsin.core.slack.delivery_record import DeliveryRecord
-from tocsin.services.delivery import Outcome, deliver
+from tocsin.services.bot_channel import BotChannel
+from tocsin.services.delivery import Attempt, deliver
+from tocsin.services.webhook_channel import WebhookChannel
 from tocsin_cli.fake_slack.channel import Channel, Message
 from tocsin_cli.fake_slack.web_api import BOT_TOKEN, WebApiCall, webhook_answer
 
 if TYPE_CHECKING:
     from tocsin.core.model import Millis
     from tocsin.core.notifications.contract import Notification
+    from tocsin.services.channel import Channel as Road
+    from tocsin.services.channel import Outcome
 
 CHANNEL = "C0ALERTS"
 LEASE: Millis = 60_000
@@ -52,10 +56,10 @@ class OfflineSlack:
         session = requests.Session()
         session.trust_env = False
         session.mount(_URL, _Wire(self))
-        self._slack: SlackBot | SlackWebhook = (
-            SlackBot(BOT_TOKEN, CHANNEL, f"{_URL}/api/", session)
+        self._road: Road = (
+            BotChannel(SlackBot(BOT_TOKEN, CHANNEL, f"{_URL}/api/", session))
             if mode == "bot"
-            else SlackWebhook(f"{_URL}/services/T0LOCAL/B0TOCSIN/local", session)
+            else WebhookChannel(SlackWebhook(f"{_URL}/services/T0LOCAL/B0TOCSIN/local", session))
         )
 
     def deliver(self, notification: Notification, now: Millis) -> Outcome:
@@ -65,10 +69,7 @@ class OfflineSlack:
             DeliveryError: The local Slack refused it.
         """
         self._now = now
-        told = deliver(
-            notification, slack=self._slack, store=self._store, claimant="offline", now=now, lease=LEASE
-        )
-        return told.outcome
+        return deliver(notification, self._road, self._store, Attempt("offline", now, LEASE)).outcome
 
     def messages(self) -> list[Message]:
         """All messages, oldest first, with what was edited."""
@@ -119,7 +120,7 @@ class _Records:
         self._kept: dict[str, DeliveryRecord] = {}
 
     def claim(self, incident: str, *claim: object) -> DeliveryRecord:
-        """See ``tocsin.delivering.Store``."""
+        """See ``tocsin.services.delivery.Store``."""
         del claim
         return self._kept.get(incident, DeliveryRecord())
 
@@ -133,7 +134,7 @@ class _Records:
         *,
         unconfirmed: bool,
     ) -> None:
-        """See ``tocsin.delivering.Store``."""
+        """See ``tocsin.services.delivery.Store``."""
         del claimant, now
         marks = record.unconfirmed | {sequence} if unconfirmed else record.unconfirmed - {sequence}
         self._kept[incident] = replace(record, unconfirmed=marks)

@@ -128,6 +128,7 @@ class Detector:
         self._occurrences = OccurrenceReader(
             matcher,
             errors,
+            self._search,
             self._signatures,
             settings,
             home=Origin(account, region),

@@ -9,21 +9,21 @@ from tocsin.core.signatures.heartbeat import Heartbeat, heartbeat_line, heartbea
 
 
 class Log(Protocol):
-    """The heartbeat's log group; see ``adapters.heartbeat_log``."""
+    """The heartbeat's log group; see ``adapters.aws.heartbeat_log``."""
 
     def write(self, line: str, now: Millis) -> None:
         """Write one line; returns when CloudWatch Logs has it."""
 
 
 class Record(Protocol):
-    """What is stored of the latest heartbeat; see ``adapters.heartbeat_record``."""
+    """What is stored of the latest heartbeat; see ``adapters.aws.heartbeat_record``."""
 
     def detected(self, heartbeat: Heartbeat) -> None:
         """Store that it was detected."""
 
 
 class Topic(Protocol):
-    """The heartbeat's topic; see ``adapters.sns``."""
+    """The heartbeat's topic; see ``adapters.aws.sns``."""
 
     def publish(self, message: str) -> None:
         """Publish a message; returns when SNS has it."""

@@ -1,58 +1,39 @@
-"""Notifying: a batch of the queue's messages, each told, put off or dead_lettered; what is not safe stays.
+"""Notifying: a batch of the queue's messages, each told, put off or dead-lettered; what is not safe stays.
 
-What fails for a while is put off with growing delays, or for as long as Slack asks. What a person has to
-fix is moved to the dead-letter queue, whose alarm reaches people by another channel than Slack; a refused
-credential only after five minutes, in which somebody may have corrected the secret. Parking is a send and
-then an acknowledgement: a crash between the two leaves the message in both places, and target it twice is
-prevented further on.
-
-A message is told in every destination that its routes lead to, whatever becomes of the others. It comes back as
-long as one of them may still take it, and what the others were told is not told again. It is dead_lettered only when
-nothing is left but destinations that refuse it for good.
+Each message goes through the same stages: it is read, routed, told in every destination that its routes lead to
+(``delivery``: claimed, ordered, told, recorded), and settled. It comes back as long as one destination may still take
+it, and what the others were told is not told again. It is dead-lettered only when nothing is left but destinations
+that refuse it for good: a send and then an acknowledgement, so that a crash between the two leaves the message in
+both places, and telling it twice is prevented further on.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from tocsin.adapters.slack.credentials import Credential, WebhookCredential
-from tocsin.adapters.slack.errors import (
-    CredentialRefusedError,
-    PermanentDeliveryError,
-    RetryableDeliveryError,
-)
-from tocsin.adapters.slack.web_api import SlackBot
-from tocsin.adapters.slack.webhook import SlackWebhook
+from tocsin.adapters.slack.credentials import Credential
+from tocsin.adapters.slack.errors import CredentialRefusedError, RetryableDeliveryError
 from tocsin.core.config.routing import DEFAULT, Destination, NotificationTarget, Routing
 from tocsin.core.config.settings import RepliesInChannel
-from tocsin.core.error_place import place_of
 from tocsin.core.model import Millis, Reason
 from tocsin.core.notifications.contract import Notification, millis_of
-from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
-from tocsin.core.signatures.heartbeat import TOO_LATE, Heartbeat, read_heartbeat
-from tocsin.services.delivery import Delivery, Outcome, Store, deliver
+from tocsin.core.notifications.queue_message import QueueMessage, read_body
+from tocsin.core.signatures.heartbeat import TOO_LATE, Heartbeat
+from tocsin.services.channel import Audience, Channel, Outcome
+from tocsin.services.delivery import Attempt, Delivery, Store, deliver
+from tocsin.services.retry import MAX_DELAY, Failure, backoff, failure_of, place
 
-PATIENCE: Millis = 5 * 60_000
-"""How long a notification waits for a refused credential to be corrected before it is dead_lettered."""
-
-PATIENT_DELAY: Millis = 20_000
-MAX_DELAY: Millis = 15 * 60_000
 ORDERING_WINDOW: Millis = 3_000
 """How long a notification lets the one before it go first."""
-
-MAX_RETRY_AFTER_HONOURED = 20
-"""Tries for which a message waits exactly as long as it was asked to. Then its waits grow whatever is asked: a Slack
-that says "in half a minute" for an hour must not use up the tries that the queue allows (``maxReceiveCount``)."""
 
 TIME_FOR_ONE: Millis = 20_000
 """What must be left of the invocation to begin with another notification; the first is always tried."""
 
 
 class Queue(Protocol):
-    """The queue; see ``adapters.notify_queue``."""
+    """The queue; see ``adapters.aws.notify_queue``."""
 
     def defer(self, receipt_handle: str, delay: Millis) -> None:
         """Have a message delivered again after a delay."""
@@ -62,24 +43,17 @@ class Queue(Protocol):
 
 
 class Secret(Protocol):
-    """The credential; see ``adapters.slack_secret``."""
+    """The credential; see ``adapters.slack.credentials``."""
 
     def credential(self, now: Millis, *, fresh: bool = False) -> Credential:
         """The credential, kept for a while unless asked for fresh."""
 
 
 class HeartbeatRecord(Protocol):
-    """Where the arrival of a heartbeat is stored; see ``adapters.heartbeat_record``."""
+    """Where the arrival of a heartbeat is stored; see ``adapters.aws.heartbeat_record``."""
 
     def arrived(self, now: Millis) -> None:
         """Store that one arrived."""
-
-
-def connect(credential: Credential, api_url: str) -> SlackBot | SlackWebhook:
-    """Slack, in the mode that the credential's shape decides."""
-    if isinstance(credential, WebhookCredential):
-        return SlackWebhook(credential.url)
-    return SlackBot(credential.token, credential.channel, api_url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,25 +71,6 @@ class Line:
     details: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """That a message was not told in one destination, or could not be read.
-
-    Attributes:
-        text: In words; never log text, never a credential.
-        about: For the log.
-        wait: How long until it may work; None when it will not.
-        level: Of the log line.
-        least: How long Slack, or the lease's holder, asked to wait; coming back sooner is of no use.
-    """
-
-    text: str
-    about: Mapping[str, Any]
-    wait: Millis | None
-    level: str = "WARNING"
-    least: Millis = 0
-
-
 @dataclass(slots=True)
 class Notifier:
     """Works through a batch.
@@ -125,7 +80,7 @@ class Notifier:
         secret_of: The credential of a destination.
         store_of: The delivery records of a destination.
         queue: The queue.
-        connect: Makes Slack from a credential.
+        connect: Makes a channel from a credential.
         clock: The time; a batch takes long enough to need more than one.
         deadline: When the invocation is stopped.
         claimant: Unique for the invocation.
@@ -140,7 +95,7 @@ class Notifier:
     secret_of: Callable[[Destination], Secret]
     store_of: Callable[[Destination], Store]
     queue: Queue
-    connect: Callable[[Credential], SlackBot | SlackWebhook]
+    connect: Callable[[Credential], Channel]
     clock: Callable[[], Millis]
     deadline: Millis
     claimant: str
@@ -149,7 +104,7 @@ class Notifier:
     log: list[Line] = field(default_factory=list)
     heartbeats: list[Millis] = field(default_factory=list)
     latencies: list[Millis] = field(default_factory=list)
-    _slack: dict[str, tuple[Credential, SlackBot | SlackWebhook]] = field(default_factory=dict)
+    _channels: dict[str, tuple[Credential, Channel]] = field(default_factory=dict)
     _pauses: dict[str, Millis] = field(default_factory=dict)
     _begun: bool = False
 
@@ -162,40 +117,61 @@ class Notifier:
         Returns:
             The ids of the messages that are to come back.
         """
-        return [str(record.get("messageId", "")) for record in records if not self._done_with(record)]
+        return [message.id for message in map(QueueMessage.of, records) if not self._done_with(message)]
 
-    def _done_with(self, record: Mapping[str, Any]) -> bool:
-        about: dict[str, Any] = {"message_id": record.get("messageId")}
-        heartbeat = read_heartbeat(str(record.get("body", "")))
-        if heartbeat is not None:
-            self._count(heartbeat, about)
-            return True
+    def _done_with(self, message: QueueMessage) -> bool:
+        """Read, route, tell, settle one message; True when it need not come back."""
+        about: dict[str, Any] = {"message_id": message.id}
         try:
-            notification = read_body(str(record.get("body", "")))
-            about |= {"notification": notification.id, "reason": notification.reason}
-            targets = self.routing.targets_for(notification)
+            content = read_body(message.body)
+            if isinstance(content, Heartbeat):
+                self._count(content, about)
+                return True
+            about |= {"notification": content.id, "reason": content.reason}
+            targets = self.routing.targets_for(content)
         except Exception as error:  # one message must not keep the others; said, and kept
-            return self._dispose(record, [self._failure(record, error, about, DEFAULT)])
+            return self._settle(message, [failure_of(error, message, DEFAULT, about, self.clock())])
         # Each try begins with another destination: one that hangs must not keep the others from their time.
-        turn = (_tries(record) - 1) % len(targets)
-        failures = [
-            self._told(notification, record, each, about) for each in (*targets[turn:], *targets[:turn])
-        ]
-        return self._dispose(record, [failure for failure in failures if failure])
+        turn = (message.tries - 1) % len(targets)
+        told = [self._tell(content, message, target, about) for target in (*targets[turn:], *targets[:turn])]
+        return self._settle(message, [failure for failure in told if failure])
 
-    def _told(
+    def _count(self, heartbeat: Heartbeat, about: Mapping[str, Any]) -> None:
+        """Count a heartbeat that could have been told, had it been a notification; never put off or dead-lettered."""
+        try:
+            now = self.clock()
+            for destination in self.routing.destinations.values():
+                self.secret_of(destination).credential(now)
+            if self.heartbeat_record is not None:
+                self.heartbeat_record.arrived(now)
+        except Exception as error:  # then it is not counted, and the alarm on its absence tells
+            self._say("ERROR", f"the heartbeat stops here: {type(error).__name__} at {place(error)}", about)
+            return
+        took = now - heartbeat.written_at
+        if took > TOO_LATE:
+            self._say("WARNING", f"a heartbeat arrived after {took // 1000} s and is not counted", about)
+            return
+        self.heartbeats.append(max(0, took))
+
+    def _tell(
         self,
         notification: Notification,
-        record: Mapping[str, Any],
+        message: QueueMessage,
         target: NotificationTarget,
         about: Mapping[str, Any],
-    ) -> _Failure | None:
+    ) -> Failure | None:
         """Tell one destination; what went wrong there, or None."""
-        about = {**about, "destination": target.destination.name}
+        name = target.destination.name
+        about = {**about, "destination": name}
         try:
-            delivery = self._tell(notification, record, target)
+            self._wait_its_turn(name)
+            delivery = self._deliver(notification, message, target)
         except Exception as error:  # one destination must not keep the others; said, and kept
-            return self._failure(record, error, about, target.destination.name)
+            now = self.clock()
+            failure = failure_of(error, message, name, about, now)
+            if failure.pause:
+                self._pauses[name] = now + failure.pause
+            return failure
         for note in delivery.notes:
             self._say("WARNING", note, about)
         self._say("INFO", delivery.outcome.value, about)
@@ -204,174 +180,91 @@ class Notifier:
             self.latencies.append(max(0, self.clock() - newest))
         return None
 
-    def _count(self, heartbeat: Heartbeat, about: Mapping[str, Any]) -> None:
-        """Count a heartbeat that could have been told, had it been a notification; it is never put off or dead_lettered."""
-        try:
+    def _wait_its_turn(self, destination: str) -> None:
+        """Refuse what Slack asked to wait with, and what there is no time left for."""
+        now = self.clock()
+        if now < self._pauses.get(destination, 0):
+            left = self._pauses[destination] - now
+            raise RetryableDeliveryError("waiting as long as Slack asked", retry_after=left)
+        if self._begun and self.deadline - now < TIME_FOR_ONE:
+            raise RetryableDeliveryError("no time left in this invocation", retry_after=1_000)
+        self._begun = True
+
+    def _deliver(
+        self, notification: Notification, message: QueueMessage, target: NotificationTarget
+    ) -> Delivery:
+        """Deliver with the credential as it is known; with a fresh one if Slack refuses that."""
+        destination = target.destination
+
+        def attempt(credential: Credential, number: int) -> Delivery:
             now = self.clock()
-            for destination in self.routing.destinations.values():
-                self.secret_of(destination).credential(now)
-            if self.heartbeat_record is not None:
-                self.heartbeat_record.arrived(now)
-        except Exception as error:  # then it is not counted, and the alarm on its absence tells
-            self._say("ERROR", f"the heartbeat stops here: {type(error).__name__} at {_place(error)}", about)
-            return
-        took = now - heartbeat.written_at
-        if took > TOO_LATE:
-            self._say("WARNING", f"a heartbeat arrived after {took // 1000} s and is not counted", about)
-            return
-        self.heartbeats.append(max(0, took))
+            return deliver(
+                notification,
+                self._channel(destination, credential),
+                self.store_of(destination),
+                Attempt(
+                    claimant=f"{self.claimant}/{message.id}/{number}",
+                    now=now,
+                    lease=max(1_000, self.deadline - now),
+                    patience=ORDERING_WINDOW,
+                ),
+                Audience(target.mentions, target.concerned, self.replies),
+            )
 
-    def _failure(
-        self, record: Mapping[str, Any], error: Exception, about: Mapping[str, Any], destination: str
-    ) -> _Failure:
-        """What a failure calls for."""
-        whose = "" if destination == DEFAULT else f"destination {destination}: "
-        match error:
-            case RetryableDeliveryError():
-                wait = wait_for(error.retry_after, _tries(record))
-                if (
-                    error.busy
-                ):  # mostly for a part of a second; whoever waits too long is overtaken, and told late
-                    return _Failure(
-                        f"{whose}not told yet: {error}", about, min(wait, backoff(_tries(record)) // 2)
-                    )
-                if error.limited:
-                    self._pauses[destination] = self.clock() + (error.retry_after or wait)
-                return _Failure(f"{whose}not told yet: {error}", about, wait, least=error.retry_after or 0)
-            case CredentialRefusedError() if self.clock() - _number(record, "SentTimestamp") < PATIENCE:
-                level = "ERROR" if _tries(record) == 1 else "WARNING"
-                return _Failure(f"{whose}Slack cannot be told: {error}", about, PATIENT_DELAY, level)
-            case PermanentDeliveryError():
-                return _Failure(f"{whose}Slack cannot be told: {error}", about, None, "ERROR")
-            case NotANotificationError():
-                return _Failure(str(error), about, None, "ERROR")
-        text = f"{whose}not told yet: {type(error).__name__} at {_place(error)}"
-        return _Failure(text, about, backoff(_tries(record)), "ERROR")
+        secret = self.secret_of(destination)
+        credential = secret.credential(self.clock())
+        try:
+            return attempt(credential, 1)
+        except CredentialRefusedError:
+            renewed = secret.credential(self.clock(), fresh=True)
+            if renewed == credential:
+                raise
+            return attempt(renewed, 2)
 
-    def _dispose(self, record: Mapping[str, Any], failures: Sequence[_Failure]) -> bool:
-        """Put the message off or dead_letter it, whichever its failures call for; True when it need not come back."""
+    def _channel(self, destination: Destination, credential: Credential) -> Channel:
+        kept = self._channels.get(destination.name)
+        if kept is None or kept[0] != credential:
+            kept = self._channels[destination.name] = (credential, self.connect(credential))
+        return kept[1]
+
+    def _settle(self, message: QueueMessage, failures: Sequence[Failure]) -> bool:
+        """Put the message off or dead-letter it, whichever its failures call for; True when it need not come back."""
         if not failures:
             return True
         waits = [failure.wait for failure in failures if failure.wait is not None]
         if not waits:
             why = "; ".join(failure.text for failure in failures)
-            return self._dead_letter(record, why, failures[0].about)
+            return self._dead_letter(message, why, failures[0].about)
         # As soon as one may take it, but never sooner than Slack asked for.
         wait = max(min(waits), *(failure.least for failure in failures))
         for failure in failures[:-1]:
             self._say(failure.level, failure.text, failure.about)
         last = failures[-1]
-        return self._defer(record, wait, last.level, last.text, last.about)
-
-    def _tell(
-        self, notification: Notification, record: Mapping[str, Any], target: NotificationTarget
-    ) -> Delivery:
-        destination, now = target.destination, self.clock()
-        if now < self._pauses.get(destination.name, 0):
-            left = self._pauses[destination.name] - now
-            raise RetryableDeliveryError("waiting as long as Slack asked", retry_after=left)
-        if self._begun and self.deadline - now < TIME_FOR_ONE:
-            raise RetryableDeliveryError("no time left in this invocation", retry_after=1_000)
-
-        self._begun = True
-
-        def attempt(slack: SlackBot | SlackWebhook, number: int) -> Delivery:
-            return deliver(
-                notification,
-                slack=slack,
-                store=self.store_of(destination),
-                claimant=f"{self.claimant}/{record.get('messageId')}/{number}",
-                now=self.clock(),
-                lease=max(1_000, self.deadline - self.clock()),
-                mentions=target.mentions,
-                concerned=target.concerned,
-                replies=self.replies,
-                patience=ORDERING_WINDOW,
-            )
-
-        secret = self.secret_of(destination)
-        credential = secret.credential(now)
-        try:
-            return attempt(self._connected(destination, credential), 1)
-        except CredentialRefusedError:
-            renewed = secret.credential(self.clock(), fresh=True)
-            if renewed == credential:
-                raise
-            return attempt(self._connected(destination, renewed), 2)
-
-    def _connected(self, destination: Destination, credential: Credential) -> SlackBot | SlackWebhook:
-        kept = self._slack.get(destination.name)
-        if kept is None or kept[0] != credential:
-            kept = self._slack[destination.name] = (credential, self.connect(credential))
-        return kept[1]
+        return self._defer(message, wait, last.level, last.text, last.about)
 
     def _defer(
-        self, record: Mapping[str, Any], wait: Millis, level: str, text: str, about: Mapping[str, Any]
+        self, message: QueueMessage, wait: Millis, level: str, text: str, about: Mapping[str, Any]
     ) -> bool:
-        self._say(level, text, {**about, "again_in_seconds": wait // 1000, "tries": _tries(record)})
+        self._say(level, text, {**about, "again_in_seconds": wait // 1000, "tries": message.tries})
         try:
-            self.queue.defer(str(record.get("receiptHandle", "")), wait)
+            self.queue.defer(message.receipt_handle, wait)
         except Exception as error:  # then it comes back after the queue's own time
             self._say("WARNING", f"the delay could not be set: {type(error).__name__}", about)
         return False
 
-    def _dead_letter(self, record: Mapping[str, Any], why: str, about: Mapping[str, Any]) -> bool:
+    def _dead_letter(self, message: QueueMessage, why: str, about: Mapping[str, Any]) -> bool:
         try:
-            dead_lettered = self.queue.dead_letter(str(record.get("body", "")), why)
+            is_kept = self.queue.dead_letter(message.body, why)
         except Exception as error:  # not safe, so not acknowledged
             why = f"{why}; parking it failed: {type(error).__name__}"
-            return self._defer(record, backoff(_tries(record)), "ERROR", why, about)
-        if not dead_lettered:
-            return self._defer(record, MAX_DELAY, "ERROR", why, about)
+            return self._defer(message, backoff(message.tries), "ERROR", why, about)
+        if not is_kept:
+            return self._defer(message, MAX_DELAY, "ERROR", why, about)
         self._say("ERROR", f"{why}; moved to the dead-letter queue", about)
         return True
 
     def _say(self, level: str, text: str, about: Mapping[str, Any]) -> None:
         self.log.append(Line(level, text, dict(about)))
-
-
-def backoff(tries: int) -> Millis:
-    """How long to wait after so many tries: 2 s, 4 s, 8 s and so on to 15 minutes."""
-    return min(MAX_DELAY, 2_000 << min(20, max(0, tries - 1)))
-
-
-def wait_for(asked: Millis | None, tries: int) -> Millis:
-    """How long to wait where somebody may have said how long: as asked, but longer after very many tries."""
-    if not asked:
-        return backoff(tries)
-    return (
-        max(asked, backoff(tries - MAX_RETRY_AFTER_HONOURED)) if tries > MAX_RETRY_AFTER_HONOURED else asked
-    )
-
-
-def read_body(body: str) -> Notification:
-    """Read a queue message: the notification itself (raw delivery) or SNS's envelope around it.
-
-    Raises:
-        NotANotificationError: It is neither.
-    """
-    try:
-        envelope = json.loads(body)
-    except (ValueError, RecursionError):
-        envelope = None
-    if isinstance(envelope, dict) and envelope.get("Type") == "Notification" and "Message" in envelope:
-        return parse_notification(str(envelope["Message"]))
-    return parse_notification(body)
-
-
-def _tries(record: Mapping[str, Any]) -> int:
-    return max(1, _number(record, "ApproximateReceiveCount"))
-
-
-def _number(record: Mapping[str, Any], attribute: str) -> int:
-    said = str(record.get("attributes", {}).get(attribute, "0"))
-    return int(said) if said.isdecimal() else 0
-
-
-def _place(error: BaseException) -> str:
-    """Where an unexpected error arose; not its text, which may quote what it was about."""
-    place = place_of(error)
-    return f"{place.file.rpartition('/')[2]}:{place.line}" if place else "?"
 
 
 def _newest(notification: Notification) -> Millis | None:

@@ -9,11 +9,13 @@ from dataclasses import replace
 from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.origin import elsewhere
-from tocsin.core.matching.crash_lines import joined
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
-from tocsin.core.matching.invocations import Found, once_per_invocation
+from tocsin.core.matching.invocations import Found
+from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.unknown_error import ErrorFinder
+from tocsin.core.matching.prefilter import RawSearch
+from tocsin.core.matching.recognition import recognised
+from tocsin.core.matching.unknown_error import ErrorFinder, ErrorRecogniser
 from tocsin.core.model import (
     AlarmChange,
     AlarmState,
@@ -26,7 +28,7 @@ from tocsin.core.model import (
     Origin,
 )
 from tocsin.core.redaction.sample import field_value, name_of, sample_of
-from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
+from tocsin.core.signatures.signature import Signature
 from tocsin.services.unknown_errors import fields_of
 
 MAX_KINDS = 50
@@ -40,6 +42,7 @@ class OccurrenceReader:
     Args:
         matcher: The signatures, compiled.
         errors: Finds the errors that none of them explains.
+        search: Rules out events that are neither.
         signatures: The same signatures, by id, and that of unknown errors.
         settings: Services and what is redacted.
         home: The account and Region this runs in.
@@ -51,13 +54,17 @@ class OccurrenceReader:
         self,
         matcher: Matcher,
         errors: ErrorFinder,
+        search: RawSearch,
         signatures: Mapping[str, Signature],
         settings: Settings,
         *,
         home: Origin,
         is_known: Callable[[str, Millis], bool],
     ) -> None:
-        self._matcher, self._errors, self._signatures, self._settings = matcher, errors, signatures, settings
+        self._matcher, self._signatures, self._settings = matcher, signatures, settings
+        self._open, self._strict = (
+            ErrorRecogniser(matcher, errors, search, strict=strict) for strict in (False, True)
+        )
         self._home, self._is_known = home, is_known
 
     def service_of(self, envelope: Envelope) -> str:
@@ -70,6 +77,7 @@ class OccurrenceReader:
     def of_envelope(self, envelope: Envelope, service: str, now: Millis) -> list[OccurrenceCount]:
         """One occurrence count per alert in the envelope, which belongs to a service."""
         counts: dict[str, OccurrenceCount] = {}
+        times: dict[str, list[Millis]] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
         kinds: Counter[str] = Counter()
         for event, matches in self._found(envelope, service):
@@ -85,31 +93,18 @@ class OccurrenceReader:
                     fields = fields_of(match, event.message, self._settings.redaction, few=few)
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
-                counts[name] = (
-                    _plus(counts[name], event)
-                    if name in counts
-                    else self._occurrence_count(envelope, event, match, name, fields, service, now)
-                )
-        return [grouped(counted, self._signatures[counted.signature]) for counted in counts.values()]
+                if name not in counts:
+                    counts[name] = self._occurrence_count(envelope, event, match, name, fields, service, now)
+                times.setdefault(name, []).append(event.timestamp)
+        return [
+            grouped(_all_of(counted, times[name]), self._signatures[counted.signature])
+            for name, counted in counts.items()
+        ]
 
     def _found(self, envelope: Envelope, service: str) -> list[Found]:
         """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
-        log_group = envelope.log_group
-        strict = self._settings.is_strict(service, log_group)
-        found = []
-        for event in joined(envelope.events):
-            matches = self._matcher.match(event.message, log_group=log_group, service=service)
-            unknown = self._errors.unexplained(
-                event.message, matches, log_group=log_group, service=service, strict=strict
-            )
-            found.append(Found(event, [*matches, unknown] if unknown else matches))
-        return once_per_invocation(found, self._explains)
-
-    def _explains(self, signature: str, other: str) -> bool:
-        """Whether one signature explains another one away; an unknown error is explained by any other."""
-        if UNKNOWN_ERROR in (signature, other):
-            return signature != UNKNOWN_ERROR
-        return self._matcher.explains(signature, other)
+        recogniser = self._strict if self._settings.is_strict(service, envelope.log_group) else self._open
+        return recognised(envelope.events, recogniser, log_group=envelope.log_group, service=service)
 
     def _occurrence_count(
         self,
@@ -127,7 +122,13 @@ class OccurrenceReader:
         sample = (
             ""
             if self._is_known(name, now)
-            else sample_of(event.message, extra, strict=strict, known=(rule.title, *rule.any))
+            else sample_of(
+                event.message,
+                extra,
+                strict=strict,
+                known=(rule.title, *rule.any),
+                around=read_line(event.message).text[match.start : match.end],
+            )
         )
         return OccurrenceCount(
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
@@ -164,10 +165,8 @@ class OccurrenceReader:
         return grouped(counted, rule)
 
 
-def _plus(counted: OccurrenceCount, event: LogEvent) -> OccurrenceCount:
-    return replace(
-        counted,
-        count=counted.count + 1,
-        first_seen=min(counted.first_seen, event.timestamp),
-        last_seen=max(counted.last_seen, event.timestamp),
-    )
+def _all_of(counted: OccurrenceCount, times: list[Millis]) -> OccurrenceCount:
+    """An occurrence count of one, as one of all the events with these times."""
+    if len(times) == 1:
+        return counted
+    return replace(counted, count=len(times), first_seen=min(times), last_seen=max(times))

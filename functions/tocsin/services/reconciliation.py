@@ -65,7 +65,7 @@ class Publisher(Protocol):
 
 
 class Queues(QueueDepths, Protocol):
-    """Where queues can be looked at; see ``adapters.queues``."""
+    """Where queues can be looked at; see ``adapters.aws.queue_depth``."""
 
     def read(self, name: str, account: str, region: str, now: Millis) -> QueueReading | None:
         """What is in a queue now; None when it cannot be told. Never raises."""

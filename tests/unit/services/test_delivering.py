@@ -24,8 +24,12 @@ from tocsin.core.config.routing import Destination, Route, Routing
 from tocsin.core.model import Reason
 from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import document_of, millis_of, to_json
+from tocsin.core.notifications.queue_message import read_body
 from tocsin.core.slack.delivery_record import DeliveryRecord, highest, includes, including
-from tocsin.services.notifier import MAX_DELAY, PATIENCE, Notifier, backoff, read_body
+from tocsin.services.bot_channel import BotChannel
+from tocsin.services.notifier import Notifier
+from tocsin.services.retry import MAX_DELAY, PATIENCE, backoff
+from tocsin.services.webhook_channel import WebhookChannel
 
 NOTIFICATION = document_of(
     build_notification(incident(), pending(Reason.NEW_ALERT, IMPORT_ERROR), SIGNATURES, runbooks_url=RUNBOOKS)
@@ -123,7 +127,7 @@ def notifier(slack=None, *, queue=None, secret=None, deadline=T0 + MINUTE):
     secret, stores = secret or Secret(), Stores()
     return Notifier(
         routing=Routing(), secret_of=lambda _: secret, store_of=lambda _: stores, queue=queue or Queue(),
-        connect=lambda _: slack or Slack(), clock=lambda: T0, deadline=deadline, claimant="request",
+        connect=lambda _: BotChannel(slack or Slack()), clock=lambda: T0, deadline=deadline, claimant="request",
     )  # fmt: skip
 
 
@@ -301,7 +305,7 @@ class Places:
 
         self.notifier = Notifier(
             routing=self.routing, secret_of=secret_of, store_of=lambda where: self.stores[where.name], queue=self.queue,
-            connect=connect or (lambda credential: self.slacks[credential.token]), clock=lambda: T0, deadline=T0 + MINUTE,
+            connect=connect or (lambda credential: BotChannel(self.slacks[credential.token])), clock=lambda: T0, deadline=T0 + MINUTE,
             claimant="request",
         )  # fmt: skip
         return self.notifier.work(records)
@@ -401,7 +405,7 @@ def test_a_destination_that_hangs_does_not_keep_another_from_its_time_for_ever()
         work = Notifier(
             routing=TWO, secret_of=lambda where: Secret(where.name), store_of=lambda where: places.stores[where.name],
             queue=places.queue, clock=lambda: now[0], deadline=begun + MINUTE, claimant="request",
-            connect=lambda credential: Hanging() if credential.token == "oncall" else places.slacks["default"],
+            connect=lambda credential: BotChannel(Hanging() if credential.token == "oncall" else places.slacks["default"]),
         )  # fmt: skip
         return work.work([record(tries=tries)])
 
@@ -484,14 +488,14 @@ class Webhook(SlackWebhook):
 def test_by_webhook_news_calls_and_growth_does_not():
     places, webhook = Places(routing=replace(CALLED, routes=())), Webhook()
     records = [told(Reason.OPENED, 1), told(Reason.UPDATE, 2), told(Reason.REPEAT, 3)]
-    assert places.work(*records, connect=lambda _: webhook) == []
+    assert places.work(*records, connect=lambda _: WebhookChannel(webhook)) == []
     assert [called(content) for content in webhook.said] == [["S0DEFAULT"], [], ["S0DEFAULT"]]
 
 
 def test_by_webhook_an_update_that_is_the_first_thing_heard_is_posted_and_calls_whatever_its_number():
     places, webhook = Places(routing=replace(CALLED, routes=())), Webhook()
     records = [told(Reason.UPDATE, 4, updates=3), told(Reason.UPDATE, 6, updates=5)]
-    assert places.work(*records, connect=lambda _: webhook) == []
+    assert places.work(*records, connect=lambda _: WebhookChannel(webhook)) == []
     assert [called(content) for content in webhook.said] == [["S0DEFAULT"]]
     assert [line.text for line in places.notifier.log] == ["delivered", "rolled up"]
 

@@ -37,12 +37,14 @@ class QueueReading:
         retention: How long the queue keeps a message, from when it was first sent.
         oldest_age: For how long the oldest message has been in the queue, where CloudWatch knows; SQS counts
             this from the move into the dead-letter queue, so the message itself may be older.
+        grown_at: When a look last found it deeper than the look before; None where none did.
     """
 
     at: Millis
     depth: int
     retention: Millis
     oldest_age: Millis | None = None
+    grown_at: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True)

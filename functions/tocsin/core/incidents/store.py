@@ -1,6 +1,6 @@
 """The ledger: what an incident store must be able to do, and one that lives in memory.
 
-The counting rules are stated here once; ``tocsin.adapters.incident_table`` keeps them in DynamoDB, ``MemoryLedger``
+The counting rules are stated here once; ``tocsin.adapters.aws.incident_table`` keeps them in DynamoDB, ``MemoryLedger``
 in a dictionary for dry runs and backtests. The same tests run against both.
 """
 

@@ -16,7 +16,7 @@ import re2
 from tocsin.core.matching.error_template import error_start, error_template
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import TRANSLATED, read_line
-from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, byte_options
+from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options
 from tocsin.core.matching.template import has_kept_digits
 from tocsin.core.model import Level, Match, Severity
 from tocsin.core.problems import Problem
@@ -237,3 +237,37 @@ class ErrorFinder:
     def _explains(self, name: str) -> bool:
         rule = self._signatures.get(name)
         return rule is None or rule.status is Status.STABLE
+
+
+class ErrorRecogniser:
+    """Signatures and unknown errors as one; see ``recognition.Recogniser``.
+
+    Args:
+        matcher: The signatures.
+        errors: Finds the errors that none of them explains.
+        search: Finds whatever either of them needs.
+        strict: Whether templates show only what is known to be harmless.
+    """
+
+    def __init__(
+        self, matcher: Matcher, errors: ErrorFinder, search: RawSearch, *, strict: bool = False
+    ) -> None:
+        self._matcher, self._errors, self._search, self._strict = matcher, errors, search, strict
+
+    def suspects(self, messages: Sequence[str]) -> list[int]:
+        """The places of those messages that can match."""
+        return self._search.places(messages)
+
+    def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
+        """What the signatures recognise, and the unknown error that the line is."""
+        found = self._matcher.match(message, log_group=log_group, service=service)
+        unknown = self._errors.unexplained(
+            message, found, log_group=log_group, service=service, strict=self._strict
+        )
+        return [*found, unknown] if unknown else found
+
+    def explains(self, signature: str, other: str) -> bool:
+        """Whether one signature explains another one away; an unknown error is explained by any other."""
+        if UNKNOWN_ERROR in (signature, other):
+            return signature != UNKNOWN_ERROR
+        return self._matcher.explains(signature, other)

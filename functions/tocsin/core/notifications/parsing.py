@@ -16,10 +16,6 @@ class NotANotificationError(ValueError):
     """A message that is not this contract's; says where, and quotes nothing of the content."""
 
 
-class _Versioned(msgspec.Struct):
-    version: object = None
-
-
 def parse_notification(text: str) -> Notification:
     """Read a notification from its JSON; keys that are not known are left alone.
 
@@ -27,20 +23,30 @@ def parse_notification(text: str) -> Notification:
         NotANotificationError: It is not one, or of another version.
     """
     try:
-        return msgspec.json.decode(text, type=Notification)
-    except msgspec.ValidationError as error:
-        raise NotANotificationError(f"not a notification{_wrong(text, str(error))}") from None
+        content = msgspec.json.decode(text)
     except (ValueError, RecursionError):
         raise NotANotificationError("not a notification: the body is not JSON") from None
+    return notification_from(content)
 
 
-def _wrong(text: str, said: str) -> str:
-    """Where it differs from the contract, without msgspec's own words, which may quote the content."""
+def notification_from(content: object) -> Notification:
+    """Read a notification from what its JSON holds.
+
+    Raises:
+        NotANotificationError: See ``parse_notification``.
+    """
     try:
-        if msgspec.json.decode(text, type=_Versioned).version != VERSION:
-            return f" of version {VERSION}: the version is missing or another"
-    except (ValueError, RecursionError):
+        return msgspec.convert(content, Notification)
+    except msgspec.ValidationError as error:
+        raise NotANotificationError(f"not a notification{_wrong(content, str(error))}") from None
+
+
+def _wrong(content: object, said: str) -> str:
+    """Where it differs from the contract, without msgspec's own words, which may quote the content."""
+    if not isinstance(content, dict):
         return ": the body is missing or of the wrong kind"
+    if content.get("version") != VERSION:
+        return f" of version {VERSION}: the version is missing or another"
     holder, missing = _PATH.search(said), _MISSING.match(said)
     path = ".".join(filter(None, (holder and holder[1], missing and missing[1])))
     return f": {path or 'the body'} is missing or of the wrong kind"

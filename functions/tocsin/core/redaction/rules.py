@@ -42,6 +42,7 @@ from tocsin.core.redaction.named_values import (
 )
 from tocsin.core.redaction.provider_rules import FORMS as PROVIDER_FORMS
 from tocsin.core.redaction.quoted_values import QUOTATIONS, quoted
+from tocsin.core.redaction.records import records
 from tocsin.core.redaction.rule import EDGE, Rule, by_words
 from tocsin.core.redaction.shapes import provider_forms, random_looking
 
@@ -188,6 +189,8 @@ RULES: Final[tuple[Rule, ...]] = (
              "/services/ /webhook /hook /input/ /integration /receiver/ /collector/ /token /reset /verify /invite /magic /unsubscribe /login/ /soap/ /auth",
              r"(?i)/(?:services|(?:web)?hooks?(?:b2)?|input|integrations?|receiver|collector|tokens?|reset(?:[\-_]?password)?|verify|invites?|invitations?|"
              r"magic(?:[\-_]?link)?|unsubscribe|login|soap|auth)(?:/[a-z0-9.\-_]{1,20}){0,2}/(?P<hide>(?=[a-z\-_]{0,30}\d)[\w\-=%.]{20,256})"),
+    by_words("url-secret", "The last segment of a webhook's path behind the ids before it, whatever it looks like", "/services/t /workflows/t /triggers/t /webhooks/",
+             r"(?i)/(?:(?:services|workflows|triggers)/T?[0-9A-Z]{6,14}/[0-9A-Z]{6,20}(?:/\d{1,20})?|webhooks/\d{15,20})/(?P<hide>[\w\-]{8,256})"),
     by_words("key", "Base64 of a key or certificate, also a line of one alone", "mii", r"(?<![A-Za-z0-9+/])MII[A-Za-z0-9+/]{30,4096}={0,2}"),
     by_words("one-time-code", "One-time codes behind words that say so", "code",
              r"(?i)(?<=mfa |otp |2fa |ion |ity |gin |ime )code(?:\s(?:is|was))?[:=]?\s{0,2}[\"']?(?P<hide>\d{3}[ \-]\d{3,5}|\d{5,8})(?![\w.])"),
@@ -236,7 +239,7 @@ RULES: Final[tuple[Rule, ...]] = (
          r"(?<![\w:.])[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}:){0,5}(?:[0-9a-fA-F]{1,4})?(?![\w:])",
          public_address),
 
-    # By shape and by structure. The needles of what searches by itself only say what its expressions are about.
+    # By shape and by structure.
     Rule("provider-token", "Credentials of the providers in the generated list", _PROVIDERS_BEGIN, "", search=provider_forms),
     Rule("credential", "Values of keys that say by any of their words that they are a secret; of keys that end in `key`, and of "
          "providers' names, those that hold a digit; hex of 32 digits and more behind a key that names no id",
@@ -245,9 +248,10 @@ RULES: Final[tuple[Rule, ...]] = (
          ("token ", "api key ", "credentials "), "", search=told_in_prose),
     Rule("random", "Strings that look random and have the shape of no known id", ("q7zp2mkx9rt4wls8", "a1/"), "", search=random_looking),
     *(
-        Rule("quoted", quotation.what, quotation.needles, quotation.expression, search=quoted(number))
+        Rule("quoted", quotation.what, quotation.needles, quotation.expression, search=quoted(number), gated=True)
         for number, quotation in enumerate(QUOTATIONS)
     ),
+    Rule("record", "Values that a program printed whole, such as dataclasses, models, structs and rows: what is between their brackets", ("patient(id=12, name=", "{name:"), "", search=records),
     Rule("personal", "Values of keys that name something about a person: names, addresses, documents, health",
          ("doctor", "zip", "note", "location"), "", search=named_personal),
     Rule("personal", "Numbers behind the words for a person's document or account, in several languages",

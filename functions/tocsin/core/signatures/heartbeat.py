@@ -84,14 +84,8 @@ def heartbeat_message(heartbeat: Heartbeat) -> str:
     )
 
 
-def read_heartbeat(body: str) -> Heartbeat | None:
-    """Read a heartbeat from a queue's message; None for whatever is none."""
-    if '"heartbeat"' not in body:
-        return None
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
+def heartbeat_from(content: object) -> Heartbeat | None:
+    """The heartbeat that a message's JSON holds; None for whatever is none."""
     if not isinstance(content, dict) or content.get("kind") != "heartbeat":
         return None
     written, detected = content.get("written_at"), content.get("detected_at")
