@@ -12,6 +12,7 @@ from tocsin.core.ingest.origin import elsewhere
 from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
 from tocsin.core.matching.invocations import Found
+from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.recognition import recognised
 from tocsin.core.model import (
@@ -111,7 +112,13 @@ class OccurrenceReader:
         sample = (
             ""
             if self._is_known(name, now)
-            else sample_of(event.message, extra, strict=strict, known=(rule.title, *rule.any))
+            else sample_of(
+                event.message,
+                extra,
+                strict=strict,
+                known=(rule.title, *rule.any),
+                around=read_line(event.message).text[match.start : match.end],
+            )
         )
         return OccurrenceCount(
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
