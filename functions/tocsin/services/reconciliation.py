@@ -364,7 +364,8 @@ class Reconciler:
         cause = own_cause(incident, self.policy)
         if cause is None or entry.reason is not Reason.OPENED:
             return None if cause is None else wide_as_lead(incident, cause)
-        within = self.policy.intervals.wide_within
+        # One that was quiet for long enough to be over leads nobody any more.
+        within = min(self.policy.intervals.wide_within, self.policy.resolve_after(cause.signature))
         try:
             joined = self.ledger.join_wide(cause.key, incident.id, incident.service, entry.at, within)
         except Exception:  # whatever it is: then it is told by itself, which loses nothing

@@ -186,6 +186,14 @@ def test_who_comes_after_the_time_to_join_begins_another():
     assert world.published[-1].wide.services == ("b", "c")
 
 
+def test_who_comes_when_the_first_may_be_over_begins_another():
+    world = World(Policy(replace(INTERVALS, resolve_after=5 * S), SIGNATURES))
+    world.fails("a", T0, host="db-1")
+    world.look("a", T0 + 5 * S)
+    world.fails("b", T0 + 6 * S, host="db-1")
+    assert len(world.in_channel()) == 2
+
+
 def test_a_setting_turns_it_off():
     world = World(Policy(replace(INTERVALS, wide_within=0), SIGNATURES))
     for service in services(9):
