@@ -241,6 +241,7 @@ class Simulation:
                 intervals.resolve_after,
                 *(rule.resolve_after or 0 for rule in self._config.signatures.values()),
                 *(rule.threshold.within for rule in self._config.signatures.values() if rule.threshold),
+                *self._quiet_periods(),
             ]
         )
         self.let_pass(self._now + quiet + intervals.group_wait + 2 * MINUTE)
@@ -258,6 +259,12 @@ class Simulation:
             ignored=self._ignored,
             unexplained=self._unexplained,
         )
+
+    def _quiet_periods(self) -> list[Millis]:
+        """The quiet that what fires has to show: longer for what came back."""
+        policy = self._reconciler.policy
+        latest = [self._ledger.load(service).incident for service in self._ledger.services]
+        return [policy.quiet_period(alert) for incident in latest if incident for alert in incident.firing]
 
     def _counted(self) -> Counter[str]:
         """Occurrences by signature; of unknown errors every line, also those that are only known."""

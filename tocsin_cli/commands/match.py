@@ -19,7 +19,7 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.unknown_error import ErrorFinder
+from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors
 from tocsin.core.model import Match
 from tocsin_cli.options import add_root, load_or_exit
 from tocsin_cli.unexplained import Unexplained, lines_about
@@ -93,7 +93,9 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
         ``message``, the same with no matches and an ``error``. An error that no signature explains is answered as
         ``unknown-error`` with its template. A line that a signature with ``source = "absence"`` waits for also has ``signs``: ``[{"signature": "…", "shows": "sign of life"}]``.
     """
-    matcher, errors = Matcher(configuration.signatures), error_finder(configuration)
+    recogniser = WithUnknownErrors(
+        Matcher(configuration.signatures), error_finder(configuration), configuration.settings.is_strict
+    )
     expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
     for index, line in enumerate(lines):
         try:
@@ -102,7 +104,7 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
             yield {"index": index, "matches": [], "error": str(error)}
             continue
         service = configuration.settings.service_of_log_group(log_group) if log_group else ""
-        found = errors.with_unknown(matcher, message, log_group=log_group, service=service)
+        found = recogniser.match(message, log_group=log_group, service=service)
         answer: dict[str, Any] = {
             "index": index,
             "matches": [{"signature": match.signature, "fields": _printable(match)} for match in found],

@@ -30,8 +30,8 @@ from tocsin.core.ingest.event_shapes import (
 )
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.prefilter import is_whole, joined_search
-from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
+from tocsin.core.matching.prefilter import is_whole
+from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors, with_unknown_error
 from tocsin.core.model import (
     TEST_MODE_GROUP,
     AlarmState,
@@ -119,7 +119,7 @@ class Detector:
         self._matcher, self._settings = matcher, settings
         self._signatures = with_unknown_error(signatures)
         errors = ErrorFinder(signatures, settings.errors, settings.redaction)
-        self._search = joined_search(matcher.raw_expression, errors.raw_expression)
+        self._recogniser = WithUnknownErrors(matcher, errors, settings.is_strict)
         self._unknown_errors = UnknownErrors(error_store, settings)
         self._reconciler, self._failure_queue = reconciler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
@@ -127,8 +127,7 @@ class Detector:
         self._known: dict[str, Millis] = {}
         self._occurrences = OccurrenceReader(
             matcher,
-            errors,
-            self._search,
+            self._recogniser,
             self._signatures,
             settings,
             home=Origin(account, region),
@@ -188,7 +187,7 @@ class Detector:
 
     def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
         raw = inflate(record.data)
-        matches, signs = self._search.might_match(raw), self._expected_lines.may_show(raw)
+        matches, signs = self._recogniser.might_match(raw), self._expected_lines.may_show(raw)
         if is_whole(raw) and not matches and not signs:
             return []
         parsed = parse_envelope(raw)

@@ -13,9 +13,8 @@ from tocsin.core.matching.fingerprint import fingerprint, masked_fields
 from tocsin.core.matching.invocations import Found
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.prefilter import RawSearch
 from tocsin.core.matching.recognition import recognised
-from tocsin.core.matching.unknown_error import ErrorFinder, ErrorRecogniser
+from tocsin.core.matching.unknown_error import WithUnknownErrors
 from tocsin.core.model import (
     AlarmChange,
     AlarmState,
@@ -41,8 +40,7 @@ class OccurrenceReader:
 
     Args:
         matcher: The signatures, compiled.
-        errors: Finds the errors that none of them explains.
-        search: Rules out events that are neither.
+        recogniser: The same for log lines, with the errors that none of them explains.
         signatures: The same signatures, by id, and that of unknown errors.
         settings: Services and what is redacted.
         home: The account and Region this runs in.
@@ -53,18 +51,15 @@ class OccurrenceReader:
     def __init__(
         self,
         matcher: Matcher,
-        errors: ErrorFinder,
-        search: RawSearch,
+        recogniser: WithUnknownErrors,
         signatures: Mapping[str, Signature],
         settings: Settings,
         *,
         home: Origin,
         is_known: Callable[[str, Millis], bool],
     ) -> None:
-        self._matcher, self._signatures, self._settings = matcher, signatures, settings
-        self._open, self._strict = (
-            ErrorRecogniser(matcher, errors, search, strict=strict) for strict in (False, True)
-        )
+        self._matcher, self._recogniser = matcher, recogniser
+        self._signatures, self._settings = signatures, settings
         self._home, self._is_known = home, is_known
 
     def service_of(self, envelope: Envelope) -> str:
@@ -103,8 +98,7 @@ class OccurrenceReader:
 
     def _found(self, envelope: Envelope, service: str) -> list[Found]:
         """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
-        recogniser = self._strict if self._settings.is_strict(service, envelope.log_group) else self._open
-        return recognised(envelope.events, recogniser, log_group=envelope.log_group, service=service)
+        return recognised(envelope.events, self._recogniser, log_group=envelope.log_group, service=service)
 
     def _occurrence_count(
         self,

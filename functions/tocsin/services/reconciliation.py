@@ -18,6 +18,7 @@ from typing import Protocol
 from tocsin.core.config.settings import Settings
 from tocsin.core.incidents import digest
 from tocsin.core.incidents import dlq_growth as queue_watch
+from tocsin.core.incidents.after_deploy import startup_silences
 from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning, is_suspect
 from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
 from tocsin.core.incidents.lifecycle import (
@@ -29,6 +30,7 @@ from tocsin.core.incidents.lifecycle import (
     remembering,
     without,
 )
+from tocsin.core.incidents.muting import matched_since
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import (
@@ -159,9 +161,14 @@ class Reconciler:
                 stored = self._reopen_earlier(stored, occurrence_counts, now, done)
                 if service != TEST_MODE_GROUP:
                     self._read_queues(stored.incident, occurrence_counts, now, readings)
-                muted = (silences or self.ledger.silences)()
+                muted = tuple((silences or self.ledger.silences)())
+                if self.services is not None and self.services.after_deploy(service):
+                    muted += startup_silences(service, (*suspects(), *changes), self.services)
                 observed = Observed(silences=muted, readings=readings, changes=changes)
                 self._apply(stored, service, occurrence_counts, now, done, gone, observed, suspects)
+                if done.incident is not None:
+                    for silence in matched_since(done.incident, muted, now):
+                        self.ledger.note_match(silence.id, silence.last_matched)
                 break
             except StaleVersionError:
                 races += 1

@@ -144,7 +144,7 @@ def _once(
     Args:
         segment: The events with a match, up to where another invocation begins.
         explains: Whether one signature explains another.
-        begun: Whether its beginning was seen: then everything in it is of one invocation.
+        begun: Whether its beginning was seen: then everything in it is of one invocation, and one failure explains another.
         known: Whether its request was named: then at least the platform's statements are. A filter may have kept the
             beginnings back, and two crashes in a row are then two.
     """
@@ -167,6 +167,7 @@ def _once(
                 if min(places[match.signature])[2] == place
                 and not (
                     kinds[place] == _STATED
+                    and begun
                     and any(explains(other, match.signature) for other in places if other != match.signature)
                 )
             ]

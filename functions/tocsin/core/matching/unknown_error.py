@@ -7,7 +7,7 @@ by the level that the line itself states. What tells two of them apart is the te
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ import re2
 from tocsin.core.matching.error_template import error_start, error_template
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import TRANSLATED, read_line
-from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options
+from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, byte_options, joined_search
 from tocsin.core.matching.template import has_kept_digits
 from tocsin.core.model import Level, Match, Severity
 from tocsin.core.problems import Problem
@@ -221,53 +221,43 @@ class ErrorFinder:
             template = self._templates[key] = error_template(message, self._redaction, level, strict=strict)
         return template
 
-    def with_unknown(self, matcher: Matcher, message: str, *, log_group: str, service: str) -> list[Match]:
-        """What the signatures recognise, and the unknown error that the line is.
-
-        Args:
-            matcher: The signatures.
-            message: The event's message as delivered.
-            log_group: Its log group; empty where it is not known.
-            service: Its service, likewise.
-        """
-        found = matcher.match(message, log_group=log_group, service=service)
-        unknown = self.unexplained(message, found, log_group=log_group, service=service)
-        return [*found, unknown] if unknown else found
-
     def _explains(self, name: str) -> bool:
         rule = self._signatures.get(name)
         return rule is None or rule.status is Status.STABLE
 
 
-class ErrorRecogniser:
-    """Signatures and unknown errors as one; see ``recognition.Recogniser``.
+class WithUnknownErrors:
+    """What a matcher recognises in log lines, and the errors that it does not explain.
 
     Args:
         matcher: The signatures.
-        errors: Finds the errors that none of them explains.
-        search: Finds whatever either of them needs.
-        strict: Whether templates show only what is known to be harmless.
+        errors: Finds the errors.
+        is_strict: Whether the templates of a service and log group show only what is known to be harmless.
     """
 
-    def __init__(
-        self, matcher: Matcher, errors: ErrorFinder, search: RawSearch, *, strict: bool = False
-    ) -> None:
-        self._matcher, self._errors, self._search, self._strict = matcher, errors, search, strict
+    def __init__(self, matcher: Matcher, errors: ErrorFinder, is_strict: Callable[[str, str], bool]) -> None:
+        self._matcher, self._errors, self._is_strict = matcher, errors, is_strict
+        self._search = joined_search(matcher.raw_expression, errors.raw_expression)
+
+    def might_match(self, raw: bytes) -> bool:
+        """See ``Matcher.might_match``."""
+        return self._search.might_match(raw)
 
     def suspects(self, messages: Sequence[str]) -> list[int]:
-        """The places of those messages that can match."""
+        """See ``Matcher.suspects``."""
         return self._search.places(messages)
 
     def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
-        """What the signatures recognise, and the unknown error that the line is."""
+        """See ``Matcher.match``; what is an error and nothing else comes last."""
         found = self._matcher.match(message, log_group=log_group, service=service)
+        strict = self._is_strict(service, log_group)
         unknown = self._errors.unexplained(
-            message, found, log_group=log_group, service=service, strict=self._strict
+            message, found, log_group=log_group, service=service, strict=strict
         )
         return [*found, unknown] if unknown else found
 
     def explains(self, signature: str, other: str) -> bool:
-        """Whether one signature explains another one away; an unknown error is explained by any other."""
+        """See ``Matcher.explains``; an unknown error is explained by any other, and explains none."""
         if UNKNOWN_ERROR in (signature, other):
             return signature != UNKNOWN_ERROR
         return self._matcher.explains(signature, other)
