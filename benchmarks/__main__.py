@@ -28,6 +28,7 @@ from benchmarks import (
     latency,
     matching,
     peers,
+    suspects,
     throughput,
 )
 from benchmarks.result_tables import Titled, tables
@@ -72,6 +73,11 @@ FIGURES = (
         15,
         at_least=True,
     ),
+    Figure(
+        "ordinary logs with suspicious words ÷ standard-library decode", "ordinary_logs_over_decode", 1.3, 1.0
+    ),
+    Figure("one match in 1,000 lines ÷ no match", "one_in_a_thousand_over_nothing", 1.5, 1.2),
+    Figure("one line in ten matches", "one_in_ten_mb_per_s", 120, 200, " MB/s", at_least=True),
     Figure("300 signatures ÷ 30", "three_hundred_over_thirty", 1.25, 1.1),
     Figure("cold start to first answer ÷ import boto3", "cold_start_over_import_boto3", 1.0, 0.5),
     Figure("AWS calls, batch without a match", "calls_no_match", 0, 0, ""),
@@ -87,6 +93,7 @@ def main() -> int:
     measured: dict[str, Any] = {}
     for name, module in (
         ("matching", matching),
+        ("what a suspicion costs", suspects),
         ("cold start", cold_start),
         ("AWS calls", aws_calls),
         ("throughput and memory", throughput),

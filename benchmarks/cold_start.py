@@ -26,7 +26,7 @@ import json, sys
 import detect
 answer = detect.handler(json.loads(sys.stdin.read()), None)
 assert answer["occurrences"] == {}, answer
-assert "tocsin.detecting" not in sys.modules, "the compiled search is stale: run `tocsin check`"
+assert "tocsin.services.detection" not in sys.modules, "the compiled search is stale: run `tocsin check`"
 assert "boto3" not in sys.modules and "requests" not in sys.modules
 """
 
@@ -34,7 +34,7 @@ EVERYTHING = """
 import json, sys
 import detect
 detect.detector()
-import tocsin.settling
+import tocsin.services.reconciliation
 detect.handler(json.loads(sys.stdin.read()), None)
 """
 
@@ -107,5 +107,10 @@ def _time(program: str, event: str) -> float:
 
 def environment() -> dict[str, str]:
     """What the Lambda would have in its environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
+    # With byte code, as the package has it.
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("TOCSIN_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
     return {**kept, "PYTHONPATH": str(ROOT / "functions"), "AWS_REGION": "us-east-1"}

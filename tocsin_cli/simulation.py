@@ -24,6 +24,7 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
 from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, is_piece
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.prefilter import joined_search
 from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
 from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification, millis_of
@@ -143,6 +144,7 @@ class Simulation:
         )
         self._matcher = Matcher(config.signatures)
         self._errors = ErrorFinder(config.signatures, config.settings.errors, config.settings.redaction)
+        self._search = joined_search(self._matcher.raw_expression, self._errors.raw_expression)
         self._unexplained = Unexplained(config.settings.redaction)
         self._expected_lines = ExpectedLines(config.signatures, config.settings.service_of_log_group)
         self._detector = Detector(
@@ -192,7 +194,7 @@ class Simulation:
         ahead = iter(lines)
         while block := list(islice(ahead, BLOCK)):
             messages = [line.message for line in block]
-            suspects = {*self._matcher.suspects(messages), *self._expected_lines.suspects(messages)}
+            suspects = {*self._search.places(messages), *self._expected_lines.suspects(messages)}
             for place, line in enumerate(block):
                 self._log(line, is_suspect=place in suspects)
 

@@ -19,6 +19,7 @@ from tocsin.core.incidents.incident import QueueReading
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import UNKNOWN_ERROR
 from tocsin.core.model import Severity
 from tocsin.core.notifications.contract import millis_of
 from tocsin.core.signatures.absence_rule import AbsenceRule
@@ -274,3 +275,11 @@ def test_a_queue_that_fills_while_nothing_is_logged_is_found_as_soon_as_live():
     at = [millis_of(notification.at) for notification in simulation.notifications]
     assert [notification.reason for notification in simulation.notifications] == ["opened"]
     assert 0 <= at[0] - (T0 + 6 * HOUR) <= 2 * MINUTE
+
+
+def test_an_error_that_no_signature_explains_is_seen_among_lines_that_no_signature_suspects():
+    lines = [
+        *storm(3, SECOND, "INFO fine"),
+        LoggedLine(T0 + 5 * SECOND, "ERROR: the flux is inverted", BACKEND),
+    ]
+    assert told(lines).occurrences[UNKNOWN_ERROR] == 1

@@ -1,0 +1,86 @@
+"""What one suspicious word costs: `detect` over the standard library's decode, and over a batch with nothing in it.
+
+All ratios are of one process and of the fastest of some runs. The lines of the row "ordinary logs" are made here, in the
+manner of what servers log: nothing in them is a failure, and one in twenty has a word that a search must stop at.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+from typing import Any
+
+from benchmarks.batches import batch, ordinary_lines
+from benchmarks.stopwatch import best_of
+from benchmarks.throughput import FAULT
+
+NOW = 1_795_000_000_000
+EVENTS = 12_000
+SHARES = (10_000, 1_000, 100, 10, 1)
+"""One line in so many is a failure."""
+_ORDINARY = (
+    "Accepted publickey for deploy from 10.0.{n}.7 port {m} ssh2",
+    "Starting executor ID {m} on host node-{n}",
+    "session {m} closed after {n} requests",
+    "block blk_{m} is added to invalidSet of 10.0.{n}.9:50010",
+    "worker {n} heartbeat {m}: queue empty",
+)
+_SUSPICIOUS = (
+    "worker {n} left error state {m}",
+    "connection {m}: end of stream exception, client {n} closed its socket",
+    "file {m} not found in cache {n}, fetched",
+)
+
+
+def server_lines(count: int) -> list[str]:
+    """Lines of healthy servers, of which one in twenty has a suspicious word; the same for the same count."""
+    chance = random.Random(20261128)
+    return [
+        chance.choice(_ORDINARY if number % 20 else _SUSPICIOUS).format(
+            n=chance.randrange(256), m=chance.randrange(10**6)
+        )
+        for number in range(count)
+    ]
+
+
+def measure() -> dict[str, Any]:
+    """The ratios, and MB of inflated log a second by the share of failures."""
+    from tocsin.bootstrap import DryRun, configuration, wire_detector
+
+    detector = wire_detector({}, configuration({}), DryRun())
+
+    def taken(lines: list[str]) -> tuple[float, float, float]:
+        """Milliseconds of `detect`, of the standard library's decode, and the inflated size in MB."""
+        event = batch(lines)
+        data = event["awslogs"]["data"]
+
+        def decode() -> object:
+            return json.loads(gzip.decompress(base64.b64decode(data)))
+
+        detector.detect(event, NOW)  # what is known already is what storms are made of
+        megabytes = len(gzip.decompress(base64.b64decode(data))) / 1e6
+        return best_of(lambda: detector.detect(event, NOW), most=7), best_of(decode, most=7), megabytes
+
+    nothing, decode, size = taken(ordinary_lines(EVENTS))
+    ordinary, ordinary_decode, _ = taken(server_lines(2_000))
+    speeds = {"0": size / nothing * 1000}
+    times = {}
+    for one_in in SHARES:
+        lines = ordinary_lines(EVENTS)
+        lines[::one_in] = [FAULT] * len(lines[::one_in])
+        times[one_in], _, size = taken(lines)
+        speeds[f"1/{one_in}"] = size / times[one_in] * 1000
+    return {
+        "ordinary_logs_over_decode": ordinary / ordinary_decode,
+        "nothing_over_decode": nothing / decode,
+        "one_in_a_thousand_over_nothing": times[1_000] / nothing,
+        "one_in_ten_mb_per_s": speeds["1/10"],
+        "mb_per_s_by_share": speeds,
+    }
+
+
+if __name__ == "__main__":
+    for name, value in measure().items():
+        print(f"{name:34} {value if isinstance(value, dict) else round(value, 2)}")
