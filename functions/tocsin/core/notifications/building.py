@@ -111,6 +111,7 @@ def _ordered(
         alerts,
         key=lambda alert: (
             alert.fingerprint not in pending.fingerprints,
+            alert.fingerprint not in pending.subjects,
             depth_of_symptom(incident, alert, signatures),
             severity_of(alert, signatures).rank,
             -alert.first_seen,
@@ -148,8 +149,9 @@ def _subject(
 
 
 def _about(listed: list[Alert], pending: Pending) -> list[Alert]:
-    """The alerts a notification is about; where it names none that is listed, all."""
-    return [alert for alert in listed if alert.fingerprint in pending.fingerprints] or listed
+    """The alerts that a notification's reason is said of; where it names none that is listed, all."""
+    named = pending.subjects or pending.fingerprints
+    return [alert for alert in listed if alert.fingerprint in named] or listed
 
 
 def _alert(

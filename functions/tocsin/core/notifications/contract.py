@@ -268,7 +268,9 @@ class NotifiedAlert(Part, frozen=True, kw_only=True):
     ]
     silenced_by: Annotated[
         str | None,
-        Meta(description="The id of the silence that mutes this alert now, else null."),
+        Meta(
+            description="The id of the silence that mutes this alert now, or in words what in CloudWatch mutes its alarm ('CloudWatch mute rule NAME'), else null."
+        ),
     ] = None
     likely_cause: Annotated[
         LikelyCause | None,
