@@ -96,7 +96,7 @@ def test_a_message_answers_what_the_person_on_call_asks(renderer):
     ):  # fmt: skip
         assert answer in text, answer
     runbook, stream, insights = urls(message)
-    assert runbook == RUNBOOKS + "import-module-error.md"
+    assert runbook == RUNBOOKS + "import-module-error.md#confirm"
     assert "/log-events/" in stream
     assert "logs-insights" in insights
 
