@@ -14,7 +14,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import is_watched, missing_at
@@ -49,6 +50,9 @@ WINDOW: Millis = 1_000
 MAX_DELIVERED = 5_000
 """Log events in one simulated delivery."""
 
+BLOCK = 2_000
+"""Lines that are searched for suspects at once."""
+
 ACCOUNT = "000000000000"
 
 
@@ -56,8 +60,7 @@ class SimulationError(Exception):
     """The simulated stack failed where the real one would have retried: a fault in Tocsin, never in the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedLine:
+class LoggedLine(NamedTuple):
     """One log event of the past.
 
     Attributes:
@@ -186,28 +189,36 @@ class Simulation:
         Raises:
             ValueError: A line is older than the one before it.
         """
-        for line in lines:
-            if self._last is not None and line.timestamp < self._last:
-                raise ValueError(
-                    f"a line of {line.timestamp} comes after one of {self._last}; sort them by time"
-                )
-            self._first = line.timestamp if self._first is None else self._first
-            self._last = line.timestamp
-            self._lines += 1
-            if self._window and (
-                line.timestamp >= self._window[0].timestamp + WINDOW or len(self._window) >= MAX_DELIVERED
-            ):
-                self._deliver_window()
-            # A delivery without an occurrence or a sign changes nothing, so that only these need to be delivered.
-            # The lines of a crash that comes one line per event go with it, and the one before them is its first.
-            piece = is_piece(line.message)
-            if piece and self._before is not None and _goes_on(self._before, line):
-                self._window.append(self._before)
-            self._before = None
-            if self._matches(line) or (piece and self._window):
-                self._window.append(line)
-            else:
-                self._before = line
+        ahead = iter(lines)
+        while block := list(islice(ahead, BLOCK)):
+            messages = [line.message for line in block]
+            suspects = {*self._matcher.suspects(messages), *self._expected_lines.suspects(messages)}
+            for place, line in enumerate(block):
+                self._log(line, is_suspect=place in suspects)
+
+    def _log(self, line: LoggedLine, *, is_suspect: bool) -> None:
+        at = line.timestamp
+        if self._last is None:
+            self._first = at
+        elif at < self._last:
+            raise ValueError(f"a line of {at} comes after one of {self._last}; sort them by time")
+        self._last = at
+        self._lines += 1
+        if self._window and (at >= self._window[0].timestamp + WINDOW or len(self._window) >= MAX_DELIVERED):
+            self._deliver_window()
+        # A delivery without an occurrence or a sign changes nothing, so that only these need to be delivered.
+        # The lines of a crash that comes one line per event go with it, and the one before them is its first.
+        piece = is_piece(line.message)
+        if piece and self._before is not None and _goes_on(self._before, line):
+            self._window.append(self._before)
+        self._before = None
+        if line.log_group.startswith(self._own_log_groups):
+            self._ignored[f"log group {line.log_group} is Tocsin's own"] += 1
+            is_suspect = False
+        if (is_suspect and self._matches(line)) or (piece and self._window):
+            self._window.append(line)
+        else:
+            self._before = line
 
     def detect(self, event: object, now: Millis) -> Detected:
         """Let ``detect`` be invoked with an event of any shape.
@@ -273,9 +284,6 @@ class Simulation:
         return +counted
 
     def _matches(self, line: LoggedLine) -> bool:
-        if line.log_group.startswith(self._own_log_groups):
-            self._ignored[f"log group {line.log_group} is Tocsin's own"] += 1
-            return False
         service = self._services.get(line.log_group)
         if service is None:
             service = self._services[line.log_group] = self._config.settings.service_of_log_group(

@@ -30,7 +30,7 @@ from tocsin.core.ingest.event_shapes import (
 )
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.prefilter import is_whole
+from tocsin.core.matching.prefilter import RawSearch, is_whole
 from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors, with_unknown_error
 from tocsin.core.model import (
     TEST_MODE_GROUP,
@@ -99,6 +99,7 @@ class Detector:
         heartbeats: Where heartbeats come from and go to; None where there are none.
         own_stack: The stack this belongs to: that it was deployed explains nobody's incident.
         error_store: Makes the store of unknown errors on first need; in memory if not given.
+        search: The prefilter's search for exactly these signatures and settings, if there is one.
     """
 
     def __init__(  # noqa: PLR0913 - all but three by keyword, each with a meaning of its own
@@ -115,11 +116,12 @@ class Detector:
         heartbeats: Heartbeats | None = None,
         own_stack: str = "",
         error_store: Callable[[], ErrorStore] | None = None,
+        search: RawSearch | None = None,
     ) -> None:
         self._matcher, self._settings = matcher, settings
         self._signatures = with_unknown_error(signatures)
         errors = ErrorFinder(signatures, settings.errors, settings.redaction)
-        self._recogniser = WithUnknownErrors(matcher, errors, settings.is_strict)
+        self._recogniser = WithUnknownErrors(matcher, errors, settings.is_strict, search)
         self._unknown_errors = UnknownErrors(error_store, settings)
         self._reconciler, self._failure_queue = reconciler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region

@@ -16,7 +16,7 @@ import re2
 from tocsin.core.matching.error_template import error_start, error_template
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import TRANSLATED, read_line
-from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, byte_options, joined_search
+from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options, joined_search
 from tocsin.core.matching.template import has_kept_digits
 from tocsin.core.model import Level, Match, Severity
 from tocsin.core.problems import Problem
@@ -233,11 +233,18 @@ class WithUnknownErrors:
         matcher: The signatures.
         errors: Finds the errors.
         is_strict: Whether the templates of a service and log group show only what is known to be harmless.
+        search: A search that is there already and finds whatever either of them needs, or more.
     """
 
-    def __init__(self, matcher: Matcher, errors: ErrorFinder, is_strict: Callable[[str, str], bool]) -> None:
+    def __init__(
+        self,
+        matcher: Matcher,
+        errors: ErrorFinder,
+        is_strict: Callable[[str, str], bool],
+        search: RawSearch | None = None,
+    ) -> None:
         self._matcher, self._errors, self._is_strict = matcher, errors, is_strict
-        self._search = joined_search(matcher.raw_expression, errors.raw_expression)
+        self._search = search or joined_search(matcher.raw_expression, errors.raw_expression)
 
     def might_match(self, raw: bytes) -> bool:
         """See ``Matcher.might_match``."""
