@@ -328,6 +328,10 @@ class NotifiedAlert(Part, frozen=True, kw_only=True):
     ]
     source: Source
     account: str
+    account_name: Annotated[
+        str | None,
+        Meta(description="What the settings call this account, else null."),
+    ] = None
     region: str
     links: Links
 

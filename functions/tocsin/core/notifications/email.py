@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.core.model import Reason, Severity
+from tocsin.core.notifications.account_names import account_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.phrases import (
     changes_words,
@@ -94,7 +95,7 @@ def email_text(notification: Notification) -> str:
         f"Tocsin incident {notification.incident.id}, notification {notification.sequence}",
     ]
     source = main.source
-    parts.append(", ".join(filter(None, (source.log_group, source.alarm, main.account, main.region))))
+    parts.append(", ".join(filter(None, (source.log_group, source.alarm, account_words(main), main.region))))
     text = "\n".join(visible(part) for part in parts)
     return clipped(text.replace("\n\n\n", "\n\n").strip(), _MAX_TEXT_LENGTH)
 

@@ -79,7 +79,7 @@ KEYS: Mapping[str, Key] = MappingProxyType({
 })  # fmt: skip
 """Every key that a signature may have."""
 REQUIRED = tuple(name for name, key in KEYS.items() if key.required)
-ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource")
+ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource", "description")
 """What a signature with ``source = "alarm"`` can name and group by."""
 PLACE_FIELDS = ("log_group", "function", "alarm")
 """What ``first_action`` can name whatever was captured: where an alert comes from."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tocsin.core.model import Reason, Severity
+from tocsin.core.notifications.account_names import account_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.phrases import (
@@ -354,7 +355,7 @@ def _kept_quiet(notification: Notification) -> str:
 def _context(notification: Notification, alert: NotifiedAlert) -> list[Block]:
     """Why this was sent, then where it comes from: what nobody reads first and somebody needs at last."""
     source = alert.source
-    account = f"account {alert.account}" if alert.account else ""
+    account = f"account {account_words(alert)}" if alert.account else ""
     where = [
         source.log_group, source.alarm, account, alert.region, f"incident {notification.id}",
     ]  # fmt: skip
