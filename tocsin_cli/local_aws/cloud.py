@@ -52,6 +52,19 @@ def watch():
         pass
     os.killpg(0, signal.SIGKILL)
 threading.Thread(target=watch, daemon=True).start()
+
+# Every policy is evaluated (AUTH below). Where the emulator judges otherwise than AWS does, it is set right here,
+# and nowhere else: each of these is small enough to be reported upstream in one sentence.
+from ministack.core import iam_actions, iam_evaluator
+origin, resource = iam_evaluator.pin_request_origin, iam_actions.extract_resource_arn
+# 1. It is spoken to by plain HTTP and would refuse it: aws:SecureTransport is true here.
+iam_evaluator.pin_request_origin = lambda address, secure: origin(address, True)
+# 2. A call about a log group is judged on `log-group:NAME`; AWS judges it on `log-group:NAME:*` or on its stream.
+def resource_of(service, *request):
+    arn = resource(service, *request)
+    return arn + ":*" if service == "logs" and ":log-group:" in arn and not arn.endswith(":*") else arn
+iam_actions.extract_resource_arn = resource_of
+
 sys.argv = ["ministack"]
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 """
@@ -361,6 +374,8 @@ def _environment(port: int, directory: str) -> dict[str, str]:
         "TMPDIR": directory,
         "STATE_DIR": f"{directory}/state",
         "S3_DATA_DIR": f"{directory}/s3",
+        # Each function runs under its role, and every policy is evaluated: a missing grant fails here as on AWS.
+        "AUTH": "true",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         # What it would start for services that are not used here: containers, MQTT, SFTP.
