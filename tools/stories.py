@@ -168,7 +168,7 @@ class Told:
     @property
     def runbook(self) -> str:
         """The file of the runbook that its first button opens."""
-        return headed_by(self.notification)[0].runbook_url.rpartition("/")[2]
+        return headed_by(self.notification)[0].runbook_url.rpartition("/")[2].partition("#")[0]
 
 
 @dataclass(frozen=True, slots=True)

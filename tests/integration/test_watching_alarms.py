@@ -341,7 +341,7 @@ def test_each_opens_an_incident_of_its_service_under_its_signature_and_its_ok_en
     assert (opened["reason"], opened["service"], opened["severity"]) == ("opened", service, severity.value)
     (alert,) = opened["alerts"]
     assert alert["source"]["alarm"] == alarm["AlarmName"]
-    assert alert["runbook_url"].endswith(world.signatures[signature].runbook)
+    assert alert["runbook_url"].endswith(f"{world.signatures[signature].runbook}#confirm")
     assert not re.search(r"\{\w+\}", alert["summary"] + alert["first_action"])
     assert "the function" not in alert["summary"]  # named, not left open
     world.detector.detect(ROADS[road](alarm, "OK", OVER), NOW + 20 * 60_000)

@@ -50,6 +50,7 @@ from tocsin.core.incidents.wide import (
     wide_when_opened,
 )
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
+from tocsin.core.notifications.account_names import with_account_names
 from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import Notification
 from tocsin.services.absence import QueueDepths, absences
@@ -355,9 +356,10 @@ class Reconciler:
 
     def notification(self, incident: Incident, entry: Pending, wide: Wide | None = None) -> Notification:
         """The contract's JSON for one entry of an incident's outbox."""
-        return build_notification(
+        notification = build_notification(
             incident, entry, self.policy.signatures, runbooks_url=self.runbooks_url, wide=wide
         )
+        return with_account_names(notification, self.services.accounts if self.services else {})
 
     def _wide(self, incident: Incident, entry: Pending) -> Wide | None:
         """The wide incident that an incident belongs to: joined as it opens, by when that was due."""

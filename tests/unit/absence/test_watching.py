@@ -654,7 +654,7 @@ def test_the_shipped_signature_is_off_and_switched_on_tells_the_same():
         simulation = Simulation(config)
         simulation.feed(runs(T0, T0 + 3 * HOUR, 30 * MIN, works=False))
         assert [each.reason for each in simulation.notifications] == told
-    assert simulation.notifications[0].alerts[0].runbook_url.endswith("/worker-does-nothing.md")
+    assert simulation.notifications[0].alerts[0].runbook_url.endswith("/worker-does-nothing.md#confirm")
 
 
 def test_a_worker_that_works_is_silent_and_so_is_one_that_has_nothing_to_do():

@@ -44,7 +44,7 @@ def test_the_deployments_values_win_and_empty_ones_do_not_count():
         ("[intervals]\npatience = '1s'", "tocsin.toml: intervals.patience: unknown key"),
         (
             "[interval]\n",
-            "tocsin.toml: interval: unknown key (did you mean intervals?); known are deploy, destinations, env",
+            "tocsin.toml: interval: unknown key (did you mean intervals?); known are accounts, deploy, destinations",
         ),
         ("intervals = 1", "tocsin.toml: intervals: must be a table"),
         ("[services]\na = 1", "tocsin.toml: services.a: must be a table"),

@@ -660,3 +660,18 @@ def test_a_straggler_that_a_full_incident_does_not_list_reopens_nothing_and_brea
     first.at(T0 + 41 * MIN, occurrence_count(T0 + 41 * MIN, name="rare", fingerprint="r"))
     assert first.incident.resolved_at is not None
     assert not first.pending
+
+
+def test_that_one_joined_does_not_take_the_news_that_another_is_back():
+    life = Life().at(T0, occurrence_count(T0, name="brief"), occurrence_count(T0, name="other"))
+    now = T0
+    while life.incident.alerts["brief"].state is AlertState.FIRING:
+        now += MIN
+        life.at(now, occurrence_count(now, name="other"))
+    life.at(now + S, occurrence_count(now + S, name="mild"))  # a burst begins: what is back has to wait
+    life.at(now + 2 * S, occurrence_count(now + 2 * S, name="brief"))
+    life.at(now + 3 * S, occurrence_count(now + 3 * S, name="worst"))
+    assert life.reasons[-2:] == [Reason.NEW_ALERT, Reason.NEW_ALERT]
+    life.at(now + 6 * MIN, occurrence_count(now + 6 * MIN, name="brief"))
+    assert life.said[-1][1] == Reason.REGRESSED
+    assert life.said[-1][2].subjects == ("brief",)

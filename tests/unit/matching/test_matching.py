@@ -229,3 +229,10 @@ def test_without_signatures_nothing_matches():
     empty = Matcher({})
     assert not empty.might_match(b"anything")
     assert empty.match("anything") == []
+
+
+def test_what_the_owner_wrote_about_an_alarm_is_a_field_of_it_and_nothing_is_made_up_where_there_is_none():
+    (match,) = MATCHER.match_alarm(alarm(description="  Page the orders team.\nSee the wiki.  "))
+    assert match.fields["description"] == "Page the orders team.\nSee the wiki."
+    (match,) = MATCHER.match_alarm(alarm(description="  "))
+    assert "description" not in match.fields

@@ -23,11 +23,12 @@ from sample_incidents import (
     signature,
 )
 
-from tocsin.core.model import AlertState, Reason, Severity
-from tocsin.core.notifications.building import MAX_NOTIFICATION_SIZE, build_notification, filled
+from tocsin.core.model import AlertState, Origin, Reason, Severity
+from tocsin.core.notifications.building import MAX_NOTIFICATION_SIZE, build_notification
 from tocsin.core.notifications.contract import document_of, message_attributes, to_json
 from tocsin.core.notifications.email import email_subject, email_text
 from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
+from tocsin.core.notifications.sentences import filled, place_of
 from tocsin.core.slack.messages import render, render_standalone
 from tocsin.core.times import LATEST
 
@@ -135,6 +136,66 @@ def test_a_field_cannot_leave_its_code_or_be_taken_for_formatting():
     assert filled("Do `cmd {a} {a}` now", "s", fields, code=True).count("`") == 2
     assert filled("{long_name}", "s", fields, code=False).endswith("…")
     assert filled("{a_b} {} {{x}} {service}", "svc", {}, code=True) == "the a b {} {the x} svc"
+
+
+@pytest.mark.parametrize(
+    "hostile_name",
+    [
+        "a; rm -rf /",
+        "$(id)",
+        "a`id`",
+        "a b",
+        "-rf",
+        "a'b",
+        'a"b',
+        "a\nb",
+        "a|b",
+        "ä",
+        "[REDACTED]",
+        "x" * 600,
+        "",
+    ],
+)
+def test_in_a_command_stands_a_plain_name_or_the_names_place(hostile_name):
+    assert filled("`aws x --name {name}`", "s", {"name": hostile_name}, code=True) == "`aws x --name NAME`"
+    assert filled("`aws x --name {service}`", hostile_name, {}, code=True) == "`aws x --name SERVICE`"
+
+
+def test_a_name_with_blanks_stands_in_a_command_only_between_quotation_marks():
+    alarm = {"alarm": "Orders: too slow (p95, prod)"}
+    assert filled("`a --n '{alarm}'`", "s", alarm, code=True) == "`a --n 'Orders: too slow (p95, prod)'`"
+    assert filled("`a --n {alarm}`", "s", alarm, code=True) == "`a --n ALARM`"
+    assert filled("`a --n '{alarm}'`", "s", {"alarm": "x' ; id '"}, code=True) == "`a --n 'ALARM'`"
+
+
+@pytest.mark.parametrize(
+    ("group", "known"),
+    [
+        ("/aws/lambda/orders", {"log_group": "/aws/lambda/orders", "function": "orders"}),
+        ("/ecs/orders", {"log_group": "/ecs/orders"}),
+        ("/aws/lambda/prod/orders", {"log_group": "/aws/lambda/prod/orders"}),
+        ("", {}),
+    ],
+)
+def test_a_command_knows_the_log_group_and_the_function_only_where_there_is_one(group, known):
+    alert = replace(TIMEOUT, origin=Origin("123456789012", "eu-central-1", group))
+    assert place_of(alert) == known
+
+
+def test_no_shipped_signature_leaves_a_place_open_that_a_message_from_a_function_knows():
+    from tocsin.adapters.files.configuration import load_configuration
+
+    for rule in load_configuration(Path(__file__).parents[3] / "functions", {}).signatures.values():
+        assert not {"LOG_GROUP", "UUID"} & set(rule.first_action.replace("`", " ").split()), rule.id
+        assert "--function-name NAME" not in rule.first_action, rule.id
+
+
+def test_a_first_action_for_a_composite_alarm_asks_for_every_kind_of_alarm_by_name():
+    from tocsin.adapters.files.configuration import load_configuration
+
+    rules = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
+    said = filled(rules["cloudwatch-alarm"].first_action, "s", {"alarm": "orders-any"}, code=True)
+    assert "--alarm-names 'orders-any' --alarm-types MetricAlarm CompositeAlarm LogAlarm" in said
 
 
 def test_an_alarm_has_an_alarm_link_and_no_log_links():

@@ -15,6 +15,7 @@ from tocsin.adapters.slack.credentials import BotCredential, SlackSecret, Webhoo
 from tocsin.adapters.slack.errors import (
     CredentialRefusedError,
     DeliveryError,
+    MessageGoneError,
     PermanentDeliveryError,
     RetryableDeliveryError,
 )
@@ -463,6 +464,26 @@ def test_news_calls_each_destinations_group_once_and_edits_go_on_naming_it():
         assert replies == [(3, [f"S0{name.upper()}"]), (4, [f"S0{name.upper()}"])]
     # Slack calls nobody for an edit. Without the mention, whoever was called would not find the message again.
     assert [called(said) for said in edits] == [["S0ONCALL"], ["S0DEFAULT"]] * 3
+
+
+def test_a_message_posted_anew_names_the_group_that_it_named_and_calls_it_no_second_time():
+    places, edits = Places(routing=CALLED), []
+    slack = places.slacks["default"]
+
+    def update(ts, said, **_):
+        if ts == "gone":
+            raise MessageGoneError("message_not_found")
+        edits.append(said)
+
+    for each in places.slacks.values():
+        each.update = update
+    assert places.work(told(Reason.OPENED, 1)) == []
+    (store,) = places.stores["default"].kept.values()
+    store.record = replace(store.record, ts="gone")
+    assert places.work(told(Reason.UPDATE, 2)) == []
+    again = [said for said, about in slack.posts if about["sequence"] == 2]
+    assert [called(said) for said in again] == [[]]
+    assert called(edits[-1]) == ["S0DEFAULT"]
 
 
 def test_an_update_that_is_the_first_thing_heard_calls_and_what_comes_late_does_not():

@@ -24,7 +24,7 @@ from sample_incidents import (
 
 from tocsin.core.model import AlertState, Reason
 from tocsin.core.notifications.building import build_notification
-from tocsin.core.notifications.email import email_text
+from tocsin.core.notifications.email import email_subject, email_text
 from tocsin.core.slack.elements import header
 from tocsin.core.slack.messages import render, render_standalone, render_thread
 from tocsin_cli.fake_slack.block_kit import MAX_BLOCKS_JSON, block_problems, json_size
@@ -96,7 +96,7 @@ def test_a_message_answers_what_the_person_on_call_asks(renderer):
     ):  # fmt: skip
         assert answer in text, answer
     runbook, stream, insights = urls(message)
-    assert runbook == RUNBOOKS + "import-module-error.md"
+    assert runbook == RUNBOOKS + "import-module-error.md#confirm"
     assert "/log-events/" in stream
     assert "logs-insights" in insights
 
@@ -417,3 +417,46 @@ def test_what_came_back_is_as_old_as_its_return():
 @pytest.mark.parametrize("name", ["orders:fire:api", ":tada:", "a:b:c:warning:"])
 def test_an_emoji_code_in_a_name_stays_text_in_the_headline(name):
     assert header(f"🔴 {name}")["text"] == {"type": "plain_text", "text": f"🔴 {name}", "emoji": False}
+
+
+@pytest.mark.parametrize("reason", [Reason.REGRESSED, Reason.SILENCE_EXPIRED, Reason.NEW_ALERT])
+def test_the_headline_the_push_text_and_the_mail_are_about_the_alert_that_is_news_not_the_worst(reason):
+    news = notification(IMPORT_ERROR, TIMEOUT, about=[TIMEOUT], reason=reason)
+    assert news.title == "Lambda cannot import its handler"  # the incident's name stays
+    for message in (render_thread(news), render_standalone(news)):
+        assert "Lambda timed out" in message.text
+        assert "cannot import" not in message.text.split(" — ")[0]
+    assert "Lambda timed out" in email_subject(news)
+    assert "[MEDIUM]" in email_subject(news)
+    assert email_text(news).startswith("Lambda timed out")
+
+
+@pytest.mark.parametrize("reason", [Reason.REGRESSED, Reason.SILENCE_EXPIRED])
+def test_the_edited_message_says_that_its_own_alert_is_back_only_if_it_is(reason):
+    other = render(notification(IMPORT_ERROR, TIMEOUT, about=[TIMEOUT], reason=reason))
+    assert "Back again" not in other.text
+    assert "Silence over" not in other.text
+    assert "*Lambda timed out*" in words(other)
+    own = render(notification(IMPORT_ERROR, TIMEOUT, about=[IMPORT_ERROR], reason=reason))
+    assert "Back again: Lambda cannot import" in own.text or "Silence over" in own.text
+
+
+def test_back_again_is_said_of_what_is_back_not_of_what_joined_with_it():
+    made = incident(IMPORT_ERROR, BUCKET, TIMEOUT)
+    entry = replace(pending(Reason.REGRESSED, BUCKET, TIMEOUT), subjects=(TIMEOUT.fingerprint,))
+    both = build_notification(made, entry, SIGNATURES, runbooks_url=RUNBOOKS)
+    assert "Back again: Lambda timed out" in render_standalone(both).text
+
+
+@pytest.mark.parametrize(
+    ("silenced_by", "said"),
+    [
+        ("window-of-sunday", "Muted by silence `window-of-sunday`"),
+        ("CloudWatch mute rule patch-night", "Muted by CloudWatch mute rule `patch-night`"),
+        ("CloudWatch suppressor deploying", "Muted by CloudWatch suppressor `deploying`"),
+        ("CloudWatch suppressor", "Muted by CloudWatch suppressor"),
+    ],
+)
+def test_what_cloudwatch_mutes_is_not_called_a_silence_of_ours(silenced_by, said):
+    muted = replace(TIMEOUT, silence=silenced_by)
+    assert f"🔕 {said}" in words(render(notification(muted)))

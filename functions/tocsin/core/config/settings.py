@@ -9,6 +9,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from tocsin.core.config.account_names import read_account_names
 from tocsin.core.config.error_settings import SERVICE_KEYS, ErrorSettings, read_error_settings
 from tocsin.core.config.routing import Routing
 from tocsin.core.model import TEST_MODE_GROUP, Millis
@@ -91,6 +92,7 @@ class Settings:
         strict_log_groups: Globs of the log groups of whose lines only what is known to be harmless is shown.
         replies_in_channel: Which replies in an incident's thread are shown in the channel too.
         errors: Which lines are unknown errors.
+        accounts: What accounts are called, by their number.
     """
 
     intervals: Intervals = field(default_factory=Intervals)
@@ -101,6 +103,7 @@ class Settings:
     strict_log_groups: tuple[str, ...] = ()
     replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
     errors: ErrorSettings = field(default_factory=ErrorSettings)
+    accounts: Mapping[str, str] = field(default_factory=dict)
 
     def service_of_log_group(self, log_group: str, elsewhere: str = "") -> str:
         """Name the service a log group belongs to: the configured one, else one that is this log group alone.
@@ -205,7 +208,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     routing = {"destinations", "owners", "routes"}
     # The last four are read elsewhere: what changes the pack with the signatures, what is deployed by the command.
     known = (
-        {"intervals", "services", "links", "redaction", "slack", "errors"}
+        {"intervals", "services", "links", "redaction", "slack", "errors", "accounts"}
         | routing
         | {"override", "pack", "deploy", "env"}
     )
@@ -220,6 +223,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
             _service(name, table, problems) for name, table in _table(data, "services", problems).items()
         ),
         errors=read_error_settings(data, overrides, FILE, problems),
+        accounts=read_account_names(_table(data, "accounts", problems), FILE, problems),
     )
     if routing & data.keys():
         # A file without routes, which is what ships, need not pay for reading them at a cold start.

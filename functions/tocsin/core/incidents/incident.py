@@ -148,6 +148,7 @@ class Pending:
         updates: For an ``update``, how many came one after the other without news between, this one included.
         reason_detail: More about why, in words; for ``silence_expired`` which silence ended.
         learned: The ids of the changes that it is the first to tell of, because they became known late.
+        subjects: Those of ``fingerprints`` that its reason is said of, where others are told in passing.
     """
 
     sequence: int
@@ -159,6 +160,7 @@ class Pending:
     updates: int = 0
     reason_detail: str = ""
     learned: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

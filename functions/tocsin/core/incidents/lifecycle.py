@@ -170,7 +170,8 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
     audible_alerts = audible(incident, policy)
     waiting = _waiting(audible_alerts)
     if unmuted := [alert for alert in audible_alerts if alert.unmuted]:
-        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *(a for a in waiting if not a.unmuted)]))
+        others = (alert for alert in waiting if not alert.unmuted)
+        return Due(Reason.SILENCE_EXPIRED, _names([*unmuted, *others]), _names(unmuted))
     if incident.notified_at is None:
         waited = now >= incident.opened_at + policy.intervals.group_wait or not _is_firing(incident)
         return Due(Reason.OPENED, _names(waiting)) if waiting and waited else None
@@ -189,7 +190,7 @@ def _news(incident: Incident, audible_alerts: Sequence[Alert], now: Millis, poli
         alert for alert in audible_alerts if not alert.notified.individually and not alert.regressed
     ]
     if regressed and (fresh or not incident.burst):
-        return Due(Reason.REGRESSED, _names([*regressed, *not_notified]))
+        return Due(Reason.REGRESSED, _names([*regressed, *not_notified]), _names(regressed))
     waited = any(now >= alert.joined_at + policy.intervals.group_wait for alert in not_notified)
     if not_notified and ((waited and (fresh or incident.burst < MAX_BURSTS)) or over):
         return Due(Reason.NEW_ALERT, _names(not_notified))

@@ -15,10 +15,11 @@ from tocsin.core.model import Millis, Reason
 
 
 class Due(NamedTuple):
-    """A notification that is due, and the alerts it is about."""
+    """A notification that is due, the alerts it is about, and those of them its reason is said of where not of all."""
 
     reason: Reason
     fingerprints: tuple[str, ...]
+    subjects: tuple[str, ...] = ()
 
 
 def notified(
@@ -42,9 +43,16 @@ def notified(
     paced = _paced(incident, pending.reason, now, policy)
     entry = _outbox_entry(paced, pending, now, policy, reason_detail)
     is_update = pending.reason is Reason.UPDATE
+    alerts = _alerts_once_notified(incident, {*pending.fingerprints, *entry.growing}, by_themselves)
+    # That one joined does not say of another that it is back: that stays to be told.
+    joins = pending.reason is Reason.NEW_ALERT
+    waits = set(by_themselves).difference(pending.fingerprints) if joins else set[str]()
     return replace(
         paced,
-        alerts=_alerts_once_notified(incident, {*pending.fingerprints, *entry.growing}, by_themselves),
+        alerts={
+            name: replace(alert, regressed=incident.alerts[name].regressed) if name in waits else alert
+            for name, alert in alerts.items()
+        },
         sequence=entry.sequence,
         outbox=(*incident.outbox, entry),
         omitted_notified=incident.omitted,
@@ -91,6 +99,7 @@ def _outbox_entry(
         updates=incident.updates,
         reason_detail=reason_detail if pending.reason is Reason.SILENCE_EXPIRED else "",
         learned=incident.changes_not_notified,
+        subjects=pending.subjects,
     )
 
 

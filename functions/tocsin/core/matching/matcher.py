@@ -199,7 +199,7 @@ class Matcher:
 
         Returns:
             The most specific matches; the fields are those of ``alarm, metric, namespace, queue, queue_arn,
-            function, resource`` that the alarm has.
+            function, resource, description`` that the alarm has.
         """
         fields = _alarm_fields(change)
         names = (change.name, *change.dimensions.values())
@@ -443,6 +443,7 @@ def _alarm_fields(change: AlarmChange) -> dict[str, str]:
     fields = {
         "alarm": change.name, "metric": change.metric, "namespace": change.namespace,
         "queue": queue, "queue_arn": _queue_arn(change, queue), "function": function, "resource": resource,
+        "description": change.description.strip(),
     }  # fmt: skip
     return {name: value for name, value in fields.items() if value}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
@@ -30,6 +29,7 @@ from tocsin.core.notifications.contract import (
     to_json,
 )
 from tocsin.core.notifications.explanation import latest_round, why
+from tocsin.core.notifications.sentences import filled, place_of
 from tocsin.core.sanitize import clipped, one_line, visible
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 from tocsin.core.times import iso_time
@@ -41,10 +41,11 @@ which at worst doubles it, and the text for e-mail comes on top."""
 _MAX_SAMPLE_LENGTH = 6_000
 _MAX_FIELD_LENGTH = 200
 _MAX_IN_SENTENCE_LENGTH = 120
-_MAX_SENTENCE_LENGTH = 2_000
 _MAX_FIELDS = 12
 _MAX_SERVICES = 50
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+_CONFIRM = "#confirm"
+"""The section of a runbook that its links open: how to see that it is this and not something else."""
 
 _OVER = frozenset({Reason.RESOLVED, Reason.DIGEST})
 """Reasons that end an incident."""
@@ -131,6 +132,7 @@ def _ordered(
         alerts,
         key=lambda alert: (
             alert.fingerprint not in pending.fingerprints,
+            alert.fingerprint not in pending.subjects,
             depth_of_symptom(incident, alert, signatures),
             severity_of(alert, signatures).rank,
             -alert.first_seen,
@@ -168,8 +170,9 @@ def _subject(
 
 
 def _about(listed: list[Alert], pending: Pending) -> list[Alert]:
-    """The alerts a notification is about; where it names none that is listed, all."""
-    return [alert for alert in listed if alert.fingerprint in pending.fingerprints] or listed
+    """The alerts that a notification's reason is said of; where it names none that is listed, all."""
+    named = pending.subjects or pending.fingerprints
+    return [alert for alert in listed if alert.fingerprint in named] or listed
 
 
 def _alert(
@@ -213,8 +216,13 @@ def _alert(
         last_seen=iso_time(_until(alert, pending)),
         fields=fields,
         summary=filled(summary, service, fields, code=False),
-        first_action=filled(action, service, fields, code=True),
-        runbook_url=runbooks_url + rule.runbook if rule else runbooks_url,
+        first_action=filled(
+            action,
+            service,
+            {**place_of(alert), **{name: value for name, value in fields.items() if value}},
+            code=True,
+        ),
+        runbook_url=f"{runbooks_url}{rule.runbook}{_CONFIRM}" if rule and rule.runbook else runbooks_url,
         sample=clipped(visible(alert.sample), _MAX_SAMPLE_LENGTH) or None,
         source=Source(
             log_group=alert.origin.log_group or None,
@@ -279,30 +287,6 @@ def _queue(alert: Alert, pending: Pending) -> QueueStatus | None:
         oldest_expires_at=iso_time(lost) if lost is not None else None,
         growing=alert.fingerprint in pending.growing,
     )
-
-
-def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool) -> str:
-    """Put the service and the fields into a signature's sentence.
-
-    Args:
-        template: With ``{service}`` and field names in braces; other braces stay as they are.
-        service: What ``{service}`` stands for.
-        fields: By name. One that was not found is named instead: "the module", in code ``MODULE``.
-        code: Whether found values are set in back-ticks, so that no reader takes log text for formatting; not
-            where the sentence already has them in code.
-    """
-
-    def value(found: re.Match[str]) -> str:
-        name = found[1]
-        if name == "service":
-            return clipped(one_line(service), _MAX_IN_SENTENCE_LENGTH)
-        inside = template.count("`", 0, found.start()) % 2 == 1
-        if name not in fields:
-            return name.upper() if inside else f"the {name.replace('_', ' ')}"
-        text = clipped(one_line(fields[name]).replace("`", "'"), _MAX_IN_SENTENCE_LENGTH)
-        return f"`{text}`" if code and not inside else text
-
-    return clipped(_PLACEHOLDER.sub(value, template), _MAX_SENTENCE_LENGTH)
 
 
 def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:

@@ -289,7 +289,9 @@ class NotifiedAlert(Part, frozen=True, kw_only=True):
     ]
     silenced_by: Annotated[
         str | None,
-        Meta(description="The id of the silence that mutes this alert now, else null."),
+        Meta(
+            description="The id of the silence that mutes this alert now, or in words what in CloudWatch mutes its alarm ('CloudWatch mute rule NAME'), else null."
+        ),
     ] = None
     likely_cause: Annotated[
         LikelyCause | None,
@@ -326,6 +328,10 @@ class NotifiedAlert(Part, frozen=True, kw_only=True):
     ]
     source: Source
     account: str
+    account_name: Annotated[
+        str | None,
+        Meta(description="What the settings call this account, else null."),
+    ] = None
     region: str
     links: Links
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from tocsin.core.model import Reason
+from tocsin.core.model import Reason, Severity
+from tocsin.core.notifications.account_names import account_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.phrases import (
     changes_words,
     lasted,
-    leading_alert,
     queue_words,
     shown_fields,
+    subject_alert,
     times,
     why_words,
 )
@@ -41,9 +42,10 @@ def email_subject(notification: Notification) -> str:
     reason = notification.reason
     if reason is Reason.DIGEST:
         return f"[DIGEST] {notification.title}, seen {times(notification.incident.count)}"
-    mark = "RESOLVED" if reason is Reason.RESOLVED else notification.severity.upper()
+    main = subject_alert(notification)
+    mark = "RESOLVED" if reason is Reason.RESOLVED else _severity(notification, main).upper()
     news = {Reason.REGRESSED: " again", Reason.REPEAT: " still", Reason.UPDATE: " still"}.get(reason, "")
-    text = one_line(f"[{mark}]{news} {notification.service}: {notification.title}")
+    text = one_line(f"[{mark}]{news} {notification.service}: {main.title}")
     ascii_only = "".join(character if " " <= character <= "~" else "?" for character in text)
     return (
         ascii_only if len(ascii_only) <= MAX_SUBJECT_LENGTH else ascii_only[: MAX_SUBJECT_LENGTH - 3] + "..."
@@ -56,11 +58,12 @@ def email_text(notification: Notification) -> str:
         from tocsin.core.notifications.digest_email import digest_text
 
         return clipped(digest_text(notification), _MAX_TEXT_LENGTH)
-    main, others = leading_alert(notification)
+    main = subject_alert(notification)
+    others = [alert for alert in notification.alerts if alert is not main]
     reason = notification.reason
     parts = [
-        f"{notification.title} in {notification.service}",
-        f"{NEWS[reason]}. Severity: {notification.severity}.",
+        f"{main.title} in {notification.service}",
+        f"{NEWS[reason]}. Severity: {_severity(notification, main)}.",
         "",
         f"{_occurrence_count(notification)}",
     ]
@@ -92,9 +95,14 @@ def email_text(notification: Notification) -> str:
         f"Tocsin incident {notification.incident.id}, notification {notification.sequence}",
     ]
     source = main.source
-    parts.append(", ".join(filter(None, (source.log_group, source.alarm, main.account, main.region))))
+    parts.append(", ".join(filter(None, (source.log_group, source.alarm, account_words(main), main.region))))
     text = "\n".join(visible(part) for part in parts)
     return clipped(text.replace("\n\n\n", "\n\n").strip(), _MAX_TEXT_LENGTH)
+
+
+def _severity(notification: Notification, main: NotifiedAlert) -> Severity:
+    """The incident's severity; where the message is headed by another alert than the incident, that alert's."""
+    return notification.severity if main.title == notification.title else main.severity
 
 
 def _circumstances(alert: NotifiedAlert, notification: Notification) -> list[str]:

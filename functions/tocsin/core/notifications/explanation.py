@@ -96,7 +96,7 @@ def _went_on(incident: Incident, pending: Pending) -> str:
     over = [alert.signature for alert in about if alert.state is AlertState.RESOLVED]
     parts = [f"{more:,} more" if more else "", f"{', '.join(dict.fromkeys(over))} is over" if over else ""]
     muted = any(alert.silence for alert in about)
-    return "; ".join(filter(None, parts)) or ("muted by a silence" if muted else "counts or states changed")
+    return "; ".join(filter(None, parts)) or ("muted now" if muted else "counts or states changed")
 
 
 def _ended(main: Alert, ended: Sequence[Alert], rule: Signature | None) -> str:

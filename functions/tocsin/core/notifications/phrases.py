@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tocsin.core.model import Millis
+from tocsin.core.model import Millis, Reason
 from tocsin.core.notifications.contract import (
     Notification,
     NotifiedAlert,
@@ -21,6 +21,35 @@ def leading_alert(notification: Notification) -> tuple[NotifiedAlert, list[Notif
     named = [alert for alert in alerts if alert.title == notification.title] or alerts
     main = next((alert for alert in named if alert.state == "firing"), named[0])
     return main, [alert for alert in alerts if alert is not main]
+
+
+OF_NEWS = frozenset({Reason.NEW_ALERT, Reason.REGRESSED, Reason.SILENCE_EXPIRED})
+"""Reasons that are said of some alerts of an incident, which need not be the one that it is named after."""
+
+
+def subject_alert(notification: Notification) -> NotifiedAlert:
+    """The alert that the notification's news is: what joined, is back or is heard again, else what it is named after."""
+    main = leading_alert(notification)[0]
+    if notification.reason not in OF_NEWS:
+        return main
+    subject = notification.why and notification.why.signature
+    changed = [alert for alert in notification.alerts if alert.changed]
+    return next((alert for alert in changed if alert.signature == subject), (*changed, main)[0])
+
+
+def muted_words(silenced_by: str, quoted: Callable[[str], str]) -> str:
+    """What mutes an alert: a silence, by its id, or what CloudWatch itself mutes with, which is named in words.
+
+    Args:
+        silenced_by: The contract's ``silenced_by``.
+        quoted: As for `changes_words`.
+    """
+    # Ids of silences have no blanks; what CloudWatch mutes with is "CloudWatch mute rule NAME".
+    words = silenced_by.split(" ")
+    if words[0] != "CloudWatch" or len(words) == 1:
+        return f"muted by silence {quoted(silenced_by)}"
+    kind, name = (" ".join(words[:3]), words[3:]) if words[1] == "mute" else (" ".join(words[:2]), words[2:])
+    return f"muted by {' '.join(filter(None, (kind, quoted(' '.join(name)) if name else '')))}"
 
 
 def shown_fields(alert: NotifiedAlert) -> dict[str, str]:

@@ -79,8 +79,10 @@ KEYS: Mapping[str, Key] = MappingProxyType({
 })  # fmt: skip
 """Every key that a signature may have."""
 REQUIRED = tuple(name for name, key in KEYS.items() if key.required)
-ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource")
+ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource", "description")
 """What a signature with ``source = "alarm"`` can name and group by."""
+PLACE_FIELDS = ("log_group", "function", "alarm")
+"""What ``first_action`` can name whatever was captured: where an alert comes from."""
 TRACEBACK_FIELDS = ("exception", "frame", "message")
 """What a catch-all is given from the crash in a line: the exception's type, the innermost own frame and its words."""
 
@@ -255,8 +257,9 @@ class _Reader:
                 "runbook", f"must be the name of a Markdown file in runbooks/, is {signature.runbook!r}"
             )
         for key in ("summary", "first_action"):
+            named = known | {"service"} | (set(PLACE_FIELDS) if key == "first_action" else set())
             for name in re.findall(r"\{(\w*)\}", getattr(signature, key)):
-                if name != "service" and name not in known:
+                if name not in named:
                     self.wrong(key, f"names {{{name}}}, which no expression captures")
 
     def text(self, key: str) -> str:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from tocsin.core.model import Severity
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
-from tocsin.core.notifications.phrases import changes_words, is_suspect, queue_words, shown_fields, times
+from tocsin.core.notifications.phrases import (
+    changes_words,
+    is_suspect,
+    muted_words,
+    queue_words,
+    shown_fields,
+    times,
+)
 from tocsin.core.slack.elements import MAX_FIELDS, Block, link_buttons, mrkdwn_object, plain_section, section
 from tocsin.core.slack.mrkdwn import code, cut, escape, fence, mrkdwn, plain, time_token
 
@@ -59,7 +66,8 @@ def circumstances(alert: NotifiedAlert, at: int) -> list[Block]:
         over = " (quiet by now)" if cause.state == "resolved" else ""
         lines.append(f"↳ Likely cause{over}: *{mrkdwn(cause.title, 200)}*{detail}{since}")
     if alert.silenced_by:
-        lines.append(f"🔕 Muted by silence {code(alert.silenced_by, 70)}")
+        words = muted_words(alert.silenced_by, lambda name: code(name, 70))
+        lines.append(f"🔕 M{words[1:]}")
     return [section("\n".join(lines))] if lines else []
 
 

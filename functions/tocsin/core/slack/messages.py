@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tocsin.core.model import Reason, Severity
+from tocsin.core.notifications.account_names import account_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.phrases import (
@@ -26,6 +27,7 @@ from tocsin.core.notifications.phrases import (
     leading_alert,
     learned_late,
     queue_words,
+    subject_alert,
     times,
     why_words,
 )
@@ -107,7 +109,9 @@ def render(notification: Notification, *, late: bool = False, mentions: Sequence
     if notification.reason is Reason.DIGEST:
         return _digest(notification)
     main = leading_alert(notification)[0]
-    headline = _headline(notification, main, _EDITED.get(notification.reason, ""), late=late)
+    is_news = subject_alert(notification) is main
+    words = _EDITED.get(notification.reason, "") if is_news else ""
+    headline = _headline(notification, main, words, late=late)
     return _fitted(
         notification,
         main,
@@ -181,12 +185,7 @@ def headed_by(notification: Notification) -> tuple[NotifiedAlert, str]:
     reason = notification.reason
     if reason is Reason.UPDATE and (queues := growing(notification)):
         return queues[0], "Growing: "
-    main = leading_alert(notification)[0]
-    if reason in {Reason.NEW_ALERT, Reason.REGRESSED}:
-        subject = notification.why and notification.why.signature
-        changed = [alert for alert in notification.alerts if alert.changed]
-        main = next((alert for alert in changed if alert.signature == subject), (*changed, main)[0])
-    return main, _NEWS[reason]
+    return subject_alert(notification), _NEWS[reason]
 
 
 def preview(notification: Notification) -> dict[str, Any]:
@@ -278,7 +277,7 @@ def _fields(
     """What is new, how bad, how often, since when, until when; then what the expression found."""
     first, last = millis_of(main.first_seen), millis_of(main.last_seen)
     colour = "" if reason is Reason.RESOLVED or budget.late else sign(main, budget) + " "
-    status = _status(notification, reason)
+    status = _status(notification, main, reason)
     pairs = [
         ("Status then", status.partition(" ")[2]) if budget.late else ("Status", status),
         ("Severity", f"{colour}{main.severity}"),
@@ -298,19 +297,21 @@ def _how_often(notification: Notification, main: NotifiedAlert, reason: Reason) 
     return words + (f" (+{since:,} since the last report)" if grew else "")
 
 
-def _status(notification: Notification, reason: Reason) -> str:
+def _status(notification: Notification, main: NotifiedAlert, reason: Reason) -> str:
     incident = notification.incident
     began = incident.reopened_at or incident.first_seen
     age = format_duration(millis_of(notification.at) - millis_of(began))
     joined = sum(alert.changed for alert in notification.alerts)
+    subject = subject_alert(notification)
+    is_news, title = subject is main, mrkdwn(subject.title, 200)
     return {
         Reason.OPENED: "🆕 New incident",
         Reason.NEW_ALERT: f"\N{HEAVY PLUS SIGN} {'An alert' if joined <= 1 else f'{joined} alerts'} joined",
         Reason.UPDATE: f"📈 Still going on after {age}",
         Reason.REPEAT: f"⏰ Reminder: still firing after {age}",
-        Reason.REGRESSED: "🔁 Was over, is back",
+        Reason.REGRESSED: "🔁 Was over, is back" if is_news else f"🔁 Back: *{title}*",
         Reason.RESOLVED: f"✅ Resolved {time_token(millis_of(notification.at))}",
-        Reason.SILENCE_EXPIRED: "🔔 Silence ended, still firing",
+        Reason.SILENCE_EXPIRED: f"🔔 Silence ended, still firing{'' if is_news else f': *{title}*'}",
         Reason.DIGEST: "🧪 In test mode",
     }[reason]
 
@@ -354,7 +355,7 @@ def _kept_quiet(notification: Notification) -> str:
 def _context(notification: Notification, alert: NotifiedAlert) -> list[Block]:
     """Why this was sent, then where it comes from: what nobody reads first and somebody needs at last."""
     source = alert.source
-    account = f"account {alert.account}" if alert.account else ""
+    account = f"account {account_words(alert)}" if alert.account else ""
     where = [
         source.log_group, source.alarm, account, alert.region, f"incident {notification.id}",
     ]  # fmt: skip
