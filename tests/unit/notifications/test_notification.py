@@ -198,6 +198,12 @@ def test_a_first_action_for_a_composite_alarm_asks_for_every_kind_of_alarm_by_na
     assert "--alarm-names 'orders-any' --alarm-types MetricAlarm CompositeAlarm LogAlarm" in said
 
 
+@pytest.mark.parametrize("value", ["file:///home/jo/.aws/config", "fileb://x", "#half", "=ls", "@list", "+x"])
+@pytest.mark.parametrize("command", ["`x --name {bucket}`", "`x --name '{bucket}'`"])
+def test_a_value_that_a_shell_or_the_aws_command_reads_more_into_is_named_instead(command, value):
+    assert filled(command, "s", {"bucket": value}, code=True) == command.replace("{bucket}", "BUCKET")
+
+
 def test_an_alarm_has_an_alarm_link_and_no_log_links():
     links = built(DLQ).alerts[0].links
     assert links.alarm.endswith("#alarmsV2:alarm/prod-documents-dlq-depth")

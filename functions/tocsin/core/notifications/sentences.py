@@ -12,9 +12,9 @@ from tocsin.core.sanitize import clipped, one_line
 MAX_IN_SENTENCE_LENGTH: Final = 120
 _MAX_SENTENCE_LENGTH: Final = 2_000
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_IN_COMMAND = re.compile(r"[A-Za-z0-9_./:@=+#][A-Za-z0-9_./:@=+#-]*", re.ASCII)
+_IN_COMMAND = re.compile(r"[A-Za-z0-9_./:][A-Za-z0-9_./:@=+#-]*", re.ASCII)
 """What a command may be given as it is: no shell reads more in it, and none takes it for an option."""
-_IN_QUOTES = re.compile(r"[A-Za-z0-9_./:@=+#(\[][A-Za-z0-9_./:@=+#()\[\],%& -]*", re.ASCII)
+_IN_QUOTES = re.compile(r"[A-Za-z0-9_./:(\[][A-Za-z0-9_./:@=+#()\[\],%& -]*", re.ASCII)
 """The same between single quotation marks, for names that may hold blanks."""
 _FUNCTION_GROUP = "/aws/lambda/"
 
@@ -51,8 +51,9 @@ def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool
         if inside:
             quoted = template[: found.start()].endswith("'") and template.startswith("'", found.end())
             safe = (_IN_QUOTES if quoted else _IN_COMMAND).fullmatch(text)
-            # A name that is cut off names something else.
-            return text if safe and len(text) <= _MAX_IN_COMMAND_LENGTH else name.upper()
+            # A name that is cut off names something else; of `file://…` the aws command sends the file's content.
+            whole = len(text) <= _MAX_IN_COMMAND_LENGTH and "://" not in text
+            return text if safe and whole else name.upper()
         if name == "service":
             return clipped(text, MAX_IN_SENTENCE_LENGTH)
         if name not in fields:
