@@ -22,6 +22,8 @@ from moto.core.models import botocore_stubber
 from moto.dynamodb.models.table import Table
 
 from reliability.faults import Call, Fault, KilledError, Plan
+from reliability.permissions import Request
+from reliability.permissions import requests as requests_of
 from tocsin_cli.fake_slack.responses import Answer, fault_answer
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.fake_slack.web_api import WebApiCall, webhook_answer
@@ -33,6 +35,9 @@ SERVICES = {
     "secretsmanager": "Secrets Manager",
     "cloudwatch": "CloudWatch",
 }
+PLACE = "us-east-1:123456789012"
+"""Region and account of the simulated deployment, as an ARN has them."""
+
 AWS_TIMEOUT_MS, SLACK_TIMEOUT_MS = 5_000, 10_000
 THROTTLING = {"dynamodb": "ProvisionedThroughputExceededException"}
 ITEMS = {"A": "occurrence count", "I": "delivery record"}
@@ -96,6 +101,8 @@ class Wire:
         body = _body(params)
         service = model.service_model.service_name
         self._tries = 0
+        if self.function:
+            asked.update(requests_of(self.function, service, model.name, params["body"], PLACE))
         self._fault = self._begin(
             SERVICES.get(service, service), model.name, _about(model.name, body) if self.function else ""
         )
@@ -225,6 +232,9 @@ def _item_copy(item: Any) -> Any:
     made.attrs = copy.copy(item.attrs)
     return made
 
+
+asked: set[Request] = set()
+"""What IAM was asked in all runs of this process."""
 
 _wires: list[Wire] = []
 _clients: dict[tuple[str, str], Any] = {}

@@ -160,7 +160,7 @@ def keep_what_runs(project: Path, name: str, region: str | None) -> bool:
     """Keep the template and parameters of the stack as it is now.
 
     Args:
-        project: Where ``.tocsin`` is.
+        project: What is deployed; the way back is kept in the ``.tocsin`` of its configuration.
         name: The stack's name.
         region: Its Region; None for that of the environment.
 
@@ -179,7 +179,7 @@ def keep_what_runs(project: Path, name: str, region: str | None) -> bool:
     if stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
         return False
     body = cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
-    folder = project / KEPT / name
+    folder = _kept(project, name)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "template.yaml").write_text(body if isinstance(body, str) else json.dumps(body), "utf-8")
     parameters = {
@@ -208,7 +208,7 @@ def refuse_what_would_fail(project: Path, name: str, region: str | None, *, kept
     declared, given = declarations(template), given_parameters(project, os.environ)
     running = {}
     if kept:
-        running = json.loads((project / KEPT / name / "parameters.json").read_text("utf-8"))
+        running = json.loads((_kept(project, name) / "parameters.json").read_text("utf-8"))
     parameters = effective(declared, given, running)
     unknown = {key: value for key, value in given.items() if key not in declared}
     problems = preflight.problems(load_template(template), declared, {**parameters, **unknown})
@@ -256,7 +256,7 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
 
 def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None:
     """Deploy the kept template with the kept parameters. Its code is still in sam's bucket."""
-    folder = project / KEPT / name
+    folder = _kept(project, name)
     try:
         body = (folder / "template.yaml").read_text("utf-8")
         parameters: Mapping[str, str] = json.loads((folder / "parameters.json").read_text("utf-8"))
@@ -288,6 +288,11 @@ def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None
         print(f"{name} is what was kept already", file=sys.stderr)
         return
     cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 2})
+
+
+def _kept(project: Path, name: str) -> Path:
+    """Where the way back of a stack is kept: beside the configuration, never in what a build puts together anew."""
+    return (project.parent.parent if is_staged(project) else project) / KEPT / name
 
 
 def _doctor(name: str, region: str | None) -> int:
