@@ -35,6 +35,9 @@ ACCOUNT = "000000000000"
 STACK = "tocsin"
 _BUCKET = "tocsin-artifacts"
 _TEMPLATE_CODE = "CodeUri: functions/"
+_PLAIN_HTTP = "{ aws:SecureTransport: false }", "{ aws:SecureTransport: neutral }"
+"""The embedded cloud is reached over plain HTTP: where it judges policies, the refusal of that must match nothing."""
+
 _READY_WITHIN = 60.0
 _DEPLOYED_WITHIN = 120.0
 _FUNCTIONS = {
@@ -149,12 +152,16 @@ class EmbeddedCloud:
         root: The repository: where ``template.yaml`` and ``functions/`` are.
         functions: Other code to deploy instead of ``functions/``.
         log: Where its output goes; by default ``cloud.log`` in the work folder.
+        enforce_iam: Whether each function runs under its role, and all policies are judged.
     """
 
-    def __init__(self, root: Path, *, functions: Path | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self, root: Path, *, functions: Path | None = None, log: Path | None = None, enforce_iam: bool = False
+    ) -> None:
         self._root = root
         self._functions = functions or root / "functions"
         self._log = log or work_folder() / "cloud.log"
+        self._enforce_iam = enforce_iam
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = ""
@@ -248,7 +255,7 @@ class EmbeddedCloud:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROCESS],
                 cwd=self._directory.name,
-                env=_environment(port, self._directory.name),
+                env=_environment(port, self._directory.name) | {"AUTH": str(self._enforce_iam).lower()},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -285,6 +292,8 @@ class EmbeddedCloud:
         s3.create_bucket(Bucket=_BUCKET)
         s3.put_object(Bucket=_BUCKET, Key="functions.zip", Body=_zipped(self._functions))
         template = packaged(self._root / "template.yaml", f"s3://{_BUCKET}/functions.zip")
+        if self._enforce_iam:
+            template = template.replace(*_PLAIN_HTTP)
         s3.put_object(Bucket=_BUCKET, Key="template.yaml", Body=template.encode())
         cloudformation.create_stack(
             StackName=STACK,
