@@ -10,6 +10,7 @@ import pytest
 
 from tocsin.core.signatures.drill import drill_line
 from tocsin_cli.doctor.findings import Examined, Resource
+from tocsin_cli.drill.alarm import REASON, AlarmDrill, alarm_of_queue
 from tocsin_cli.drill.steps import Drill, report
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws import cloud as cloud_module
@@ -44,13 +45,26 @@ def world(tmp_path_factory):
         clock.join()
 
 
-def drill(deployed, service="backend", within=30.0):
+def stack_of(deployed):
     cloudformation = deployed.client("cloudformation")
     described = cloudformation.describe_stacks(StackName=deployed.stack)["Stacks"][0]
-    stack = Examined(
+    return Examined(
         "tocsin", "here", cloud_module.REGION, deployed.client, described, {"X": Resource("x", "y")}
     )
-    return Drill(stack, deployed.log_groups[service], within)
+
+
+def drill(deployed, service="backend", within=30.0):
+    return Drill(stack_of(deployed), deployed.log_groups[service], within)
+
+
+def alarm_drill(deployed, service="backend", within=30.0):
+    stack = stack_of(deployed)
+    return AlarmDrill(stack, alarm_of_queue(stack, deployed.dlqs[service]), within)
+
+
+def state_of(deployed, alarm):
+    (found,) = deployed.client("cloudwatch").describe_alarms(AlarmNames=[alarm])["MetricAlarms"]
+    return found["StateValue"], found["StateReason"]
 
 
 def outcome(steps):
@@ -86,7 +100,7 @@ def test_the_line_that_is_written_is_the_one_that_is_recognised():
 def test_without_the_log_group_it_stops_at_the_line(world):
     deployed, _ = world
     one = drill(deployed)
-    one.log_group = "/aws/lambda/nobody"
+    one.target = "/aws/lambda/nobody"
     names, last = outcome(one.run())
     assert (names, "there is no log group" in last.text) == (["line"], True)
 
@@ -119,6 +133,50 @@ def test_where_detect_does_not_see_the_line_it_stops_at_detect(world):
     names, last = outcome(drill(deployed, "worker", SOON).run())
     logs.put_subscription_filter(**put, filterPattern="")
     assert (names[-1], "/tocsin/tocsin/detect" in last.text) == ("detect", True)
+
+
+def test_a_drill_of_a_dead_letter_queues_alarm_goes_to_slack_and_back_and_the_alarm_is_put_back(world):
+    deployed, slack = world
+    done = alarm_drill(deployed, "worker")
+    steps = list(done.run())
+    assert [(each.name, each.passed) for each in steps] == [
+        (name, True) for name in ("alarm", "set", "detect", "publish", "slack", "put back", "resolved")
+    ], [each.text for each in steps]
+    times = [each.seconds for each in steps]
+    assert times == sorted(times)
+    assert state_of(deployed, done.target) == ("OK", REASON)
+    written = json.dumps(report(done, steps, {"tocsin": "0"}))
+    assert done.target not in written
+    assert [each for each in slack.messages() if "worker" in json.dumps(each)]
+
+
+def test_an_alarm_that_is_not_there_or_fires_already_is_not_drilled(world):
+    deployed, _ = world
+    one = alarm_drill(deployed)
+    name, one.target = one.target, "nobody"
+    assert outcome(one.run())[0] == ["alarm"]
+    cloudwatch = deployed.client("cloudwatch")
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="three messages")
+    names, last = outcome(alarm_drill(deployed).run())
+    assert (names, "is in ALARM already" in last.text) == (["alarm"], True)
+    assert state_of(deployed, name) == ("ALARM", "three messages")
+    cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="redriven")
+
+
+def test_where_the_alarm_tells_nobody_it_stops_at_detect_and_is_put_back(world):
+    deployed, _ = world
+    cloudwatch, one = deployed.client("cloudwatch"), alarm_drill(deployed, within=SOON)
+    cloudwatch.disable_alarm_actions(AlarmNames=[one.target])
+    names, last = outcome(one.run())
+    assert (names, "enable-alarm-actions" in last.text) == (["alarm"], True)
+    cloudwatch.enable_alarm_actions(AlarmNames=[one.target])
+    sns, topic = deployed.client("sns"), deployed.alarm_topic
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    names, last = outcome(alarm_drill(deployed, within=SOON).run())
+    sns.subscribe(TopicArn=topic, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
+    assert (names[-1], "tocsin doctor" in last.text) == ("detect", True)
+    assert state_of(deployed, one.target) == ("OK", REASON)
 
 
 def test_where_slack_does_not_take_it_it_stops_at_slack_and_says_where_the_message_lies(world):

@@ -110,6 +110,16 @@ def test_a_function_that_raises_is_an_error_with_its_words(functions, tmp_path_f
             deployed.reconcile()
 
 
+def test_a_function_may_do_only_what_its_role_allows(functions, tmp_path_factory):
+    (functions / "detect.py").write_text(
+        "import boto3\ndef handler(event, context):\n    return boto3.client('dynamodb').scan(TableName=event['table'])['Count']\n"
+    )
+    with EmbeddedCloud(ROOT, functions=functions, log=tmp_path_factory.mktemp("log") / "cloud.log") as cloud:
+        deployed = cloud.deploy({"webhook_url": "http://127.0.0.1:9/"})
+        with pytest.raises(CloudError, match=r"not authorized to perform: dynamodb:Scan"):
+            deployed.invoke("detect", {"table": deployed.table})
+
+
 def test_a_cloud_that_does_not_start_says_why(tmp_path, monkeypatch):
     monkeypatch.setattr("tocsin_cli.local_aws.cloud._PROCESS", "raise SystemExit('no port for me')")
     log = tmp_path / "cloud.log"

@@ -130,7 +130,14 @@ def test_it_goes_from_reconcile_through_everything_to_notify_and_nobody_is_told(
         secret = {"bot_token": slack.bot_token, "channel": slack.channel_id}
         cloud = embedded.deploy(secret, parameters={"SlackApiUrl": slack.api_url})
         # Somebody who takes everything that the alerts topic says.
-        queue = cloud.client("sqs").create_queue(QueueName="pager")["QueueUrl"]
+        # With a policy, or nothing could arrive there.
+        admits = {
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*",
+        }  # fmt: skip
+        queue = cloud.client("sqs").create_queue(
+            QueueName="pager",
+            Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [admits]})},
+        )["QueueUrl"]
         cloud.client("sns").subscribe(
             TopicArn=cloud.alerts_topic, Protocol="sqs",
             Endpoint=f"arn:aws:sqs:{cloud.region}:000000000000:pager",

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 import copy
-import json
-import threading
-import time
-from pathlib import Path
 
 import pytest
 from judged_calls import Judge
 from reliability.deployment import simulated_aws
 from reliability.enumeration import MODES, calls_without_a_fault
-from reliability.scenario import LINES
 from translated_template import translated_with
-
-from tocsin_cli.fake_slack.server import LocalSlack
-from tocsin_cli.local_aws.cloud import CloudError, EmbeddedCloud
-
-ROOT = Path(__file__).resolve().parents[2]
 
 NOT_IN_THE_SCENARIO = {
     # Lambda itself: a function's log, the queue's event source.
@@ -86,29 +76,3 @@ def test_a_policy_that_is_too_narrow_is_seen(template, statement, change, action
     (found,) = [each for each in policy["PolicyDocument"]["Statement"] if each["Sid"] == statement]
     found.update(change)
     assert ("detect", action) in {denied[:2] for denied in judged_scenario(narrowed).denied}
-
-
-@pytest.mark.cloud
-def test_with_iam_enforced_a_line_reaches_slack_and_a_role_without_its_policy_is_refused(tmp_path):
-    arrived = threading.Event()
-    with (
-        LocalSlack(on_message=lambda _: arrived.set()) as slack,
-        EmbeddedCloud(ROOT, log=tmp_path / "cloud.log", enforce_iam=True) as embedded,
-    ):
-        secret = {"bot_token": slack.bot_token, "channel": slack.channel_id}
-        deployed = embedded.deploy(secret, parameters={"SlackApiUrl": slack.api_url, "GroupWait": "0s"})
-        logs, group = deployed.client("logs"), deployed.log_groups["backend"]
-        logs.create_log_stream(logGroupName=group, logStreamName="one")
-        line = {"timestamp": int(time.time() * 1000), "message": LINES["import-module-error"]}
-        logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=[line])
-        assert arrived.wait(60)
-        assert "mangum" in json.dumps(slack.messages())
-        deployed.reconcile()
-
-        iam = deployed.client("iam")
-        (role,) = [
-            each["RoleName"] for each in iam.list_roles()["Roles"] if "ReconcileRole" in each["RoleName"]
-        ]
-        iam.delete_role_policy(RoleName=role, PolicyName="reconcile")
-        with pytest.raises(CloudError, match="not authorized to perform"):
-            deployed.reconcile()

@@ -1,7 +1,8 @@
 """A fire drill: write one harmless line to a watched log group and follow it to Slack, step by step, until it is resolved.
 
-The message in Slack says that it is a drill, and calls nobody. Exits with 1 where the line did not come through, 2 where the
-stack cannot be found or asked.
+The message in Slack says that it is a drill, and calls nobody. With --alarm or --dlq an alarm is set to ALARM in its place, and
+put back: that message says who set it, but it is the alarm's, and calls whom the alarm calls. Exits with 1 where the drill did
+not come through, 2 where the stack cannot be found or asked.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from tocsin.core.sanitize import one_line
 from tocsin_cli.commands.doctor import examined
 from tocsin_cli.doctor.findings import Examined
+from tocsin_cli.drill.alarm import AlarmDrill, alarm_of_queue
 from tocsin_cli.drill.steps import Drill, Step, report
 from tocsin_cli.stack.target import DeployedError, add_deployed, deployed
 
@@ -23,7 +25,12 @@ from tocsin_cli.stack.target import DeployedError, add_deployed, deployed
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_deployed(parser)
-    parser.add_argument("--log-group", metavar="NAME", help="a watched log group (default: the first one)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--log-group", metavar="NAME", help="a watched log group (default: the first one)")
+    what.add_argument(
+        "--dlq", metavar="QUEUE", help="set the alarm of this dead-letter queue instead; no message is sent"
+    )
+    what.add_argument("--alarm", metavar="NAME", help="set this alarm instead; it calls whom it calls")
     parser.add_argument(
         "--within",
         type=float,
@@ -45,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with deployed(arguments) as tocsin:
             stack = examined(tocsin, arguments)
-            drill = Drill(stack, arguments.log_group or _first_log_group(stack), arguments.within)
+            drill = _drill(stack, arguments)
             print(f"fire drill of {stack.where}; it takes two to three minutes", flush=True)
             for step in drill.run():
                 steps.append(step)
@@ -57,8 +64,16 @@ def run(arguments: argparse.Namespace) -> int:
         versions = {"tocsin": version("tocsin"), "python": platform.python_version()}
         arguments.report.write_text(json.dumps(report(drill, steps, versions), indent=2) + "\n", "utf-8")
     last = steps[-1]
-    print("the path works, from a log line to Slack and back" if last.passed else f"stopped at: {last.name}")
+    begin = "an alarm" if isinstance(drill, AlarmDrill) else "a log line"
+    print(f"the path works, from {begin} to Slack and back" if last.passed else f"stopped at: {last.name}")
     return int(not last.passed)
+
+
+def _drill(stack: Examined, arguments: argparse.Namespace) -> Drill:
+    alarm = arguments.alarm or (alarm_of_queue(stack, arguments.dlq) if arguments.dlq else "")
+    if alarm:
+        return AlarmDrill(stack, alarm, arguments.within)
+    return Drill(stack, arguments.log_group or _first_log_group(stack), arguments.within)
 
 
 def _first_log_group(stack: Examined) -> str:

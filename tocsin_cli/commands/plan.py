@@ -102,7 +102,9 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     if arguments.backtest:
         groups = as_text(deployment.parameters.get("LogGroupNames", "")).split(",")
-        _backtest([after, before], list(filter(None, groups)), arguments.backtest, region, compared)
+        told = _backtest([after, before], list(filter(None, groups)), arguments.backtest, region, compared)
+        # In Markdown four blanks make it a block of text, whatever stands in it.
+        print("", *(f"    {line}" if arguments.markdown else line for line in told), sep="\n")
     return 0
 
 
@@ -223,14 +225,21 @@ def _message(config: Configuration, name: str) -> str:
 
 def _backtest(
     configs: list[Configuration], groups: list[str], since: str, region: str | None, compared: str
-) -> None:
+) -> list[str]:
+    """What the messages of the last days would have been, a line for each thing that differs."""
     if not groups:
         raise PlanError("no log groups to replay: [deploy.parameters] names none in LogGroupNames")
     comparison = replay_cloudwatch(configs, groups, since, region, compared)
     told = comparison["messages"]
-    print(f"\nthe last {since}: {told['before']} messages with {compared}, {told['after']} with this")
-    for name, counts in comparison["signatures"].items():
-        print(f"  ~ {name}: {counts['before']} occurrences, now {counts['after']}")
-    for mark, key in (("-", "only_before"), ("+", "only_after")):
-        for each in comparison[key]:
-            print(f"  {mark} {each['at']} {each['service']} {each['reason']}: {each['title']}")
+    return [
+        f"the last {since}: {told['before']} messages with {compared}, {told['after']} with this",
+        *(
+            f"  ~ {name}: {counts['before']} occurrences, now {counts['after']}"
+            for name, counts in comparison["signatures"].items()
+        ),
+        *(
+            f"  {mark} {each['at']} {each['service']} {each['reason']}: {each['title']}"
+            for mark, key in (("-", "only_before"), ("+", "only_after"))
+            for each in comparison[key]
+        ),
+    ]

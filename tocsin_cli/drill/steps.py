@@ -18,7 +18,7 @@ from tocsin_cli.doctor.findings import Examined, code_of, is_missing
 from tocsin_cli.stack.incident_history import IncidentHistory
 
 STREAM = "tocsin-drill"
-_DENIED = {"AccessDenied", "AccessDeniedException"}
+DENIED = {"AccessDenied", "AccessDeniedException"}
 _POLL = 0.2
 _RESOLVES_WITHIN = RESOLVE_AFTER / 1000 + 150
 """Seconds: the drill's quiet time, reconcile's minute, and the message's way."""
@@ -46,11 +46,11 @@ class Step:
 
 @dataclass(slots=True)
 class Drill:
-    """One fire drill.
+    """One fire drill of a log line; other drills put other steps in.
 
     Args:
         stack: What is drilled.
-        log_group: A watched log group; the line goes there.
+        target: A watched log group; the line goes there.
         within: Seconds to wait for each step.
         table: The incident table.
         clock: Milliseconds UTC.
@@ -58,7 +58,7 @@ class Drill:
     """
 
     stack: Examined
-    log_group: str
+    target: str
     within: float
     clock: Callable[[], Millis] = lambda: time.time_ns() // 1_000_000
     sleep: Callable[[float], None] = time.sleep
@@ -67,18 +67,14 @@ class Drill:
 
     def run(self) -> Iterator[Step]:
         """Each step as it is done; the first that did not pass is the last."""
-        for step in (
-            self._write,
-            self._subscription,
-            self._detect,
-            self._publish,
-            self._slack,
-            self._resolve,
-        ):
+        for step in self._steps():
             done = step()
             yield done
             if not done.passed:
                 return
+
+    def _steps(self) -> tuple[Callable[[], Step], ...]:
+        return self._write, self._subscription, self._detect, self._publish, self._slack, self._resolve
 
     def _write(self) -> Step:
         self.started = self.clock()
@@ -87,26 +83,26 @@ class Drill:
         event = {"timestamp": self.started, "message": line}
         try:
             with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
-                logs.create_log_stream(logGroupName=self.log_group, logStreamName=STREAM)
-            logs.put_log_events(logGroupName=self.log_group, logStreamName=STREAM, logEvents=[event])
+                logs.create_log_stream(logGroupName=self.target, logStreamName=STREAM)
+            logs.put_log_events(logGroupName=self.target, logStreamName=STREAM, logEvents=[event])
         except Exception as error:
-            if code_of(error) in _DENIED:
+            if code_of(error) in DENIED:
                 return self._invoke(line)
             if is_missing(error):
                 return Step(
                     "line",
                     None,
-                    f"there is no log group {self.log_group}: name a watched one with --log-group",
+                    f"there is no log group {self.target}: name a watched one with --log-group",
                 )
             raise
-        return self._seen("line", f"written to {self.log_group}")
+        return self._seen("line", f"written to {self.target}")
 
     def _invoke(self, line: str) -> Step:
         """Hand detect the envelope itself, where these credentials may not write to the log group."""
         event = {"id": f"drill-{self.started}", "timestamp": self.started, "message": line}
         envelope = {
             "messageType": "DATA_MESSAGE", "owner": self.stack.outputs["DetectFunctionArn"].split(":")[4],
-            "logGroup": self.log_group, "logStream": STREAM, "subscriptionFilters": ["tocsin-drill"], "logEvents": [event],
+            "logGroup": self.target, "logStream": STREAM, "subscriptionFilters": ["tocsin-drill"], "logEvents": [event],
         }  # fmt: skip
         data = base64.b64encode(gzip.compress(json.dumps(envelope).encode())).decode()
         self.stack.client("lambda").invoke(
@@ -121,13 +117,13 @@ class Drill:
         if self.stack.parameters.get("AccountSubscription") == "yes":
             return self._seen("subscription", "by the account's policy")
         logs = self.stack.client("logs")
-        filters = logs.describe_subscription_filters(logGroupName=self.log_group)["subscriptionFilters"]
+        filters = logs.describe_subscription_filters(logGroupName=self.target)["subscriptionFilters"]
         ours = {self.stack.outputs.get(name) for name in ("DetectFunctionArn", "EnvelopeStreamArn")}
         ours.add(self.stack.parameters.get("KinesisStreamArn") or None)
         if any(each["destinationArn"] in ours - {None} for each in filters):
             return self._seen("subscription", "the log group hands its lines to Tocsin")
         return Step(
-            "subscription", None, f"{self.log_group} has no subscription that leads to Tocsin: tocsin doctor"
+            "subscription", None, f"{self.target} has no subscription that leads to Tocsin: tocsin doctor"
         )
 
     def _detect(self) -> Step:
@@ -148,7 +144,7 @@ class Drill:
 
     def _slack(self) -> Step:
         if self._until(self._shown):
-            return self._seen("slack", "notify took it from the queue, and Slack has it, marked as a drill")
+            return self._seen("slack", "notify took it from the queue, and Slack has it")
         return Step("slack", None, f"Slack has nothing of it. {self._waiting()}")
 
     def _resolve(self) -> Step:

@@ -35,9 +35,6 @@ ACCOUNT = "000000000000"
 STACK = "tocsin"
 _BUCKET = "tocsin-artifacts"
 _TEMPLATE_CODE = "CodeUri: functions/"
-_PLAIN_HTTP = "{ aws:SecureTransport: false }", "{ aws:SecureTransport: neutral }"
-"""The embedded cloud is reached over plain HTTP: where it judges policies, the refusal of that must match nothing."""
-
 _READY_WITHIN = 60.0
 _DEPLOYED_WITHIN = 120.0
 _FUNCTIONS = {
@@ -55,6 +52,19 @@ def watch():
         pass
     os.killpg(0, signal.SIGKILL)
 threading.Thread(target=watch, daemon=True).start()
+
+# Every policy is evaluated (AUTH below). Where the emulator judges otherwise than AWS does, it is set right here,
+# and nowhere else: each of these is small enough to be reported upstream in one sentence.
+from ministack.core import iam_actions, iam_evaluator
+origin, resource = iam_evaluator.pin_request_origin, iam_actions.extract_resource_arn
+# 1. It is spoken to by plain HTTP and would refuse it: aws:SecureTransport is true here.
+iam_evaluator.pin_request_origin = lambda address, secure: origin(address, True)
+# 2. A call about a log group is judged on `log-group:NAME`; AWS judges it on `log-group:NAME:*` or on its stream.
+def resource_of(service, *request):
+    arn = resource(service, *request)
+    return arn + ":*" if service == "logs" and ":log-group:" in arn and not arn.endswith(":*") else arn
+iam_actions.extract_resource_arn = resource_of
+
 sys.argv = ["ministack"]
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)
 """
@@ -152,16 +162,12 @@ class EmbeddedCloud:
         root: The repository: where ``template.yaml`` and ``functions/`` are.
         functions: Other code to deploy instead of ``functions/``.
         log: Where its output goes; by default ``cloud.log`` in the work folder.
-        enforce_iam: Whether each function runs under its role, and all policies are judged.
     """
 
-    def __init__(
-        self, root: Path, *, functions: Path | None = None, log: Path | None = None, enforce_iam: bool = False
-    ) -> None:
+    def __init__(self, root: Path, *, functions: Path | None = None, log: Path | None = None) -> None:
         self._root = root
         self._functions = functions or root / "functions"
         self._log = log or work_folder() / "cloud.log"
-        self._enforce_iam = enforce_iam
         self._directory: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = ""
@@ -255,7 +261,7 @@ class EmbeddedCloud:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _PROCESS],
                 cwd=self._directory.name,
-                env=_environment(port, self._directory.name) | {"AUTH": str(self._enforce_iam).lower()},
+                env=_environment(port, self._directory.name),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -292,8 +298,6 @@ class EmbeddedCloud:
         s3.create_bucket(Bucket=_BUCKET)
         s3.put_object(Bucket=_BUCKET, Key="functions.zip", Body=_zipped(self._functions))
         template = packaged(self._root / "template.yaml", f"s3://{_BUCKET}/functions.zip")
-        if self._enforce_iam:
-            template = template.replace(*_PLAIN_HTTP)
         s3.put_object(Bucket=_BUCKET, Key="template.yaml", Body=template.encode())
         cloudformation.create_stack(
             StackName=STACK,
@@ -370,6 +374,8 @@ def _environment(port: int, directory: str) -> dict[str, str]:
         "TMPDIR": directory,
         "STATE_DIR": f"{directory}/state",
         "S3_DATA_DIR": f"{directory}/s3",
+        # Each function runs under its role, and every policy is evaluated: a missing grant fails here as on AWS.
+        "AUTH": "true",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         # What it would start for services that are not used here: containers, MQTT, SFTP.

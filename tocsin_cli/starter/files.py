@@ -189,7 +189,9 @@ aws logs tail /aws/lambda/orders --since 10m --format short --filter-pattern '"p
 _WORKFLOW = """\
 # Checks a pull request and comments what it changes; deploys main. The role is lent by OIDC: no AWS key is kept anywhere.
 # Set in the repository's settings, under Secrets and variables, Actions, Variables:
-#   AWS_ROLE_ARN  a role that trusts this repository and may deploy the stack
+#   AWS_ROLE_ARN           a role that trusts this repository and may deploy the stack
+#   AWS_BACKTEST_ROLE_ARN  if wanted: one that pull requests may have, and that reads the watched log groups and no more
+#                          (logs:FilterLogEvents). Then the comment says what the last week's messages would have been
 name: Tocsin
 
 on:
@@ -211,6 +213,7 @@ jobs:
     permissions:
       contents: read
       pull-requests: write # the comment
+      id-token: write # to ask for the role that reads logs
     steps:
       - uses: actions/checkout@v5
         with:
@@ -221,14 +224,25 @@ jobs:
           python-version: "3.13"
       - run: pipx install "$TOCSIN"
       - run: tocsin check
+      - name: The role that reads logs
+        id: logs
+        if: >-
+          github.event_name == 'pull_request' && vars.AWS_BACKTEST_ROLE_ARN != '' &&
+          github.event.pull_request.head.repo.full_name == github.repository
+        continue-on-error: true # then the comment goes without it
+        uses: aws-actions/configure-aws-credentials@v5
+        with:
+          role-to-assume: ${{ vars.AWS_BACKTEST_ROLE_ARN }}
+          aws-region: ${{ env.AWS_REGION }}
       - name: What this changes
         if: github.event_name == 'pull_request'
         env:
           BASE: ${{ github.base_ref }}
           GH_TOKEN: ${{ github.token }}
           NUMBER: ${{ github.event.pull_request.number }}
+          BACKTEST: ${{ steps.logs.outcome == 'success' && '7d' || '' }}
         run: |
-          tocsin plan --changed-since "origin/$BASE" --markdown | tee plan.md
+          tocsin plan --changed-since "origin/$BASE" --markdown ${BACKTEST:+--backtest "$BACKTEST"} | tee plan.md
           gh pr comment "$NUMBER" --edit-last --create-if-none --body-file plan.md ||
             echo "no comment: a pull request from a fork may not write one"
 

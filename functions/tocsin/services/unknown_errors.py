@@ -32,13 +32,15 @@ from tocsin.core.matching.fingerprint import fingerprint
 from tocsin.core.matching.unknown_error import SIGNATURE, TEMPLATE
 from tocsin.core.model import TEST_MODE_GROUP, Match, Millis, OccurrenceCount
 from tocsin.core.signatures.signature import NEWS, UNKNOWN_ERROR
-from tocsin.core.times import HOUR
+from tocsin.core.times import DAY, HOUR
 
 if TYPE_CHECKING:
     from tocsin.core.redaction.rule import Rule
 
-MAX_NEW = 50
+MAX_NEW = 20
 """New errors of one service within an hour that one process tells apart."""
+MAX_LEARNED = 500
+"""The same while Tocsin learns: nobody is told of them."""
 MAX_CACHED = 10_000
 """Errors that one process remembers."""
 MAX_ENVELOPES = 1_000
@@ -75,6 +77,7 @@ class UnknownErrors:
         self._new: dict[tuple[str, Millis], int] = {}
         self._since: Millis | None = None
         self._due: list[tuple[Observed, set[str]]] = []
+        self._read: dict[str, ErrorRecord | None] = {}
 
     def remembers(self, error: str) -> bool:
         """Whether this process has an example of an error (its fingerprint) already."""
@@ -93,14 +96,14 @@ class UnknownErrors:
         Raises:
             Exception: Whatever the store raises; nothing is decided then.
         """
-        self._due = []
+        self._due, self._read = [], {}
         kept: list[Original] = []
         errors: dict[str, Original] = {}
         for counted, original in own:
             if counted.signature != UNKNOWN_ERROR:
                 kept.append((counted, original))
                 continue
-            one = _flood(counted) if self._is_too_many(counted, now) else counted
+            one = self._told_apart(counted, now)
             before = errors.get(one.fingerprint)
             errors[one.fingerprint] = (_plus(before[0], one), before[1]) if before else (one, original)
         for counted, original in errors.values():
@@ -138,16 +141,8 @@ class UnknownErrors:
             if len(seen.envelopes) < MAX_ENVELOPES:
                 seen.envelopes.add(counted.envelope)
             return None
-        before = (
-            seen.record
-            if seen and seen.record.version
-            else self._store().get(counted.service, counted.fingerprint)
-        )
-        if before is None:
-            hour = (counted.service, now // HOUR)
-            if len(self._new) > MAX_CACHED:
-                self._new.clear()
-            self._new[hour] = self._new.get(hour, 0) + 1
+        is_cached = seen is not None and seen.record.version > 0
+        before = seen.record if seen and is_cached else self._stored(counted)
         count = counted.count + (seen.unwritten if seen else 0)
         sample = counted.sample or (before.example if before else "")
         sighting = Sighting(
@@ -158,13 +153,10 @@ class UnknownErrors:
             counted.origin.log_group,
             count,
         )
-        observed = observe(
-            before,
-            sighting,
-            now,
-            resolve_after=self._resolve_after,
-            learning=self._is_learning(now),
-        )
+        observed = self._observed(before, sighting, now)
+        if observed.news and is_cached:
+            # Another process may have seen it since: what is announced is decided on what the store says now.
+            observed = self._observed(self._stored(counted), sighting, now)
         self._due.append((observed, {counted.envelope}))
         if observed.notifies:
             told = {**counted.fields, NEWS: observed.record.state.value}
@@ -180,6 +172,18 @@ class UnknownErrors:
             )
         return None
 
+    def _observed(self, before: ErrorRecord | None, sighting: Sighting, now: Millis) -> Observed:
+        return observe(
+            before, sighting, now, resolve_after=self._resolve_after, learning=self._is_learning(now)
+        )
+
+    def _stored(self, counted: OccurrenceCount) -> ErrorRecord | None:
+        """What the store says of an error, asked once for each event."""
+        error = counted.fingerprint
+        if error not in self._read:
+            self._read[error] = self._store().get(counted.service, error)
+        return self._read[error]
+
     def _is_learning(self, now: Millis) -> bool:
         if not self._learning:
             return False
@@ -187,13 +191,26 @@ class UnknownErrors:
             self._since = self._store().learning_since(now)
         return now < self._since + self._learning
 
-    def _is_too_many(self, counted: OccurrenceCount, now: Millis) -> bool:
-        """Whether this process does not know an error, of a service with very many that it did not know."""
-        if counted.fields[TEMPLATE] == TOO_MANY:
-            return True
-        if counted.fingerprint in self._seen:
-            return False
-        return self._new.get((counted.service, now // HOUR), 0) >= MAX_NEW
+    def _told_apart(self, counted: OccurrenceCount, now: Millis) -> OccurrenceCount:
+        """The occurrence count; as one of too many where its service has very many errors that were not known.
+
+        A service that was told of as that stays so until it has been quiet for a day: once, not once an hour.
+        """
+        if counted.fields[TEMPLATE] == TOO_MANY or counted.fingerprint in self._seen:
+            return counted
+        hour, most = (counted.service, now // HOUR), MAX_LEARNED if self._is_learning(now) else MAX_NEW
+        flood = _flood(counted)
+        if self._new.get(hour, 0) >= most:
+            return flood
+        if self._stored(counted) is not None:
+            return counted
+        if hour not in self._new:
+            if len(self._new) > MAX_CACHED:
+                self._new.clear()
+            before = self._stored(flood)
+            self._new[hour] = most if before is not None and now - before.last_seen < DAY else 0
+        self._new[hour] += 1
+        return flood if self._new[hour] > most else counted
 
 
 def fields_of(match: Match, message: str, extra: Sequence[Rule], *, few: bool) -> dict[str, str]:

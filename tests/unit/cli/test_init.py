@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import tomllib
 
 import pytest
@@ -74,6 +76,31 @@ def test_the_workflow_deploys_main_only_and_keeps_no_key(tmp_path):
     # Nothing of a pull request is put into a script as text.
     scripts = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
     assert not [script for script in scripts if "${{" in script]
+
+
+def test_a_pull_request_is_backtested_where_a_role_is_given_and_never_one_from_a_fork(tmp_path):
+    assert init(tmp_path) == 0
+    steps = yaml.safe_load((tmp_path / ".github" / "workflows" / "tocsin.yml").read_text("utf-8"))["jobs"][
+        "check"
+    ]["steps"]
+    named = {step["name"]: step for step in steps if "name" in step}
+    role, shown = named["The role that reads logs"], named["What this changes"]
+    assert role["with"]["role-to-assume"] == "${{ vars.AWS_BACKTEST_ROLE_ARN }}"
+    for needed in (
+        "pull_request",
+        "vars.AWS_BACKTEST_ROLE_ARN != ''",
+        "head.repo.full_name == github.repository",
+    ):
+        assert needed in role["if"]
+    assert role["continue-on-error"] is True
+    for backtest, extra in (("7d", ["--backtest", "7d"]), ("", [])):
+        script = 'tocsin() { printf "%s\\n" "$@"; }; gh() { :; }\n' + shown["run"]
+        done = subprocess.run(
+            ["bash", "-e", "-c", script],
+            cwd=tmp_path, env={**os.environ, "BASE": "main", "NUMBER": "7", "BACKTEST": backtest},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert done.stdout.split() == ["plan", "--changed-since", "origin/main", "--markdown", *extra]
 
 
 def test_what_usually_matters_is_offered_first_and_tocsins_own_never():

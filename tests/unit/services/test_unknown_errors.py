@@ -269,3 +269,39 @@ def test_what_makes_no_sense_is_not_taken_as_known(world, error, span):
     with pytest.raises(KnownErrorRefusedError):
         take_as_known(world.store, "backend", error or record.id, span=span, author="a", reason="r", now=T0)
     assert world.store.of_service("backend") == [record]
+
+
+def many(prefix):
+    return [f"ERROR cannot {prefix}{a}{b} it" for a in "abcdefghij" for b in "klmnopqrst"]
+
+
+def test_a_service_that_was_told_of_as_too_many_is_told_so_once_and_not_every_hour(world):
+    for hour in range(6):
+        world.detector = world.another_process()
+        for number, line in enumerate(many("xyzuvw"[hour])):
+            at = T0 + hour * HOUR + number * 1000
+            world.detect(logs([line], first_id=hour * 100_000 + number * 10), at)
+    templates = {record.template for record in world.store.of_service("backend")}
+    assert len(templates) == MAX_NEW + 1
+    assert sum(TOO_MANY in json.dumps(told["alerts"][0]) for told in world.published) <= 1
+
+
+def test_a_service_with_many_errors_learns_them_apart():
+    world = Errors(replace(SETTINGS, errors=ErrorSettings(learning=DAY)))
+    for number, line in enumerate(many("x")):
+        world.detect(logs([line], first_id=number * 10), T0 + number * 1000)
+    assert TOO_MANY not in {record.template for record in world.store.of_service("backend")}
+
+
+def test_what_another_process_saw_since_is_no_news_to_one_that_remembers_older_times(world):
+    """It was seen every day, by others: for this process it would be back after days."""
+    world.detect(logs([PAY]))
+    mine = world.detector
+    for day in range(1, 5):
+        world.detector = world.another_process()
+        world.detect(logs([PAY], first_id=day * 10), T0 + day * DAY)
+    told = len(world.published)
+    world.detector = mine
+    world.detect(logs([PAY], first_id=100), T0 + 4 * DAY + HOUR)
+    assert len(world.published) == told
+    assert world.store.of_service("backend")[0].state is ErrorState.KNOWN

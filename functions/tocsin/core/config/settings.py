@@ -35,6 +35,7 @@ class Intervals:
         max_resolve_after: The longest quiet that is asked of an alert because it keeps coming back; 0 asks for no more
             than ``resolve_after`` of any.
         regress_within: How long after it was over an alert that is seen again belongs to the same incident.
+        wide_within: How soon after another an incident with the same cause belongs to the same wide incident; 0 for never.
         digest_interval: How often what signatures in test mode recognised is told in one digest; 0 for never.
     """
 
@@ -44,6 +45,7 @@ class Intervals:
     resolve_after: Millis = 15 * 60_000
     max_resolve_after: Millis = 6 * 3_600_000
     regress_within: Millis = 24 * 3_600_000
+    wide_within: Millis = 2 * 60_000
     digest_interval: Millis = 24 * 3_600_000
 
 
@@ -269,7 +271,7 @@ def _table(data: Mapping[str, Any], key: str, problems: list[Problem]) -> Mappin
     return {}
 
 
-_OFF = (("digest_interval", "off"), ("max_resolve_after", "off"))
+_OFF = (("digest_interval", "off"), ("max_resolve_after", "off"), ("wide_within", "off"))
 
 
 def _unreserved(service: str) -> str:

@@ -190,6 +190,9 @@ class Incident:
         changes: What changed before its latest news, and since: the likeliest suspect first.
         changes_not_notified: The ids of direct changes that became known after people were told of the incident, and of
             which no notification has told yet.
+        wide_alert: The alert whose cause it may share with incidents of other services; empty for none.
+        wide_services: As the leader of a wide incident, the services of all that joined it; else empty.
+        wide_notified: How many of them people were told of.
     """
 
     id: str
@@ -214,6 +217,9 @@ class Incident:
     latest_news_started_at: Millis | None = None
     changes: tuple[Change, ...] = ()
     changes_not_notified: tuple[str, ...] = ()
+    wide_alert: str = ""
+    wide_services: tuple[str, ...] = ()
+    wide_notified: int = 0
 
     @property
     def firing(self) -> tuple[Alert, ...]:

@@ -12,6 +12,7 @@ from tocsin.core.incidents.changes import began_at
 from tocsin.core.incidents.incident import Alert, Incident, Pending
 from tocsin.core.incidents.inhibition import depth_of_symptom, inhibitor, likely_cause, severity_of
 from tocsin.core.incidents.test_mode import test_mode_status
+from tocsin.core.incidents.wide import Wide
 from tocsin.core.model import AlertState, Change, Millis, Reason, Severity
 from tocsin.core.notifications.console_links import alarm_link, insights_link, insights_query, log_stream_link
 from tocsin.core.notifications.contract import (
@@ -25,6 +26,7 @@ from tocsin.core.notifications.contract import (
     QueueStatus,
     ReportedChange,
     Source,
+    WideIncident,
     to_json,
 )
 from tocsin.core.notifications.explanation import latest_round, why
@@ -41,6 +43,7 @@ _MAX_FIELD_LENGTH = 200
 _MAX_IN_SENTENCE_LENGTH = 120
 _MAX_SENTENCE_LENGTH = 2_000
 _MAX_FIELDS = 12
+_MAX_SERVICES = 50
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 _OVER = frozenset({Reason.RESOLVED, Reason.DIGEST})
@@ -48,7 +51,12 @@ _OVER = frozenset({Reason.RESOLVED, Reason.DIGEST})
 
 
 def build_notification(
-    incident: Incident, pending: Pending, signatures: Mapping[str, Signature], *, runbooks_url: str
+    incident: Incident,
+    pending: Pending,
+    signatures: Mapping[str, Signature],
+    *,
+    runbooks_url: str,
+    wide: Wide | None = None,
 ) -> Notification:
     """Write the contract for one entry of an incident's outbox.
 
@@ -58,6 +66,7 @@ def build_notification(
         signatures: By id. An alert whose signature is not there any more, because a deployment removed it
             while the incident was open, is told with what is known.
         runbooks_url: Where the runbooks are read; ends in a slash.
+        wide: The wide incident that it belongs to, or None.
     """
     told = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
     listed = _ordered(told or list(incident.alerts.values()), incident, pending, signatures)
@@ -97,10 +106,21 @@ def build_notification(
         ),
         labels=_labels(listed, signatures),
         changes=tuple(_change(change, began_at(incident), pending) for change in incident.changes),
+        wide=_wide(wide) if wide else None,
         why=reason_detail,
         alerts=tuple(alerts),
     )
     return _fitted(notification)
+
+
+def _wide(wide: Wide) -> WideIncident:
+    return WideIncident(
+        lead=wide.lead,
+        signature=wide.cause.signature,
+        shared={name: clipped(one_line(value), _MAX_FIELD_LENGTH) for name, value in wide.cause.shared},
+        services=tuple(clipped(one_line(name), 256) for name in wide.services[:_MAX_SERVICES]),
+        service_count=len(wide.services),
+    )
 
 
 def _ordered(

@@ -13,6 +13,7 @@ from tocsin.core.notifications.phrases import (
     times,
     why_words,
 )
+from tocsin.core.notifications.wide_words import wide_words
 from tocsin.core.sanitize import clipped, one_line, visible
 
 MAX_SUBJECT_LENGTH = 99
@@ -63,6 +64,8 @@ def email_text(notification: Notification) -> str:
         "",
         f"{_occurrence_count(notification)}",
     ]
+    if wide := wide_words(notification):
+        parts += ["", wide]
     parts += _circumstances(main, notification)
     if changed := changes_words(notification, str):
         parts += ["", changed]
