@@ -32,6 +32,7 @@ class Intervals:
         resolve_after: How long an alert must be quiet to count as resolved.
         regress_within: How long after it was over an alert that is seen again belongs to the same incident.
         digest_interval: How often what signatures in test mode recognised is told in one digest; 0 for never.
+        acknowledged_for: How long nobody is reminded of an incident that somebody has.
     """
 
     group_wait: Millis = 0
@@ -40,6 +41,7 @@ class Intervals:
     resolve_after: Millis = 15 * 60_000
     regress_within: Millis = 24 * 3_600_000
     digest_interval: Millis = 24 * 3_600_000
+    acknowledged_for: Millis = 4 * 3_600_000
 
 
 class RepliesInChannel(StrEnum):
@@ -176,7 +178,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         text: The file's content.
         overrides: Environment variables; those that count are ``TOCSIN_GROUP_WAIT``,
             ``TOCSIN_GROUP_INTERVAL``, ``TOCSIN_REPEAT_INTERVAL``, ``TOCSIN_RESOLVE_AFTER``,
-            ``TOCSIN_REGRESS_WITHIN``, ``TOCSIN_DIGEST_INTERVAL`` (durations) and
+            ``TOCSIN_REGRESS_WITHIN``, ``TOCSIN_DIGEST_INTERVAL``, ``TOCSIN_ACKNOWLEDGED_FOR`` (durations) and
             ``TOCSIN_RUNBOOKS_URL``, ``TOCSIN_REPLIES_IN_CHANNEL``. Empty ones do not count.
 
     Raises:
@@ -283,7 +285,7 @@ def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems:
         except ValueError as error:
             problems.append(Problem(where, f"intervals.{name}", str(error)))
     intervals = Intervals(**values)
-    for name in ("group_interval", "repeat_interval", "resolve_after", "regress_within"):
+    for name in ("group_interval", "repeat_interval", "resolve_after", "regress_within", "acknowledged_for"):
         if getattr(intervals, name) <= 0:
             problems.append(Problem(FILE, f"intervals.{name}", "must be longer than nothing"))
     return intervals

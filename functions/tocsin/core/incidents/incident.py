@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tocsin.core.incidents.actions import Acknowledgement, PerformedAction
 from tocsin.core.model import AlertState, Change, Millis, Origin, Reason
 
 
@@ -144,6 +145,7 @@ class Pending:
         updates: For an ``update``, how many came one after the other without news between, this one included.
         reason_detail: More about why, in words; for ``silence_expired`` which silence ended.
         learned: The ids of the changes that it is the first to tell of, because they became known late.
+        actions: The ids of what people did that it is the first to tell of.
     """
 
     sequence: int
@@ -155,6 +157,7 @@ class Pending:
     updates: int = 0
     reason_detail: str = ""
     learned: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,9 @@ class Incident:
         changes: What changed before its latest news, and since: the likeliest suspect first.
         changes_not_notified: The ids of direct changes that became known after people were told of the incident, and of
             which no notification has told yet.
+        acknowledged: Who has it; None for nobody.
+        record: What people did, the oldest first; the last ones of very many.
+        actions_not_notified: The ids of what people did of which no notification has told yet.
     """
 
     id: str
@@ -213,6 +219,9 @@ class Incident:
     latest_news_started_at: Millis | None = None
     changes: tuple[Change, ...] = ()
     changes_not_notified: tuple[str, ...] = ()
+    acknowledged: Acknowledgement | None = None
+    record: tuple[PerformedAction, ...] = ()
+    actions_not_notified: tuple[str, ...] = ()
 
     @property
     def firing(self) -> tuple[Alert, ...]:

@@ -50,6 +50,7 @@ def notified(
         resolved_at=now if pending.reason is Reason.RESOLVED else None,
         return_notified=incident.return_notified or not is_update,
         changes_not_notified=(),
+        actions_not_notified=(),
         latest_news_started_at=began_at(incident),
     )
 
@@ -86,6 +87,7 @@ def _outbox_entry(
         updates=incident.updates,
         reason_detail=reason_detail if pending.reason is Reason.SILENCE_EXPIRED else "",
         learned=incident.changes_not_notified,
+        actions=incident.actions_not_notified,
     )
 
 
