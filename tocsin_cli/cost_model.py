@@ -31,7 +31,7 @@ class Price(NamedTuple):
     source: str
 
 
-LIST = "list price of us-east-1, November 2026 (README)"
+LIST = "list price of us-east-1, November 2026 (cost-line-by-line.md)"
 RECALLED = "as known to the authors; not found in a source at hand"
 PRICES: Mapping[str, Price] = {
     "lambda_requests": Price(0.20e-6, "request", LIST),

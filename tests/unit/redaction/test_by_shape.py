@@ -12,6 +12,7 @@ from re import _parser
 import pytest
 import re2
 
+from tocsin.core.redaction import redact as module
 from tocsin.core.redaction.provider_rules import FORMS
 from tocsin.core.redaction.redact import hidden_by, redact
 from tocsin.core.redaction.rules import RULES
@@ -210,3 +211,17 @@ def test_words_are_not_random():
         "MAX_CONNECTIONS_PER_HOUR",
     ):
         assert not looks_random(word)
+
+
+def test_a_search_for_the_needles_that_fails_leaves_no_rule_out(monkeypatch):
+    """RE2 answers that nothing matched when it runs out of memory: that must not show a secret."""
+    line = "login failed, password=hunter2secret, values ('Ada')"
+    shown = redact(line)
+    assert "hunter2secret" not in shown
+
+    class Exhausted:
+        def Match(self, _):  # noqa: N802 - RE2's name
+            return None
+
+    monkeypatch.setattr(module, "_needles", lambda: (Exhausted(), []))
+    assert redact(line) == shown

@@ -34,6 +34,11 @@ LINES = [
     ('rejected <Patient xmlns="http://hl7.org/fhir">⟦<name><family value="Roe"/></name></Patient>⟧', "rejected"),
     ('{"version": "1", "userPoolId": "eu-west-1_x", "request": {"userAttributes": {⟦"given_name": "Jane"⟧}}}', "userPoolId"),
     ('{"path": "⟦/patients/roe-jane⟧", "queryStringParameters": {⟦"born": "1971-08-23"⟧}, "requestContext": {"stage": "prod"}}', '"stage": "prod"'),
+    ('assertion `left == right` failed\n  left: "⟦Jane Roe⟧"\n right: "Jo"', "assertion `left == right` failed"),
+    ("#3 /app/src/Clinic.php(12): App\\Clinic->admit(⟦'Jane Roe', 44⟧)", "/app/src/Clinic.php(12): App\\Clinic->admit("),
+    ("Field error in object 'visit' on field 'age': rejected value [⟦Jane Roe⟧]; codes [typeMismatch]", "codes [typeMismatch]"),
+    ("Request failed with status code 422 { data: '⟦{\"who\":\"Jane Roe\"}⟧' }", "status code 422"),
+    ("Couldn't find Visit with 'who'='⟦Jane Roe⟧'", "Couldn't find Visit"),
 ]  # fmt: skip
 
 

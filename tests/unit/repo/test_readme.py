@@ -27,6 +27,9 @@ from tocsin_cli.main import COMMANDS
 ROOT = Path(__file__).resolve().parents[3]
 README = ROOT / "README.md"
 SETTINGS = ROOT / "docs" / "settings.md"
+COMMAND = ROOT / "docs" / "commands.md"
+COSTS = ROOT / "docs" / "cost-line-by-line.md"
+DEPLOY = ROOT / "docs" / "guides" / "deploy.md"
 TRACKED = [
     ROOT / name
     for name in subprocess.run(
@@ -36,7 +39,9 @@ TRACKED = [
     if name and (ROOT / name).is_file()
 ]  # fmt: skip
 DOCUMENTS = [path for path in TRACKED if path.suffix == ".md"]
-FRONT = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "docs" / "architecture.md"]
+FRONT = [
+    README, COMMAND, COSTS, ROOT / "docs" / "messages.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", ROOT / "docs" / "architecture.md",
+]  # fmt: skip
 FOREIGN = [
     "pypi" + ".org", "files.python" + "hosted.org", "registry.npm" + "js.org",
     "proxy." + "golang.org", "deb." + "debian.org",
@@ -137,8 +142,10 @@ def test_aws_and_sam_commands_and_their_options_are_real(document: Path):
     assert [problem for command in found for problem in problems_of(command)] == []
 
 
-def test_the_readme_shows_aws_and_sam_commands_at_all():
-    assert {"aws", "sam", "make"} <= {command[0] for command in commands(README.read_text("utf-8"))}
+def test_the_readme_is_the_front_door_and_short():
+    text = README.read_text("utf-8")
+    assert len(text.splitlines()) <= 130
+    assert {"make", "sam", "pipx", "tocsin"} <= {command[0] for command in commands(text)}
 
 
 @each_front_page
@@ -174,9 +181,9 @@ def test_options_of_tocsin_commands_are_real(document: Path):
             parser.parse_args(command[2:])  # says what is wrong, and exits
 
 
-def test_every_tocsin_command_that_exists_is_in_the_readme():
-    rows = {row[0].removeprefix("tocsin ") for row in table(README.read_text("utf-8"), "command")}
-    assert {name for name in COMMANDS if _module(name).is_file()} == rows, "the README's table of commands"
+def test_every_tocsin_command_that_exists_is_in_the_table_of_commands():
+    rows = {row[0].removeprefix("tocsin ") for row in table(COMMAND.read_text("utf-8"), "command")}
+    assert {name for name in COMMANDS if _module(name).is_file()} == rows, "docs/commands.md"
 
 
 def _module(command: str) -> Path:
@@ -272,7 +279,7 @@ def test_the_example_signature_lives_with_those_that_ship():
 
 
 def test_the_line_that_shows_that_it_works_is_recognised():
-    (line,) = re.findall(r"(?m)^LINE='(.+)'$", README.read_text("utf-8"))
+    (line,) = re.findall(r"(?m)^LINE='(.+)'$", DEPLOY.read_text("utf-8"))
     signatures, _ = parse_signatures(
         {path.name: path.read_text("utf-8") for path in (ROOT / "functions" / "signatures").glob("*.toml")}
     )
@@ -290,12 +297,12 @@ def test_counts_in_the_readme_are_right():
     template = (ROOT / "template.yaml").read_text("utf-8").split("- alarms about Tocsin, to the ops topic")[1]
     own = template.count("Type: AWS::CloudWatch::Alarm") - template.count("DeliveryErrorsAlarm:")
     own -= template.count("Type: AWS::CloudWatch::Alarm\n    Condition: ReadsKinesis")  # not in this sum
-    assert re.findall(r"(\d+) of Tocsin's own", text) == [str(own)]
+    assert re.findall(r"(\d+) of Tocsin's own", COSTS.read_text("utf-8")) == [str(own)]
 
 
 def test_the_computed_costs_add_up():
-    """The README's sums, from its own prices and assumptions."""
-    text = README.read_text("utf-8")
+    """The page's sums, from its own prices and assumptions."""
+    text = COSTS.read_text("utf-8")
     minutes = 730 * 60
     gigabyte_second, request, log_gigabyte, read_unit = 0.0000133334, 0.20e-6, 0.50, 0.125e-6
     rows = {row[0]: row[-1] for row in table(text, "in a month with nothing wrong")}
@@ -328,7 +335,7 @@ def test_the_computed_costs_add_up():
     }
     small = cost_model.tocsin(cost_model.LOADS[0])
     assert sum(small.values()) == pytest.approx(float(rows["**sum**"].strip("*")), abs=0.02), (
-        "docs/cost.md and the README say the same of a stack where next to nothing is logged"
+        "docs/cost.md says the same of a stack where next to nothing is logged"
     )
     storm = 20_000 * (request + 0.1 * gigabyte_second + 5 * 0.625e-6 + 1e-6 * log_gigabyte)
     assert re.search(r"about \*\*([\d.]+) USD\*\*", text)[1] == f"{storm:.2f}"

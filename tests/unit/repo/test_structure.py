@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,23 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 FUNCTIONS = ROOT / "functions"
 LAYERS = ("tocsin.core", "tocsin.adapters", "tocsin")  # what a layer may import: itself and those before it
+ROOMS = (
+    "redaction",
+    "config",
+    "ingest",
+    "signatures",
+    "matching",
+    "absence",
+    "incidents",
+    "notifications",
+    "slack",
+)
+"""The packages of the core from the ground up: each imports only those before it, and the core's own modules."""
 IMPURE = {
     "boto3", "botocore", "requests", "urllib", "http", "socket", "ssl", "os", "subprocess", "time", "random", "secrets",
     "threading", "pathlib", "tempfile", "io", "sys", "logging", "aws_lambda_powertools",
 }  # fmt: skip
-PURE_PARTS = {"urllib.parse"}
+PURE_PARTS = ("urllib.parse",)
 MODULES = sorted(FUNCTIONS.rglob("*.py"))
 
 
@@ -31,6 +44,7 @@ def imports(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def layer(module):
@@ -50,12 +64,58 @@ def test_imports_point_from_handlers_to_adapters_to_the_core_and_never_back(path
             assert LAYERS.index(layer(imported)) <= LAYERS.index(own), f"{name_of(path)} imports {imported}"
 
 
+def room(module):
+    """The package of the core that a module is in; None for the core's own modules and for whatever is no core."""
+    found = re.match(r"tocsin\.core\.(\w+)", module)
+    return found[1] if found and (FUNCTIONS / "tocsin" / "core" / found[1]).is_dir() else None
+
+
+def test_the_packages_of_the_core_stand_on_each_other_and_none_below_knows_one_above():
+    packages = {path.parent.name for path in (FUNCTIONS / "tocsin" / "core").glob("*/__init__.py")}
+    assert packages == set(ROOMS), "a new package has a place in ROOMS"
+    upwards = {
+        (name_of(path), imported)
+        for path in (FUNCTIONS / "tocsin" / "core").rglob("*.py")
+        for imported in imports(path)
+        if (above := room(imported)) and (below := room(name_of(path))) is not above
+        if below is None or ROOMS.index(above) > ROOMS.index(below)
+    }
+    assert upwards == set()
+
+
+@pytest.mark.parametrize("tree", [FUNCTIONS, ROOT / "tocsin_cli"], ids=["functions", "tocsin_cli"])
+def test_no_module_imports_itself_by_way_of_others(tree):
+    modules = {".".join(path.relative_to(tree.parent if tree != FUNCTIONS else tree).with_suffix("").parts): path
+               for path in tree.rglob("*.py") if path.name != "__init__.py"}  # fmt: skip
+    graph = {
+        name: {imported for imported in imports(path) if imported in modules}
+        for name, path in modules.items()
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names them
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "tocsin_cli").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_what_ships_to_users_needs_neither_the_tools_nor_the_tests(path):
+    assert not {"tools", "tests", "benchmarks"} & {imported.partition(".")[0] for imported in imports(path)}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*FUNCTIONS.rglob("__init__.py"), *(ROOT / "tocsin_cli").rglob("__init__.py")],
+    ids=lambda path: str(path.parent.relative_to(ROOT)),
+)
+def test_each_package_says_in_a_line_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+
+
 @pytest.mark.parametrize(
     "path", sorted((FUNCTIONS / "tocsin" / "core").rglob("*.py")), ids=lambda path: path.stem
 )
 def test_the_core_does_no_io_and_reads_no_clock_and_no_environment(path):
     for imported in imports(path):
-        assert imported in PURE_PARTS or imported.partition(".")[0] not in IMPURE, (
+        assert imported.startswith(PURE_PARTS) or imported.partition(".")[0] not in IMPURE, (
             f"{path.name} imports {imported}"
         )
     text = path.read_text("utf-8")

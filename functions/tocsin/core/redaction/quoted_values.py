@@ -114,6 +114,16 @@ QUOTATIONS: Final[tuple[Quotation, ...]] = (
     Quotation("… and path, body, user and address", ("userattributes", "requestcontext", "querystringparameters", "userpoolid"),
               r"\\{0,8}[\"'](?:path|rawPath|body|rawQueryString|userName|sourceIp|userAgent|user)\\{0,8}[\"']\s{0,2}:\s{0,2}\\{0,8}[\"'](.+?)\\{0,8}[\"'](?:,|\}|$)",
               within=("requestcontext", "userpoolid", "httpmethod")),
+    Quotation("The two sides of an assertion", ("left", "right", "expected", "actual", "but was", "received"),
+              r"(?:\bleft|\bright|\bexpected|\bactual|but was|\breceived)(?: value)?:?\s{1,3}[<\[]?" + _QUOTED_VALUE,
+              judge=says_more_than_a_name),
+    Quotation("The arguments in a frame of PHP's stack trace", ("#0 ", "#1 ", "#2 ", "#3 ", "#4 ", "#5 "),
+              r"(?m)^#\d{1,3} .{1,300}?(?:->|::|: )\w{1,80}\(['\"]?[^)\n]", bracketed=True, judge=lambda held: "'" in held or '"' in held),
+    Quotation("Spring's rejected value", ("rejected value",), r"rejected value \[(.+?)\]; "),
+    Quotation("Values of an object that a message prints", (': "', ": '"),
+              r"\{\s?(?:\w{1,40}: [^\n{}]{1,200}?, ?)?\w{1,40}: " + _QUOTED_VALUE, judge=says_more_than_a_name),
+    Quotation("What a query looked for: `with 'name'='…'`", ("with '", 'with "', "where '"), r"(?:with|where) ['\"]\w{1,60}['\"] ?= ?" + _QUOTED_VALUE,
+              judge=says_more_than_a_name),
     Quotation("Bodies and payloads that a client or server could not take", ("body", "payload", "[source:", "document"),
               r"(?:\[Source: \(\w{1,40}\)(.+?)(?:; line|\n|$)|(?:request|response)?[ _]?(?:body|payload)(?: was|:|=) ?([\[{].+)(?:\n|$))",
               judge=lambda held: "'" in held or '"' in held),
@@ -128,14 +138,11 @@ def _compiled(number: int) -> re2._Regexp:
 
 
 def quoted(number: int) -> Callable[[str], Iterator[Span]]:
-    """The search of one quotation."""
+    """The search of one quotation, for texts that hold one of its needles."""
     quotation = QUOTATIONS[number]
 
     def search(text: str) -> Iterator[Span]:
-        lowered = text.lower()
-        if not any(needle in lowered for needle in quotation.needles):
-            return
-        if quotation.within and not any(word in lowered for word in quotation.within):
+        if quotation.within and not any(word in text.lower() for word in quotation.within):
             return
         covered = 0
         for count, found in enumerate(_compiled(number).finditer(text)):

@@ -28,8 +28,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
+import re2
+
+from tocsin.core.expressions import re2_options
 from tocsin.core.redaction.key_values import Span
 from tocsin.core.redaction.rule import Rule
 from tocsin.core.redaction.rules import RULES
@@ -175,14 +179,46 @@ def hidden_by(rules: Iterable[Rule], text: str) -> list[Hidden]:
     lowered = text.lower()
     if len(lowered) != len(text):  # a few letters grow when lowered, which would shift every position
         lowered = text.translate(_ASCII_LOWER)
+    idle = _idle(lowered)
     return _union(
         [
             Hidden(start, end, rule.name)
             for rule in rules
+            if id(rule) not in idle
             for start, end in _spans(rule, text, lowered)
             if end > start
         ]
     )
+
+
+_END: Final = "\0"
+"""Put behind each text as a needle: a search that does not find it has failed."""
+
+
+def _idle(lowered: str) -> frozenset[int]:
+    """The built-in rules, by identity, none of whose needles a text holds; none where that could not be searched."""
+    search, owners = _needles()
+    found = search.Match(lowered + _END) or ()
+    return _tied() - {owners[number] for number in found} if 0 in found else frozenset()
+
+
+@cache
+def _needles() -> tuple[re2.Set, list[int]]:
+    """The needles of all built-in rules, searched for at once (most rules have none in a text), and whose each is."""
+    search, owners = re2.Set.SearchSet(re2_options()), [0]
+    search.Add(_END)
+    for rule in RULES:
+        for needle in rule.needles if id(rule) in _tied() else ():
+            search.Add(re2.escape(needle))
+            owners.append(id(rule))
+    search.Compile()
+    return search, owners
+
+
+@cache
+def _tied() -> frozenset[int]:
+    """The built-in rules that find nothing where none of their needles is; deployments' own rules are not among them."""
+    return frozenset(id(rule) for rule in RULES if rule.needles and (rule.gated or not rule.search))
 
 
 def masked(text: str, hidden: Iterable[Hidden], start: int, end: int) -> str:

@@ -27,6 +27,7 @@ class Rule(NamedTuple):
             Group ``hide``, where there is one, is what is hidden, else everything.
         span: Where an expression is not enough: takes the text and the match, answers with what to hide.
         search: Where another engine searches, instead of needles and expression: takes the text.
+        gated: Whether ``search`` finds nothing where no needle is; else they only say what it is about.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Rule(NamedTuple):
     pattern: str
     span: Callable[[str, re.Match[str]], Span | None] | None = None
     search: Callable[[str], Iterator[Span]] | None = None
+    gated: bool = False
 
 
 def by_words(name: str, what: str, needles: str, pattern: str) -> Rule:

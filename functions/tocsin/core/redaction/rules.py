@@ -239,7 +239,7 @@ RULES: Final[tuple[Rule, ...]] = (
          r"(?<![\w:.])[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}:){0,5}(?:[0-9a-fA-F]{1,4})?(?![\w:])",
          public_address),
 
-    # By shape and by structure. The needles of what searches by itself only say what its expressions are about.
+    # By shape and by structure.
     Rule("provider-token", "Credentials of the providers in the generated list", _PROVIDERS_BEGIN, "", search=provider_forms),
     Rule("credential", "Values of keys that say by any of their words that they are a secret; of keys that end in `key`, and of "
          "providers' names, those that hold a digit; hex of 32 digits and more behind a key that names no id",
@@ -248,7 +248,7 @@ RULES: Final[tuple[Rule, ...]] = (
          ("token ", "api key ", "credentials "), "", search=told_in_prose),
     Rule("random", "Strings that look random and have the shape of no known id", ("q7zp2mkx9rt4wls8", "a1/"), "", search=random_looking),
     *(
-        Rule("quoted", quotation.what, quotation.needles, quotation.expression, search=quoted(number))
+        Rule("quoted", quotation.what, quotation.needles, quotation.expression, search=quoted(number), gated=True)
         for number, quotation in enumerate(QUOTATIONS)
     ),
     Rule("record", "Values that a program printed whole, such as dataclasses, models, structs and rows: what is between their brackets", ("patient(id=12, name=", "{name:"), "", search=records),
