@@ -149,7 +149,8 @@ class Routing:
                     filter(None, (self.destinations[name].mention, self.owners.get(labels["owner"], "")))
                 )
                 concerned[name] |= groups
-                if everything or alert.changed:
+                # Who has it is enough: what is worse, or back, takes it from them before it is told.
+                if (everything or alert.changed) and notification.incident.acknowledged is None:
                     called[name] |= groups
         return tuple(
             NotificationTarget(self.destinations[name], tuple(called[name]), tuple(concerned[name]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -83,6 +84,7 @@ class Settings:
         redaction: Rules of redaction besides those that are built in.
         strict_log_groups: Globs of the log groups of whose lines only what is known to be harmless is shown.
         replies_in_channel: Which replies in an incident's thread are shown in the channel too.
+        may_act: The id of the user group whose members may act from Slack; empty for everybody in the channel.
     """
 
     intervals: Intervals = field(default_factory=Intervals)
@@ -92,6 +94,7 @@ class Settings:
     redaction: tuple[Rule, ...] = ()
     strict_log_groups: tuple[str, ...] = ()
     replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
+    may_act: str = ""
 
     def service_of_log_group(self, log_group: str, elsewhere: str = "") -> str:
         """Name the service a log group belongs to: the configured one, else one that is this log group alone.
@@ -232,10 +235,17 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         settings = replace(settings, runbooks_url=url if url.endswith("/") else url + "/")
     slack = _table(data, "slack", problems)
     problems += [
-        Problem(FILE, f"slack.{key}", "unknown key; known is replies_in_channel")
+        Problem(FILE, f"slack.{key}", "unknown key; known are replies_in_channel, may_act")
         for key in slack
-        if key != "replies_in_channel"
+        if key not in {"replies_in_channel", "may_act"}
     ]
+    may_act = slack.get("may_act", "")
+    if isinstance(may_act, str) and re.fullmatch(r"(S[A-Z0-9]{2,20})?", may_act):
+        settings = replace(settings, may_act=may_act)
+    else:
+        problems.append(
+            Problem(FILE, "slack.may_act", f"must be the id of a user group (S...), is {may_act!r}")
+        )
     replies = overrides.get("TOCSIN_REPLIES_IN_CHANNEL") or slack.get(
         "replies_in_channel", settings.replies_in_channel
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tocsin.core.model import Reason
+from tocsin.core.notifications.acted import action_words, holder_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.phrases import (
     changes_words,
@@ -63,6 +64,7 @@ def email_text(notification: Notification) -> str:
         "",
         f"{_occurrence_count(notification)}",
     ]
+    parts += [*action_words(notification), *filter(None, [holder_words(notification)])]
     parts += _circumstances(main, notification)
     if changed := changes_words(notification, str):
         parts += ["", changed]

@@ -53,6 +53,7 @@ class Pressed(msgspec.Struct, frozen=True):
     action_id: Annotated[str, Meta(max_length=255)]
     value: Value = ""
     selected_option: Option | None = None
+    block_id: Annotated[str, Meta(max_length=255)] = ""
 
     @property
     def chosen(self) -> str:
