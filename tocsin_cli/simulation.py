@@ -235,6 +235,7 @@ class Simulation:
                 intervals.resolve_after,
                 *(rule.resolve_after or 0 for rule in self._config.signatures.values()),
                 *(rule.threshold.within for rule in self._config.signatures.values() if rule.threshold),
+                *self._quiet_periods(),
             ]
         )
         self.let_pass(self._now + quiet + intervals.group_wait + 2 * MINUTE)
@@ -251,6 +252,12 @@ class Simulation:
             incidents=tuple(sorted(incidents, key=lambda incident: (incident.opened_at, incident.service))),
             ignored=self._ignored,
         )
+
+    def _quiet_periods(self) -> list[Millis]:
+        """The quiet that what fires has to show: longer for what came back."""
+        policy = self._reconciler.policy
+        latest = [self._ledger.load(service).incident for service in self._ledger.services]
+        return [policy.quiet_period(alert) for incident in latest if incident for alert in incident.firing]
 
     def _matches(self, line: LoggedLine) -> bool:
         if line.log_group.startswith(self._own_log_groups):

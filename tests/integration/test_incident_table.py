@@ -245,6 +245,15 @@ def test_a_silence_can_be_made_to_end_earlier(ledger):
     assert ledger.silences() == (ended,)
 
 
+def test_when_a_silence_last_matched_is_noted_never_set_back_and_never_makes_one(ledger):
+    ledger.put_silence(SILENCE)
+    at = SILENCE.created_at
+    for noted in (at + 5, at + 3):
+        ledger.note_match(SILENCE.id, noted)
+    ledger.note_match("never made", at)
+    assert ledger.silences() == (replace(SILENCE, last_matched=at + 5),)
+
+
 def test_the_same_silence_put_again_is_no_conflict(ledger):
     ledger.put_silence(SILENCE)
     ledger.put_silence(SILENCE)

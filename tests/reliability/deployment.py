@@ -93,11 +93,12 @@ def simulated_aws() -> Iterator[None]:
     with patch.dict(os.environ, environment, clear=True), mock_aws():
         # A client of this run is moto's, also where an earlier test left another in the process.
         wiring = importlib.import_module("tocsin.bootstrap")
+        matcher = importlib.import_module("tocsin.core.matching.matcher")
         wires._clients.clear()
         with (
             patch.object(boto3, "client", wires.client),
             # What it compiles depends on the configuration alone; a cold start need not do it again here.
-            patch.object(wiring, "Matcher", _Kept(wiring.Matcher)),
+            patch.object(matcher, "Matcher", _Kept(matcher.Matcher)),
             patch.object(requests.adapters.HTTPAdapter, "send", wires.send),
             # botocore waits between its tries; simulated time does not.
             patch.object(botocore.endpoint, "time", SimpleNamespace(sleep=lambda _: None, time=time.time)),
@@ -442,13 +443,15 @@ def _remember(handler: Any, memory: dict[str, Any]) -> None:
 
 
 class _Kept:
-    """Makes a thing of one argument, which need not be hashable, once."""
+    """Makes a thing of one argument, which need not be hashable, once; one of several arguments each time."""
 
-    def __init__(self, make: Callable[[Any], Any]) -> None:
+    def __init__(self, make: Callable[..., Any]) -> None:
         self._make = make
         self._made: dict[int, tuple[Any, Any]] = {}
 
-    def __call__(self, argument: Any) -> Any:
+    def __call__(self, argument: Any, **more: Any) -> Any:
+        if more:
+            return self._make(argument, **more)
         if id(argument) not in self._made:
             self._made[id(argument)] = argument, self._make(argument)
         return self._made[id(argument)][1]

@@ -29,7 +29,7 @@ from tocsin_cli.simulation import LoggedLine, Outcome, Simulation
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-INTERVALS = ("group_wait", "group_interval", "repeat_interval", "resolve_after")
+INTERVALS = ("group_wait", "group_interval", "repeat_interval", "resolve_after", "max_resolve_after")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

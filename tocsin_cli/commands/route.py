@@ -15,6 +15,7 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.routing import DEFAULT, LABELS, Route, RouteMatch, Routing
 from tocsin.core.model import Severity
 from tocsin.core.problems import did_you_mean
+from tocsin.core.slack.mrkdwn import call
 from tocsin_cli.authoring.advice import unknown_service
 from tocsin_cli.options import add_root, load_or_exit
 
@@ -98,14 +99,15 @@ def trace(routing: Routing, labels: dict[str, str], default_secret: str | None) 
     destinations = []
     for name, arrivals in ways.items():
         destination = routing.destinations[name]
-        groups = (destination.mention, routing.owners.get(labels.get("owner", ""), ""))
         destinations.append(
             {
                 "destination": name,
                 "secret": (destination.secret or default_secret or None)
                 if name == DEFAULT
                 else destination.secret,
-                "mentions": list(dict.fromkeys(filter(None, groups))),
+                "mentions": list(routing.called_by(name, labels)),
+                "mention_hours": str(destination.hours) if destination.hours else None,
+                "urgent": [each for each in Severity if destination.hours and each in destination.urgent],
                 "paths": [[_step(route) for route in arrival.path] for arrival in arrivals],
             }
         )
@@ -127,8 +129,11 @@ def _show(answer: dict[str, Any]) -> None:
             steps = " > ".join(f"{step['route']} ({_words(step['match'])})" for step in path)
             print(f"  by         {steps or 'no route: what none claims goes to default'}")
         print(f"  secret     {each['secret'] or 'the parameter SlackSecretName'}")
-        calls = " ".join(f"<!subteam^{group}>" for group in each["mentions"])
+        calls = " ".join(map(call, each["mentions"]))
         print(f"  mentions   {calls or 'nobody'}")
+        if each["mention_hours"]:
+            always = f", {' and '.join(each['urgent'])} always" if each["urgent"] else ""
+            print(f"  only       {each['mention_hours']}{always}")
 
 
 def _words(match: dict[str, list[str]]) -> str:

@@ -70,6 +70,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
     adding.add_argument(
         "--from", dest="begin", metavar="TIME", help="when it begins (default: now); --for counts from then"
     )
+    adding.add_argument(
+        "--every",
+        dest="hours",
+        default="",
+        metavar="HOURS",
+        help="only in these hours of the week, such as 'mon-fri 22:00-06:00'; then for up to a year",
+    )
+    adding.add_argument(
+        "--zone", default="UTC", help="the time zone of the hours, such as Europe/Berlin (default: UTC)"
+    )
+    adding.add_argument(
+        "--until-quiet",
+        metavar="DURATION",
+        help="also end it by itself when nothing that it covers was seen for this time, such as 1h",
+    )
     adding.add_argument("--reason", required=True, help="why, for those who wonder where the alert is")
     adding.add_argument("--author", help="who (default: the name that git knows, else the user's)")
     listing = actions.add_parser("list", help="the active silences", description="The active silences.")
@@ -126,6 +141,9 @@ def new_silence(arguments: argparse.Namespace, now: Millis) -> Silence:
             service=_any_of(arguments.service, "service"),
             fields=fields,
             begins_at=begins_at,
+            hours=arguments.hours,
+            zone=arguments.zone,
+            ends_when_quiet=_duration(arguments.until_quiet, "until-quiet") if arguments.until_quiet else 0,
         )
     except ValueError as error:
         key, _, reason = str(error).partition(": ")
@@ -133,6 +151,8 @@ def new_silence(arguments: argparse.Namespace, now: Millis) -> Silence:
             "expires_at": "until" if arguments.until else "for",
             "fields": "field",
             "begins_at": "from",
+            "hours": "every",
+            "ends_when_quiet": "until-quiet",
         }.get(key, key)
         raise RefusedError(f"--{option.replace('fields.', 'field ')}: {reason}") from error
 
@@ -168,6 +188,11 @@ class _SilenceCommands:
         begins = f"from {_moment(silence.begins)} " if silence.begins > self._now else ""
         print(f"Silenced {begins}until {_moment(silence.expires_at)} ({span}), in {self._tocsin.name}:")
         print(f"  {one_line(silence.matcher)}")
+        if silence.hours:
+            print(f"  only {silence.hours} {silence.zone}")
+        if silence.ends_when_quiet:
+            quiet = format_duration(silence.ends_when_quiet)
+            print(f"  or until nothing that it covers was seen for {quiet}")
         muted = [(incident, alert) for incident in incidents for alert in muted_by(silence, incident)]
         count = f"{len(muted)} firing alert{'' if len(muted) == 1 else 's'}"
         mutes = "It will mute, of what fires now," if begins else "It mutes"
@@ -182,7 +207,7 @@ class _SilenceCommands:
         print(f"To end it earlier: tocsin silence expire {silence.id}{self._option()}")
 
     def show(self, *, everything: bool, as_json: bool) -> None:
-        silences = [each for each in self._table.silences() if everything or each.expires_at > self._now]
+        silences = [each for each in self._table.silences() if everything or each.ends_at > self._now]
         incidents = self._open_incidents() if silences else []
         reports = [silence_report(silence, self._now, incidents) for silence in silences]
         if as_json:
@@ -197,14 +222,14 @@ class _SilenceCommands:
 
     def expire(self, given: str, *, as_json: bool) -> None:
         silence = self._named(given)
-        over = silence.expires_at <= self._now
+        over = silence.ends_at <= self._now
         if not over:
             silence = self._ended(silence)
         report = silence_report(silence, self._now, ())
         if as_json:
             print(json.dumps(report, indent=2))
         elif over:
-            print(f"{silence.id} had expired already, at {_moment(silence.expires_at)}.")
+            print(f"{silence.id} had expired already, at {_moment(silence.ends_at)}.")
         else:
             print(
                 f"{silence.id} has ended: {one_line(silence.matcher)}\n"
@@ -262,11 +287,15 @@ class _SilenceCommands:
 
 def _end(arguments: argparse.Namespace, now: Millis, begins: Millis) -> Millis:
     if arguments.until is None:
-        try:
-            return begins + parse_duration(arguments.span)
-        except ValueError as error:
-            raise RefusedError(f"--for: {error}") from error
+        return begins + _duration(arguments.span, "for")
     return _time_of(arguments.until, "until", now)
+
+
+def _duration(text: str, option: str) -> Millis:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise RefusedError(f"--{option}: {error}") from error
 
 
 def _time_of(text: str, option: str, now: Millis) -> Millis:

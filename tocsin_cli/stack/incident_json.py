@@ -24,7 +24,7 @@ def silence_report(silence: Silence, now: Millis, incidents: Iterable[Incident])
     covered = sum(len(muted_by(silence, incident)) for incident in incidents) if silence.active(now) else 0
     return {
         "id": silence.id,
-        "state": "active" if silence.active(now) else "expired" if silence.expires_at <= now else "pending",
+        "state": "active" if silence.active(now) else "expired" if silence.ends_at <= now else "pending",
         "signature": silence.signature,
         "service": silence.service,
         "fields": dict(silence.fields),
@@ -33,6 +33,9 @@ def silence_report(silence: Silence, now: Millis, incidents: Iterable[Incident])
         "created_at": iso_time(silence.created_at),
         "begins_at": iso_time(silence.begins),
         "expires_at": iso_time(silence.expires_at),
+        "hours": silence.hours,
+        "zone": silence.zone if silence.hours else "",
+        "ends_when_quiet_seconds": silence.ends_when_quiet // 1000,
         "firing_alerts": covered,
     }
 

@@ -47,6 +47,11 @@ def show_silences(reports: Sequence[Report], now: Millis, console: Console) -> N
             f"\n{'in ' + format_duration(span) if span > 0 else format_duration(-span) + ' ago'}", "dim"
         )
         covers = Text(matcher_of(report))
+        if report["hours"]:
+            covers.append(f"\n{one_line(report['hours'])} {one_line(report['zone'])}", "dim")
+        if report["ends_when_quiet_seconds"]:
+            quiet = format_duration(report["ends_when_quiet_seconds"] * 1000)
+            covers.append(f"\nuntil nothing was seen for {quiet}", "dim")
         if report["state"] == "active":
             covers.append(
                 f"\n{mutes(report['firing_alerts'])}", "yellow" if report["firing_alerts"] else "dim"

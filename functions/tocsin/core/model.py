@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated, Final
+
+import msgspec
 
 Millis = int
 """A point in time, or a span, in milliseconds."""
+LATEST: Final[Millis] = 32_503_680_000_000
+"""The year 3000. Milliseconds beyond are a mistake, most often nanoseconds; Python's calendar ends with 9999."""
 
 
 class Severity(StrEnum):
@@ -44,12 +49,11 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
-@dataclass(frozen=True, slots=True)
-class LogEvent:
-    """One log event as CloudWatch Logs delivers it."""
+class LogEvent(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """One log event as CloudWatch Logs delivers it; of msgspec, which reads a whole envelope of them in one go."""
 
-    id: str
-    timestamp: Millis
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    timestamp: Annotated[Millis, msgspec.Meta(ge=0, lt=LATEST)]
     message: str
 
 
@@ -271,12 +275,15 @@ class Level(StrEnum):
     @property
     def rank(self) -> int:
         """Position from lowest (0) to highest."""
-        return list(Level).index(self)
+        return _RANKS[self]
 
     @property
     def is_error(self) -> bool:
         """Whether it is error or worse."""
-        return self in {Level.ERROR, Level.CRITICAL}
+        return self is Level.ERROR or self is Level.CRITICAL
+
+
+_RANKS = {level: rank for rank, level in enumerate(Level)}
 
 
 DRILL = "(drill)"

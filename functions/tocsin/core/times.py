@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from tocsin.core import model
 from tocsin.core.model import Millis
 
 MINUTE: Final[Millis] = 60_000
@@ -43,8 +44,7 @@ def format_duration(span: Millis) -> str:
     return " ".join(parts[:2]) or "0 s"
 
 
-LATEST: Final[Millis] = 32_503_680_000_000
-"""The year 3000. Milliseconds beyond are a mistake, most often nanoseconds; Python's calendar ends with 9999."""
+LATEST: Final = model.LATEST
 
 
 def is_plausible(at: Millis) -> bool:

@@ -10,10 +10,11 @@ from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.origin import elsewhere
 from tocsin.core.matching.captured_fields import field_values
-from tocsin.core.matching.crash_lines import joined
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
-from tocsin.core.matching.invocations import Found, once_per_invocation
+from tocsin.core.matching.invocations import Found
+from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.recognition import recognised
 from tocsin.core.model import (
     AlarmChange,
     AlarmState,
@@ -67,6 +68,7 @@ class OccurrenceReader:
     def of_envelope(self, envelope: Envelope, service: str, now: Millis) -> list[OccurrenceCount]:
         """One occurrence count per alert in the envelope, which belongs to a service."""
         counts: dict[str, OccurrenceCount] = {}
+        times: dict[str, list[Millis]] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
         kinds: Counter[str] = Counter()
         for event, matches in self._found(envelope, service):
@@ -82,20 +84,17 @@ class OccurrenceReader:
                     fields = field_values(match, event.message, self._settings.redaction) if few else {}
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
-                counts[name] = (
-                    _plus(counts[name], event)
-                    if name in counts
-                    else self._occurrence_count(envelope, event, match, name, fields, service, now)
-                )
-        return [grouped(counted, self._signatures[counted.signature]) for counted in counts.values()]
+                if name not in counts:
+                    counts[name] = self._occurrence_count(envelope, event, match, name, fields, service, now)
+                times.setdefault(name, []).append(event.timestamp)
+        return [
+            grouped(_all_of(counted, times[name]), self._signatures[counted.signature])
+            for name, counted in counts.items()
+        ]
 
     def _found(self, envelope: Envelope, service: str) -> list[Found]:
         """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
-        where = {"log_group": envelope.log_group, "service": service}
-        found = [
-            Found(event, self._matcher.match(event.message, **where)) for event in joined(envelope.events)
-        ]
-        return once_per_invocation(found, self._matcher.explains)
+        return recognised(envelope.events, self._matcher, log_group=envelope.log_group, service=service)
 
     def _occurrence_count(
         self,
@@ -113,7 +112,13 @@ class OccurrenceReader:
         sample = (
             ""
             if self._is_known(name, now)
-            else sample_of(event.message, extra, strict=strict, known=(rule.title, *rule.any))
+            else sample_of(
+                event.message,
+                extra,
+                strict=strict,
+                known=(rule.title, *rule.any),
+                around=read_line(event.message).text[match.start : match.end],
+            )
         )
         return OccurrenceCount(
             envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
@@ -150,10 +155,8 @@ class OccurrenceReader:
         return grouped(counted, rule)
 
 
-def _plus(counted: OccurrenceCount, event: LogEvent) -> OccurrenceCount:
-    return replace(
-        counted,
-        count=counted.count + 1,
-        first_seen=min(counted.first_seen, event.timestamp),
-        last_seen=max(counted.last_seen, event.timestamp),
-    )
+def _all_of(counted: OccurrenceCount, times: list[Millis]) -> OccurrenceCount:
+    """An occurrence count of one, as one of all the events with these times."""
+    if len(times) == 1:
+        return counted
+    return replace(counted, count=len(times), first_seen=min(times), last_seen=max(times))

@@ -21,6 +21,7 @@ from tocsin.core.incidents import digest
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.acting import MAX_ACTIONS
 from tocsin.core.incidents.actions import Action
+from tocsin.core.incidents.after_deploy import startup_silences
 from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning, is_suspect
 from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
 from tocsin.core.incidents.lifecycle import (
@@ -32,6 +33,7 @@ from tocsin.core.incidents.lifecycle import (
     remembering,
     without,
 )
+from tocsin.core.incidents.muting import matched_since
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import (
@@ -169,11 +171,16 @@ class Reconciler:
                 if service != TEST_MODE_GROUP:
                     self._read_queues(stored.incident, occurrence_counts, now, readings)
                 actions = self._actions(service, gone)
-                muted = (silences or self.ledger.silences)()
+                muted = tuple((silences or self.ledger.silences)())
                 known = {silence.id for silence in muted}
-                muted = [*muted, *(own for act in actions if (own := act.silence) and own.id not in known)]
+                muted += tuple(own for act in actions if (own := act.silence) and own.id not in known)
+                if self.services is not None and self.services.after_deploy(service):
+                    muted += startup_silences(service, (*suspects(), *changes), self.services)
                 observed = Observed(silences=muted, readings=readings, changes=changes, actions=actions)
                 self._apply(stored, service, occurrence_counts, now, done, gone, observed, suspects)
+                if done.incident is not None:
+                    for silence in matched_since(done.incident, muted, now):
+                        self.ledger.note_match(silence.id, silence.last_matched)
                 break
             except StaleVersionError:
                 races += 1

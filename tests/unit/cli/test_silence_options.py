@@ -47,6 +47,26 @@ def test_a_span_counts_from_the_beginning_that_was_given():
     assert silence.active(silence.begins)
 
 
+def test_a_silence_can_recur_in_a_time_zone_and_end_by_itself():
+    nightly = made("--service", "x", "--every", "mon-fri 22:00-06:00", "--zone", "Europe/Berlin")
+    assert (nightly.hours, nightly.zone) == ("mon-fri 22:00-06:00", "Europe/Berlin")
+    assert made("--service", "x", "--until-quiet", "30m").ends_when_quiet == 1_800_000
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--every", "at night"), "--every: 'at night' are no hours"),
+        (("--every", "22:00-06:00", "--zone", "Berlin"), "--zone: 'Berlin' is no time zone"),
+        (("--until-quiet", "soon"), "--until-quiet: 'soon' is not a duration"),
+        (("--until-quiet", "1m"), "--until-quiet: must be at least 10 min"),
+    ],
+)
+def test_what_is_wrong_with_recurrence_is_said_by_its_option(options, said):
+    with pytest.raises(RefusedError, match=said):
+        made("--service", "x", *options)
+
+
 @pytest.mark.parametrize("begin", ["yesterday", "2020-01-01T00:00Z", "2027-01-01T00:00Z"])
 def test_a_beginning_that_is_over_or_too_far_is_refused(begin):
     with pytest.raises(RefusedError, match="--from: "):

@@ -6,8 +6,10 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -197,6 +199,52 @@ def test_the_message_goes_on_naming_whom_it_concerns_until_it_is_over():
     assert {each.concerned for each in routing_of(BY_SEVERITY).targets_for(over)} == {()}
 
 
+BY_DAY = """
+[destinations.default]
+mention = {{ critical = ["@here", "U0123ABCD"], medium = "S0614TZR7" }}
+mention_hours = "{hours}"
+zone = "Europe/Berlin"
+[owners.data]
+mention = {{ medium = "W0123ABCD" }}
+"""
+
+
+def called_at(hours, notification, hours_of=BY_DAY):
+    [target] = routing_of(hours_of.format(hours=hours)).targets_for(notification)
+    return target.mentions, target.concerned
+
+
+def hours_around(notification, offset=0):
+    """Hours of a day that hold, or with an offset of some hours do not hold, the moment of a notification."""
+    local = datetime.fromisoformat(notification.at).astimezone(ZoneInfo("Europe/Berlin"))
+    begin, end = (local + timedelta(hours=offset + more) for more in (-1, 1))
+    return f"{begin:%H}:00-{end:%H}:59"
+
+
+def test_each_severity_calls_its_own_people_groups_or_whoever_is_here():
+    both = told(Reason.OPENED, TIMEOUT, IMPORT_ERROR, about=[TIMEOUT, IMPORT_ERROR], owners=OWNED)
+    everyone = {"@here", "U0123ABCD", "S0614TZR7", "W0123ABCD"}
+    assert set(called_at(hours_around(both), both)[0]) == everyone
+    critical = told(Reason.OPENED, IMPORT_ERROR, about=[IMPORT_ERROR])
+    assert called_at(hours_around(critical), critical)[0] == ("@here", "U0123ABCD")
+
+
+def test_at_night_what_can_wait_calls_nobody_and_what_cannot_does():
+    both = told(Reason.OPENED, TIMEOUT, IMPORT_ERROR, about=[TIMEOUT, IMPORT_ERROR], owners=OWNED)
+    assert called_at(hours_around(both, 6), both) == (("@here", "U0123ABCD"),) * 2
+    mild = told(Reason.OPENED, TIMEOUT, about=[TIMEOUT], owners=OWNED)
+    assert called_at(hours_around(mild, 6), mild) == ((), ())
+
+
+def test_what_cannot_wait_is_the_destinations_to_say():
+    mild = told(Reason.OPENED, TIMEOUT, about=[TIMEOUT])
+    routing = BY_DAY.format(hours=hours_around(mild, 6)).replace(
+        "[owners.data]", 'urgent = ["medium"]\n[owners.data]'
+    )
+    [target] = routing_of(routing).targets_for(mild)
+    assert target.mentions == ("S0614TZR7",)
+
+
 def test_a_symptom_calls_nobody():
     joined = told(Reason.NEW_ALERT, IMPORT_ERROR, DLQ, about=[DLQ], owners={"dlq-depth": "data"})
     assert set().union(*calls(joined).values()) == set()
@@ -263,7 +311,7 @@ ROUTE = ONCALL + "[[routes]]\n"
         ("[destinations]\na = 1", "destinations.a: must be a table, write [destinations.a]"),
         ("[destinations.a]", "destinations.a.secret: must be the name of a secret"),
         ("[destinations.'a b']\nsecret = 'x'", "destinations.a b: a destination's name is"),
-        ("[destinations.a]\nsecret = 'x'\nchannel = 'C1'", "destinations.a.channel: unknown key; known are secret, mention"),
+        ("[destinations.a]\nsecret = 'x'\nchannel = 'C1'", "destinations.a.channel: unknown key; known are secret, mention, mention_hours, zone, urgent"),
         ("[destinations.default]\nsecret = 'x'", "destinations.default.secret: the parameter SlackSecretName names"),
         (ONCALL + "[destinations.b]\nsecret = 'tocsin/oncall'", "destinations.b.secret: is also the secret of oncall"),
         ("[owners]\nx = 'S0614TZR7'", "owners.x: must be a table, write [owners.x]"),
@@ -272,8 +320,24 @@ ROUTE = ONCALL + "[[routes]]\n"
         ("[owners.x]\nmention = 'S0614TZR7'\nmail = 'a'", "owners.x.mail: unknown key; known are mention"),
         *[
             (f"[owners.x]\nmention = {json.dumps(mention)}", "owners.x.mention: must be the id of a Slack user group")
-            for mention in ("", "@team", "<!subteam^S0614TZR7>", "S0614TZR7|x", "U0614TZR7", "s0614tzr7", "S0614TZR7\n", "!here", "S1", 5)
+            for mention in ("", "@team", "<!subteam^S0614TZR7>", "S0614TZR7|x", "C0614TZR7", "s0614tzr7", "S0614TZR7\n", "!here", "@channel", "S1", 5)
         ],
+        (
+            "[destinations.default]\nmention = { critical = 'S0614TZR7', awful = '@here' }",
+            "destinations.default.mention.awful: unknown key; known are critical",
+        ),
+        ("[destinations.default]\nmention = { low = '@all' }", "destinations.default.mention.low: must be the id"),
+        ("[destinations.default]\nmention = ['@here', '']", "destinations.default.mention: must be the id"),
+        ("[destinations.default]\nmention_hours = 'by day'", "destinations.default.mention_hours: 'by day' are no hours"),
+        (
+            "[destinations.default]\nmention_hours = '08:00-20:00'\nzone = 'Berlin'",
+            "destinations.default.zone: 'Berlin' is no time zone",
+        ),
+        (
+            "[destinations.default]\nmention_hours = '08:00-20:00'\nurgent = ['awful']",
+            "destinations.default.urgent: must be a list of severities",
+        ),
+        ("[destinations.default]\nzone = 'Europe/Berlin'", "destinations.default.zone: has no meaning without mention_hours"),
         ("[destinations.default]\nmention = '!channel'", "destinations.default.mention: must be the id of a Slack user group"),
     ],
     ids=lambda value: value[:60],
@@ -339,7 +403,8 @@ def test_route_says_the_way_the_destination_its_secret_and_whom_it_calls(root, c
         "destination  data",
         "  by         routes[1] (service=import-*|worker)",
         "  secret     tocsin/slack-data",
-        "  mentions   <!subteam^S0725UAS8>",
+        "  mentions   <!here> <@U0123ABCD> <!subteam^S0725UAS8>",
+        "  only       mon-fri 08:00-20:00 Europe/Berlin, critical always",
     ]
 
 
@@ -357,7 +422,7 @@ def test_route_looks_a_signature_up_and_answers_scripts_in_json(root, capsys, mo
     assert main(["route", "--root", str(root), "--labels", "severity=low,service=worker", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["destinations"] == [
         {
-            "destination": "default", "secret": "tocsin/slack", "mentions": [],
+            "destination": "default", "secret": "tocsin/slack", "mentions": [], "mention_hours": None, "urgent": [],
             "paths": [[
                 {"route": "routes[1]", "match": {"service": ["import-*", "worker"]}},
                 {"route": "routes[1].routes[0]", "match": {"severity": ["low"]}},

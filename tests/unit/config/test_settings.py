@@ -100,3 +100,8 @@ def test_what_is_no_duration_is_refused_with_an_example(text):
 )
 def test_durations_are_written_for_people(millis, text):
     assert format_duration(millis) == text
+
+
+def test_what_comes_back_can_be_asked_for_no_longer_quiet():
+    assert parse_settings("[intervals]\nmax_resolve_after = 'off'", {}).intervals.max_resolve_after == 0
+    assert parse_settings("", {"TOCSIN_MAX_RESOLVE_AFTER": "2h"}).intervals.max_resolve_after == 7_200_000

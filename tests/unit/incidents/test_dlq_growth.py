@@ -98,15 +98,27 @@ def test_an_older_look_at_the_queue_never_replaces_a_newer_one():
     assert life.incident.alerts["alarm"].queue.depth == 9
 
 
-def test_the_alarm_joins_the_incident_of_its_service_before_and_after_its_cause():
-    after = Life(POLICY).at(T0, occurrence_count(T0)).at(T0 + MIN, dlq(T0 + MIN))
-    before = Life(POLICY).at(T0, dlq(T0)).at(T0 + MIN, occurrence_count(T0 + MIN))
-    for life in (after, before):
-        assert life.reasons == ["opened", "new_alert"]
-        cause = likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED)
-        assert cause is not None
-        assert cause.signature == "other"
-        assert likely_cause(life.incident, cause, WATCHED) is None
+def test_the_alarm_joins_the_incident_of_its_cause():
+    life = Life(POLICY).at(T0, occurrence_count(T0)).at(T0 + MIN, dlq(T0 + MIN))
+    assert life.reasons == ["opened", "new_alert"]
+    cause = likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED)
+    assert cause is not None
+    assert cause.signature == "other"
+    assert likely_cause(life.incident, cause, WATCHED) is None
+
+
+def test_what_began_after_the_alarm_is_no_cause_of_it_until_the_queue_grows():
+    life = Life(POLICY).at(T0, dlq(T0)).at(T0 + MIN, occurrence_count(T0 + MIN))
+    assert life.reasons == ["opened", "new_alert"]
+    assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED) is None
+    life.at(T0 + 2 * MIN, readings=reading(T0 + 2 * MIN, 3))
+    assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED) is None, (
+        "three may have been there"
+    )
+    life.at(T0 + 3 * MIN, readings=reading(T0 + 3 * MIN, 4))
+    assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED).signature == "other"
+    life.at(T0 + 4 * MIN, occurrence_count(T0 + 4 * MIN, name="mild"), readings=reading(T0 + 4 * MIN, 4))
+    assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED).signature == "other"
 
 
 def test_a_line_that_is_missing_is_no_cause_of_an_alarm():
@@ -124,7 +136,8 @@ def test_a_cause_that_is_quiet_by_now_is_still_the_likely_one_of_what_lies_in_th
     cause = likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED)
     assert cause is not None
     assert cause.state is AlertState.RESOLVED
-    life.at(T0 + 21 * MIN, occurrence_count(T0 + 21 * MIN, name="mild"))
+    life.at(T0 + 21 * MIN, occurrence_count(T0 + 21 * MIN, name="mild"), readings=reading(T0 + 21 * MIN, 2))
+    life.at(T0 + 22 * MIN, readings=reading(T0 + 22 * MIN, 5))
     assert likely_cause(life.incident, life.incident.alerts["alarm"], WATCHED).signature == "mild"
 
 

@@ -476,7 +476,7 @@ def test_what_comes_back_goes_on_in_its_own_incident_although_another_was_in_bet
     def log(i, at, fingerprint):
         ledger.count(occurrence_count(i, at=at, fingerprint=fingerprint, n=10))
         box.reconcile("backend", at, fresh=[])
-        box.reconcile("backend", at + 15 * MIN)
+        box.reconcile("backend", at + H)
 
     log(1, T0, "first")
     log(2, T0 + H, "second")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,10 @@ from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.model import Match
 from tocsin.core.redaction import redact as redact_module
 from tocsin.core.redaction.sample import (
+    FROM,
     MAX_FIELD_LENGTH,
     MAX_SAMPLE_LENGTH,
+    TO,
     WITHHELD,
     field_value,
     normalise,
@@ -96,10 +100,10 @@ def test_a_line_of_a_mebibyte_is_cut_to_size_and_keeps_its_secrets():
 
 
 def test_text_that_cannot_be_redacted_is_withheld(monkeypatch):
-    def broken(_text):
+    def broken(*_, **__):
         raise RuntimeError("a bug in a rule")
 
-    monkeypatch.setattr(redact_module, "redact", broken)
+    monkeypatch.setattr(redact_module, "hidden_in", broken)
     assert sample_of("password=hunter2") == WITHHELD
     assert field_value("password=hunter2") == WITHHELD
 
@@ -153,3 +157,38 @@ def test_a_character_that_json_escaped_hides_no_secret():
         sample_of('{"m":"caf\\u00e9 \\u0022 \\n \\ud83d\\ude00"}')
         == '{"m":"café \\u0022 \\n \\ud83d\\ude00"}'
     )
+
+
+@given(
+    before=st.integers(0, 20_000),
+    after=st.integers(0, 20_000),
+    matched=st.sampled_from(["Rate exceeded", "signal: killed", 'key "a" is missing']),
+)
+def test_what_matched_is_shown_and_marked_wherever_a_long_line_has_it(before, after, matched):
+    line = "lorem ipsum " * (before // 12) + matched + " dolor sit amet" * (after // 15)
+    sample = sample_of(line, around=matched)
+    assert len(sample) <= MAX_SAMPLE_LENGTH
+    assert (f"{FROM}{matched}{TO}" in sample) is (len(line) > MAX_SAMPLE_LENGTH)
+    assert matched in sample
+
+
+def test_a_secret_before_and_within_what_matched_stays_hidden_and_moves_nothing():
+    matched = "cannot log in as jo@example.com today"
+    sample = sample_of("password=hunter2secret " * 200 + matched + " and so on" * 900, around=matched)
+    assert f"{FROM}cannot log in as [REDACTED:email] today{TO}" in sample
+    assert "hunter2secret" not in sample
+
+
+def test_what_matched_in_a_line_of_json_is_found_as_it_was_written():
+    text = 'relation "orders" does not exist'
+    line = json.dumps(
+        {"level": "info", "pad": "x " * 4_000, "message": f"failed: {text}", "more": "y " * 4_000}
+    )
+    assert f"{FROM}{json.dumps(text)[1:-1]}{TO}" in sample_of(line, around=text)
+
+
+def test_what_cannot_be_found_again_leaves_the_beginning_and_the_end():
+    sample = sample_of("begin " + "x " * 4_000 + "end", around="nowhere in it")
+    assert sample.startswith("begin ")
+    assert sample.endswith("end")
+    assert FROM not in sample

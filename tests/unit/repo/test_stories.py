@@ -250,7 +250,7 @@ def test_the_dead_letter_queue_is_told_with_its_depth_its_time_left_its_likely_c
     ]
     assert seen == [
         ("02-03 11:12", 4, MODULE),
-        ("02-03 11:33", 7, IMPORT),
+        ("02-03 11:33", 7, MODULE),  # it was that deep before the third deploy
         ("02-03 12:08", 12, NONE),
         ("02-03 12:53", 21, NONE),
         ("02-03 15:12", 0, NONE),

@@ -20,7 +20,7 @@ from tocsin.adapters.slack.errors import (
 )
 from tocsin.adapters.slack.web_api import SlackBot
 from tocsin.adapters.slack.webhook import SlackWebhook
-from tocsin.core.config.routing import Destination, Route, Routing
+from tocsin.core.config.routing import Destination, Route, Routing, at_any_severity
 from tocsin.core.model import Reason
 from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import document_of, millis_of, to_json
@@ -429,7 +429,8 @@ def test_the_credential_of_a_destination_is_renewed_for_itself():
 CALLED = replace(
     TWO,
     destinations={
-        name: replace(each, mention=f"S0{name.upper()}") for name, each in TWO.destinations.items()
+        name: replace(each, mention=at_any_severity(f"S0{name.upper()}"))
+        for name, each in TWO.destinations.items()
     },
 )
 

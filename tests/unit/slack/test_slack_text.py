@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.core.sanitize import one_line, visible
-from tocsin.core.slack.mrkdwn import code, cut, escape, fence, length, mrkdwn, plain, time_token
+from tocsin.core.slack.mrkdwn import call, code, cut, escape, fence, length, mrkdwn, plain, time_token
 
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
 
@@ -96,3 +96,9 @@ def test_a_time_is_shown_in_the_readers_zone_with_utc_to_fall_back_on(at):
         r"<!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC>", token
     )
     assert f"^{at // 1000}^" in token
+
+
+def test_a_group_a_person_and_whoever_is_here_are_called_as_slack_reads_it():
+    assert call("S0614TZR7") == "<!subteam^S0614TZR7>"
+    assert [call("U0123ABCD"), call("W0123ABCD")] == ["<@U0123ABCD>", "<@W0123ABCD>"]
+    assert call("@here") == "<!here>"

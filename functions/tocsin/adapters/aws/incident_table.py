@@ -325,7 +325,9 @@ class IncidentTable:
                 with suppress(
                     ValueError, KeyError
                 ):  # broken by hand, or by a version yet to come: it mutes nothing
-                    found.append(load_silence(item["doc"]["S"]))
+                    silence = load_silence(item["doc"]["S"])
+                    matched = int(item.get("matched", {"N": "0"})["N"])
+                    found.append(replace(silence, last_matched=max(matched, silence.last_matched)))
         return tuple(sorted(found, key=lambda silence: (silence.expires_at, silence.id)))
 
     def put_silence(self, silence: Silence) -> None:
@@ -349,6 +351,17 @@ class IncidentTable:
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise SilenceConflictError(silence.id) from error
+
+    def note_match(self, silence: str, at: Millis) -> None:
+        """See ``Ledger``: one write, beside the document, which only people change."""
+        with suppress(self._client.exceptions.ConditionalCheckFailedException):
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": SILENCE}, "sk": {"S": silence}},
+                UpdateExpression="SET matched = :at",
+                ConditionExpression="attribute_exists(pk) AND (attribute_not_exists(matched) OR matched < :at)",
+                ExpressionAttributeValues={":at": {"N": str(at)}},
+            )
 
     def keep_change(self, change: Change) -> None:
         """See ``Ledger``: one write."""

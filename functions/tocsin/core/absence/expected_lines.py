@@ -112,7 +112,8 @@ class ExpectedLines:
             region: The Region that its log group is in.
         """
         seen: dict[tuple[str, Sign], list[Sighting]] = {}
-        for event in envelope.events:
+        for place in self._matcher.suspects([event.message for event in envelope.events]):
+            event = envelope.events[place]
             for name, sign, _ in self.shown(event.message, log_group=envelope.log_group, service=service):
                 at = min(event.timestamp, now)
                 sighting = Sighting(at, now, envelope.log_group, envelope.log_stream)

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from tocsin.core.model import DRILL, AlertState, Reason
+from tocsin.core.model import DRILL, AlertState, Millis, Reason, Severity
+from tocsin.core.times import parse_iso_time
 
 if TYPE_CHECKING:
     from tocsin.core.notifications.contract import Labels as AlertLabels
     from tocsin.core.notifications.contract import Notification, NotifiedAlert
+    from tocsin.core.weekly_hours import WeeklyHours
 
 DEFAULT = "default"
 """The destination of everything that no route claims: the secret that the deployment names."""
@@ -29,6 +31,17 @@ NEWS = frozenset(set(Reason) - {Reason.UPDATE, Reason.RESOLVED, Reason.DIGEST})
 
 Labels = Mapping[str, str]
 
+Mention = Mapping[str, tuple[str, ...]]
+"""Whom news calls, by its severity: ids of user groups (``S…``) and people (``U…``, ``W…``), and ``@here``."""
+
+HERE = "@here"
+"""Whoever is in the channel at the moment."""
+
+
+def at_any_severity(*called: str) -> Mention:
+    """The mention that calls the same for whatever is news."""
+    return dict.fromkeys(Severity, called)
+
 
 @dataclass(frozen=True, slots=True)
 class Destination:
@@ -37,12 +50,22 @@ class Destination:
     Attributes:
         name: What routes call it.
         secret: The name of the secret with its credential; empty for ``default``, whose secret the deployment names.
-        mention: The id of the user group that news there calls, or empty.
+        mention: Whom news there calls.
+        hours: When it may call, as far as it can wait; None for at any time.
+        urgent: The severities that cannot wait.
     """
 
     name: str
     secret: str = ""
-    mention: str = ""
+    mention: Mention = field(default_factory=dict, hash=False)
+    hours: WeeklyHours | None = None
+    urgent: frozenset[str] = frozenset({Severity.CRITICAL})
+
+    def may_call(self, severity: str, *moments: Millis | None) -> bool:
+        """Whether something of this severity may call somebody at one of these moments."""
+        if self.hours is None or severity in self.urgent:
+            return True
+        return any(moment is not None and self.hours.cover(moment) for moment in moments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +113,8 @@ class NotificationTarget:
 
     Attributes:
         destination: Where.
-        mentions: Ids of the user groups that it calls there; none where it calls nobody.
-        concerned: Ids of the user groups whose alerts there still fire; who was called finds the message by them.
+        mentions: Whom it calls there; none where it calls nobody.
+        concerned: Whom what still fires there has called; who was called finds the message by them.
     """
 
     destination: Destination
@@ -105,12 +128,12 @@ class Routing:
 
     Attributes:
         destinations: By name; ``default`` is always there.
-        owners: The user group of each owner that has one, by the owner's name.
+        owners: Whom news of an owner's calls, by the owner's name.
         routes: The tree's outermost routes, in order.
     """
 
     destinations: Mapping[str, Destination] = field(default_factory=lambda: {DEFAULT: Destination(DEFAULT)})
-    owners: Mapping[str, str] = field(default_factory=dict)
+    owners: Mapping[str, Mention] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
 
     def arrivals(self, labels: Labels) -> tuple[RouteMatch, ...]:
@@ -128,6 +151,8 @@ class Routing:
         told that something began is told that it ended. It calls somebody only where an alert leads that it is about;
         a reminder is about all that fires, and so is a roll-up, should it be the first that a destination hears.
 
+        What can wait calls only in the hours of the destination, by when the notification became due.
+
         Args:
             notification: The contract; one of an earlier version, without ``labels`` and ``owner``, is read too.
         """
@@ -142,19 +167,29 @@ class Routing:
         everything = notification.reason in {Reason.REPEAT, Reason.UPDATE}
         called: dict[str, dict[str, None]] = {name: {} for name in names}
         concerned: dict[str, dict[str, None]] = {name: {} for name in names}
+        due, opened = parse_iso_time(notification.at), parse_iso_time(notification.incident.opened_at)
         for alert in _causes(notification):
             labels = dict(self._of(alert, service))
             for name in self.destinations_of(labels):
-                groups = dict.fromkeys(
-                    filter(None, (self.destinations[name].mention, self.owners.get(labels["owner"], "")))
-                )
-                concerned[name] |= groups
+                destination, groups = self.destinations[name], self.called_by(name, labels)
+                if destination.may_call(alert.severity, due, opened):
+                    concerned[name] |= groups
                 # Who has it is enough: what is worse, or back, takes it from them before it is told.
-                if (everything or alert.changed) and notification.incident.acknowledged is None:
+                held = notification.incident.acknowledged is not None
+                about = everything or alert.changed
+                if about and not held and destination.may_call(alert.severity, due):
                     called[name] |= groups
         return tuple(
             NotificationTarget(self.destinations[name], tuple(called[name]), tuple(concerned[name]))
             for name in names
+        )
+
+    def called_by(self, destination: str, labels: Labels) -> dict[str, None]:
+        """Whom news of an alert with these labels calls in a destination, each once, whatever the hour."""
+        mentions = (self.destinations[destination].mention, self.owners.get(labels.get("owner", ""), {}))
+        severities = [labels["severity"]] if labels.get("severity") else list(Severity)
+        return dict.fromkeys(
+            called for mention in mentions for severity in severities for called in mention.get(severity, ())
         )
 
     @staticmethod

@@ -5,23 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tocsin.core.config.routing import DEFAULT, LABELS, Destination, Route, Routing
+from tocsin.core.config.routing import DEFAULT, HERE, LABELS, Destination, Mention, Route, Routing
 from tocsin.core.model import Severity
 from tocsin.core.problems import Problem, did_you_mean
 
-DESTINATION_KEYS, OWNER_KEYS = ("secret", "mention"), ("mention",)
+if TYPE_CHECKING:
+    from tocsin.core.weekly_hours import WeeklyHours
+
+DESTINATION_KEYS, OWNER_KEYS = ("secret", "mention", "mention_hours", "zone", "urgent"), ("mention",)
 ROUTE_KEYS = ("match", "destination", "continue", "routes")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SECRET = re.compile(r"(?!xox)[A-Za-z0-9/_+=.@-]{1,512}")
 _NUMBER = re.compile(r"\[\d+\]")
-_USER_GROUP = re.compile(r"S[A-Z0-9]{7,20}")
+_CALLED = re.compile(r"[SUW][A-Z0-9]{7,20}")
 _NO_SECRET = "must be the name of a secret in Secrets Manager, never the credential itself"  # noqa: S105 - a sentence
-_NO_GROUP = (
-    "must be the id of a Slack user group, as S0614TZR7 (in Slack: People, User groups, Copy group ID)"
+_NO_ID = (
+    "must be the id of a Slack user group, as S0614TZR7 (in Slack: People, User groups, Copy group ID), of a person, "
+    f"as U0123ABCD (Profile, Copy member ID), or {HERE}"
 )
+MAX_CALLED = 10
+"""Whom one message calls at most for one severity: more would be a channel of its own."""
 
 
 def read_routing(data: Mapping[str, Any], file: str, problems: list[Problem]) -> Routing:
@@ -80,7 +86,7 @@ class _Reader:
                 self._wrong(key, f"is also the secret of {first}; it would be told everything twice")
         owners = {name: self._owner(name, table) for name, table in self._tables(data, "owners")}
         routes = self._routes(data.get("routes", []), "routes", DEFAULT, destinations)
-        return Routing(destinations, {name: group for name, group in owners.items() if group}, routes)
+        return Routing(destinations, {name: mention for name, mention in owners.items() if mention}, routes)
 
     def _wrong(self, key: str, reason: str) -> None:
         self._problems.append(Problem(self._file, key, reason))
@@ -118,23 +124,68 @@ class _Reader:
         elif name != DEFAULT and not (isinstance(secret, str) and _SECRET.fullmatch(secret)):
             # The value is not quoted: it may be a credential, in the wrong place.
             self._wrong(f"{key}.secret", _NO_SECRET)
-        return Destination(name, secret if isinstance(secret, str) else "", self._mention(table, key))
+        return Destination(
+            name,
+            secret if isinstance(secret, str) else "",
+            self._mention(table.get("mention", []), f"{key}.mention"),
+            self._hours(table, key),
+            self._urgent(table, key),
+        )
 
-    def _owner(self, name: str, table: Mapping[str, Any]) -> str:
+    def _hours(self, table: Mapping[str, Any], key: str) -> WeeklyHours | None:
+        hours, zone = table.get("mention_hours"), table.get("zone", "UTC")
+        if hours is None:
+            for name in {"zone", "urgent"} & table.keys():
+                self._wrong(f"{key}.{name}", "has no meaning without mention_hours")
+            return None
+        # Not at the top: who calls at any hour needs no time zones.
+        from tocsin.core.weekly_hours import parse_weekly_hours
+
+        try:
+            return parse_weekly_hours(str(hours), str(zone))
+        except ValueError as error:
+            self._wrong(f"{key}.{'zone' if 'time zone' in str(error) else 'mention_hours'}", str(error))
+            return None
+
+    def _urgent(self, table: Mapping[str, Any], key: str) -> frozenset[str]:
+        urgent = table.get("urgent", [Severity.CRITICAL])
+        if isinstance(urgent, list) and all(each in set(Severity) for each in urgent):
+            return frozenset(urgent)
+        self._wrong(f"{key}.urgent", f"must be a list of severities ({', '.join(Severity)}), is {urgent!r}")
+        return frozenset({Severity.CRITICAL})
+
+    def _owner(self, name: str, table: Mapping[str, Any]) -> Mention:
         key = f"owners.{name}"
         self._only(table, key, OWNER_KEYS)
         if not name.strip():
             self._wrong(key, "an owner has a name: what signatures say as owner")
         if "mention" not in table:
-            self._wrong(f"{key}.mention", f"is missing; it {_NO_GROUP}")
-        return self._mention(table, key)
+            self._wrong(f"{key}.mention", f"is missing; it {_NO_ID}")
+            return {}
+        return self._mention(table["mention"], f"{key}.mention")
 
-    def _mention(self, table: Mapping[str, Any], key: str) -> str:
-        group = table.get("mention", "")
-        if isinstance(group, str) and (_USER_GROUP.fullmatch(group) or "mention" not in table):
-            return group
-        self._wrong(f"{key}.mention", _NO_GROUP)
-        return ""
+    def _mention(self, value: object, key: str) -> Mention:
+        """One id, a list of them, or either by severity."""
+        if not isinstance(value, dict):
+            called = self._called(value, key)
+            return dict.fromkeys(Severity, called) if called else {}
+        self._only(value, key, Severity)
+        by_severity = {
+            severity: self._called(value[severity], f"{key}.{severity}")
+            for severity in Severity
+            if severity in value
+        }
+        return {severity: called for severity, called in by_severity.items() if called}
+
+    def _called(self, value: object, key: str) -> tuple[str, ...]:
+        called = value if isinstance(value, list) else [value]
+        if len(called) > MAX_CALLED:
+            self._wrong(key, f"names {len(called)}, at most {MAX_CALLED} are called")
+            return ()
+        if all(isinstance(each, str) and (each == HERE or _CALLED.fullmatch(each)) for each in called):
+            return tuple(called)
+        self._wrong(key, _NO_ID)
+        return ()
 
     def _routes(
         self, tables: object, key: str, inherited: str, destinations: Collection[str]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE = "tocsin.toml"
 MAX_SERVICE_LENGTH = 100
+MAX_AFTER_DEPLOY: Millis = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Intervals:
         group_interval: The least time between two count roll-ups of one incident.
         repeat_interval: How long an unchanged, still firing incident stays quiet before it reminds.
         resolve_after: How long an alert must be quiet to count as resolved.
+        max_resolve_after: The longest quiet that is asked of an alert because it keeps coming back; 0 asks for no more
+            than ``resolve_after`` of any.
         regress_within: How long after it was over an alert that is seen again belongs to the same incident.
         digest_interval: How often what signatures in test mode recognised is told in one digest; 0 for never.
         acknowledged_for: How long nobody is reminded of an incident that somebody has.
@@ -40,6 +43,7 @@ class Intervals:
     group_interval: Millis = 5 * 60_000
     repeat_interval: Millis = 4 * 3_600_000
     resolve_after: Millis = 15 * 60_000
+    max_resolve_after: Millis = 6 * 3_600_000
     regress_within: Millis = 24 * 3_600_000
     digest_interval: Millis = 24 * 3_600_000
     acknowledged_for: Millis = 4 * 3_600_000
@@ -63,6 +67,7 @@ class Service:
         alarms: Globs of alarm names, queue names and function names that belong to it.
         stacks: Globs of the CloudFormation stacks that deploy it; a stack may deploy several services.
         strict: Whether of its lines only what is known to be harmless is shown.
+        after_deploy: For how long after a deploy of it what begins is start-up noise, unless it is critical; 0 for never.
     """
 
     name: str
@@ -70,6 +75,7 @@ class Service:
     alarms: tuple[str, ...] = ()
     stacks: tuple[str, ...] = ()
     strict: bool = False
+    after_deploy: Millis = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,10 @@ class Settings:
                 return service.name
         resources = (value for dimension, value in dimensions.items() if dimension != "Currency")
         return _located(_unreserved(next(resources, name)), elsewhere)
+
+    def after_deploy(self, service: str) -> Millis:
+        """For how long after a deploy of a service what begins is start-up noise; 0 for never."""
+        return next((entry.after_deploy for entry in self.services if entry.name == service), 0)
 
     def service_of_function(self, function: str) -> str:
         """Name the service of a Lambda function: that of the log group Lambda gives it, else as for an alarm."""
@@ -267,7 +277,7 @@ def _table(data: Mapping[str, Any], key: str, problems: list[Problem]) -> Mappin
     return {}
 
 
-_NO_DIGEST = ("digest_interval", "off")
+_OFF = (("digest_interval", "off"), ("max_resolve_after", "off"))
 
 
 def _unreserved(service: str) -> str:
@@ -291,7 +301,7 @@ def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems:
         if value is None:
             continue
         try:
-            values[name] = 0 if (name, value) == _NO_DIGEST else parse_duration(value)
+            values[name] = 0 if (name, value) in _OFF else parse_duration(value)
         except ValueError as error:
             problems.append(Problem(where, f"intervals.{name}", str(error)))
     intervals = Intervals(**values)
@@ -312,9 +322,11 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
     if not isinstance(table, dict):
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)
-    known = ("log_groups", "alarms", "stacks", "redaction")
+    known = ("log_groups", "alarms", "stacks", "redaction", "after_deploy")
     globs: dict[str, tuple[str, ...]] = {}
     for entry, value in table.items():
+        if entry == "after_deploy":
+            continue
         if entry == "redaction":
             if value not in _REDACTIONS:
                 problems.append(
@@ -334,7 +346,20 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
             problems.append(Problem(FILE, f"{key}.{entry}", f"must be a list of globs, is {value!r}"))
         else:
             globs[entry] = tuple(value)
-    return Service(name, **globs, strict=table.get("redaction") == "strict")
+    after_deploy = _after_deploy(table.get("after_deploy", "0s"), key, problems)
+    return Service(name, **globs, strict=table.get("redaction") == "strict", after_deploy=after_deploy)
+
+
+def _after_deploy(value: Any, key: str, problems: list[Problem]) -> Millis:
+    try:
+        span = parse_duration(value)
+    except ValueError as error:
+        problems.append(Problem(FILE, f"{key}.after_deploy", str(error)))
+        return 0
+    if span > MAX_AFTER_DEPLOY:
+        reason = "at most an hour: what is longer is no start"
+        problems.append(Problem(FILE, f"{key}.after_deploy", reason))
+    return span
 
 
 _REDACTIONS = ("default", "strict")

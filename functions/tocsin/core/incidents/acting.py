@@ -118,7 +118,9 @@ def _taken(incident: Incident, action: Action, policy: Policy) -> _Acted:
 def _over(incident: Incident, action: Action) -> _Acted:
     """Resolve everything that was received until the press."""
     ended = {
-        alert.fingerprint: replace(alert, state=AlertState.RESOLVED, over_at=action.at, unmuted=False)
+        alert.fingerprint: replace(
+            alert, state=AlertState.RESOLVED, over_at=action.at, unmuted=False, learned_quiet=0
+        )
         for alert in incident.firing
         if alert.active_at <= action.at
     }
@@ -126,7 +128,7 @@ def _over(incident: Incident, action: Action) -> _Acted:
     if left:
         return _Acted(ActionOutcome.STILL_SEEN, "", incident)
     alerts = {**incident.alerts, **ended}
-    return _Acted(ActionOutcome.DONE, "", replace(incident, alerts=alerts, reopened=False))
+    return _Acted(ActionOutcome.DONE, "", replace(incident, alerts=alerts))
 
 
 def _is_worse(incident: Incident, before: Incident, policy: Policy) -> bool:

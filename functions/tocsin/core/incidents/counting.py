@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tocsin.core.incidents.contributors import alarm_itself, contributed, first_heard
+from tocsin.core.incidents.flapping import after_return, learned_from
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.model import AlertState, Millis, OccurrenceCount
@@ -32,7 +33,7 @@ def apply(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy)
     alert = (
         _newcomer(incident, occurrence_count, policy)
         if known is None
-        else _added(known, occurrence_count, policy)
+        else _added(incident, known, occurrence_count, policy)
     )
     alert = _weighed(alert, occurrence_count, policy)
     alerts = {**incident.alerts, alert.fingerprint: alert}
@@ -114,10 +115,21 @@ def _joined(occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
 def _newcomer(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     """An alert that the incident does not list; it is no news if an earlier incident had it within the day."""
     over_at = incident.ended.get(occurrence_count.fingerprint)
-    return replace(_joined(occurrence_count, policy), over_at=over_at, regressed=over_at is not None)
+    alert = _joined(occurrence_count, policy)
+    if over_at is None:
+        return alert
+    gap = occurrence_count.received_at - over_at
+    learned = learned_from(alert, gap, policy)
+    return replace(alert, over_at=over_at, regressed=True, learned_quiet=learned)
 
 
-def _added(alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
+def _added(incident: Incident, alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
+    more = _changed(alert, occurrence_count, policy)
+    return after_return(alert, more, occurrence_count, policy, was_over=incident.resolved_at is not None)
+
+
+def _changed(alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
+    """The alert with an occurrence count added and the state that it tells; ``regressed`` where it began again."""
     more = counted(alert, occurrence_count)
     if occurrence_count.origin.is_stateful:
         if occurrence_count.contributor:

@@ -33,7 +33,9 @@ def read(alert: Alert, reading: QueueReading) -> Alert:
     """Keep what a look at its queue found; an older look never replaces a newer one."""
     if alert.queue is not None and reading.at < alert.queue.at:
         return alert
-    return replace(alert, queue=reading)
+    deeper = alert.queue is not None and reading.depth > alert.queue.depth
+    grown_at = reading.at if deeper else alert.queue.grown_at if alert.queue is not None else None
+    return replace(alert, queue=replace(reading, grown_at=grown_at))
 
 
 def expires_at(alert: Alert) -> Millis | None:

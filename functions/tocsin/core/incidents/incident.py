@@ -38,12 +38,14 @@ class QueueReading:
         retention: How long the queue keeps a message, from when it was first sent.
         oldest_age: For how long the oldest message has been in the queue, where CloudWatch knows; SQS counts
             this from the move into the dead-letter queue, so the message itself may be older.
+        grown_at: When a look last found it deeper than the look before; None where none did.
     """
 
     at: Millis
     depth: int
     retention: Millis
     oldest_age: Millis | None = None
+    grown_at: Millis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ class Alert:
         only_contributors: Whether nothing but contributors told of the alarm: then it is over when all of them are.
         muted_by: What in CloudWatch mutes the alarm, in words.
         muted_until: When that ends, where it is known.
+        learned_quiet: The quiet that means "over", learned from how it came back (``flapping``); 0 before it did.
     """
 
     fingerprint: str
@@ -128,6 +131,7 @@ class Alert:
     only_contributors: bool = False
     muted_by: str = ""
     muted_until: Millis | None = None
+    learned_quiet: Millis = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +183,6 @@ class Incident:
         omitted_notified: ``omitted`` as of the last notification.
         burst_since: Since when ``burst`` counts.
         burst: Notifications of new or regressed alerts since ``burst_since``; what bounds their number.
-        reopened: Whether an alarm of it came back right after it was over; then it is over only after a quiet
-            ``group_interval``, so that an alarm that flaps is one incident.
         reopened_at: When it last began again after it was over; None if it never did.
         return_notified: Whether people heard that it began again; a return that was muted to its end ends in silence too.
         ended: When alerts of earlier incidents were over, by fingerprint, for as long as they count as regressed
@@ -210,7 +212,6 @@ class Incident:
     omitted_notified: int = 0
     burst_since: Millis = 0
     burst: int = 0
-    reopened: bool = False
     reopened_at: Millis | None = None
     return_notified: bool = True
     ended: Mapping[str, Millis] = field(default_factory=dict)

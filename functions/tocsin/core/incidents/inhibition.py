@@ -1,12 +1,21 @@
-"""Cause and symptom: which alert of an incident explains another."""
+"""Cause and symptom: which alert of an incident explains another.
+
+A symptom is only what its cause can explain: a failure with a name, that of the same place, begun no earlier than the
+cause. An exception that no signature describes may be anything, so nothing in an incident explains it; that it is only
+another word for a named failure is known within one line and one invocation (``matching``), and nowhere else.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from tocsin.core.incidents.incident import Alert, Incident
-from tocsin.core.model import AlertState, Severity
+from tocsin.core.model import AlertState, Millis, Severity
 from tocsin.core.signatures.signature import Signature
+from tocsin.core.times import MINUTE
+
+TOGETHER: Millis = MINUTE
+"""How much earlier than its cause a symptom may be logged: what an invocation says of a failure comes in any order."""
 
 
 def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:
@@ -16,6 +25,9 @@ def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signatu
     not found quiet in the same second. Once everything is over, what explained still does, but not what came back
     since: that is news until people have been told of it.
     """
+    rule = signatures.get(alert.signature)
+    if rule is not None and rule.catch_all:
+        return None
     everything_over = not incident.firing and incident.return_notified
     return next(
         (
@@ -24,6 +36,8 @@ def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signatu
             if other.announced
             and other.signature in signatures
             and alert.signature in signatures[other.signature].inhibits
+            and _is_of_the_same_place(other, alert)
+            and other.first_seen <= alert.first_seen + TOGETHER
             and (everything_over or _explains(other, alert))
         ),
         None,
@@ -37,13 +51,22 @@ def _explains(cause: Alert, symptom: Alert) -> bool:
     return not symptom.origin.alarm and cause.over_at is not None and symptom.active_at <= cause.over_at
 
 
+def _is_of_the_same_place(cause: Alert, symptom: Alert) -> bool:
+    """Whether two alerts are of one log group; an alarm watches the whole service."""
+    return (
+        not cause.origin.log_group
+        or not symptom.origin.log_group
+        or cause.origin.log_group == symptom.origin.log_group
+    )
+
+
 def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> Alert | None:
     """For an alarm, the alert of a log line in the same incident that is most likely behind it, or None.
 
     An alarm says that a number is high (messages in a dead-letter queue, errors, 5xx answers); the line that a
     function logged says why, also when it has been quiet since: messages lie in a dead-letter queue long after. A line
-    that is missing says no more than the alarm does. Of what fires
-    it is the worst, then the first; of what is over the latest.
+    that is missing says no more than the alarm does, and what began after the alarm, or after its queue last grew, is no
+    cause of it. Of what fires it is the worst, then the first; of what is over the latest.
     """
     if not alert.origin.alarm:
         return None
@@ -54,12 +77,19 @@ def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Sign
         and not other.origin.absence
         and other.announced
         and other.count
+        and other.first_seen <= _took_effect(alert)
         and inhibitor(incident, other, signatures) is None
     ]
     firing = [cause for cause in causes if cause.state is AlertState.FIRING]
     if firing:
         return min(firing, key=lambda cause: (severity_of(cause, signatures).rank, cause.first_seen))
     return max(causes, key=lambda cause: cause.last_seen, default=None)
+
+
+def _took_effect(alarm: Alert) -> Millis:
+    """When what an alarm says was last seen to get worse."""
+    grown_at = alarm.queue.grown_at if alarm.queue is not None else None
+    return max(alarm.last_seen, grown_at or 0)
 
 
 def depth_of_symptom(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> int:

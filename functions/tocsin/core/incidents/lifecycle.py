@@ -19,6 +19,7 @@ from tocsin.core.incidents.acting import act_all, after_notification, quiet_unti
 from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.changes import learned
 from tocsin.core.incidents.counting import MAX_ALERTS, apply
+from tocsin.core.incidents.flapping import settles_at
 from tocsin.core.incidents.incident import Alert, Incident, QueueReading
 from tocsin.core.incidents.inhibition import inhibitor
 from tocsin.core.incidents.muting import mute
@@ -30,6 +31,9 @@ from tocsin.core.model import AlertState, Change, Millis, OccurrenceCount, Reaso
 MAX_BURSTS = 5
 """Notifications of new alerts per ``group_interval``; more wait for its end and come as one. Of alerts that
 regressed it is one: what flaps has been told of."""
+
+MUCH_WORSE = 10
+"""How many times as many occurrences as people know of make what comes and goes worth an update at once."""
 
 MINUTE: Millis = 60_000
 """How often what lies outside the incident (a silence taken back, a queue's depth) is looked at."""
@@ -116,7 +120,9 @@ def advance(
     }
     current = act_all(replace(current, alerts={**current.alerts, **read}), acted, policy)
     current = _quieted(current, now, policy, observed)
-    current, reason_detail = mute(learned(current, observed.changes), observed.silences, now)
+    current, reason_detail = mute(
+        learned(current, observed.changes), observed.silences, now, policy.signatures
+    )
     return Advance(_spoken(current, now, policy, observed, reason_detail), applied, closed, acted)
 
 
@@ -144,7 +150,7 @@ def _folded(
             incident = apply(incident, occurrence_count, policy)
             alert = incident.alerts.get(occurrence_count.fingerprint)
             if alert is not None and alert.regressed:  # else it is below its threshold: over it stays
-                current = _reopened(incident, occurrence_count, policy)
+                current = _reopened(incident, occurrence_count)
         elif occurrence_count.state is AlertState.FIRING:
             current = apply(
                 _opened(incident, service, occurrence_count, now, policy), occurrence_count, policy
@@ -208,8 +214,10 @@ def _count(incident: Incident, audible_alerts: Sequence[Alert], now: Millis, pol
     if now < (incident.notified_at or incident.opened_at) + policy.intervals.group_interval:
         return None
     changed = [alert for alert in _announced(incident) if _has_changed(alert, policy)]
+    at_once = [alert for alert in changed if not _only_drips(alert, now, policy)]
     if (
-        changed
+        at_once
+        or (changed and now >= _rolls_up_drips_at(incident, policy))
         or incident.omitted > incident.omitted_notified
         or (incident.changes_not_notified and audible_alerts)
     ):
@@ -231,6 +239,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
     ]
     if any(time <= now for time in times):
         return now
+    times += [settles_at(alert, policy) for alert in incident.alerts.values()]
     if not _is_firing(incident):
         times.append(_ends_at(incident, policy))
     if incident.notified_at is None:
@@ -238,6 +247,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
     else:
         times += [
             incident.notified_at + intervals.group_interval,
+            _rolls_up_drips_at(incident, policy),
             incident.burst_since + intervals.group_interval,
             _reminds_at(incident, policy),
         ]
@@ -289,15 +299,10 @@ def _is_remembered(incident: Incident, occurrence_count: OccurrenceCount, policy
     return over_at is not None and occurrence_count.received_at < over_at + policy.intervals.regress_within
 
 
-def _reopened(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
+def _reopened(incident: Incident, occurrence_count: OccurrenceCount) -> Incident:
     """An incident that was over, and is not: the same thread goes on."""
-    flaps = (
-        bool(occurrence_count.origin.alarm)
-        and incident.resolved_at is not None
-        and occurrence_count.received_at < incident.resolved_at + policy.intervals.group_interval
-    )
     began = min(occurrence_count.first_seen, occurrence_count.received_at)
-    return replace(incident, resolved_at=None, reopened=flaps, reopened_at=began, return_notified=False)
+    return replace(incident, resolved_at=None, reopened_at=began, return_notified=False)
 
 
 def _opened(
@@ -361,9 +366,10 @@ def _unfinished(incident: Incident | None) -> dict[str, Alert]:
 
 
 def _ends_at(incident: Incident, policy: Policy) -> Millis:
-    """When an incident in which nothing fires is over: at once, or, once it flapped, after a quiet interval."""
-    last = max((alert.active_at for alert in incident.alerts.values() if alert.announced), default=0)
-    return last + policy.intervals.group_interval if incident.reopened else 0
+    """When an incident in which nothing fires is over: once each alert that came back was quiet for long enough."""
+    return max(
+        (settles_at(alert, policy) for alert in incident.alerts.values() if alert.announced), default=0
+    )
 
 
 def _quieted(incident: Incident, now: Millis, policy: Policy, observed: Observed) -> Incident:
@@ -406,6 +412,22 @@ def _has_changed(alert: Alert, policy: Policy) -> bool:
         or alert.notified.state not in (None, alert.state)
         or (queue_watch.is_watched(alert, policy) and queue_watch.differs(alert))
     )
+
+
+def _only_drips(alert: Alert, now: Millis, policy: Policy) -> bool:
+    """Whether what an alert has to show is only that it goes on as people know it: now and then, and no worse."""
+    if alert.silence or (queue_watch.is_watched(alert, policy) and queue_watch.differs(alert)):
+        return False
+    comes_and_goes = bool(policy.learned_quiet(alert)) and (
+        alert.state is AlertState.FIRING or now < settles_at(alert, policy)
+    )
+    return comes_and_goes and alert.count < MUCH_WORSE * alert.notified.count
+
+
+def _rolls_up_drips_at(incident: Incident, policy: Policy) -> Millis:
+    """When the counts of what comes and goes are shown: like a reminder, not with every drop."""
+    gap = max(policy.intervals.group_interval, policy.intervals.repeat_interval)
+    return (incident.notified_at or incident.opened_at) + gap
 
 
 def _reminds_at(incident: Incident, policy: Policy) -> Millis:

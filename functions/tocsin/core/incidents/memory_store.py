@@ -144,6 +144,12 @@ class MemoryLedger:
             raise SilenceConflictError(silence.id)
         self._silences[silence.id] = silence
 
+    def note_match(self, silence: str, at: Millis) -> None:
+        """See ``Ledger``."""
+        kept = self._silences.get(silence)
+        if kept is not None and kept.last_matched < at:
+            self._silences[silence] = replace(kept, last_matched=at)
+
     def watch(self, service: str, signature: str) -> Watch | None:
         """See ``Ledger``."""
         kept = self._watches.get((service, signature))

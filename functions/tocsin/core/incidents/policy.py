@@ -9,7 +9,7 @@ from tocsin.core.absence.watch import is_watched
 from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.incident import Alert
 from tocsin.core.incidents.test_mode import is_in_test_mode
-from tocsin.core.model import Millis
+from tocsin.core.model import DRILL, Millis
 from tocsin.core.signatures.signature import Signature, Source
 
 
@@ -27,10 +27,20 @@ class Policy:
         return self.intervals.resolve_after if own is None else own
 
     def quiet_period(self, alert: Alert) -> Millis:
-        """The quiet period of an alert: not shorter than its threshold's window while it is not announced."""
+        """The quiet period of an alert, longer for one that came back.
+
+        While it is not announced it is not shorter than its threshold's window.
+        """
         rule = self.signatures.get(alert.signature)
         window = rule.threshold.within if rule and rule.threshold and not alert.announced else 0
-        return max(self.resolve_after(alert.signature), window)
+        return max(self.resolve_after(alert.signature), window, self.learned_quiet(alert))
+
+    def learned_quiet(self, alert: Alert) -> Millis:
+        """The quiet that an alert has to show because it came back, 0 where it never did; the setting bounds it.
+
+        A drill that is run again is no outage that came back.
+        """
+        return 0 if alert.signature == DRILL else min(alert.learned_quiet, self.intervals.max_resolve_after)
 
     def ends_by_quiet(self, alert: Alert) -> bool:
         """Whether quiet resolves an alert: not an alarm, nor an absence, unless no signature waits for its end any more.

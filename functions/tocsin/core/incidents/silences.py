@@ -1,5 +1,7 @@
 """Silences: mutes that people set, with a required end, a reason and an author.
 
+They may begin later, recur at hours of the week, and end by themselves once nothing matched for a time.
+
 What a silence covers is said by globs (``*``, ``?``, ``[ab]``; upper and lower case differ) on an alert's signature,
 service and fields. A glob that is left empty covers any; at least one must be given, because a silence of everything
 is an outage of the alerting. A name that is given as it is shown covers itself, whatever characters are in it.
@@ -11,14 +13,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tocsin.core.model import Millis
 from tocsin.core.stored_document import dump_document
 from tocsin.core.times import LATEST, format_duration, is_plausible
 
+if TYPE_CHECKING:
+    from tocsin.core.weekly_hours import WeeklyHours
+
 MAX_SILENCE: Final[Millis] = 30 * 86_400_000
 """What is to be quiet for longer than 30 days is not a silence but a change of the signature."""
+
+MAX_RECURRING: Final[Millis] = 366 * 86_400_000
+"""A silence that recurs is quiet only now and then: it may do so for a year."""
+
+MIN_UNTIL_QUIET: Final[Millis] = 10 * 60_000
+"""What ends by itself sooner would end between two looks at what it mutes."""
 
 MAX_LETTERS: Final = {"id": 64, "reason": 500, "author": 200, "signature": 200, "service": 200}
 MAX_FIELDS: Final = 20
@@ -39,6 +50,13 @@ class Silence:
         service: Glob of the service, or several in the same way; empty for any.
         fields: By a field's name, a glob of its value. An alert without the field is not covered.
         begins_at: When it begins, for work that is planned: at most ``MAX_SILENCE`` after it was made.
+        hours: The hours of the week in which it mutes, as ``mon-fri 22:00-06:00``; empty for all. With hours it may last
+            up to ``MAX_RECURRING``.
+        zone: The time zone of the hours.
+        ends_when_quiet: It ends by itself once nothing that it covers fired or was seen for this time; 0 for never.
+        last_matched: When something that it covers last fired or was seen, as far as it was noted.
+        startup_noise: Whether it mutes only what begins while it is active, and never what is critical. What such an alert
+            saw by its end it keeps quiet about; what is seen later is told.
 
     Raises:
         ValueError: A value is missing or out of bounds; the message begins with its key.
@@ -53,6 +71,11 @@ class Silence:
     service: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
     begins_at: Millis | None = None
+    hours: str = ""
+    zone: str = "UTC"
+    ends_when_quiet: Millis = 0
+    last_matched: Millis = 0
+    startup_noise: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what must not mute anything."""
@@ -61,14 +84,24 @@ class Silence:
         for name in ("id", "reason", "author"):
             if not getattr(self, name).strip():
                 raise ValueError(f"{name}: required")
-        _check_times(self.created_at, self.expires_at, self.begins_at)
+        _check_times(
+            self.created_at, self.expires_at, self.begins_at, MAX_RECURRING if self.hours else MAX_SILENCE
+        )
+        self._check_recurrence()
         _check_fields(self.fields)
         if not (self.signature or self.service or self.fields):
             raise ValueError("signature: a signature, a service or a field must be given")
 
     def active(self, now: Millis) -> bool:
         """Whether it mutes at this moment; it does no more at the moment it expires."""
-        return self.begins <= now < self.expires_at
+        return self.begins <= now < self.ends_at and (not self.hours or self._hours().cover(now))
+
+    @property
+    def ends_at(self) -> Millis:
+        """When it is over for good if nothing that it covers is seen any more."""
+        if not self.ends_when_quiet:
+            return self.expires_at
+        return min(self.expires_at, max(self.begins, self.last_matched) + self.ends_when_quiet)
 
     @property
     def begins(self) -> Millis:
@@ -94,6 +127,29 @@ class Silence:
             and (not self.service or any(fits(service, glob) for glob in alternatives(self.service)))
             and all(name in fields and fits(fields[name], glob) for name, glob in self.fields.items())
         )
+
+    def _hours(self) -> WeeklyHours:
+        # Not at the top: what never recurs needs no time zones.
+        from tocsin.core.weekly_hours import parse_weekly_hours
+
+        return parse_weekly_hours(self.hours, self.zone)
+
+    def _check_recurrence(self) -> None:
+        for name in ("hours", "zone"):
+            _check_text(name, getattr(self, name), 100)
+        if self.hours:
+            try:
+                self._hours()
+            except ValueError as error:
+                raise ValueError(f"{'zone' if 'time zone' in str(error) else 'hours'}: {error}") from error
+        for name in ("ends_when_quiet", "last_matched"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ValueError(f"{name}: must be whole milliseconds, not below 0")
+        if self.ends_when_quiet and self.hours:
+            raise ValueError("ends_when_quiet: what recurs does not end by itself")
+        if 0 < self.ends_when_quiet < MIN_UNTIL_QUIET:
+            raise ValueError(f"ends_when_quiet: must be at least {format_duration(MIN_UNTIL_QUIET)}")
 
     @property
     def matcher(self) -> str:
@@ -148,7 +204,7 @@ def _check_text(name: str, value: object, most: int) -> None:
         raise ValueError(f"{name}: holds half a surrogate pair, which cannot be stored")
 
 
-def _check_times(created_at: object, expires_at: object, begins_at: object) -> None:
+def _check_times(created_at: object, expires_at: object, begins_at: object, most: Millis) -> None:
     begins_at = created_at if begins_at is None else begins_at
     for name, at in (("created_at", created_at), ("expires_at", expires_at), ("begins_at", begins_at)):
         if not isinstance(at, int) or isinstance(at, bool) or not is_plausible(at):
@@ -160,10 +216,10 @@ def _check_times(created_at: object, expires_at: object, begins_at: object) -> N
         raise ValueError(f"begins_at: must be from now to {format_duration(MAX_SILENCE)} from now")
     if expires_at <= begins_at:
         raise ValueError(f"expires_at: must be after {'begins' if begins_at > created_at else 'created'}_at")
-    if expires_at - begins_at > MAX_SILENCE:
+    if expires_at - begins_at > most:
         since = "its beginning" if begins_at > created_at else "now"
         raise ValueError(
-            f"expires_at: {format_duration(expires_at - begins_at)} from {since}, the most is {format_duration(MAX_SILENCE)}"
+            f"expires_at: {format_duration(expires_at - begins_at)} from {since}, the most is {format_duration(most)}"
         )
 
 

@@ -135,6 +135,12 @@ class Ledger(Protocol):
             SilenceConflictError: One of that id is kept and was made at another time, or ends earlier.
         """
 
+    def note_match(self, silence: str, at: Millis) -> None:
+        """Note when something that a silence covers was last seen: one that ends by itself goes on from then.
+
+        An earlier time than the one that is noted changes nothing, nor does a silence that is not kept any more.
+        """
+
     def watch(self, service: str, signature: str) -> Watch | None:
         """The watch over one line, as of every save that has returned; None when there is none."""
 

@@ -15,12 +15,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+import msgspec
 
 from tocsin.core.ingest.inflation import MAX_INFLATED, EnvelopeError, inflate
 from tocsin.core.ingest.json_kinds import kind_of
 from tocsin.core.ingest.origin import may_have_origins, origin_of
-from tocsin.core.model import Envelope, LogEvent, Origin
+from tocsin.core.model import LATEST, Envelope, LogEvent, Millis, Origin
 from tocsin.core.redaction.sample import named
 from tocsin.core.times import is_plausible
 
@@ -79,6 +81,18 @@ def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
     Raises:
         EnvelopeError: Not JSON, not an object, or without a message type, log group or list of log events.
     """
+    return _regular(raw) or parse_irregular_envelope(raw)
+
+
+def parse_irregular_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
+    """Read an inflated envelope whatever is the matter with it; of a regular one, the same as `parse_envelope`.
+
+    Args:
+        raw: What `inflate` returned.
+
+    Raises:
+        EnvelopeError: As `parse_envelope`.
+    """
     try:
         document = json.loads(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
@@ -102,11 +116,71 @@ def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
     origins: list[Origin] | None = [] if may_have_origins(raw) else None
     events, problems = _read_events(entries, origins, fix=bool(_SURROGATE_ESCAPE.search(raw)))
     account, log_stream = _text(document, "owner"), _text(document, "logStream")
+    return ParsedEnvelope(_envelope(account, log_group, log_stream, events, origins), problems)
+
+
+class _Head(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=True):
+    """What an envelope says beside its log events."""
+
+    message_type: Literal["DATA_MESSAGE"]
+    log_group: Annotated[str, msgspec.Meta(min_length=1)]
+    owner: str = ""
+    log_stream: str = ""
+    subscription_filters: tuple[str, ...] = ()
+    policy_level: str = ""
+
+
+class _Regular(_Head, forbid_unknown_fields=True, rename="camel", kw_only=True):
+    log_events: list[LogEvent]
+
+
+class _EventWithFields(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    timestamp: Annotated[Millis, msgspec.Meta(ge=0, lt=LATEST)]
+    message: str
+    extracted_fields: dict[str, str] = {}
+
+
+class _RegularWithFields(_Head, forbid_unknown_fields=True, rename="camel", kw_only=True):
+    log_events: list[_EventWithFields]
+
+
+_REGULAR: Final = msgspec.json.Decoder(_Regular)
+_REGULAR_WITH_FIELDS: Final = msgspec.json.Decoder(_RegularWithFields)
+
+
+def _regular(raw: bytes) -> ParsedEnvelope | None:
+    """Read an envelope in which nothing is out of order, several times as fast; None for any other.
+
+    Whatever the decoder may see otherwise than `json` is a reason not to: a key that is not known, a value of another
+    type, text that is not UTF-8 or holds half a surrogate pair.
+    """
+    head: _Head
+    origins: list[Origin] | None = None
+    try:
+        if b"extractedFields" in raw:
+            head = written = _REGULAR_WITH_FIELDS.decode(raw)
+            events = tuple(LogEvent(each.id, each.timestamp, each.message) for each in written.log_events)
+            if may_have_origins(raw):
+                origins = [
+                    origin_of({"extractedFields": each.extracted_fields}) for each in written.log_events
+                ]
+        else:
+            head = plain = _REGULAR.decode(raw)
+            events = tuple(plain.log_events)
+    except (ValueError, RecursionError):
+        return None
+    return ParsedEnvelope(_envelope(head.owner, head.log_group, head.log_stream, events, origins))
+
+
+def _envelope(
+    account: str, log_group: str, log_stream: str, events: tuple[LogEvent, ...], origins: list[Origin] | None
+) -> Envelope:
     identity = _digest(account, log_group, log_stream, [event.id for event in events])
     envelope = Envelope(identity, account, log_group, log_stream, events)
     if origins and any(origin != Origin() for origin in origins):
-        envelope = replace(envelope, origins=_by_origin(envelope, origins))
-    return ParsedEnvelope(envelope, problems)
+        return replace(envelope, origins=_by_origin(envelope, origins))
+    return envelope
 
 
 def _by_origin(envelope: Envelope, origins: list[Origin]) -> tuple[Envelope, ...]:

@@ -7,11 +7,12 @@ A time-out is a ``Task timed out`` and a ``REPORT … Status: timeout``; a death
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import re2
 
+from tocsin.core.matching.crash_lines import may_go_on
 from tocsin.core.model import LogEvent, Match
 
 
@@ -39,6 +40,74 @@ _STARTS = re2.compile(r"START RequestId:|[^\n]{0,200}\"type\":\s?\"platform\.sta
 _REQUEST = re2.compile(r"(?i)(?:\brequestId[\"\s:]{1,4}|\dZ\s+)([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
 
 
+_MAX_NAMED = 400
+"""Characters of an event within which its invocation is named."""
+_NAMED = re2.compile(
+    r"(?i:requestId)[\"\s:]{1,4}(?i:[0-9a-f]{8}-)|\dZ\s+(?i:[0-9a-f]{8}-)|START RequestId:|INIT_START|\"platform\.(?:start|initStart)"
+)
+_BLANKS_AFTER_Z = ("z\t", "z ", "z\n", "z\r", "z\f")
+
+
+def name_invocations(events: Iterable[LogEvent]) -> bool:
+    """Whether any of some events may name an invocation, or begin one; False is certain."""
+    return _NAMED.search("\x1e".join([event.message for event in events])) is not None
+
+
+def _name_in(message: str) -> str:
+    """The invocation that an event names; empty where it names none."""
+    head = message[:_MAX_NAMED]
+    lower = head.lower()
+    if "requestid" not in lower and not any(blank in lower for blank in _BLANKS_AFTER_Z):
+        return ""
+    found = _REQUEST.search(head.encode("utf-8", "replace"))
+    return found.group(1).decode().lower() if found else ""
+
+
+def _may_begin(message: str) -> bool:
+    return message.startswith(("START RequestId:", "INIT_START")) or "platform." in message[:_MAX_NAMED]
+
+
+def invocation_end(events: Sequence[LogEvent], place: int) -> int:
+    """The nearest place, from one on, at which another invocation certainly begins; the end where none does.
+
+    Args:
+        events: Events of one stream in their order.
+        place: Where to go on from: a place at which a span of `crash_spans` begins, or the end.
+    """
+    while place < len(events) and not _changes(events, place):
+        place += 1
+    return place
+
+
+def invocation_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
+    """The nearest place, going back, at which an invocation certainly begins.
+
+    Args:
+        events: Events of one stream in their order.
+        place: Where to go back from.
+        floor: A place at which one is known to begin: an answer of `invocation_end`, or the beginning.
+    """
+    while place > floor and not _changes(events, place):
+        place -= 1
+    return place
+
+
+def _changes(events: Sequence[LogEvent], place: int) -> bool:
+    """Whether an invocation begins here whatever came before: with its ``START``, right after a line of another one.
+
+    None of the lines around it may be part of a crash, of which only the first line's name would count.
+    """
+    message = events[place].message
+    if not (message.startswith("START RequestId:") or "platform.start" in message[:_MAX_NAMED]) or place < 2:
+        return False
+    here, before = _name_in(message), _name_in(events[place - 1].message)
+    return (
+        bool(here and before)
+        and here != before
+        and not any(may_go_on(events[near].message) for near in (place - 2, place - 1, place))
+    )
+
+
 def once_per_invocation(found: Sequence[Found], explains: Callable[[str, str], bool]) -> list[Found]:
     """Leave out what one invocation says again about one failure.
 
@@ -54,15 +123,14 @@ def once_per_invocation(found: Sequence[Found], explains: Callable[[str, str], b
     request, started, begun = "", False, False
     for one in found:
         message = one.event.message
-        told = _REQUEST.search(message[:400])
-        name = told.group(1).lower() if told else ""
-        begins = bool(_BEGINS.match(message))
+        name = _name_in(message)
+        begins = _may_begin(message) and bool(_BEGINS.match(message))
         if (begins and started) or (name and request and name != request):
             answer += _once(segment, explains, begun=begun, known=bool(request))
             segment, request, started, begun = [], "", False, False
         begun = begun or begins
         request = request or name
-        started = started or bool(_STARTS.match(message))
+        started = started or (begins and bool(_STARTS.match(message)))
         if one.matches:
             segment.append(one)
     return answer + _once(segment, explains, begun=begun, known=bool(request))
@@ -76,7 +144,7 @@ def _once(
     Args:
         segment: The events with a match, up to where another invocation begins.
         explains: Whether one signature explains another.
-        begun: Whether its beginning was seen: then everything in it is of one invocation.
+        begun: Whether its beginning was seen: then everything in it is of one invocation, and one failure explains another.
         known: Whether its request was named: then at least the platform's statements are. A filter may have kept the
             beginnings back, and two crashes in a row are then two.
     """
@@ -99,6 +167,7 @@ def _once(
                 if min(places[match.signature])[2] == place
                 and not (
                     kinds[place] == _STATED
+                    and begun
                     and any(explains(other, match.signature) for other in places if other != match.signature)
                 )
             ]

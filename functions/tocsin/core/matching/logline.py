@@ -94,7 +94,7 @@ class LogLine:
 
     def is_error_at(self, position: int) -> bool:
         """Whether a logger states, for this position, error or worse; prose that names a level states nothing."""
-        level, certain = self._level_at(position)
+        level, certain = self.statement_at(position)
         return certain and level is not None and level.is_error
 
     def values_of(self, name: str) -> list[str]:
@@ -113,12 +113,13 @@ class LogLine:
         one: a traceback belongs to the ``ERROR`` (or the ``DEBUG``) that it was logged with. What the platform itself
         says has no level; where it is wrapped in JSON, the level there is the forwarder's.
         """
-        return self._level_at(position)[0]
+        return self.statement_at(position)[0]
 
-    def _level_at(self, position: int) -> tuple[Level | None, bool]:
+    def statement_at(self, position: int) -> tuple[Level | None, bool]:
         """The level at a position, and whether it is certainly a logger that states it."""
         start = self.text.rfind("\n", 0, position) + 1
-        if _PLATFORM_LINE.match(self.text[start : start + MAX_PREFIX_LENGTH]):
+        head = self.text[start : start + MAX_PREFIX_LENGTH]
+        if head.startswith(_PLATFORM_WORDS) and _PLATFORM_LINE.match(head):
             return None, False
         part = next(part for part in reversed(self.parts) if part.start <= position)
         if part.is_json and part.level is not None:
@@ -163,6 +164,8 @@ def _encodable(text: str) -> str:
 
 
 _PLAIN = Part(0, None, is_json=False)
+_PLATFORM_WORDS = ("INIT_REPORT", "RE", "Re", *"0123456789")
+"""How a line of the platform begins: found faster than by an expression."""
 _PLATFORM_LINE = re2.compile(
     r"(?:INIT_REPORT|RESTORE_REPORT|REPORT RequestId:|RequestId: \S+ (?:Error:|Process exited)|\d{4}-\d\d-\d\dT\S+Z? \S+ Task timed out)"
 )

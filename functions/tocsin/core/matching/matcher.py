@@ -9,7 +9,7 @@ time is linear in the text, whatever a signature says.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
@@ -101,8 +101,8 @@ class Matcher:
             and not entry.any
             and (search := field_search(entry.fields))
         ]
-        self._by_literal = by_literal
         self._literals = list(by_literal)
+        self._behind = list(by_literal.values())
         self._order = {name: place for place, name in enumerate(signatures)}
         self._explains = {name: _closure(name, signatures) for name in signatures}
         self._most_specific_first = {
@@ -128,9 +128,21 @@ class Matcher:
         Args:
             raw: The inflated JSON of the envelope, as delivered.
         """
+        return self._raw_search.might_match(raw)
+
+    def suspects(self, messages: Sequence[str]) -> list[int]:
+        """The places of those messages that can match; ``match`` finds nothing in the others.
+
+        Args:
+            messages: The messages of log events, as delivered.
+        """
+        return self._raw_search.places(messages)
+
+    @property
+    def _raw_search(self) -> RawSearch:
         if self._raw is None:
             self._raw = RawSearch(self.raw_expression)
-        return self._raw.might_match(raw)
+        return self._raw
 
     # --- one event ---
 
@@ -150,14 +162,15 @@ class Matcher:
         if not hits:
             return []
         line = read_line(message)
-        candidates = self._candidates(line.text, encoded, hits) | self._fitting(line, hits)
+        canonical = line.text.encode("utf-8", "replace")
+        candidates = self._candidates(canonical, encoded, hits) | self._fitting(line, hits)
         if not candidates:
             return []
         found: list[Match] = []
         for name in sorted(candidates, key=self._most_specific_first.__getitem__):
             if self._explained(name, found):
                 continue
-            verdict = self._try(self._signatures[name], candidates[name], line, log_group, service)
+            verdict = self._try(self._signatures[name], candidates[name], line, canonical, log_group, service)
             if verdict.outcome == "matched" and verdict.match is not None:
                 found.append(verdict.match)
         return sorted(found, key=lambda match: self._order[match.signature])
@@ -200,9 +213,10 @@ class Matcher:
         encoded = message.encode("utf-8", "replace")
         line = read_line(message)
         hits = self._hits(encoded)
-        candidates = self._candidates(line.text, encoded, hits) | self._fitting(line, hits) if hits else {}
+        canonical = line.text.encode("utf-8", "replace")
+        candidates = self._candidates(canonical, encoded, hits) | self._fitting(line, hits) if hits else {}
         verdicts = [
-            self._try(self._signatures[name], candidates[name], line, log_group, service)
+            self._try(self._signatures[name], candidates[name], line, canonical, log_group, service)
             for name in sorted(candidates, key=self._order.__getitem__)
         ]
         found = [verdict.match for verdict in verdicts if verdict.outcome == "matched"]
@@ -210,7 +224,7 @@ class Matcher:
         for verdict in verdicts:
             by = self._explained(verdict.signature, found) if verdict.outcome == "matched" else ""
             final.append(verdict._replace(outcome="explained by", detail=by) if by else verdict)
-        present = self._hits(line.text.encode("utf-8", "replace"))
+        present = self._hits(canonical)
         literals = tuple(self._literals[hit].text for hit in present if hit < len(self._literals))
         return Explanation(
             line, literals, tuple(sorted(final, key=lambda verdict: verdict.outcome != "matched"))
@@ -232,15 +246,14 @@ class Matcher:
             self._gate = gate
         return self._gate.Match(encoded) or []
 
-    def _candidates(self, text: str, encoded: bytes, hits: list[int]) -> dict[str, set[int]]:
+    def _candidates(self, canonical: bytes, encoded: bytes, hits: list[int]) -> dict[str, set[int]]:
         """The signatures of which a literal occurs in the canonical text, and which of their expressions have one."""
-        canonical = text.encode("utf-8", "replace")
         if canonical != encoded:
             hits = self._hits(canonical)
         candidates: dict[str, set[int]] = {}
         for hit in hits:
             if hit < len(self._literals):
-                for name, number in self._by_literal[self._literals[hit]]:
+                for name, number in self._behind[hit]:
                     candidates.setdefault(name, set()).add(number)
         return candidates
 
@@ -255,7 +268,13 @@ class Matcher:
         }
 
     def _try(
-        self, signature: Signature, numbers: set[int], line: LogLine, log_group: str, service: str
+        self,
+        signature: Signature,
+        numbers: set[int],
+        line: LogLine,
+        canonical: bytes,
+        log_group: str,
+        service: str,
     ) -> Verdict:
         if not in_scope(signature, log_group, service):
             return Verdict(signature.id, "out of scope")
@@ -266,23 +285,17 @@ class Matcher:
             if (values := line.values_of(name)) and name != "level"
         }
         if signature.fields and not signature.any:
-            return self._by_fields_alone(signature, line, _fields(own), forbidden)
+            return self._by_fields_alone(signature, line, canonical, _fields(own), forbidden)
         if signature.fields and not _fields_fit(signature, line):
             return Verdict(signature.id, "fields do not fit")
         refused = Verdict(signature.id, "no expression found")
         for number in sorted(numbers):
             expression = wanted[number]
-            for tries, found in enumerate(expression.finditer(line.text)):
-                start, end = found.span()
-                fields = _fields(own) | _fields(found.groupdict())
-                if signature.catch_all or signature.reads_crash:
-                    crash = read_crash(line.text, start)
-                    read = {"exception": crash.exception, "frame": crash.frame}
-                    if signature.catch_all:
-                        read["message"] = crash.message
-                    fields |= {name: value for name, value in read.items() if value}
-                match = Match(signature.id, fields, start, end)
-                reason = self._refusal(signature, line, match, forbidden)
+            # Bytes have no places to translate: four times as fast, and most lines need no more.
+            found = expression.finditer(line.text) if expression.search(canonical) else ()
+            for tries, one in enumerate(found):
+                match = self._match_of(signature, line, own, one)
+                reason = self._refusal(signature, line, canonical, match, forbidden)
                 if reason is None:
                     return Verdict(signature.id, "matched", expression.pattern, match)
                 refused = reason
@@ -291,12 +304,29 @@ class Matcher:
         return refused
 
     @staticmethod
+    def _match_of(signature: Signature, line: LogLine, own: dict[str, str], found: re2._Match) -> Match:
+        """The match of an expression, with what it captured, what the line's own fields say, and the crash it is in."""
+        start, end = found.span()
+        fields = _fields(own) | _fields(found.groupdict())
+        if signature.catch_all or signature.reads_crash:
+            crash = read_crash(line.text, start)
+            read = {"exception": crash.exception, "frame": crash.frame}
+            if signature.catch_all:
+                read["message"] = crash.message
+            fields |= {name: value for name, value in read.items() if value}
+        return Match(signature.id, fields, start, end)
+
+    @staticmethod
     def _by_fields_alone(
-        signature: Signature, line: LogLine, fields: dict[str, str], forbidden: Iterable[re2._Regexp]
+        signature: Signature,
+        line: LogLine,
+        canonical: bytes,
+        fields: dict[str, str],
+        forbidden: Iterable[re2._Regexp],
     ) -> Verdict:
         match = Match(signature.id, fields, 0, len(line.text.partition("\n")[0]))
         for expression in forbidden:
-            if expression.search(line.text):
+            if expression.search(canonical):
                 return Verdict(signature.id, "forbidden by not", expression.pattern, match)
         level = line.level
         if level is not None and level.rank < signature.min_level.rank and "level" not in signature.fields:
@@ -305,17 +335,17 @@ class Matcher:
 
     @staticmethod
     def _refusal(
-        signature: Signature, line: LogLine, match: Match, forbidden: Iterable[re2._Regexp]
+        signature: Signature, line: LogLine, canonical: bytes, match: Match, forbidden: Iterable[re2._Regexp]
     ) -> Verdict | None:
         for expression in forbidden:
-            if expression.search(line.text):
+            if expression.search(canonical):
                 return Verdict(signature.id, "forbidden by not", expression.pattern, match)
         if signature.source is Source.ABSENCE:
             return None
-        level = line.level_at(match.start)
+        level, certain = line.statement_at(match.start)
         if level is not None and level.rank < signature.min_level.rank:
             return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
-        if line.is_error_at(match.start):
+        if certain and level is not None and level.is_error:
             return None  # it says of itself that it is an error: nothing in it is a quotation
         shape = quoted_as(line.text, match.start, match.end)
         return Verdict(signature.id, "quoted", shape, match) if shape else None

@@ -5,7 +5,12 @@ Imports RE2 and nothing else: it is what a cold start needs before its first ans
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import re2
+
+_BORDER, _BORDER_BYTE = "\x1e", b"\x1e"
+"""What stands between two messages that are searched as one: ASCII's own record separator."""
 
 MAX_SEARCH_SIZE = 128 << 20
 """Bytes RE2 may take for the one search that stands for all signatures: enough for thousands of them. It takes what it
@@ -32,6 +37,34 @@ class RawSearch:
             raw: The inflated JSON of the envelope, as delivered.
         """
         return self._compiled is not None and self._compiled.search(raw) is not None
+
+    def places(self, messages: Sequence[str]) -> list[int]:
+        """Which messages can match, by their place: whatever is not among them is certain to match nothing.
+
+        All of them are searched as one text, from suspect to suspect. What is found across the border of two messages
+        makes suspects of both.
+
+        Args:
+            messages: The messages of log events, as delivered.
+        """
+        if self._compiled is None or not messages:
+            return []
+        together = _BORDER.join(messages).encode("utf-8", "replace")
+        if together.count(_BORDER_BYTE) != len(messages) - 1:
+            # Somebody logs the control character that stands between two messages: each is searched by itself.
+            encoded = (message.encode("utf-8", "replace") for message in messages)
+            return [place for place, message in enumerate(encoded) if self.might_match(message)]
+        answer: list[int] = []
+        place = position = 0
+        while found := self._compiled.search(together, position):
+            start, end = found.span()
+            first = place + together.count(_BORDER_BYTE, position, start)
+            last = first + together.count(_BORDER_BYTE, start, end)
+            answer += range(first, last + 1)
+            place, position = last + 1, together.find(_BORDER_BYTE, end) + 1
+            if position == 0:
+                break
+        return answer
 
 
 def byte_options(most_memory: int) -> re2.Options:

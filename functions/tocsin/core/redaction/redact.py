@@ -230,10 +230,31 @@ def masked(text: str, hidden: Iterable[Hidden], start: int, end: int) -> str:
             continue
         if find.start >= end:
             break
-        parts += (text[position : find.start], ELLIPSIS if find.name == STRICT else f"[REDACTED:{find.name}]")
+        parts += (text[position : find.start], _marker(find))
         position = find.end
     parts.append(text[position:end])
     return "".join(parts)
+
+
+def _marker(find: Hidden) -> str:
+    return ELLIPSIS if find.name == STRICT else f"[REDACTED:{find.name}]"
+
+
+def shown_at(place: int, hidden: Iterable[Hidden]) -> int:
+    """Where a place of the original text is in the text that is shown; within a find, where its marker begins.
+
+    Args:
+        place: A position in the original.
+        hidden: Its finds, in order.
+    """
+    moved = 0
+    for find in hidden:
+        if find.start >= place:
+            break
+        if find.end > place:
+            return find.start + moved
+        moved += len(_marker(find)) - (find.end - find.start)
+    return place + moved
 
 
 def _spans(rule: Rule, text: str, lowered: str) -> Iterator[Span]:

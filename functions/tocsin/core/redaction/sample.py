@@ -5,11 +5,13 @@ Cutting first could cut a secret in half, and half a secret is not recognised.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from tocsin.core.redaction.key_values import Span
     from tocsin.core.redaction.rule import Rule
 
 WITHHELD: Final = "[withheld: redaction failed]"
@@ -25,6 +27,17 @@ MAX_FIELD_LENGTH: Final = 120
 
 _HEAD: Final = 500
 """Characters kept of the beginning; the rest goes to the end, where a traceback has its exception."""
+
+_AROUND: Final = 900
+"""Characters kept around what matched where it is in neither; beginning and end then share the rest."""
+
+_MAX_MATCH_SHOWN: Final = 400
+
+_NOTE: Final = 40
+"""Characters for a line that says what is missing."""
+
+FROM, TO = "▶", "◀"
+"""What stands around what matched, in a sample that had to be cut."""
 
 
 _ANSI: Final = re.compile(
@@ -63,7 +76,12 @@ def _unescaped(escape: re.Match[str]) -> str:
 
 
 def sample_of(
-    text: str, extra: Sequence[Rule] = (), *, strict: bool = False, known: Iterable[str] = ()
+    text: str,
+    extra: Sequence[Rule] = (),
+    *,
+    strict: bool = False,
+    known: Iterable[str] = (),
+    around: str = "",
 ) -> str:
     """Make a log line fit to be stored and shown.
 
@@ -72,13 +90,39 @@ def sample_of(
         extra: The deployment's own rules of redaction.
         strict: Whether only what is known to be harmless is shown.
         known: Expressions and texts whose words may then be shown: those of the signature.
+        around: What matched, which is shown and marked whatever is cut.
 
     Returns:
-        At most `MAX_SAMPLE_LENGTH` characters: visible, redacted; of a long text the first lines and the last ones,
-        because a traceback names its exception at the end. `WITHHELD` when redaction failed.
+        At most `MAX_SAMPLE_LENGTH` characters: visible, redacted; of a long text the first lines, what matched between
+        `FROM` and `TO`, and the last lines, because a traceback names its exception there. `WITHHELD` when redaction
+        failed.
     """
-    safe = _redacted(text, extra, strict=strict, known=known)
-    return WITHHELD if safe is None else _shorten(safe.strip("\n"))
+    # Not at the top: most cold starts find nothing to show, and need not wait for all these expressions.
+    from tocsin.core.redaction.redact import redact_with_finds, shown_at
+
+    whole = normalise(text).strip("\n")
+    try:
+        safe, finds = redact_with_finds(whole, extra, strict=strict, known=known)
+    except Exception:  # fails closed whatever it is; what it says could quote the text
+        return WITHHELD
+    if len(safe) <= MAX_SAMPLE_LENGTH:
+        return safe
+    start, end = _place_of(normalise(around), whole)
+    return _shorten(safe, shown_at(start, finds), shown_at(end, finds))
+
+
+def _place_of(matched: str, text: str) -> Span:
+    """Where what matched stands in a line; the empty place at its beginning where it cannot be found.
+
+    What was searched is the text of the line's JSON: there a quotation mark is escaped, and values of several keys are
+    put together, of which the first line is looked for.
+    """
+    first = matched.strip().partition("\n")[0][:_MAX_MATCH_SHOWN]
+    for written in dict.fromkeys((first, json.dumps(first, ensure_ascii=False)[1:-1])):
+        start = text.find(written) if written else -1
+        if start >= 0:
+            return start, start + len(written)
+    return 0, 0
 
 
 def field_value(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) -> str:
@@ -110,13 +154,32 @@ def _redacted(
     return redact_or_withhold(normalise(text), extra, strict=strict, known=known)
 
 
-def _shorten(text: str) -> str:
-    if len(text) <= MAX_SAMPLE_LENGTH:
-        return text
-    room = MAX_SAMPLE_LENGTH - 40  # for the line that says what is missing
-    head = text[:_HEAD]
-    tail = text[len(text) - (room - _HEAD) :]
-    # At a line's end where one is near enough, so that whole lines are shown.
-    head = head[: head.rfind("\n")] if "\n" in head[_HEAD // 2 :] else head
-    tail = tail[tail.find("\n") + 1 :] if "\n" in tail[: len(tail) // 2] else tail
-    return f"{head}\n… {len(text) - len(head) - len(tail):,} characters left out …\n{tail}"
+def _shorten(text: str, start: int, end: int) -> str:
+    """The beginning, the end, and what lies between two places, which is marked unless it is empty."""
+    end = min(end, start + _MAX_MATCH_SHOWN)
+    if start < end <= len(text):
+        text = f"{text[:start]}{FROM}{text[start:end]}{TO}{text[end:]}"
+        end += len(FROM + TO)
+    last = len(text) - (MAX_SAMPLE_LENGTH - _NOTE - _HEAD)
+    if end <= _HEAD or start >= last:
+        return _joined(text, [(0, _HEAD), (last, len(text))])
+    side = (MAX_SAMPLE_LENGTH - 2 * _NOTE - _AROUND) // 2
+    first = max(side, start - (_AROUND - (end - start)) // 2)
+    return _joined(
+        text, [(0, side), (first, first + _AROUND), (max(first + _AROUND, len(text) - side), len(text))]
+    )
+
+
+def _joined(text: str, parts: Sequence[Span]) -> str:
+    """Parts of a text, with a line for each gap; cut at a line's end where one is near enough."""
+    joined, shown_to = "", 0
+    for start, end in parts:
+        part = text[start:end]
+        if start > shown_to and FROM not in part and "\n" in part[: len(part) // 2]:
+            part = part[part.find("\n") + 1 :]
+        begins = end - len(part)
+        if end < len(text) and TO not in part and "\n" in part[len(part) // 2 :]:
+            part = part[: part.rfind("\n")]
+        gap = f"\n… {begins - shown_to:,} characters left out …\n" if begins > shown_to else ""
+        joined, shown_to = joined + gap + part, begins + len(part)
+    return joined

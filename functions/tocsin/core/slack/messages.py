@@ -45,7 +45,7 @@ from tocsin.core.slack.alert_blocks import (
     sign,
 )
 from tocsin.core.slack.elements import MAX_FIELDS, Block, context, header, mrkdwn_object, section
-from tocsin.core.slack.mrkdwn import fence, length, mrkdwn, time_token
+from tocsin.core.slack.mrkdwn import call, fence, length, mrkdwn, time_token
 from tocsin.core.times import format_duration
 
 MAX_JSON = 12_800
@@ -388,7 +388,7 @@ def _fitted(
     mentions: Sequence[str],
 ) -> SlackMessage:
     """Build with as much budget as Slack's total allows, whom it calls after the first line."""
-    called = " ".join(f"<!subteam^{group}>" for group in mentions[:_MENTIONS])
+    called = " ".join(call(each) for each in mentions[:_MENTIONS])
     blocks: list[Block] = []
     for budget in _ROOMS:
         blocks = build(replace(budget, late=late))

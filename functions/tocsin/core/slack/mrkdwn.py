@@ -78,3 +78,10 @@ def time_token(at: Millis) -> str:
     """
     utc = datetime.fromtimestamp(at / 1000, UTC)
     return f"<!date^{at // 1000}^{{date_short_pretty}} {{time_secs}}|{utc:%Y-%m-%d %H:%M:%S} UTC>"
+
+
+def call(called: str) -> str:
+    """The mark-up that calls a user group, a person or whoever is here; ids come from configuration alone."""
+    if called.startswith("@"):
+        return f"<!{called[1:]}>"
+    return f"<!subteam^{called}>" if called.startswith("S") else f"<@{called}>"

@@ -1,0 +1,88 @@
+"""What the events of one stream hold: only suspects are looked at, and of the others no more than these need.
+
+A suspect is an event in which one search over all messages found something that a signature asks for. What belongs to
+it is looked at with it: the other lines of the same crash, and, where more than one thing was recognised, the
+invocation that said it. The answer is that of looking at every event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from tocsin.core.matching.crash_lines import crash_spans, end_of_crash, put_together, span_start
+from tocsin.core.matching.invocations import (
+    Found,
+    invocation_end,
+    invocation_start,
+    name_invocations,
+    once_per_invocation,
+)
+from tocsin.core.matching.matcher import Matcher
+from tocsin.core.model import LogEvent, Match
+
+
+class _Recognised(NamedTuple):
+    first: int
+    end: int
+    found: Found
+
+
+def recognised(
+    events: Sequence[LogEvent], matcher: Matcher, *, log_group: str = "", service: str = ""
+) -> list[Found]:
+    """What is recognised in the events of one stream, each failure once, in their order.
+
+    Args:
+        events: All events, in their order.
+        matcher: The signatures.
+        log_group: The log group they are of.
+        service: Its service.
+    """
+    ahead = _in_suspects(events, matcher, log_group, service)
+    if sum(len(one.found.matches) for one in ahead) <= 1 or not name_invocations(events):
+        return [one.found for one in ahead]
+    answer: list[Found] = []
+    floor = taken = 0
+    while taken < len(ahead):
+        stop = invocation_end(events, ahead[taken].end)
+        begun = taken
+        while taken < len(ahead) and ahead[taken].first < stop:
+            taken += 1
+        here = ahead[begun:taken]
+        if len(here) == len(here[0].found.matches) == 1:
+            answer.append(here[0].found)  # nothing that could have been said twice
+        else:
+            floor = invocation_start(events, here[0].first, floor)
+            by_place = {one.first: one.found for one in here}
+            whole = [
+                by_place.get(first) or Found(put_together(events, first, end), ())
+                for first, end in crash_spans(events, floor, stop)
+            ]
+            answer += once_per_invocation(whole, matcher.explains)
+        floor = stop
+    return answer
+
+
+def _in_suspects(
+    events: Sequence[LogEvent], matcher: Matcher, log_group: str, service: str
+) -> list[_Recognised]:
+    """What is recognised in each suspect, with the other lines of its crash."""
+    answer: list[_Recognised] = []
+    done = 0
+    known: dict[str, list[Match]] = {}  # in a storm, many lines are the same
+    for place in matcher.suspects([event.message for event in events]):
+        if place < done:
+            continue  # a line of the crash before
+        first = span_start(events, place, done)
+        while (end := end_of_crash(events, first)) <= place:
+            first = end
+        event = put_together(events, first, end)
+        matches = known.get(event.message)
+        if matches is None:
+            matches = matcher.match(event.message, log_group=log_group, service=service)
+            known[event.message] = matches
+        if matches:
+            answer.append(_Recognised(first, end, Found(event, matches)))
+        done = end
+    return answer
