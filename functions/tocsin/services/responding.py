@@ -219,7 +219,7 @@ class Responder:
         alert = incident.alerts.get(target.fingerprint) if incident else None
         identity = _identity(dialog.id, DIALOG)
         author = Author(self._name(user), offset)
-        silence = silence_of(dialog, alert, author, now, identity[:12], self.redacted)
+        silence = silence_of(dialog, alert, author, now, f"s-{identity[:10]}", self.redacted)
         if isinstance(silence, Wrong):
             return _errors(silence.field, silence.text)
         action = Action(
@@ -246,7 +246,7 @@ class Responder:
             return _ephemeral(answers.USAGE)
         if not self._may(command.user, people, now):
             return _ephemeral(answers.MAY_NOT)
-        identity = _identity(command.trigger_id, "command")[:12]
+        identity = f"s-{_identity(command.trigger_id, 'command')[:10]}"
         silence = silence_typed(rest, Author(self._name(command.user)), now, identity, self.redacted)
         if isinstance(silence, Wrong):
             return _ephemeral(silence.text)

@@ -248,3 +248,23 @@ def test_whatever_is_pressed_in_whatever_order_each_has_one_outcome_and_at_most_
     for notification in world.published:
         assert notification.id not in told
         told.add(notification.id)
+
+
+def test_what_is_silenced_can_be_ended(world):
+    silence = Silence("s1", T0 + 2 * H, "deploy", "Ada (Slack)", T0 + MIN, service="worker")
+    world.press(ActionKind.SILENCE, silence=silence)
+    assert world.press(ActionKind.OVER, at=T0 + 2 * MIN).outcome is ActionOutcome.DONE
+    assert world.incident.resolved_at == T0 + 2 * MIN
+    assert world.reasons()[-1] is Reason.RESOLVED
+
+
+def test_what_came_back_can_be_silenced_and_ended(world):
+    world.press(ActionKind.OVER)
+    world.seen(T0 + 2 * MIN)
+    assert world.reasons()[-1] is Reason.REGRESSED
+    world.press(ActionKind.TAKE, at=T0 + 3 * MIN)
+    silence = Silence("s1", T0 + 2 * H, "deploy", "Ada (Slack)", T0 + 4 * MIN, service="worker")
+    world.press(ActionKind.SILENCE, at=T0 + 4 * MIN, silence=silence)
+    assert world.press(ActionKind.OVER, at=T0 + 5 * MIN).outcome is ActionOutcome.DONE
+    assert world.incident.resolved_at == T0 + 5 * MIN
+    assert world.reasons()[-1] is Reason.RESOLVED
