@@ -20,7 +20,16 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import aws_calls, cold_start, container_cold_start, latency, matching, peers, throughput
+from benchmarks import (
+    aws_calls,
+    cold_start,
+    container_cold_start,
+    grouping,
+    latency,
+    matching,
+    peers,
+    throughput,
+)
 from benchmarks.result_tables import Titled, tables
 
 RESULTS = Path(__file__).with_name("results.json")
@@ -83,6 +92,7 @@ def main() -> int:
         ("throughput and memory", throughput),
         ("log line to Slack", latency),
         ("peers", peers),
+        ("grouping of templates", grouping),
         ("cold start in the Lambda image", container_cold_start),
     ):
         started = time.monotonic()

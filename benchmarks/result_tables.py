@@ -16,7 +16,7 @@ class Titled(NamedTuple):
 
 def tables(measured: Mapping[str, Any]) -> list[Titled]:
     """Every table that these results fill; what was skipped says why."""
-    makers = (peers, cold_start, container, throughput, latency)
+    makers = (peers, grouping, cold_start, container, throughput, latency)
     return [table for maker in makers for table in maker(measured)]
 
 
@@ -58,6 +58,16 @@ def peers(measured: Mapping[str, Any]) -> list[Titled]:
     return [
         Titled(title, ["batch", "way", "µs a line", "of Tocsin", "its start, ms", "left out", "more"], rows)
     ]
+
+
+def grouping(measured: Mapping[str, Any]) -> list[Titled]:
+    found = measured.get("grouping", {"skipped": "not asked for"})
+    title = "Grouping accuracy of templates on loghub's labelled lines"
+    if "skipped" in found:
+        return skipped(title, found["skipped"])
+    rows = [[name, *(f"{value:.3f}" for value in ways.values())] for name, ways in found["files"].items()]
+    rows.append(["mean", *(f"{value:.3f}" for value in found["means"].values())])
+    return [Titled(title, ["file", *found["means"]], rows)]
 
 
 def cold_start(measured: Mapping[str, Any]) -> list[Titled]:

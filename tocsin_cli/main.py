@@ -24,6 +24,7 @@ COMMANDS = {
     "route": "say where an alert would be told, and whom it would call",
     "preview": "a notification as Slack will show it",
     "event": "write event files for sam local invoke",
+    "errors": "the errors that no signature explains: what is news, what is known",
     "incidents": "the open incidents of a deployed stack, and all that is known of one",
     "silence": "mute what is known, until a time that must be given; list and end silences",
     "deploy": "deploy what was built, examine it, and keep the way back",

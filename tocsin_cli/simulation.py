@@ -14,7 +14,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import is_watched, missing_at
@@ -24,12 +25,15 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
 from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, is_piece
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
 from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification, millis_of
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconciliation import Reconciler, next_move
+from tocsin_cli.unexplained import Unexplained
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +51,9 @@ WINDOW: Millis = 1_000
 MAX_DELIVERED = 5_000
 """Log events in one simulated delivery."""
 
+BLOCK = 2_000
+"""Lines that are searched for suspects at once."""
+
 ACCOUNT = "000000000000"
 
 
@@ -54,8 +61,7 @@ class SimulationError(Exception):
     """The simulated stack failed where the real one would have retried: a fault in Tocsin, never in the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedLine:
+class LoggedLine(NamedTuple):
     """One log event of the past.
 
     Attributes:
@@ -86,6 +92,7 @@ class Outcome:
         incidents: In the order they were opened, as they were when all was over; what each digest told, or would have
             told next, is one too.
         ignored: Why deliveries were passed over (Tocsin's own log groups), and how often.
+        unexplained: What the log says is an error and no signature explains.
     """
 
     lines: int
@@ -97,6 +104,7 @@ class Outcome:
     digests: tuple[Notification, ...]
     incidents: tuple[Incident, ...]
     ignored: Counter[str]
+    unexplained: Unexplained = field(default_factory=Unexplained)
 
     def is_after_end(self, notification: Notification) -> bool:
         """Whether a notification is about the silence after the last line, not about any line."""
@@ -126,7 +134,7 @@ class Simulation:
         self._config, self._account = config, account
         self._ledger = _Ledger()
         self._world = _Sinks()
-        policy = Policy(config.settings.intervals, config.signatures)
+        policy = Policy(config.settings.intervals, with_unknown_error(config.signatures))
         self._reconciler = Reconciler(
             self._ledger, self._world, policy, config.settings.runbooks_url, queues, config.settings
         )
@@ -135,6 +143,8 @@ class Simulation:
             is_watched(rule) and rule.absence.queues for rule in config.signatures.values()
         )
         self._matcher = Matcher(config.signatures)
+        self._errors = ErrorFinder(config.signatures, config.settings.errors, config.settings.redaction)
+        self._unexplained = Unexplained(config.settings.redaction)
         self._expected_lines = ExpectedLines(config.signatures, config.settings.service_of_log_group)
         self._detector = Detector(
             self._matcher,
@@ -180,28 +190,36 @@ class Simulation:
         Raises:
             ValueError: A line is older than the one before it.
         """
-        for line in lines:
-            if self._last is not None and line.timestamp < self._last:
-                raise ValueError(
-                    f"a line of {line.timestamp} comes after one of {self._last}; sort them by time"
-                )
-            self._first = line.timestamp if self._first is None else self._first
-            self._last = line.timestamp
-            self._lines += 1
-            if self._window and (
-                line.timestamp >= self._window[0].timestamp + WINDOW or len(self._window) >= MAX_DELIVERED
-            ):
-                self._deliver_window()
-            # A delivery without an occurrence or a sign changes nothing, so that only these need to be delivered.
-            # The lines of a crash that comes one line per event go with it, and the one before them is its first.
-            piece = is_piece(line.message)
-            if piece and self._before is not None and _goes_on(self._before, line):
-                self._window.append(self._before)
-            self._before = None
-            if self._matches(line) or (piece and self._window):
-                self._window.append(line)
-            else:
-                self._before = line
+        ahead = iter(lines)
+        while block := list(islice(ahead, BLOCK)):
+            messages = [line.message for line in block]
+            suspects = {*self._matcher.suspects(messages), *self._expected_lines.suspects(messages)}
+            for place, line in enumerate(block):
+                self._log(line, is_suspect=place in suspects)
+
+    def _log(self, line: LoggedLine, *, is_suspect: bool) -> None:
+        at = line.timestamp
+        if self._last is None:
+            self._first = at
+        elif at < self._last:
+            raise ValueError(f"a line of {at} comes after one of {self._last}; sort them by time")
+        self._last = at
+        self._lines += 1
+        if self._window and (at >= self._window[0].timestamp + WINDOW or len(self._window) >= MAX_DELIVERED):
+            self._deliver_window()
+        # A delivery without an occurrence or a sign changes nothing, so that only these need to be delivered.
+        # The lines of a crash that comes one line per event go with it, and the one before them is its first.
+        piece = is_piece(line.message)
+        if piece and self._before is not None and _goes_on(self._before, line):
+            self._window.append(self._before)
+        self._before = None
+        if line.log_group.startswith(self._own_log_groups):
+            self._ignored[f"log group {line.log_group} is Tocsin's own"] += 1
+            is_suspect = False
+        if (is_suspect and self._matches(line)) or (piece and self._window):
+            self._window.append(line)
+        else:
+            self._before = line
 
     def detect(self, event: object, now: Millis) -> Detected:
         """Let ``detect`` be invoked with an event of any shape.
@@ -245,12 +263,13 @@ class Simulation:
             lines=self._lines,
             first=self._first,
             last=self._last,
-            occurrences=self._occurrences + self._ledger.absences,
+            occurrences=self._counted(),
             minutes=self._ledger.minutes,
             notifications=tuple(told for told in self._world.notifications if not _is_digest(told)),
             digests=tuple(filter(_is_digest, self._world.notifications)),
             incidents=tuple(sorted(incidents, key=lambda incident: (incident.opened_at, incident.service))),
             ignored=self._ignored,
+            unexplained=self._unexplained,
         )
 
     def _quiet_periods(self) -> list[Millis]:
@@ -259,19 +278,26 @@ class Simulation:
         latest = [self._ledger.load(service).incident for service in self._ledger.services]
         return [policy.quiet_period(alert) for incident in latest if incident for alert in incident.firing]
 
+    def _counted(self) -> Counter[str]:
+        """Occurrences by signature; of unknown errors every line, also those that are only known."""
+        counted = self._occurrences + self._ledger.absences
+        counted[UNKNOWN_ERROR] = self._unexplained.lines
+        return +counted
+
     def _matches(self, line: LoggedLine) -> bool:
-        if line.log_group.startswith(self._own_log_groups):
-            self._ignored[f"log group {line.log_group} is Tocsin's own"] += 1
-            return False
         service = self._services.get(line.log_group)
         if service is None:
             service = self._services[line.log_group] = self._config.settings.service_of_log_group(
                 line.log_group
             )
         where = {"log_group": line.log_group, "service": service}
+        found = self._matcher.match(line.message, **where)
+        if unknown := self._errors.unexplained(
+            line.message, found, log_group=line.log_group, service=service
+        ):
+            self._unexplained.add(unknown, line.message)
         return bool(
-            self._matcher.match(line.message, **where)
-            or (self._expected_lines and self._expected_lines.shown(line.message, **where))
+            found or unknown or (self._expected_lines and self._expected_lines.shown(line.message, **where))
         )
 
     def _deliver_window(self) -> None:

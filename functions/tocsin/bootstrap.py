@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from tocsin.adapters.slack.credentials import Credential, SlackSecret
     from tocsin.core.config.routing import Destination
     from tocsin.core.config.settings import Settings
+    from tocsin.core.errors.error_store import ErrorStore
     from tocsin.core.incidents.actions import Action
+    from tocsin.core.matching.prefilter import RawSearch
     from tocsin.core.notifications.contract import Notification
     from tocsin.services.channel import Channel
     from tocsin.services.detection import Detector, FailureQueue
@@ -60,8 +62,20 @@ def configuration(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> C
     return load_configuration(root, environ)
 
 
-def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun | None = None) -> Detector:
-    """A detector on AWS, or with ``dry`` one that keeps everything in memory."""
+def wire_detector(
+    environ: Mapping[str, str],
+    config: Configuration,
+    dry: DryRun | None = None,
+    search: RawSearch | None = None,
+) -> Detector:
+    """A detector on AWS, or with ``dry`` one that keeps everything in memory.
+
+    Args:
+        environ: The environment.
+        config: Signatures and settings.
+        dry: What keeps everything in memory, if anything.
+        search: The prefilter's search for exactly this configuration, if there is one: it is not made twice.
+    """
     from tocsin.core.matching.matcher import Matcher
     from tocsin.core.signatures.drill import with_drill
     from tocsin.core.signatures.heartbeat import with_heartbeat
@@ -80,7 +94,7 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
     signatures = with_drill(config.signatures)
     heartbeat = "" if dry is not None else environ.get("TOCSIN_HEARTBEAT_LOG_GROUP", "")
     return Detector(
-        Matcher(with_heartbeat(signatures)),
+        Matcher(with_heartbeat(signatures), search=search),
         signatures,
         config.settings,
         reconciler=cache(reconciler),
@@ -90,7 +104,16 @@ def wire_detector(environ: Mapping[str, str], config: Configuration, dry: DryRun
         account=_account(environ),
         heartbeats=Heartbeats(heartbeat, cache(lambda: wire_heartbeat_relay(environ))) if heartbeat else None,
         own_stack=environ.get("TOCSIN_STACK", ""),
+        error_store=None if dry is not None else cache(lambda: wire_error_store(environ)),
+        search=search,
     )
+
+
+def wire_error_store(environ: Mapping[str, str]) -> ErrorStore:
+    """Where unknown errors are kept."""
+    from tocsin.adapters.aws.error_table import ErrorTable
+
+    return ErrorTable(_client("dynamodb"), environ["TOCSIN_TABLE"])
 
 
 def wire_heartbeat_relay(environ: Mapping[str, str]) -> HeartbeatRelay:
@@ -122,10 +145,11 @@ def wire_reconciler(
 ) -> Reconciler:
     """A reconciler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
     from tocsin.core.incidents.policy import Policy
+    from tocsin.core.matching.unknown_error import with_unknown_error
     from tocsin.core.signatures.drill import with_drill
     from tocsin.services.reconciliation import Reconciler
 
-    policy = Policy(config.settings.intervals, with_drill(config.signatures))
+    policy = Policy(config.settings.intervals, with_unknown_error(with_drill(config.signatures)))
     if dry is not None:
         from tocsin.core.incidents.memory_store import MemoryLedger
 

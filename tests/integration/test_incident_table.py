@@ -13,6 +13,7 @@ from tocsin.core.incidents.lifecycle import advance
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import AlreadyAppliedError, SilenceConflictError, StaleVersionError
+from tocsin.core.incidents.wide import MAX_SERVICES, Joined
 from tocsin.core.model import TEST_MODE_GROUP, OccurrenceCount, Severity
 from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Signature, Source, Status
@@ -252,6 +253,36 @@ def test_when_a_silence_last_matched_is_noted_never_set_back_and_never_makes_one
         ledger.note_match(SILENCE.id, noted)
     ledger.note_match("never made", at)
     assert ledger.silences() == (replace(SILENCE, last_matched=at + 5),)
+
+
+def test_who_joins_a_wide_incident_first_leads_and_joining_again_changes_nothing(ledger):
+    at = SILENCE.created_at
+    assert ledger.wide("cause") is None
+    for _ in range(2):
+        assert ledger.join_wide("cause", "i1", "orders", at, 1_000) == Joined("i1", at, {"i1": "orders"})
+    both = Joined("i1", at, {"i1": "orders", "i2": "billing"})
+    for _ in range(2):
+        assert ledger.join_wide("cause", "i2", "billing", at + 999, 1_000) == both
+    assert ledger.wide("cause") == both
+    assert ledger.join_wide("other cause", "i3", "orders", at, 1_000).lead == "i3"
+
+
+def test_after_the_time_to_join_another_wide_incident_begins_and_who_was_in_the_first_stays_in_it_until_then(
+    ledger,
+):
+    at = SILENCE.created_at
+    first = ledger.join_wide("cause", "i1", "orders", at, 1_000)
+    assert ledger.join_wide("cause", "i1", "orders", at + 5_000, 1_000) == first
+    assert ledger.join_wide("cause", "i2", "billing", at + 1_000, 1_000) == Joined(
+        "i2", at + 1_000, {"i2": "billing"}
+    )
+
+
+def test_a_wide_incident_has_an_end_to_its_members(ledger):
+    at = SILENCE.created_at
+    for number in range(MAX_SERVICES):
+        ledger.join_wide("cause", f"i{number}", f"s{number}", at, 1_000)
+    assert ledger.join_wide("cause", "one more", "s", at, 1_000).lead == "one more"
 
 
 def test_the_same_silence_put_again_is_no_conflict(ledger):

@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from samtranslator.yaml_helper import yaml_parse
 
 from benchmarks.batches import batch
-from tocsin.adapters.aws import incident_table
+from tocsin.adapters.aws import error_table, incident_table
 from tocsin.core.times import parse_duration
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws.cloud import CloudError, Deployment, EmbeddedCloud, Watched, packaged
@@ -47,6 +47,7 @@ DURATIONS = (
     "ResolveAfter",
     "RegressWithin",
     "DigestInterval",
+    "ErrorsLearning",
 )
 
 
@@ -297,6 +298,13 @@ def test_of_the_table_itself_only_silences_and_changes_may_be_listed(role):
     ]
     index, *partitions = listing
     assert index["Resource"] == {"Fn::Sub": "${IncidentTable.Arn}/index/due"}
+    if role == "DetectRole":  # it forgets the oldest of too many errors
+        errors = partitions.pop(0)
+        assert errors["Action"] == "dynamodb:Query"
+        assert errors["Resource"] == {"Fn::GetAtt": ["IncidentTable", "Arn"]}
+        assert errors["Condition"] == {
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{error_table.PREFIX}*"]}
+        }
     for each, partition in zip(partitions, (incident_table.SILENCE, incident_table.CHANGE), strict=True):
         assert each["Action"] == "dynamodb:Query"
         assert each["Resource"] == {"Fn::GetAtt": ["IncidentTable", "Arn"]}

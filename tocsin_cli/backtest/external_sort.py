@@ -7,9 +7,9 @@ import pickle
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from typing import IO, NamedTuple
+from operator import attrgetter
+from typing import IO
 
-from tocsin.core.model import Millis
 from tocsin_cli.simulation import LoggedLine
 
 MAX_IN_MEMORY = 200_000
@@ -18,12 +18,8 @@ MAX_IN_MEMORY_SIZE = 64 * 1024 * 1024
 """Characters."""
 
 
-class _Placed(NamedTuple):
-    """A line with its place, which keeps lines of one time in the order they were read."""
-
-    timestamp: Millis
-    place: int
-    line: LoggedLine
+_BLOCK = 2_000
+"""Lines that are written, and read again, at once."""
 
 
 def in_time_order(lines: Iterable[LoggedLine], *, most: int = MAX_IN_MEMORY) -> Iterator[LoggedLine]:
@@ -35,36 +31,34 @@ def in_time_order(lines: Iterable[LoggedLine], *, most: int = MAX_IN_MEMORY) -> 
     """
     with ExitStack() as stack:
         runs: list[IO[bytes]] = []
-        held: list[_Placed] = []
+        held: list[LoggedLine] = []
         size = 0
-        for place, line in enumerate(lines):
-            held.append(_Placed(line.timestamp, place, line))
+        for line in lines:
+            held.append(line)
             size += len(line.message)
             if len(held) >= most or size >= MAX_IN_MEMORY_SIZE:
                 runs.append(stack.enter_context(tempfile.TemporaryFile()))
                 _spill(held, runs[-1])
                 held, size = [], 0
-        held.sort(key=_order)
-        yield from (placed.line for placed in heapq.merge(*map(_read, runs), held, key=_order))
+        held.sort(key=_TIME)
+        # Of lines of one time, those of an earlier run come first.
+        yield from heapq.merge(*map(_read, runs), held, key=_TIME) if runs else held
 
 
-def _order(placed: _Placed) -> tuple[Millis, int]:
-    return placed.timestamp, placed.place
+_TIME = attrgetter("timestamp")
 
 
-def _spill(held: list[_Placed], file: IO[bytes]) -> None:
-    held.sort(key=_order)
-    for placed in held:
-        line = placed.line
-        record = (placed.timestamp, placed.place, line.message, line.log_group, line.log_stream)
-        pickle.dump(record, file, pickle.HIGHEST_PROTOCOL)
+def _spill(held: list[LoggedLine], file: IO[bytes]) -> None:
+    held.sort(key=_TIME)
+    for start in range(0, len(held), _BLOCK):
+        pickle.dump(list(map(tuple, held[start : start + _BLOCK])), file, pickle.HIGHEST_PROTOCOL)
     file.seek(0)
 
 
-def _read(file: IO[bytes]) -> Iterator[_Placed]:
+def _read(file: IO[bytes]) -> Iterator[LoggedLine]:
     while True:
         try:
-            timestamp, place, message, log_group, log_stream = pickle.load(file)  # noqa: S301 - a temporary file of our own, without a name
+            block = pickle.load(file)  # noqa: S301 - a temporary file of our own, without a name
         except EOFError:
             return
-        yield _Placed(timestamp, place, LoggedLine(timestamp, message, log_group, log_stream))
+        yield from map(LoggedLine._make, block)

@@ -99,11 +99,16 @@ def render_backtest_page(report: Report) -> str:
 
 
 def _numbers(report: Report, told: Sequence[Report]) -> str:
+    slack = report["slack"]
     cells = [
         (report["lines"], "lines", ""),
         (report["occurrences"], "occurrences", ""),
         (len(told), "incidents", ""),
-        (report["messages"], "messages would have been sent", " main"),
+        (slack["messages"], "messages in the channel", " main"),
+        (slack["replies"], "replies in threads", ""),
+        (slack["silent_edits"], "silent edits", ""),
+        (slack["by_webhook"], "messages, if by webhook", ""),
+        (slack["after_end"], "of these assumed after the last line", ""),
     ]
     return "".join(f'<div class="number{look}"><b>{count:,}</b>{words}</div>' for count, words, look in cells)
 

@@ -9,9 +9,11 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.inhibition import inhibitor
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import Notification, document_of
 from tocsin.core.signatures.signature import Signature
+from tocsin.core.slack.messages import render_thread
 from tocsin.core.times import iso_time
 from tocsin_cli.simulation import Outcome
 
@@ -40,6 +42,7 @@ def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str
         "occurrences": sum(outcome.occurrences.values()),
         "messages": len(outcome.notifications),
         "digests": len(outcome.digests),
+        "slack": _in_slack(outcome, told),
         "signatures": dict(outcome.occurrences.most_common()),
         "intervals": {
             name: getattr(intervals, name) / 1000
@@ -55,7 +58,31 @@ def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str
             for service, counts in sorted(outcome.minutes.items())
         },
         "ignored": dict(outcome.ignored),
+        "unexplained": outcome.unexplained.report(),
         "problems": list(problems),
+    }
+
+
+def _in_slack(outcome: Outcome, told: Mapping[str, Sequence[Notification]]) -> Report:
+    """What people see of the notifications, by the two ways into Slack, and how many of them come after the last line.
+
+    A bot posts one message for each incident, edits it with every notification, and replies with what is news. A
+    webhook posts each.
+    """
+    replies = {
+        notification.id: render_thread(notification)
+        for notifications in told.values()
+        for notification in notifications[1:]
+    }
+    later = [each for each in outcome.notifications if outcome.is_after_end(each)]
+    return {
+        "incidents": len(told),
+        "messages": len(told),
+        "replies": sum(reply is not None for reply in replies.values()),
+        "shown_in_channel_too": sum(reply is not None and reply.broadcast for reply in replies.values()),
+        "silent_edits": sum(reply is None for reply in replies.values()),
+        "by_webhook": len(outcome.notifications),
+        "after_end": len(later),
     }
 
 
@@ -125,7 +152,7 @@ def _incident(
 
 
 def _alert(alert: Alert, incident: Incident, signatures: Mapping[str, Signature]) -> Report:
-    rule = signatures[alert.signature]
+    rule = with_unknown_error(signatures)[alert.signature]
     return {
         "fingerprint": alert.fingerprint,
         "signature": alert.signature,

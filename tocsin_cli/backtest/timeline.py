@@ -13,9 +13,11 @@ from rich.text import Text
 
 from tocsin.core.notifications.contract import millis_of
 from tocsin.core.sanitize import one_line as shown
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE, format_duration
 from tocsin_cli.backtest.report import Report
 from tocsin_cli.terminal import LOOKS, pluralize, terminal
+from tocsin_cli.unexplained import lines_about
 
 MAX_INCIDENTS = 30
 """Shown unless all are asked for."""
@@ -24,11 +26,24 @@ COLUMNS = 60
 
 
 def summary(report: Report) -> str:
-    """The one line that says it: ``14,302 lines · 812 occurrences · would have sent 3 messages``."""
-    return (
-        f"{pluralize(report['lines'], 'line')} · {pluralize(report['occurrences'], 'occurrence')} · "
-        f"would have sent {pluralize(report['messages'], 'message')}"
+    """The one line that says it: how much was logged, and what people would have seen of it.
+
+    ``14,302 lines · 812 occurrences · 1 incident · 1 message in the channel, 3 replies, 5 silent edits; by webhook 9``
+    """
+    counts = (pluralize(report["lines"], "line"), pluralize(report["occurrences"], "occurrence"))
+    return " · ".join((*counts, in_slack(report["slack"])))
+
+
+def in_slack(slack: Report) -> str:
+    """What people would have seen, with a bot and by webhook, and how much of it is assumed after the log's end."""
+    if not slack["incidents"]:
+        return "nobody would have been told anything"
+    words = (
+        f"{pluralize(slack['incidents'], 'incident')} · {pluralize(slack['messages'], 'message')} in the channel, "
+        f"{slack['replies']:,} {'reply' if slack['replies'] == 1 else 'replies'}, {pluralize(slack['silent_edits'], 'silent edit')}; "
+        f"by webhook {slack['by_webhook']:,}"
     )
+    return words + (f" · {slack['after_end']:,} of these after the last line" if slack["after_end"] else "")
 
 
 def show_report(report: Report, *, everything: bool = False, console: Console | None = None) -> None:
@@ -61,13 +76,17 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
             )
         )
     silent = [incident for incident in report["incidents"] if not incident["notifications"]]
-    if silent:
-        names = sorted({alert["signature"] for incident in silent for alert in incident["alerts"]})
+    names = sorted({alert["signature"] for incident in silent for alert in incident["alerts"]})
+    if names := [name for name in names if name != UNKNOWN_ERROR]:  # which the end is about
         console.print(
             Text(f"\nTold to nobody, being in test mode or below a threshold: {', '.join(names)}", "dim")
         )
     for reason, count in report["ignored"].items():
         console.print(Text(f"\nPassed over {pluralize(count, 'line')}: {shown(reason)}", "dim"))
+    if about := lines_about(report["unexplained"]):
+        console.print()
+        for line in about:
+            console.print(Text(line))
     if "comparison" in report:
         console.print()
         _show_comparison(report["comparison"], console)

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +25,19 @@ from tocsin_cli.backtest.log_files import Reading, files_below, read_file
 from tocsin_cli.backtest.report import Report, build_report, compare
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.options import add_root
-from tocsin_cli.simulation import LoggedLine, Outcome, Simulation
+from tocsin_cli.simulation import BLOCK, LoggedLine, Outcome, Simulation
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-INTERVALS = ("group_wait", "group_interval", "repeat_interval", "resolve_after", "max_resolve_after")
+INTERVALS = (
+    "group_wait",
+    "group_interval",
+    "repeat_interval",
+    "resolve_after",
+    "max_resolve_after",
+    "errors_learning",
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -125,9 +133,10 @@ def replay(lines: Iterable[LoggedLine], configs: Iterable[Configuration], region
     if len(simulations) == 1:
         simulations[0].feed(lines)
     else:
-        for line in lines:
+        ahead = iter(lines)
+        while block := list(islice(ahead, BLOCK)):
             for simulation in simulations:
-                simulation.feed((line,))
+                simulation.feed(block)
     return [simulation.finish() for simulation in simulations]
 
 

@@ -8,7 +8,8 @@ import sys
 from dataclasses import replace
 
 from tocsin.core.absence.expected_lines import ExpectedLines, Sign
-from tocsin.core.matching.matcher import Explanation, Matcher
+from tocsin.core.matching.matcher import Explanation, Matcher, Verdict
+from tocsin_cli.commands.match import error_finder
 from tocsin_cli.options import add_root, load_or_exit
 
 
@@ -23,7 +24,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Explain one line; 0 where a signature recognises it or waits for it, 3 where none does."""
+    """Explain one line; 0 where a signature recognises it or waits for it, or it is an unknown error; else 3."""
     configuration = load_or_exit(arguments.root)
     line = (
         sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
@@ -33,12 +34,16 @@ def run(arguments: argparse.Namespace) -> int:
     group = arguments.log_group
     service = configuration.settings.service_of_log_group(group) if group else ""
     explanation = Matcher(configuration.signatures).explain(line, log_group=group, service=service)
+    found = [each.match for each in explanation.verdicts if each.outcome == "matched" and each.match]
+    unknown = error_finder(configuration).unexplained(line, found, log_group=group, service=service)
+    why = "says it is an error, and no signature explains it"
+    errors = (Verdict(unknown.signature, "matched", why, unknown),) if unknown else ()
     expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
     signs = expected_lines.explain(line, log_group=group, service=service)
     explanation = replace(
         explanation,
         literals=(*explanation.literals, *signs.literals),
-        verdicts=(*explanation.verdicts, *signs.verdicts),
+        verdicts=(*errors, *explanation.verdicts, *signs.verdicts),
     )
     if arguments.json:
         print(json.dumps(_as_json(explanation), indent=2, ensure_ascii=False))
@@ -74,7 +79,7 @@ def _show(explanation: Explanation) -> None:
     console = Console(highlight=False)
     text = Text(explanation.line.text)
     for verdict in explanation.verdicts:
-        if verdict.match is not None:
+        if verdict.match is not None and verdict.match.end:
             style = "bold reverse" if verdict.outcome in {"matched", *Sign} else "underline"
             text.stylize(style, verdict.match.start, verdict.match.end)
     console.print(Text("Read as   ", "dim").append_text(text))

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from tocsin.adapters.files.configuration import Configuration
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin_cli.authoring.filter_pattern import MAX_PATTERN_LENGTH, FilterPattern, Style, filter_pattern
 from tocsin_cli.options import add_root, load_or_exit
@@ -25,6 +27,11 @@ MAX_TESTED = 50
 """Messages in one call of TestMetricFilter."""
 MAX_TESTED_SIZE = 200_000
 """Characters in one call."""
+
+NO_PATTERN_FOR_ERRORS = (
+    "errors that no signature explains are looked for, and no pattern of 1,024 characters stands for every way to state a "
+    "level. --signatures-only makes one that keeps them back; errors.tell in tocsin.toml says where they are looked for"
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -46,16 +53,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="try it on every sample with CloudWatch's own engine (TestMetricFilter; costs nothing)",
     )
+    parser.add_argument(
+        "--signatures-only",
+        action="store_true",
+        help="you know that errors that no signature explains are kept back by it",
+    )
     parser.add_argument("--region", help="for --verify: the Region")
     parser.add_argument("--json", action="store_true", help="print JSON: pattern, length, pieces, reason")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the pattern; 1 where CloudWatch's engine would have kept a sample from us."""
-    signatures = load_or_exit(arguments.root).signatures
+    config = load_or_exit(arguments.root)
+    signatures = config.signatures
     within = arguments.terms_match_within_words
     missed: list[str] = []
-    if arguments.verify:
+    if not arguments.signatures_only and _finds_errors(config):
+        made = FilterPattern("", reason=NO_PATTERN_FOR_ERRORS)
+    elif arguments.verify:
         import boto3
 
         try:
@@ -80,12 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         for message in missed[:10]:
             print(f"tocsin filter-pattern: kept back: {message[:160]!r}", file=sys.stderr)
-    if made.reason:
-        print(f"tocsin filter-pattern: no safe pattern, so the empty one: {made.reason}", file=sys.stderr)
-    for name in made.left_out:
-        print(f"tocsin filter-pattern: {_left_out(signatures[name])}", file=sys.stderr)
-    if arguments.verify and not made.reason:
-        print("tocsin filter-pattern: CloudWatch's engine lets every sample through", file=sys.stderr)
+    _say(made, signatures, verified=arguments.verify)
     if arguments.json:
         answer = {
             "pattern": made.pattern,
@@ -99,6 +109,20 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(made.pattern)
     return 1 if missed else 0
+
+
+def _finds_errors(config: Configuration) -> bool:
+    return bool(ErrorFinder(config.signatures, config.settings.errors).raw_expression)
+
+
+def _say(made: FilterPattern, signatures: Mapping[str, Signature], *, verified: bool) -> None:
+    """Say on standard error what must be known of a pattern."""
+    if made.reason:
+        print(f"tocsin filter-pattern: no safe pattern, so the empty one: {made.reason}", file=sys.stderr)
+    for name in made.left_out:
+        print(f"tocsin filter-pattern: {_left_out(signatures[name])}", file=sys.stderr)
+    if verified and not made.reason:
+        print("tocsin filter-pattern: CloudWatch's engine lets every sample through", file=sys.stderr)
 
 
 def _left_out(rule: Signature) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from tocsin.adapters.aws.incident_table import IncidentTable
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.incidents.incident import Incident
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Millis
 from tocsin.core.sanitize import one_line
 from tocsin_cli.options import add_root, configuration_here
@@ -50,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     """List or show; 1 where there is no such incident, 2 where Tocsin cannot be asked."""
     now = time.time_ns() // 1_000_000
     config = configuration_here(arguments.root)
+    config = config._replace(signatures=with_unknown_error(config.signatures))
     try:
         with deployed(arguments) as tocsin:
             history = IncidentHistory(tocsin.client, tocsin.table)

@@ -19,8 +19,10 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors
 from tocsin.core.model import Match
 from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.unexplained import Unexplained, lines_about
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--jsonl", metavar="FILE", help="a file of JSON objects, one per line; - for standard input"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object: lines, recognised, what nothing explains"
     )
     parser.add_argument(
         "--whole", action="store_true", help="take the whole text as one event (a pasted traceback)"
@@ -44,7 +49,16 @@ def run(arguments: argparse.Namespace) -> int:
         source = open_input(arguments.jsonl or arguments.file or "-", stack)
         if arguments.jsonl:
             return _jsonl(configuration, source)
-        return _readable(configuration, source, whole=arguments.whole)
+        if arguments.json:
+            print(
+                json.dumps(
+                    summary(configuration, _events(source, whole=arguments.whole)),
+                    indent=2,
+                    ensure_ascii=False,
+                )
+            )
+            return 0
+        return _readable(configuration, _events(source, whole=arguments.whole))
 
 
 def open_input(name: str, stack: contextlib.ExitStack) -> BinaryIO:
@@ -76,10 +90,12 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
 
     Yields:
         ``{"index": 0, "matches": [{"signature": "…", "fields": {…}}]}``; for a line that is not an object with a
-        ``message``, the same with no matches and an ``error``. A line that a signature with ``source = "absence"``
-        waits for also has ``signs``: ``[{"signature": "…", "shows": "sign of life"}]``.
+        ``message``, the same with no matches and an ``error``. An error that no signature explains is answered as
+        ``unknown-error`` with its template. A line that a signature with ``source = "absence"`` waits for also has ``signs``: ``[{"signature": "…", "shows": "sign of life"}]``.
     """
-    matcher = Matcher(configuration.signatures)
+    recogniser = WithUnknownErrors(
+        Matcher(configuration.signatures), error_finder(configuration), configuration.settings.is_strict
+    )
     expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
     for index, line in enumerate(lines):
         try:
@@ -88,7 +104,7 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
             yield {"index": index, "matches": [], "error": str(error)}
             continue
         service = configuration.settings.service_of_log_group(log_group) if log_group else ""
-        found = matcher.match(message, log_group=log_group, service=service)
+        found = recogniser.match(message, log_group=log_group, service=service)
         answer: dict[str, Any] = {
             "index": index,
             "matches": [{"signature": match.signature, "fields": _printable(match)} for match in found],
@@ -97,6 +113,12 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
         if signs := expected_lines.shown(message, log_group=log_group, service=service):
             answer["signs"] = [{"signature": name, "shows": sign.value} for name, sign, _ in signs]
         yield answer
+
+
+def error_finder(configuration: Configuration) -> ErrorFinder:
+    """Finds the errors that no signature of this configuration explains."""
+    settings = configuration.settings
+    return ErrorFinder(configuration.signatures, settings.errors, settings.redaction)
 
 
 def event_of(line: bytes) -> tuple[str, str]:
@@ -129,19 +151,47 @@ def _printable(match: Match) -> dict[str, str]:
 # --- for people -----------------------------------------------------------------------------------------------------
 
 
-def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) -> int:
+def _events(source: BinaryIO, *, whole: bool) -> Iterator[str]:
+    for raw in [source.read()] if whole else source:
+        yield raw.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def summary(configuration: Configuration, messages: Iterable[str]) -> dict[str, Any]:
+    """What is recognised in lines, counted: ``lines``, ``recognised``, ``signatures`` and ``unexplained``."""
+    matcher, errors = Matcher(configuration.signatures), error_finder(configuration)
+    unexplained = Unexplained(configuration.settings.redaction)
+    signatures = Counter[str]()
+    looked = recognised = 0
+    for message in messages:
+        looked += 1
+        found = matcher.match(message)
+        recognised += bool(found)
+        signatures.update(match.signature for match in found)
+        if unknown := errors.unexplained(message, found):
+            unexplained.add(unknown, message)
+    return {
+        "lines": looked,
+        "recognised": recognised,
+        "signatures": dict(signatures.most_common()),
+        "unexplained": unexplained.report(),
+    }
+
+
+def _readable(configuration: Configuration, messages: Iterable[str]) -> int:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
-    matcher = Matcher(configuration.signatures)
+    matcher, errors = Matcher(configuration.signatures), error_finder(configuration)
+    unexplained = Unexplained(configuration.settings.redaction)
     expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
     looked = recognised = 0
     signs = Counter[str]()
-    for number, raw in enumerate([source.read()] if whole else source, start=1):
-        message = raw.decode("utf-8", "replace").rstrip("\r\n")
+    for number, message in enumerate(messages, start=1):
         looked += 1
         found = matcher.match(message)
+        if unknown := errors.unexplained(message, found):
+            unexplained.add(unknown, message)
         signs.update(f"{sign} for {name}" for name, sign, _ in expected_lines.shown(message))
         if not found:
             continue
@@ -163,4 +213,6 @@ def _readable(configuration: Configuration, source: BinaryIO, *, whole: bool) ->
     for sign, count in signs.items():
         console.print(Text(f"{count} × {sign}, which is no failure", "dim"))
     console.print(Text(f"{recognised} of {looked} lines recognised", "dim"))
+    for line in lines_about(unexplained.report()):
+        console.print(Text(line))
     return 0

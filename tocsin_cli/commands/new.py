@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tocsin.adapters.aws.error_table import ErrorTable
 from tocsin.adapters.files.configuration import read_signature_files
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.config.settings import FILE
@@ -20,12 +21,16 @@ from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Level, Severity
 from tocsin.core.problems import Problem
+from tocsin.core.sanitize import one_line
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
 from tocsin.core.signatures.reader import ID, parse_signatures
 from tocsin_cli.authoring.samples import prove
 from tocsin_cli.authoring.scaffold import Scaffold, ScaffoldError, scaffold
+from tocsin_cli.commands.errors import NoSuchErrorError, find_error
 from tocsin_cli.configuration_folder import own_runbooks, pack_of, runbook_pages
 from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.stack.target import DeployedError, add_deployed, deployed
+from tocsin_cli.unexplained import signature_name
 
 DEFAULT_FAMILY = "own"
 
@@ -33,13 +38,23 @@ DEFAULT_FAMILY = "own"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     add_root(parser)
-    parser.add_argument("signature", metavar="SIGNATURE", help="its id: lower-case words joined by hyphens")
     parser.add_argument(
+        "signature",
+        metavar="SIGNATURE",
+        nargs="?",
+        default="",
+        help="its id: lower-case words joined by hyphens (with --from-error default: made from the error's words)",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
         "--from-line",
-        required=True,
         metavar="LINE",
         help="the log line; - for standard input (a traceback, for example)",
     )
+    source.add_argument(
+        "--from-error", metavar="ID", help="the id of an unknown error, as `tocsin errors` lists it"
+    )
+    add_deployed(parser)
     parser.add_argument(
         "--family",
         default=DEFAULT_FAMILY,
@@ -61,6 +76,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Scaffold; 0 when it is written, 1 when it is refused with nothing written."""
+    name = arguments.signature
+    if arguments.from_error:
+        try:
+            with deployed(arguments) as tocsin:
+                record = find_error(ErrorTable(tocsin.client, tocsin.table), arguments.from_error)
+        except (DeployedError, NoSuchErrorError) as error:
+            print(f"tocsin new: {one_line(str(error))}", file=sys.stderr)
+            return 2 if isinstance(error, DeployedError) else 1
+        arguments.from_line, name = record.example or record.template, name or signature_name(record.template)
     line = (
         sys.stdin.buffer.read().decode("utf-8", "replace")
         if arguments.from_line == "-"
@@ -71,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
     # What is no UTF-8 came from the shell as half characters, which no file can hold.
     try:
         made, files = plan(
-            arguments.signature, line.encode("utf-8", "replace").decode().rstrip("\r\n"), arguments.root, runbooks,
+            name, line.encode("utf-8", "replace").decode().rstrip("\r\n"), arguments.root, runbooks,
             family=arguments.family, severity=arguments.severity, title=arguments.title,
         )  # fmt: skip
     except ScaffoldError as error:
@@ -88,7 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     for path in files:
         print(f"wrote {path}")
-    print(_next_steps(arguments.signature, made, files))
+    print(_next_steps(name, made, files))
     return 0
 
 

@@ -19,6 +19,7 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.routing import NEWS, NotificationTarget
 from tocsin.core.ingest.event_shapes import UnknownEventError
+from tocsin.core.matching.unknown_error import EXAMPLE, with_unknown_error
 from tocsin.core.model import Millis, Reason, Severity
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
@@ -143,7 +144,7 @@ def preview(
     if line is not None:
         return _of_line(config, line, log_group, reason, now)
     name = what or _most_telling(config)
-    rule = config.signatures.get(name)
+    rule = with_unknown_error(config.signatures).get(name)
     if rule is None:
         return _of_event(config, name, reason, now)
     if rule.source is Source.ALARM:
@@ -154,7 +155,7 @@ def preview(
         group = f"/aws/lambda/{services[0].name}"
     if rule.source is Source.ABSENCE:
         return _of_absence(config, rule, group, reason, now)
-    return _of_line(config, rule.matches[0], group, reason, now)
+    return _of_line(config, (rule.matches or (EXAMPLE,))[0], group, reason, now)
 
 
 def _most_telling(config: Configuration) -> str:
@@ -337,9 +338,10 @@ def _one(notifications: Sequence[Notification], reason: Reason) -> Notification:
 
 
 def _all_told(config: Configuration) -> Configuration:
-    """With signatures that are in test mode told too: a preview is for looking at them before they are."""
+    """With what is in test mode, or is learned, told too: a preview is for looking at it before it is."""
     return config._replace(
-        signatures={name: replace(rule, status=Status.STABLE) for name, rule in config.signatures.items()}
+        signatures={name: replace(rule, status=Status.STABLE) for name, rule in config.signatures.items()},
+        settings=replace(config.settings, errors=replace(config.settings.errors, learning=0)),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.routing import DEFAULT, LABELS, Route, RouteMatch, Routing
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Severity
 from tocsin.core.problems import did_you_mean
 from tocsin.core.slack.mrkdwn import call
@@ -78,9 +79,10 @@ def read_labels(text: str, signature: str, service: str, configuration: Configur
         raise LabelsError(f"no such severity: {given['severity']!r}{hint}; there are {', '.join(Severity)}")
     if not given.get("signature"):
         return given
-    rule = configuration.signatures.get(given["signature"])
+    signatures = with_unknown_error(configuration.signatures)
+    rule = signatures.get(given["signature"])
     if rule is None:
-        hint = did_you_mean(given["signature"], configuration.signatures)
+        hint = did_you_mean(given["signature"], signatures)
         raise LabelsError(f"no such signature: {given['signature']!r}{hint}")
     return {"severity": rule.severity.value, "owner": rule.owner, **given}
 

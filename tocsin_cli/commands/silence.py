@@ -17,6 +17,7 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.silences import MAX_SILENCE, Silence, alternatives, fits
 from tocsin.core.incidents.store import SilenceConflictError
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Millis
 from tocsin.core.sanitize import clipped, one_line
 from tocsin.core.times import format_duration, iso_time, parse_duration
@@ -263,7 +264,7 @@ class _SilenceCommands:
 
     def _warnings(self, silence: Silence, incidents: Sequence[Incident]) -> Iterator[str]:
         """What was most likely mistyped; a silence of it is made nevertheless."""
-        signatures = self._config.signatures
+        signatures = with_unknown_error(self._config.signatures) if self._config.signatures else {}
         for glob in alternatives(silence.signature) if signatures else ():
             if not any(fits(name, glob) for name in signatures):
                 near = get_close_matches(glob, signatures, 1)

@@ -138,3 +138,7 @@ class _Records:
         del claimant, now
         marks = record.unconfirmed | {sequence} if unconfirmed else record.unconfirmed - {sequence}
         self._kept[incident] = replace(record, unconfirmed=marks)
+
+    def peek(self, incident: str) -> DeliveryRecord | None:
+        """See ``tocsin.services.delivery.Store``."""
+        return self._kept.get(incident)

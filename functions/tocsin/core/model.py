@@ -203,6 +203,7 @@ class OccurrenceCount:
         contributor_name: How people know it, redacted.
         muted_by: What in CloudWatch mutes the alarm, in words.
         muted_until: When that ends, where it is known.
+        learned: For an unknown error in the digest: whether it was new, and Tocsin was learning.
     """
 
     envelope: str
@@ -223,6 +224,7 @@ class OccurrenceCount:
     contributor_name: str = ""
     muted_by: str = ""
     muted_until: Millis | None = None
+    learned: bool = False
 
 
 class ChangeKind(StrEnum):

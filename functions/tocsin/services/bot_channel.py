@@ -6,10 +6,12 @@ between the post and the record of it, posts nothing twice.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 from tocsin.adapters.slack.errors import CredentialRefusedError, MessageGoneError
-from tocsin.adapters.slack.web_api import SlackBot
+from tocsin.adapters.slack.web_api import Found, SlackBot
 from tocsin.core.config.routing import NEWS
 from tocsin.core.config.settings import RepliesInChannel
 from tocsin.core.model import Reason
@@ -21,6 +23,8 @@ from tocsin.services.channel import Audience, Outcome, newest, only_counts, say
 
 class BotChannel:
     """A channel whose messages can be edited, answered and found again."""
+
+    has_threads = True
 
     def __init__(self, slack: SlackBot, *, acts: bool = False) -> None:
         self._slack, self._acts = slack, acts
@@ -48,8 +52,8 @@ class _BotPosting:
         self.sequence: int = notification.sequence
         self.unconfirmed = self.sequence in record.unconfirmed
         # A message in another channel than the secret names now is left alone: the incident gets a new one.
-        moved = bool(record.ts) and record.channel != slack.channel
-        self.record = replace(record, channel="", ts="", shown=0) if moved else record
+        moved = bool(record.ts or record.thread) and record.channel != slack.channel
+        self.record = replace(record, channel="", ts="", shown=0, thread="") if moved else record
         self._newest = newest(record)
         self.notes: list[str] = []
         self._posted = False
@@ -95,13 +99,27 @@ class _BotPosting:
                 self._edit()
             return
         message = render(self.notification, late=self.late, mentions=self._calls(reply=False), acts=self.acts)
-        ts = say(
-            lambda said: self.slack.post(said, incident=self.incident, sequence=self.sequence),
+        try:
+            ts = self._post(message)
+        except MessageGoneError as gone:
+            if not self.record.thread:
+                raise
+            self.notes.append(f"the message of the incident that leads is gone ({gone})")
+            self._forget()
+            ts = self._post(message)
+        self.record = replace(self.record, channel=self.slack.channel, ts=ts, shown=self.sequence)
+        self._posted = True
+
+    def _post(self, message: SlackMessage) -> str:
+        """Post the incident's message: to the channel, or in the thread of the incident that leads a wide one."""
+        where: dict[str, Any] = (
+            {"thread_ts": self.record.thread, "is_reply": False} if self.record.thread else {}
+        )
+        return say(
+            lambda said: self.slack.post(said, incident=self.incident, sequence=self.sequence, **where),
             message,
             self.notes,
         )
-        self.record = replace(self.record, channel=self.slack.channel, ts=ts, shown=self.sequence)
-        self._posted = True
 
     def _calls(self, *, reply: bool) -> tuple[str, ...]:
         """Whom a new message calls, so that each is called once.
@@ -130,12 +148,12 @@ class _BotPosting:
         self.record = replace(self.record, shown=self.sequence)
 
     def _forget(self) -> None:
-        self.record = replace(self.record, channel="", ts="", shown=0)
+        self.record = replace(self.record, channel="", ts="", shown=0, thread="")
 
     def _look_for_message(self) -> bool:
         """Whether an earlier attempt got its message through; if so, it is ours to go on with."""
         try:
-            found = self.slack.find_message(self.incident, self.record.attempted_at)
+            found = self._found()
         except CredentialRefusedError as error:
             self._cannot_look(error)
             return False
@@ -144,8 +162,20 @@ class _BotPosting:
         self.record = replace(self.record, channel=self.slack.channel, ts=found.ts, shown=found.sequence)
         return True
 
+    def _found(self) -> Found | None:
+        """The incident's message, in the thread that it belongs to or in the channel."""
+        since, thread = self.record.attempted_at, self.record.thread
+        if thread:
+            with suppress(MessageGoneError):
+                if found := self.slack.find_message(self.incident, since, thread):
+                    return found
+        found = self.slack.find_message(self.incident, since)
+        if found and thread:
+            self.record = replace(self.record, thread="")
+        return found
+
     def _reply(self, reply: SlackMessage) -> None:
-        ts = self.record.ts
+        ts = self.record.thread or self.record.ts
         if self.unconfirmed:
             try:
                 if self.slack.find_reply(ts, self.incident, self.sequence, self.record.attempted_at):
@@ -168,7 +198,8 @@ class _BotPosting:
     def _in_channel(self, reply: SlackMessage) -> bool:
         """Whether the channel shows the reply too; never what is told late."""
         if self.audience.replies is RepliesInChannel.IMPORTANT:
-            return reply.broadcast and not self._posted  # a new message is in the channel already
+            # A new message is in the channel already; of a wide incident it shows the one that leads.
+            return reply.broadcast and not self._posted and not self.record.thread
         return self.audience.replies is RepliesInChannel.ALWAYS and not self.late
 
     def _cannot_look(self, error: CredentialRefusedError) -> None:

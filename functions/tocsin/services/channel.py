@@ -62,7 +62,13 @@ class Posting(Protocol):
 
 
 class Channel(Protocol):
-    """One channel, and one road to it."""
+    """One channel, and one road to it.
+
+    Attributes:
+        has_threads: Whether a message can be a reply to another.
+    """
+
+    has_threads: bool
 
     def posting(self, notification: Notification, record: DeliveryRecord, audience: Audience) -> Posting:
         """What tells this channel of a notification, given what it was told before of the incident."""

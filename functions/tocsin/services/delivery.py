@@ -27,6 +27,13 @@ LOOK_AGAIN: Millis = 10_000
 """How soon a notification whose incident is being worked on is tried again."""
 
 
+LEADER_EXPECTED: Millis = 3_000
+"""How long an incident that joined a wide one waits for the one that leads, which may be told elsewhere only."""
+
+LEADER_BEGUN: Millis = 30_000
+"""The same where somebody has begun to tell of it here."""
+
+
 class Store(Protocol):
     """Where delivery records are; see ``adapters.aws.delivery_table``."""
 
@@ -46,6 +53,9 @@ class Store(Protocol):
         unconfirmed: bool,
     ) -> None:
         """Write down what came of it and give the lease back."""
+
+    def peek(self, incident: str) -> DeliveryRecord | None:
+        """The record of an incident as it is, without a claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +111,14 @@ def deliver(
     if _goes_second(notification, lease.record, attempt):
         lease.end(lease.record, unconfirmed=notification.sequence in lease.record.unconfirmed)
         raise RetryableDeliveryError("the one before it goes first", retry_after=1_000, busy=True)
-    posting = channel.posting(notification, lease.record, audience)
+    record = lease.record
+    if channel.has_threads and not record.ts and notification.wide is not None:
+        try:
+            record = _in_leaders_thread(notification, record, store, attempt)
+        except RetryableDeliveryError:
+            lease.end(lease.record, unconfirmed=notification.sequence in lease.record.unconfirmed)
+            raise
+    posting = channel.posting(notification, record, audience)
     try:
         outcome = posting.tell()
     except DeliveryError as failure:
@@ -110,6 +127,26 @@ def deliver(
         raise
     lease.record_told(posting)
     return Delivery(outcome, tuple(posting.notes))
+
+
+def _in_leaders_thread(
+    notification: Notification, record: DeliveryRecord, store: Store, attempt: Attempt
+) -> DeliveryRecord:
+    """The record of an incident that joined a wide one: it is told in the thread of the one that leads, if that is here.
+
+    Raises:
+        RetryableDeliveryError: The one that leads is on its way, and goes first.
+    """
+    lead = notification.wide.lead if notification.wide else notification.incident.id
+    if lead == notification.incident.id:
+        return record
+    known = store.peek(lead)
+    if known is not None and known.ts:
+        return replace(record, channel=known.channel, thread=known.thread or known.ts)
+    age = attempt.now - millis_of(notification.at)
+    if 0 <= age < (LEADER_BEGUN if known is not None else LEADER_EXPECTED):
+        raise RetryableDeliveryError("the incident that leads goes first", retry_after=1_000, busy=True)
+    return record
 
 
 def _goes_second(notification: Notification, record: DeliveryRecord, attempt: Attempt) -> bool:

@@ -30,7 +30,8 @@ from tocsin.core.ingest.event_shapes import (
 )
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.prefilter import is_whole
+from tocsin.core.matching.prefilter import RawSearch, is_whole
+from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors, with_unknown_error
 from tocsin.core.model import (
     TEST_MODE_GROUP,
     AlarmState,
@@ -46,9 +47,11 @@ from tocsin.core.signatures.heartbeat import HEARTBEAT
 from tocsin.core.signatures.signature import Signature, Status
 from tocsin.services.detected import Detected
 from tocsin.services.occurrences import OccurrenceReader
+from tocsin.services.unknown_errors import UnknownErrors
 
 if TYPE_CHECKING:
     # Not at run time: reconciliation brings all of rendering with it, which a batch without a match never needs.
+    from tocsin.core.errors.error_store import ErrorStore
     from tocsin.services.heartbeat import HeartbeatRelay
     from tocsin.services.reconciliation import Reconciler, Reconciliation
 
@@ -95,6 +98,8 @@ class Detector:
         account: The account this runs in; empty where it is not known, which tells no accounts apart.
         heartbeats: Where heartbeats come from and go to; None where there are none.
         own_stack: The stack this belongs to: that it was deployed explains nobody's incident.
+        error_store: Makes the store of unknown errors on first need; in memory if not given.
+        search: The prefilter's search for exactly these signatures and settings, if there is one.
     """
 
     def __init__(  # noqa: PLR0913 - all but three by keyword, each with a meaning of its own
@@ -110,14 +115,25 @@ class Detector:
         account: str = "",
         heartbeats: Heartbeats | None = None,
         own_stack: str = "",
+        error_store: Callable[[], ErrorStore] | None = None,
+        search: RawSearch | None = None,
     ) -> None:
-        self._matcher, self._signatures, self._settings = matcher, signatures, settings
+        self._matcher, self._settings = matcher, settings
+        self._signatures = with_unknown_error(signatures)
+        errors = ErrorFinder(signatures, settings.errors, settings.redaction)
+        self._recogniser = WithUnknownErrors(matcher, errors, settings.is_strict, search)
+        self._unknown_errors = UnknownErrors(error_store, settings)
         self._reconciler, self._failure_queue = reconciler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
         self._heartbeats, self._own_stack = heartbeats, own_stack
         self._known: dict[str, Millis] = {}
         self._occurrences = OccurrenceReader(
-            matcher, signatures, settings, home=Origin(account, region), is_known=self._is_known
+            matcher,
+            self._recogniser,
+            self._signatures,
+            settings,
+            home=Origin(account, region),
+            is_known=self._has_sample,
         )
         self._expected_lines = ExpectedLines(signatures, settings.service_of_log_group)
         self._watches: dict[tuple[str, str], Watch] = {}
@@ -173,7 +189,7 @@ class Detector:
 
     def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
         raw = inflate(record.data)
-        matches, signs = self._matcher.might_match(raw), self._expected_lines.may_show(raw)
+        matches, signs = self._recogniser.might_match(raw), self._expected_lines.may_show(raw)
         if is_whole(raw) and not matches and not signs:
             return []
         parsed = parse_envelope(raw)
@@ -298,6 +314,7 @@ class Detector:
         recorded: list[OccurrenceCount] = []
         fresh: list[OccurrenceCount] = []
         try:
+            own = self._unknown_errors.sift(own, now)
             for counted, _ in own:
                 if self._reconciler().ledger.count(counted):
                     fresh.append(counted)
@@ -312,7 +329,10 @@ class Detector:
         if service == TEST_MODE_GROUP:
             return  # nobody waits for it: reconcile applies it, the digest tells it
         try:
-            self._tell(service, recorded, fresh, now, done)
+            told = [counted for counted in recorded if counted.service == service]  # not the digest's
+            self._tell(service, told, [counted for counted in fresh if counted.service == service], now, done)
+            if len(recorded) == len(own):
+                self._unknown_errors.keep()
         except Exception as error:
             done.failures.append(error)
             done.unfinished += [original for _, original in own[: len(recorded)]]
@@ -344,6 +364,9 @@ class Detector:
     def _told(service: str, reconciled: Reconciliation, done: Detected) -> None:
         if reconciled.sent:
             done.sent.setdefault(service, []).extend(reason.value for reason in reconciled.sent)
+
+    def _has_sample(self, name: str, now: Millis) -> bool:
+        return self._is_known(name, now) or self._unknown_errors.remembers(name)
 
     def _is_known(self, name: str, now: Millis) -> bool:
         return self._known.get(name, 0) > now

@@ -9,12 +9,12 @@ from dataclasses import replace
 from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.origin import elsewhere
-from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
 from tocsin.core.matching.invocations import Found
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.recognition import recognised
+from tocsin.core.matching.unknown_error import WithUnknownErrors
 from tocsin.core.model import (
     AlarmChange,
     AlarmState,
@@ -28,6 +28,7 @@ from tocsin.core.model import (
 )
 from tocsin.core.redaction.sample import field_value, name_of, sample_of
 from tocsin.core.signatures.signature import Signature
+from tocsin.services.unknown_errors import fields_of
 
 MAX_KINDS = 50
 """Alerts of one signature that one envelope can make; the rest are counted as one without fields. Each costs a
@@ -39,7 +40,8 @@ class OccurrenceReader:
 
     Args:
         matcher: The signatures, compiled.
-        signatures: The same signatures, by id.
+        recogniser: The same for log lines, with the errors that none of them explains.
+        signatures: The same signatures, by id, and that of unknown errors.
         settings: Services and what is redacted.
         home: The account and Region this runs in.
         is_known: Whether an alert, by fingerprint, has its sample already at a time: then it is left out, which
@@ -49,13 +51,15 @@ class OccurrenceReader:
     def __init__(
         self,
         matcher: Matcher,
+        recogniser: WithUnknownErrors,
         signatures: Mapping[str, Signature],
         settings: Settings,
         *,
         home: Origin,
         is_known: Callable[[str, Millis], bool],
     ) -> None:
-        self._matcher, self._signatures, self._settings = matcher, signatures, settings
+        self._matcher, self._recogniser = matcher, recogniser
+        self._signatures, self._settings = signatures, settings
         self._home, self._is_known = home, is_known
 
     def service_of(self, envelope: Envelope) -> str:
@@ -81,7 +85,7 @@ class OccurrenceReader:
                 if raw not in named:
                     kinds[match.signature] += 1
                     few = kinds[match.signature] <= MAX_KINDS
-                    fields = field_values(match, event.message, self._settings.redaction) if few else {}
+                    fields = fields_of(match, event.message, self._settings.redaction, few=few)
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
                 if name not in counts:
@@ -94,7 +98,7 @@ class OccurrenceReader:
 
     def _found(self, envelope: Envelope, service: str) -> list[Found]:
         """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""
-        return recognised(envelope.events, self._matcher, log_group=envelope.log_group, service=service)
+        return recognised(envelope.events, self._recogniser, log_group=envelope.log_group, service=service)
 
     def _occurrence_count(
         self,

@@ -46,6 +46,14 @@ from tocsin.core.incidents.store import (
     key_of,
     key_of_action,
 )
+from tocsin.core.incidents.wide import (
+    Wide,
+    is_looked_for,
+    own_cause,
+    services_led,
+    wide_as_lead,
+    wide_when_opened,
+)
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
 from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import Notification
@@ -176,7 +184,14 @@ class Reconciler:
                 muted += tuple(own for act in actions if (own := act.silence) and own.id not in known)
                 if self.services is not None and self.services.after_deploy(service):
                     muted += startup_silences(service, (*suspects(), *changes), self.services)
-                observed = Observed(silences=muted, readings=readings, changes=changes, actions=actions)
+                services = () if fresh else self._services_led(stored.incident, now)
+                observed = Observed(
+                    silences=muted,
+                    readings=readings,
+                    changes=changes,
+                    wide_services=services,
+                    actions=actions,
+                )
                 self._apply(stored, service, occurrence_counts, now, done, gone, observed, suspects)
                 if done.incident is not None:
                     for silence in matched_since(done.incident, muted, now):
@@ -344,7 +359,7 @@ class Reconciler:
         if incident is None or not entries:
             return stored
         for entry in entries:
-            self.publisher.publish(self.notification(incident, entry))
+            self.publisher.publish(self.notification(incident, entry, self._wide(incident, entry)))
             done.sent.append(entry.reason)
         return self._clear(stored, [entry.sequence for entry in entries], now, done)
 
@@ -375,9 +390,35 @@ class Reconciler:
             return due
         return min(due, now + LOOK_AGAIN)
 
-    def notification(self, incident: Incident, entry: Pending) -> Notification:
+    def notification(self, incident: Incident, entry: Pending, wide: Wide | None = None) -> Notification:
         """The contract's JSON for one entry of an incident's outbox."""
-        return build_notification(incident, entry, self.policy.signatures, runbooks_url=self.runbooks_url)
+        return build_notification(
+            incident, entry, self.policy.signatures, runbooks_url=self.runbooks_url, wide=wide
+        )
+
+    def _wide(self, incident: Incident, entry: Pending) -> Wide | None:
+        """The wide incident that an incident belongs to: joined as it opens, by when that was due."""
+        cause = own_cause(incident, self.policy)
+        if cause is None or entry.reason is not Reason.OPENED:
+            return None if cause is None else wide_as_lead(incident, cause)
+        within = self.policy.intervals.wide_within
+        try:
+            joined = self.ledger.join_wide(cause.key, incident.id, incident.service, entry.at, within)
+        except Exception:  # whatever it is: then it is told by itself, which loses nothing
+            return None
+        return wide_when_opened(joined, incident, cause)
+
+    def _services_led(self, incident: Incident | None, now: Millis) -> tuple[str, ...]:
+        """The services that joined an incident since it opened; none where it leads no wide one, or none can be read."""
+        if incident is None or not is_looked_for(incident, now, self.policy):
+            return ()
+        cause = own_cause(incident, self.policy)
+        if cause is None:
+            return ()
+        try:
+            return services_led(self.ledger.wide(cause.key), incident, cause)
+        except Exception:  # whatever it is: it is looked for again in a minute
+            return ()
 
 
 def next_move(incident: Incident, now: Millis, policy: Policy) -> Millis | None:

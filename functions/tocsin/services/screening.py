@@ -29,11 +29,11 @@ class Prefilter:
     """Answers for batches in which nothing can match.
 
     Args:
-        search: The search for whatever any signature needs.
+        search: The search for whatever any signature needs; whoever looks closer uses it too.
     """
 
     def __init__(self, search: RawSearch) -> None:
-        self._search = search
+        self.search = search
 
     def skips(self, event: object) -> int | None:
         """Look at an event.
@@ -55,7 +55,7 @@ class Prefilter:
 
     def _holds_nothing(self, data: str) -> bool:
         raw = inflate(data)
-        return is_whole(raw) and not self._search.might_match(raw)
+        return is_whole(raw) and not self.search.might_match(raw)
 
 
 def open_prefilter(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Prefilter | None:

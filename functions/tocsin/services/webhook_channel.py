@@ -16,6 +16,8 @@ from tocsin.services.channel import Audience, Outcome, newest, only_counts, say
 class WebhookChannel:
     """A channel that can only be posted to."""
 
+    has_threads = False
+
     def __init__(self, slack: SlackWebhook) -> None:
         self._slack = slack
 

@@ -7,7 +7,6 @@ import random
 import re
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -16,7 +15,9 @@ from botocore.stub import Stubber
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.adapters.files.configuration import load_configuration
+from tocsin.adapters.files.configuration import Configuration, load_configuration
+from tocsin.core.config.error_settings import ErrorMode, ErrorSettings
+from tocsin.core.config.settings import Settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
@@ -254,10 +255,13 @@ def test_the_engine_is_asked_whether_terms_match_within_words(passed, within):
         assert command.terms_match_within_words(client) is within
 
 
-def run(monkeypatch, capsys, arguments, responses=()):
+SIGNATURES_ONLY = Settings(errors=ErrorSettings(tell=ErrorMode.OFF))
+
+
+def run(monkeypatch, capsys, arguments, responses=(), own=SIGNATURES_ONLY):
     client = logs()
     monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
-    monkeypatch.setattr(command, "load_or_exit", lambda _: SimpleNamespace(signatures=SIGNATURES))
+    monkeypatch.setattr(command, "load_or_exit", lambda _: Configuration(SIGNATURES, own))
     with Stubber(client) as stub:
         for response in responses:
             if isinstance(response, str):
@@ -271,6 +275,13 @@ def run(monkeypatch, capsys, arguments, responses=()):
 
 def test_the_command_prints_the_pattern_and_nothing_else(monkeypatch, capsys):
     assert run(monkeypatch, capsys, []) == (0, PATTERN + "\n", "")
+
+
+def test_no_pattern_keeps_back_an_error_that_no_signature_explains(monkeypatch, capsys):
+    status, out, err = run(monkeypatch, capsys, [], own=Settings())
+    assert (status, out) == (0, "\n")
+    assert "errors that no signature explains are looked for" in err
+    assert run(monkeypatch, capsys, ["--signatures-only"], own=Settings())[1] == PATTERN + "\n"
 
 
 def test_the_command_says_why_there_is_none_and_answers_the_empty_one(monkeypatch, capsys):

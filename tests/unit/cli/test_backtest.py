@@ -165,6 +165,38 @@ def test_with_multiline_a_traceback_is_one_event():
     assert len(read(text)[0]) == 5
 
 
+def test_lines_before_the_first_time_of_a_file_have_that_time():
+    assert times(
+        "START RequestId: 1 Version: 1\nno time\n2026-02-02T00:03:11.201Z x\nEND RequestId: 1\n"
+    ) == [
+        AT,
+        AT,
+        AT,
+        AT + 1,
+    ]
+
+
+def test_no_more_lines_than_bounded_wait_for_a_time(monkeypatch):
+    monkeypatch.setattr("tocsin_cli.backtest.log_files.MAX_WAITING", 2)
+    assert times("a\nb\nc\n2026-02-02T00:03:11.201Z x\n") == [
+        FALLBACK_START,
+        FALLBACK_START + 1,
+        FALLBACK_START + 2,
+        AT,
+    ]
+
+
+def test_text_with_tracebacks_suggests_multiline_and_that_leaves_lambdas_own_lines_alone():
+    text = (
+        "START RequestId: 1 Version: 1\n[ERROR] KeyError: 'z'\nTraceback (most recent call last):\n  File y\n"
+        "END RequestId: 1\nREPORT RequestId: 1\tDuration: 1 ms\n"
+    )
+    assert any("--multiline" in problem for problem in read(text)[1])
+    lines, problems = read(text, multiline=True)
+    assert [line.message.partition(" ")[0] for line in lines] == ["START", "[ERROR]", "END", "REPORT"]
+    assert not any("--multiline" in problem for problem in problems)
+
+
 @pytest.mark.parametrize("value", [None, True, "soon", -5, float("1e300"), "9" * 40, [], {"a": 1}])
 def test_what_is_no_time_is_none(value):
     assert parse_time(value) is None
@@ -317,7 +349,9 @@ def test_nothing_found_is_an_answer_too(tmp_path, capsys):
 def test_on_a_terminal_the_first_line_says_it_all(capsys, outages):
     assert main(["backtest", str(outages / "A.jsonl")]) == 0
     out = capsys.readouterr().out.splitlines()
-    assert out[0] == "168 lines · 36 occurrences · would have sent 37 messages"
+    assert out[0] == (
+        "168 lines · 72 occurrences · 1 incident · 1 message in the channel, 1 reply, 35 silent edits; by webhook 37"
+    )
     assert any("14:02:17" in line and "opened" in line for line in out)
     assert any("update ×" in line for line in out)
 
@@ -372,8 +406,26 @@ def test_bars_rise_with_the_occurrences():
 
 
 def test_a_summary_counts_in_words():
-    assert summary({"lines": 14_302, "occurrences": 1, "messages": 0}) == (
-        "14,302 lines · 1 occurrence · would have sent 0 messages"
+    slack = {"incidents": 0, "messages": 0, "replies": 1, "silent_edits": 5, "by_webhook": 7, "after_end": 0}
+    counted = {"lines": 14_302, "occurrences": 1, "slack": slack}
+    assert summary(counted) == "14,302 lines · 1 occurrence · nobody would have been told anything"
+    assert summary({**counted, "slack": {**slack, "incidents": 1, "messages": 1, "after_end": 2}}) == (
+        "14,302 lines · 1 occurrence · 1 incident · 1 message in the channel, 1 reply, 5 silent edits; by webhook 7"
+        " · 2 of these after the last line"
+    )
+
+
+def test_what_people_see_adds_up_to_the_notifications(capsys, outages):
+    answer = report(capsys, outages / "D.jsonl")
+    slack = answer["slack"]
+    assert (
+        slack["messages"] + slack["replies"] + slack["silent_edits"]
+        == slack["by_webhook"]
+        == answer["messages"]
+    )
+    assert slack["incidents"] == sum(bool(incident["notifications"]) for incident in answer["incidents"])
+    assert slack["after_end"] == sum(
+        entry["after_end"] for incident in answer["incidents"] for entry in incident["notifications"]
     )
 
 
@@ -521,3 +573,24 @@ def test_a_log_group_is_read_in_the_region_that_the_aws_cli_would_take(monkeypat
     monkeypatch.setenv("AWS_REGION", "eu-west-2")
     assert logs_client(None).meta.region_name == "eu-west-2"
     assert logs_client("eu-west-3").meta.region_name == "eu-west-3"
+
+
+def test_the_end_says_what_no_signature_explains(tmp_path, capsys):
+    log = tmp_path / "a.jsonl"
+    messages = ["ERROR order 17 lost", "ERROR order 18 lost", "INFO fine", "ERROR no stock", BOOM]
+    log.write_text(
+        "".join(
+            json.dumps({"message": text, "timestamp": AT + at, "logGroup": "/aws/lambda/backend"}) + "\n"
+            for at, text in enumerate(messages)
+        )
+    )
+    assert main(["backtest", "--json", str(log)]) == 0
+    unexplained = json.loads(capsys.readouterr().out)["unexplained"]
+    assert unexplained["lines"] == 3
+    assert [(each["template"], each["count"]) for each in unexplained["templates"]] == [
+        ("ERROR order <*> lost", 2),
+        ("ERROR no stock", 1),
+    ]
+    assert unexplained["templates"][0]["command"] == "tocsin new order-lost --from-line 'ERROR order 17 lost'"
+    assert main(["backtest", str(log)]) == 0
+    assert "3 lines at error or worse that no signature explains" in capsys.readouterr().out

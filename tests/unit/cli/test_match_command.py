@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import sys
 from itertools import islice
 from pathlib import Path
@@ -38,6 +39,42 @@ def test_one_answer_per_line_in_order(monkeypatch, capsys):
         '{"index": 1, "matches": [{"signature": "database-none", "fields": {"what": "database"}}]}',
         '{"index": 2, "matches": []}',
     ]
+
+
+def test_an_error_that_no_signature_explains_is_answered_with_its_template(monkeypatch, capsys):
+    data = json.dumps({"message": "ERROR payment provider answered 500"}).encode()
+    _, lines = run(monkeypatch, capsys, data, "match", "--jsonl", "-")
+    assert json.loads(lines[0])["matches"] == [
+        {"signature": "unknown-error", "fields": {"template": "ERROR payment provider answered <*>"}}
+    ]
+
+
+def test_people_are_shown_what_nothing_recognises_and_a_command_for_it(monkeypatch, capsys):
+    data = b"ERROR order 17 lost\nERROR order 18 lost\nfine\nERROR no stock, it's gone\n"
+    _, lines = run(monkeypatch, capsys, data, "match", "-")
+    assert "3 lines at error or worse that no signature explains; the most frequent:" in lines
+    assert "        2 × ERROR order <*> lost" in lines
+    command = next(line for line in lines if "tocsin new order-lost" in line)
+    assert shlex.split(command)[-1] == "ERROR order 17 lost"
+
+
+def test_scripts_get_the_same_as_one_object(monkeypatch, capsys):
+    data = b"ERROR order 17 lost\nERROR order 18 lost\nfine\n"
+    _, lines = run(monkeypatch, capsys, data, "match", "--json", "-")
+    answer = json.loads("\n".join(lines))
+    assert (answer["lines"], answer["recognised"], answer["unexplained"]["lines"]) == (3, 0, 2)
+    assert answer["unexplained"]["templates"][0]["template"] == "ERROR order <*> lost"
+
+
+def test_nothing_is_said_of_unknown_errors_where_there_are_none(monkeypatch, capsys):
+    _, lines = run(monkeypatch, capsys, b"fine\n", "match", "-")
+    assert lines == ["0 of 1 lines recognised"]
+
+
+def test_an_unknown_error_is_explained_as_one(capsys):
+    assert main(["explain", "--json", "ERROR order 17 lost"]) == 0
+    verdict = json.loads(capsys.readouterr().out)["verdicts"][0]
+    assert (verdict["signature"], verdict["outcome"]) == ("unknown-error", "matched")
 
 
 def test_a_bad_line_is_answered_in_its_place_and_remembered(monkeypatch, capsys):

@@ -14,9 +14,10 @@ import pytest
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.config.settings import Intervals
+from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import document_of
-from tocsin.core.signatures.signature import Source, Status, Threshold
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Source, Status, Threshold
 from tocsin_cli.commands.preview import REASONS, PreviewError, messages, preview
 from tocsin_cli.fake_slack.block_kit import block_problems
 from tocsin_cli.main import main
@@ -28,7 +29,7 @@ NOW = 1_770_000_000_000
 BOOM = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 
 
-@pytest.mark.parametrize("name", CONFIG.signatures)
+@pytest.mark.parametrize("name", [*CONFIG.signatures, UNKNOWN_ERROR])
 def test_every_signature_can_be_looked_at_in_every_part_of_its_life(name):
     alarm_without_growth = []
     for reason in REASONS:
@@ -43,7 +44,7 @@ def test_every_signature_can_be_looked_at_in_every_part_of_its_life(name):
             message, reply = messages(notification, mode)
             assert block_problems(message.blocks) == []
             assert reply is None or block_problems(reply.blocks) == []
-    source = CONFIG.signatures[name].source
+    source = with_unknown_error(CONFIG.signatures)[name].source
     assert [reason for reason, _ in alarm_without_growth] == ([] if source is Source.LOG else [Reason.UPDATE])
     assert all(f"an {source} has no update" in why for _, why in alarm_without_growth)
 

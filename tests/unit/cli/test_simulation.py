@@ -154,7 +154,9 @@ def essence(notifications):
     st.sampled_from([0, 30 * SECOND, 90 * SECOND]),
 )
 def test_jumping_through_time_tells_what_the_live_code_tells_minute_by_minute(steps, group_wait):
-    config = CONFIG._replace(settings=replace(CONFIG.settings, intervals=Intervals(group_wait=group_wait)))
+    # What comes back is asked for half an hour of quiet at most: then all is over two hours after the last line.
+    intervals = Intervals(group_wait=group_wait, max_resolve_after=30 * MINUTE)
+    config = CONFIG._replace(settings=replace(CONFIG.settings, intervals=intervals))
     now, deliveries = T0, []
     for pause, group, messages in steps:
         now += pause

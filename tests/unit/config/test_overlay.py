@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
 from tocsin.core.model import Severity
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.signatures.signature import Status
@@ -208,3 +209,37 @@ def test_a_folder_that_says_nothing_of_a_pack_stands_alone_and_check_says_so(own
     assert "write [pack] into tocsin.toml" in capsys.readouterr().err
     (root / "signatures" / "own.toml").unlink()
     assert "lambda-timeout" in read_configuration(root, {}).signatures, "no signatures at all is never meant"
+
+
+def test_unknown_errors_are_overridden_like_a_signature_of_the_pack(own):
+    text = """
+    [override.unknown-error]
+    severity = "high"
+    owner = "platform"
+    resolve_after = "1h"
+    """
+    assert problems(own(text)) == []
+    rule = with_unknown_error(read_configuration(own(text), {}).signatures)["unknown-error"]
+    assert (rule.severity, rule.owner, rule.resolve_after) == (Severity.HIGH, "platform", 3_600_000)
+
+
+def test_unknown_errors_that_are_off_are_looked_for_nowhere(own):
+    config = read_configuration(own("[override.unknown-error]\noff = true"), {})
+    finder = ErrorFinder(config.signatures, config.settings.errors)
+    assert finder.raw_expression == ""
+    assert finder.unexplained("ERROR no stock", []) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('severity = "bad"', "override.unknown-error.severity: must be one of critical"),
+        ('runbook = "a.md"', "override.unknown-error.runbook: cannot be overridden of what is built in"),
+        ("owner = 5", "override.unknown-error.owner: must be text"),
+        ('resolve_after = "soon"', "override.unknown-error.resolve_after: 'soon' is not a duration"),
+    ],
+)
+def test_a_mistake_in_an_override_of_unknown_errors_is_named(own, line, reason):
+    with pytest.raises(ConfigurationError) as caught:
+        read_configuration(own(f"[override.unknown-error]\n{line}"), {})
+    assert reason in str(caught.value)

@@ -8,7 +8,7 @@ import pytest
 from sample_incidents import T0
 
 from tocsin.core.incidents.incident import Alert, Incident
-from tocsin.core.incidents.inhibition import TOGETHER, inhibitor
+from tocsin.core.incidents.inhibition import NOT_LONG, TOGETHER, inhibitor
 from tocsin.core.model import AlertState, Origin, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 
@@ -51,6 +51,12 @@ def test_an_exception_that_nobody_described_is_nobodys_symptom():
 @pytest.mark.parametrize(("earlier", "is_explained"), [(0, True), (TOGETHER, True), (TOGETHER + 1, False)])
 def test_what_began_before_its_cause_is_no_symptom_of_it(earlier, is_explained):
     found = explained(alert("database-gone", T0), alert("pool-empty", T0 - earlier))
+    assert (found is not None) is is_explained
+
+
+@pytest.mark.parametrize(("later", "is_explained"), [(NOT_LONG, True), (NOT_LONG + 1, False)])
+def test_what_begins_long_after_its_cause_was_last_seen_is_no_symptom_of_it(later, is_explained):
+    found = explained(alert("database-gone", T0), alert("pool-empty", T0 + later))
     assert (found is not None) is is_explained
 
 

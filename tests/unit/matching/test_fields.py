@@ -10,6 +10,8 @@ import re2
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import ESCAPED_WORD, Matcher
 from tocsin.core.matching.prefilter import byte_options
+from tocsin.core.matching.unknown_error import raw_expression
+from tocsin.core.model import Level
 from tocsin.core.signatures.field_search import STATES_ERROR
 from tocsin.core.signatures.reader import read_signatures
 from tools.log_wrappings import BEFORE, RECORDS
@@ -133,5 +135,5 @@ def test_what_states_an_error_is_seen_in_the_raw_bytes_however_often_it_is_encod
     raw = line
     for _ in range(encoded + 1):
         raw = json.dumps({"message": raw})
-    search = re2.compile(f"{STATES_ERROR}|{ESCAPED_WORD}".encode("latin-1"), byte_options(8 << 20))
-    assert search.search(raw.encode())
+    for expression in (f"{STATES_ERROR}|{ESCAPED_WORD}", raw_expression(Level.ERROR)):
+        assert re2.compile(expression.encode("latin-1"), byte_options(8 << 20)).search(raw.encode())

@@ -238,8 +238,13 @@ def test_the_settings_table_has_every_key_of_tocsin_toml_with_its_default():
         rows.pop(name)
     assert set(shipped) == {name.partition(".")[0] for name in rows}
     services = {each.name for each in fields(Service)} - {"name", "strict"}
+    errors = dict.fromkeys(
+        ('errors.log_groups."<glob>"', "services.<name>.errors", "services.<name>.error_level"), ""
+    )
+    assert {name: rows.pop(name) for name in errors} == errors
     expected = {f"intervals.{name}": value for name, value in shipped["intervals"].items()}
     expected |= {f"services.<name>.{name}": "" for name in services}
+    expected |= {f"errors.{name}": value for name, value in shipped["errors"].items()}
     expected |= {f"slack.{name}": value for name, value in shipped["slack"].items()}
     expected |= {f"links.{name}": value for name, value in shipped["links"].items()}
     assert rows == expected
@@ -250,6 +255,7 @@ def test_what_the_code_falls_back_to_is_what_tocsin_toml_ships():
     shipped = parse_settings((ROOT / "functions" / "tocsin.toml").read_text("utf-8"), {})
     fallback = parse_settings("", {})
     assert (fallback.intervals, fallback.runbooks_url) == (shipped.intervals, shipped.runbooks_url)
+    assert fallback.errors == shipped.errors
 
 
 def test_the_table_of_keys_has_every_key_of_a_signature():

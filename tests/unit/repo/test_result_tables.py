@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from benchmarks import container_cold_start, peers
+from benchmarks import container_cold_start, grouping, peers
 from benchmarks.result_tables import Titled, number, tables
 from tools import performance_page
 
@@ -97,3 +98,25 @@ def test_a_cell_never_breaks_its_table():
 )
 def test_figures_have_as_many_digits_as_tell_something(value, text):
     assert number(value) == text
+
+
+def test_a_line_counts_only_in_a_group_of_exactly_its_true_lines():
+    assert grouping.accuracy(["a", "a", "b", "c"], [1, 1, 2, 2]) == 0.5
+    assert grouping.accuracy(["a", "a", "a", "c"], [1, 1, 2, 2]) == 0
+    assert grouping.accuracy(["x", "x", "y", "y"], [1, 1, 2, 2]) == 1
+
+
+def test_without_the_labelled_lines_the_reason_is_said(monkeypatch, tmp_path):
+    monkeypatch.delenv(grouping.FOLDER, raising=False)
+    assert grouping.FOLDER in grouping.compare()["skipped"]
+    monkeypatch.setenv(grouping.FOLDER, str(tmp_path))
+    assert str(tmp_path) in grouping.compare()["skipped"]
+
+
+def test_the_labelled_lines_of_a_folder_are_grouped(monkeypatch, tmp_path):
+    rows = [{"message": f"order {n} lost", "event": "E1"} for n in range(3)]
+    (tmp_path / "Own.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    monkeypatch.setenv(grouping.FOLDER, str(tmp_path))
+    measured = {**MEASURED, "grouping": grouping.compare()}
+    (table,) = [table for table in tables(measured) if table.title.startswith("Grouping accuracy")]
+    assert [row[:2] for row in table.rows] == [["Own", "1.000"], ["mean", "1.000"]]

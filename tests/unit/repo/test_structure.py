@@ -20,6 +20,7 @@ ROOMS = (
     "signatures",
     "matching",
     "absence",
+    "errors",
     "incidents",
     "notifications",
     "slack",

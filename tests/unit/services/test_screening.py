@@ -21,6 +21,7 @@ from tocsin.adapters.files.compiled_search import SEALED_SEARCH, compiled_search
 from tocsin.adapters.files.configuration import compile_signatures, load_configuration
 from tocsin.bootstrap import DryRun, configuration, wire_detector
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.services.screening import NO_SETTING, no_match_response, open_prefilter
@@ -124,8 +125,10 @@ def test_a_setting_from_the_environment_is_checked_before_anything_runs():
 
 
 def test_the_search_that_ships_is_current():
-    matcher = Matcher(with_heartbeat(with_drill(load_configuration(FUNCTIONS, {}).signatures)))
-    assert compiled_search(FUNCTIONS) == matcher.raw_expression, (
+    config = load_configuration(FUNCTIONS, {})
+    matcher = Matcher(with_heartbeat(with_drill(config.signatures)))
+    errors = ErrorFinder(config.signatures, config.settings.errors)
+    assert compiled_search(FUNCTIONS) == f"{matcher.raw_expression}|{errors.raw_expression}", (
         "run `tocsin check` and commit signatures/search.json"
     )
 

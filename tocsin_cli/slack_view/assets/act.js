@@ -77,7 +77,7 @@
   log.addEventListener("click", async (event) => {
     const button = event.target.closest("button[data-action]");
     const article = button && button.closest("article");
-    if (!article) { return; }
+    if (!article || button.closest(".edits")) { return; }
     if (button.dataset.confirm && !window.confirm(button.dataset.confirm)) { return; }
     button.disabled = true;
     const ts = article.id.slice(1);

@@ -122,7 +122,8 @@ class DeliveryStore:
                 TableName=self._table,
                 Key=self._key(incident),
                 UpdateExpression=(
-                    "SET channel = :channel, ts = :ts, shown = :shown, told = :told, expires_at = :expiry "
+                    "SET channel = :channel, ts = :ts, shown = :shown, told = :told, thread = :thread, "
+                    "expires_at = :expiry "
                     "REMOVE lease_owner, lease_until" + ("" if unconfirmed else " DELETE unconfirmed :this")
                 ),
                 ConditionExpression="lease_owner = :me",
@@ -132,12 +133,30 @@ class DeliveryStore:
                     ":ts": {"S": record.ts},
                     ":shown": {"N": str(record.shown)},
                     ":told": {"S": record.told},
+                    ":thread": {"S": record.thread},
                     ":expiry": {"N": str(now // 1000 + KEEP_SECONDS)},
                     **({} if unconfirmed else {":this": {"NS": [str(sequence)]}}),
                 },
             )
         except self._client.exceptions.ConditionalCheckFailedException as error:
             raise LeaseLostError(f"{incident}/{sequence}") from error
+
+    def peek(self, incident: str) -> DeliveryRecord | None:
+        """The record as it is, without a claim; None before anybody began to tell of the incident here.
+
+        A write that changes nothing, because that is all that ``notify`` may do.
+        """
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key=self._key(incident),
+                UpdateExpression="SET expires_at = expires_at",
+                ConditionExpression="attribute_exists(expires_at)",
+                ReturnValues="ALL_NEW",
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return None
+        return _record(answer.get("Attributes", {}), 0)
 
     def _key(self, incident: str) -> dict[str, AttributeValueTypeDef]:
         return {"pk": {"S": f"I#{incident}"}, "sk": {"S": self._sort_key}}
@@ -151,4 +170,5 @@ def _record(item: dict[str, AttributeValueTypeDef], now: Millis) -> DeliveryReco
         told=item.get("told", {}).get("S", ""),
         unconfirmed=frozenset(map(int, item.get("unconfirmed", {}).get("NS", ()))),
         attempted_at=int(item.get("attempted_at", {}).get("N", str(now))),
+        thread=item.get("thread", {}).get("S", ""),
     )

@@ -16,9 +16,10 @@ SEALED_SEARCH = "signatures/search.json"
 
 _CODE = Path(__file__).resolve().parent.parent.parent
 _READERS = (
-    "adapters/files/configuration.py", "core/absence/expected_lines.py", "core/config/settings.py", "core/expressions.py",
+    "adapters/files/configuration.py", "core/absence/expected_lines.py", "core/config/error_settings.py",
+    "core/config/settings.py", "core/expressions.py",
     "core/matching/crashes.py", "core/matching/levels.py", "core/matching/logline.py", "core/matching/matcher.py",
-    "core/matching/prefilter.py", "core/model.py", "core/signatures/absence_rule.py", "core/signatures/drill.py",
+    "core/matching/prefilter.py", "core/matching/unknown_error.py", "core/model.py", "core/signatures/absence_rule.py", "core/signatures/drill.py",
     "core/signatures/field_search.py", "core/signatures/heartbeat.py",
     "core/signatures/literals.py", "core/signatures/overlay.py", "core/signatures/reader.py",
     "core/signatures/signature.py", "core/times.py",

@@ -21,6 +21,7 @@ from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures import absence_rule as absence_module
 from tocsin.core.signatures import literals as literals_module
@@ -29,7 +30,7 @@ from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.core.signatures.literals import Literal, NoLiteralError, required_literals
 from tocsin.core.signatures.reader import parse_tables, read_signatures
-from tocsin.core.signatures.signature import Signature
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 
 if TYPE_CHECKING:
     from tocsin.core.signatures.overlay import Overlay
@@ -63,6 +64,9 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
     overlay = read_overlay_file(root, problems)
     signatures, found = _unseal(root, texts, overlay) or _read(texts, overlay)
     problems += found
+    if overlay is not None and UNKNOWN_ERROR in overlay.overrides:
+        own = overridden(overlay.overrides[UNKNOWN_ERROR], FILE, problems)
+        signatures = {**signatures, UNKNOWN_ERROR: own}
     for signature in signatures.values():
         problems += literal_problems(signature)
     settings = Settings()
@@ -74,7 +78,7 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
         from tocsin.core.config.routing_reader import routing_problems
 
         owners = {signature.owner for signature in signatures.values()}
-        problems += routing_problems(settings.routing, FILE, signatures.keys(), owners)
+        problems += routing_problems(settings.routing, FILE, {*signatures, UNKNOWN_ERROR}, owners)
     if problems:
         raise ConfigurationError(tuple(problems))
     return Configuration(signatures, settings)
@@ -163,12 +167,14 @@ def compile_signatures(root: Path) -> bool:
         OSError: It cannot be written.
     """
     try:
-        found_right = load_configuration(root, {}).signatures
+        configuration = load_configuration(root, {})
     except ConfigurationError:
         return False  # right only with what this environment lays over it; the next one may not
+    found_right = configuration.signatures
     searches = (
         Matcher(with_heartbeat(with_drill(found_right))).raw_expression,
         ExpectedLines(found_right, str).raw_expression,
+        ErrorFinder(found_right, configuration.settings.errors).raw_expression,
     )
     written = seal_search(root, "|".join(filter(None, searches)))
     texts, overlay = read_signature_files(root, []), read_overlay_file(root, [])

@@ -87,6 +87,7 @@ class SlackBot:
         sequence: int,
         thread_ts: str = "",
         broadcast: bool = False,
+        is_reply: bool | None = None,
     ) -> str:
         """Post a message, or with ``thread_ts`` a reply.
 
@@ -96,6 +97,7 @@ class SlackBot:
             sequence: Which notification it is, likewise.
             thread_ts: The message to answer to.
             broadcast: Whether a reply is shown in the channel too.
+            is_reply: Whether it tells of one notification, not of the incident; None for as ``thread_ts`` says.
 
         Returns:
             The message's ``ts``.
@@ -108,7 +110,9 @@ class SlackBot:
             "channel": self.channel,
             "unfurl_links": False,
             "unfurl_media": False,
-            "metadata": _metadata(incident, sequence, reply=bool(thread_ts)),
+            "metadata": _metadata(
+                incident, sequence, reply=bool(thread_ts) if is_reply is None else is_reply
+            ),
         }
         if thread_ts:
             payload |= {"thread_ts": thread_ts, "reply_broadcast": broadcast}
@@ -125,14 +129,16 @@ class SlackBot:
         metadata = _metadata(incident, sequence, reply=False)
         self._call("chat.update", {**changes, "channel": self.channel, "ts": ts, "metadata": metadata})
 
-    def find_message(self, incident: str, since: Millis) -> Found | None:
-        """Look for the incident's message among those of the channel since a time.
+    def find_message(self, incident: str, since: Millis, thread_ts: str = "") -> Found | None:
+        """Look for the incident's message among those of the channel, or of a thread, since a time.
 
         Raises:
+            MessageGoneError: There is no such thread any more.
             DeliveryError: See ``_call``.
         """
-        history = self._pages("conversations.history", {"channel": self.channel}, since)
-        return _first_of(history, incident, None)
+        where = {"channel": self.channel} | ({"ts": thread_ts} if thread_ts else {})
+        method = "conversations.replies" if thread_ts else "conversations.history"
+        return _first_of(self._pages(method, where, since), incident, None)
 
     def find_reply(self, ts: str, incident: str, sequence: int, since: Millis) -> Found | None:
         """Look for the reply that told of one notification in a message's thread.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -81,6 +81,10 @@ class ExpectedLines:
             covered = self._covered[found[1]] = self._covers(found[1])
         return covered and self._matcher.might_match(raw)
 
+    def suspects(self, messages: Sequence[str]) -> list[int]:
+        """The places of those messages that can show something; the others certainly do not."""
+        return self._matcher.suspects(messages) if self._rules else []
+
     def shown(self, message: str, *, log_group: str = "", service: str = "") -> list[tuple[str, Sign, Match]]:
         """What a line shows: the signature, whether life or work, and where in the line."""
         found = self._matcher.match(message, log_group=log_group, service=service)
@@ -112,7 +116,7 @@ class ExpectedLines:
             region: The Region that its log group is in.
         """
         seen: dict[tuple[str, Sign], list[Sighting]] = {}
-        for place in self._matcher.suspects([event.message for event in envelope.events]):
+        for place in self.suspects([event.message for event in envelope.events]):
             event = envelope.events[place]
             for name, sign, _ in self.shown(event.message, log_group=envelope.log_group, service=service):
                 at = min(event.timestamp, now)

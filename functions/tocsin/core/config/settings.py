@@ -10,6 +10,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from tocsin.core.config.error_settings import SERVICE_KEYS, ErrorSettings, read_error_settings
 from tocsin.core.config.routing import Routing
 from tocsin.core.model import TEST_MODE_GROUP, Millis
 from tocsin.core.problems import ConfigurationError, Problem, did_you_mean
@@ -35,6 +36,7 @@ class Intervals:
         max_resolve_after: The longest quiet that is asked of an alert because it keeps coming back; 0 asks for no more
             than ``resolve_after`` of any.
         regress_within: How long after it was over an alert that is seen again belongs to the same incident.
+        wide_within: How soon after another an incident with the same cause belongs to the same wide incident; 0 for never.
         digest_interval: How often what signatures in test mode recognised is told in one digest; 0 for never.
         acknowledged_for: How long nobody is reminded of an incident that somebody has.
     """
@@ -45,6 +47,7 @@ class Intervals:
     resolve_after: Millis = 15 * 60_000
     max_resolve_after: Millis = 6 * 3_600_000
     regress_within: Millis = 24 * 3_600_000
+    wide_within: Millis = 2 * 60_000
     digest_interval: Millis = 24 * 3_600_000
     acknowledged_for: Millis = 4 * 3_600_000
 
@@ -91,6 +94,7 @@ class Settings:
         strict_log_groups: Globs of the log groups of whose lines only what is known to be harmless is shown.
         replies_in_channel: Which replies in an incident's thread are shown in the channel too.
         may_act: The id of the user group whose members may act from Slack; empty for everybody in the channel.
+        errors: Which lines are unknown errors.
     """
 
     intervals: Intervals = field(default_factory=Intervals)
@@ -101,6 +105,7 @@ class Settings:
     strict_log_groups: tuple[str, ...] = ()
     replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
     may_act: str = ""
+    errors: ErrorSettings = field(default_factory=ErrorSettings)
 
     def service_of_log_group(self, log_group: str, elsewhere: str = "") -> str:
         """Name the service a log group belongs to: the configured one, else one that is this log group alone.
@@ -205,7 +210,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     routing = {"destinations", "owners", "routes"}
     # The last four are read elsewhere: what changes the pack with the signatures, what is deployed by the command.
     known = (
-        {"intervals", "services", "links", "redaction", "slack"}
+        {"intervals", "services", "links", "redaction", "slack", "errors"}
         | routing
         | {"override", "pack", "deploy", "env"}
     )
@@ -219,6 +224,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         services=tuple(
             _service(name, table, problems) for name, table in _table(data, "services", problems).items()
         ),
+        errors=read_error_settings(data, overrides, FILE, problems),
     )
     if routing & data.keys():
         # A file without routes, which is what ships, need not pay for reading them at a cold start.
@@ -277,7 +283,7 @@ def _table(data: Mapping[str, Any], key: str, problems: list[Problem]) -> Mappin
     return {}
 
 
-_OFF = (("digest_interval", "off"), ("max_resolve_after", "off"))
+_OFF = (("digest_interval", "off"), ("max_resolve_after", "off"), ("wide_within", "off"))
 
 
 def _unreserved(service: str) -> str:
@@ -322,10 +328,11 @@ def _service(name: str, table: object, problems: list[Problem]) -> Service:
     if not isinstance(table, dict):
         problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
         return Service(name)
-    known = ("log_groups", "alarms", "stacks", "redaction", "after_deploy")
+    read_apart = ("after_deploy", *SERVICE_KEYS)  # the latter with the rest of what is said about errors
+    known = ("log_groups", "alarms", "stacks", "redaction", *read_apart)
     globs: dict[str, tuple[str, ...]] = {}
     for entry, value in table.items():
-        if entry == "after_deploy":
+        if entry in read_apart:
             continue
         if entry == "redaction":
             if value not in _REDACTIONS:

@@ -9,7 +9,7 @@ from tocsin.core.incidents.flapping import after_return, learned_from
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.model import AlertState, Millis, OccurrenceCount
-from tocsin.core.signatures.signature import Status, Threshold
+from tocsin.core.signatures.signature import NEWS, Status, Threshold
 
 MAX_ALERTS = 50
 """Alerts one incident keeps: with a sample of at most 6 KB and a few fields each they fit DynamoDB's item of 400 KB;
@@ -100,6 +100,9 @@ def counted(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
         else alert.last_seen,
         active_at=max(alert.active_at, occurrence_count.received_at),
         sample=alert.sample or occurrence_count.sample,
+        fields={**alert.fields, NEWS: occurrence_count.fields[NEWS]}
+        if NEWS in occurrence_count.fields
+        else alert.fields,
     )
 
 

@@ -1,4 +1,6 @@
-"""The digest: once a day one message about what signatures in test mode recognised, and none while they recognise nothing.
+"""The digest: once a day one message about what was counted and told to nobody, and none while there is nothing.
+
+That is what signatures in test mode recognised, and unknown errors: those learned after a first deployment, and known ones.
 
 What is in test mode is counted into an incident of a group of its own (``test_mode``), so that counting once, the outbox and
 telling once are those of every incident. It never speaks but once: when the digest is due it queues that one
@@ -17,6 +19,7 @@ from tocsin.core.incidents.incident import Alert, Incident, Notified, Pending
 from tocsin.core.incidents.lifecycle import Advance, incident_id
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.model import TEST_MODE_GROUP, AlertState, Millis, OccurrenceCount, Reason
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
 
 _MONDAY_AT_EIGHT: Millis = (4 * 24 + 8) * 3_600_000
 """1970-01-05T08:00Z, a Monday. Counted from it, a digest of a day comes at eight, and one of a week on Mondays."""
@@ -111,7 +114,7 @@ def _told(incident: Incident, now: Millis) -> Incident:
 
 
 def _counted(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
-    """The incident with an occurrence count counted: one alert for each signature and service, whatever its fields."""
+    """The incident with an occurrence count counted: one alert for each signature and service, and for each unknown error."""
     name = _name(occurrence_count)
     known = incident.alerts.get(name)
     if known is None and not occurrence_count.count:
@@ -135,6 +138,8 @@ def _joined(name: str, occurrence_count: OccurrenceCount) -> Alert:
 
 def _weighed(alert: Alert, before: Alert | None, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     """Count how often it would have would_have_fired: after quiet, and once its threshold is reached."""
+    if occurrence_count.signature == UNKNOWN_ERROR:
+        return replace(alert, would_have_fired=alert.would_have_fired + occurrence_count.learned)
     if occurrence_count.origin.is_stateful:
         return replace(alert, would_have_fired=alert.would_have_fired + occurrence_count.count)
     quiet_at = before.active_at + policy.resolve_after(alert.signature) if before else 0
@@ -151,6 +156,8 @@ def _weighed(alert: Alert, before: Alert | None, occurrence_count: OccurrenceCou
 
 
 def _name(occurrence_count: OccurrenceCount) -> str:
+    if occurrence_count.signature == UNKNOWN_ERROR:
+        return occurrence_count.fingerprint  # each of them is another error
     return hashlib.sha256(
         f"{occurrence_count.signature}\0{occurrence_count.origin_service}".encode("utf-8", "replace")
     ).hexdigest()[:16]

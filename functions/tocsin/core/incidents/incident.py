@@ -196,6 +196,9 @@ class Incident:
         acknowledged: Who has it; None for nobody.
         record: What people did, the oldest first; the last ones of very many.
         actions_not_notified: The ids of what people did of which no notification has told yet.
+        wide_alert: The alert whose cause it may share with incidents of other services; empty for none.
+        wide_services: As the leader of a wide incident, the services of all that joined it; else empty.
+        wide_notified: How many of them people were told of.
     """
 
     id: str
@@ -223,6 +226,9 @@ class Incident:
     acknowledged: Acknowledgement | None = None
     record: tuple[PerformedAction, ...] = ()
     actions_not_notified: tuple[str, ...] = ()
+    wide_alert: str = ""
+    wide_services: tuple[str, ...] = ()
+    wide_notified: int = 0
 
     @property
     def firing(self) -> tuple[Alert, ...]:

@@ -1,7 +1,7 @@
 """Cause and symptom: which alert of an incident explains another.
 
 A symptom is only what its cause can explain: a failure with a name, that of the same place, begun no earlier than the
-cause. An exception that no signature describes may be anything, so nothing in an incident explains it; that it is only
+cause and not long after it was last seen. An exception that no signature describes may be anything, so nothing in an incident explains it; that it is only
 another word for a named failure is known within one line and one invocation (``matching``), and nowhere else.
 """
 
@@ -16,6 +16,9 @@ from tocsin.core.times import MINUTE
 
 TOGETHER: Millis = MINUTE
 """How much earlier than its cause a symptom may be logged: what an invocation says of a failure comes in any order."""
+
+NOT_LONG: Millis = 15 * MINUTE
+"""How long after its cause was last seen a symptom may begin; an alarm looks back on some minutes."""
 
 
 def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:
@@ -37,7 +40,7 @@ def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signatu
             and other.signature in signatures
             and alert.signature in signatures[other.signature].inhibits
             and _is_of_the_same_place(other, alert)
-            and other.first_seen <= alert.first_seen + TOGETHER
+            and other.first_seen - TOGETHER <= alert.first_seen <= other.last_seen + NOT_LONG
             and (everything_over or _explains(other, alert))
         ),
         None,

@@ -26,6 +26,7 @@ from tocsin.core.incidents.muting import mute
 from tocsin.core.incidents.outbox import Due, notified
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
+from tocsin.core.incidents.wide import is_looked_for
 from tocsin.core.model import AlertState, Change, Millis, OccurrenceCount, Reason
 
 MAX_BURSTS = 5
@@ -74,6 +75,7 @@ class Observed:
         readings: What looking at dead-letter queues found, by the fingerprint of the alert of their alarm.
         changes: What was deployed or altered and concerns its service.
         actions: What people did, and was not applied yet.
+        wide_services: The services of the wide incident that it leads; empty where it leads none.
     """
 
     last_received: Mapping[str, Millis] = field(default_factory=dict)
@@ -82,6 +84,7 @@ class Observed:
     readings: Mapping[str, QueueReading] = field(default_factory=dict)
     changes: Sequence[Change] = ()
     actions: Sequence[Action] = ()
+    wide_services: tuple[str, ...] = ()
 
 
 def advance(
@@ -120,6 +123,8 @@ def advance(
     }
     current = act_all(replace(current, alerts={**current.alerts, **read}), acted, policy)
     current = _quieted(current, now, policy, observed)
+    if observed.wide_services:
+        current = replace(current, wide_services=observed.wide_services)
     current, reason_detail = mute(
         learned(current, observed.changes), observed.silences, now, policy.signatures
     )
@@ -211,6 +216,8 @@ def _count(incident: Incident, audible_alerts: Sequence[Alert], now: Millis, pol
         firing := [alert for alert in audible_alerts if alert.state is AlertState.FIRING]
     ):
         return Due(Reason.REPEAT, _names(firing))
+    if len(incident.wide_services) > incident.wide_notified and audible_alerts:
+        return Due(Reason.UPDATE, ())
     if now < (incident.notified_at or incident.opened_at) + policy.intervals.group_interval:
         return None
     changed = [alert for alert in _announced(incident) if _has_changed(alert, policy)]
@@ -256,6 +263,8 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
             for alert in _announced(incident)
             if not alert.notified.individually
         ]
+    if is_looked_for(incident, now, policy):
+        times.append(now + MINUTE)
     if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
         times.append(now + min(MINUTE, intervals.group_interval))
     return min((time for time in times if time > now), default=None)

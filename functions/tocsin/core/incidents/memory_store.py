@@ -18,6 +18,7 @@ from tocsin.core.incidents.store import (
     key_of,
     key_of_action,
 )
+from tocsin.core.incidents.wide import MAX_SERVICES, Joined
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount
 
 
@@ -34,6 +35,7 @@ class MemoryLedger:
         self._incidents: dict[str, Stored] = {}
         self._due: dict[str, Millis] = {}
         self._silences: dict[str, Silence] = {}
+        self._wide: dict[str, Joined] = {}
         self._watches: dict[tuple[str, str], tuple[Watch, Millis | None]] = {}
         self._changes: dict[str, Change] = {}
         self.closed: list[Incident] = []
@@ -143,6 +145,20 @@ class MemoryLedger:
         if kept is not None and not _may_replace(silence, kept):
             raise SilenceConflictError(silence.id)
         self._silences[silence.id] = silence
+
+    def join_wide(self, key: str, incident: str, service: str, now: Millis, within: Millis) -> Joined:
+        """See ``Ledger``."""
+        kept = self._wide.get(key)
+        if kept is not None and incident in kept.members:
+            return kept
+        if kept is None or now >= kept.began_at + within or len(kept.members) >= MAX_SERVICES:
+            kept = Joined(incident, now, {})
+        self._wide[key] = replace(kept, members={**kept.members, incident: service})
+        return self._wide[key]
+
+    def wide(self, key: str) -> Joined | None:
+        """See ``Ledger``."""
+        return self._wide.get(key)
 
     def note_match(self, silence: str, at: Millis) -> None:
         """See ``Ledger``."""

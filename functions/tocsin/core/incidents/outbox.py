@@ -10,6 +10,7 @@ from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import began_at
 from tocsin.core.incidents.incident import Alert, Incident, Pending
 from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.wide import leading_fingerprint
 from tocsin.core.model import Millis, Reason
 
 
@@ -51,6 +52,10 @@ def notified(
         return_notified=incident.return_notified or not is_update,
         changes_not_notified=(),
         actions_not_notified=(),
+        wide_notified=len(incident.wide_services),
+        wide_alert=leading_fingerprint(pending.fingerprints, incident, policy)
+        if pending.reason is Reason.OPENED and policy.intervals.wide_within
+        else incident.wide_alert,
         latest_news_started_at=began_at(incident),
     )
 

@@ -14,6 +14,7 @@ from tocsin.core.absence.watch import Watch
 from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.silences import Silence
+from tocsin.core.incidents.wide import Joined
 from tocsin.core.model import Change, Millis, OccurrenceCount
 
 CountKey = tuple[str, str]
@@ -140,6 +141,23 @@ class Ledger(Protocol):
 
         An earlier time than the one that is noted changes nothing, nor does a silence that is not kept any more.
         """
+
+    def join_wide(self, key: str, incident: str, service: str, now: Millis, within: Millis) -> Joined:
+        """Join the incidents of one cause, or begin them; the same incident again changes nothing.
+
+        Args:
+            key: The cause's.
+            incident: The incident's id.
+            service: Its service.
+            now: The time.
+            within: How long after the first others may join; after that an incident begins anew.
+
+        Returns:
+            Those that it is one of now; it leads where it is the first.
+        """
+
+    def wide(self, key: str) -> Joined | None:
+        """The incidents of one cause that joined last, as of every ``join_wide`` that has returned."""
 
     def watch(self, service: str, signature: str) -> Watch | None:
         """The watch over one line, as of every save that has returned; None when there is none."""

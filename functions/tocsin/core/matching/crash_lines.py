@@ -34,7 +34,11 @@ _PYTHON_WORDS = "Traceback (most recent call last):"
 
 def is_piece(message: str) -> bool:
     """Whether an event may be one line of a crash: what a simulation must not leave out."""
-    return bool(_PIECE.match(message) or _PYTHON_HEAD.match(message) or message[:1] in {" ", "\t"})
+    if message[:1] in {" ", "\t"}:
+        return True
+    if message[:1] in _BLANKS or message.startswith(_GOES_ON):
+        return bool(_PIECE.match(message) or _PYTHON_HEAD.match(message))
+    return _PYTHON_WORDS in message and bool(_PYTHON_HEAD.match(message))
 
 
 def joined(events: Sequence[LogEvent]) -> list[LogEvent]:

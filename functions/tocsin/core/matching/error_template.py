@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import re2
 
-from tocsin.core.matching.levels import MAX_PREFIX_LENGTH
+from tocsin.core.matching.levels import MAX_PREFIX_LENGTH, statement
 from tocsin.core.matching.logline import LogLine, read_line
 from tocsin.core.matching.template import template_of
 from tocsin.core.model import Level
@@ -25,33 +25,49 @@ _EXCEPTION = re2.compile(r"^[\w.$]*(?:Error|Exception|Failure|Fault)\b")
 def error_start(line: LogLine, level: Level) -> int | None:
     """Where the first line begins that states this level or worse; None where none does.
 
+    Prose that names a level ("if you see ERROR: …") states none. Each line is looked at once, so the time is linear.
+
     Args:
         line: The log event.
         level: The lowest level that counts.
     """
-    start = 0
-    for _ in range(MAX_LINES):
-        stated = line.level_at(start)
-        if stated is not None and stated.rank >= level.rank:
-            return start
-        start = line.text.find("\n", start, start + 100 * MAX_PREFIX_LENGTH) + 1
-        if start == 0:
+    looked = 0
+    ends = [part.start for part in line.parts[1:]] + [len(line.text)]
+    for part, end in zip(line.parts, ends, strict=True):
+        if part.is_json and part.level is not None:
+            looked += 1
+            if part.level.rank >= level.rank:
+                return part.start
+            continue
+        start = part.start
+        while start < end and looked < MAX_LINES:
+            looked += 1
+            stop = line.text.find("\n", start, end)
+            stop = end if stop < 0 else stop
+            stated, certain = statement(line.text[start : min(stop, start + MAX_PREFIX_LENGTH)])
+            if certain and stated is not None and stated.rank >= level.rank:
+                return start
+            start = stop + 1
+        if looked >= MAX_LINES:
             return None
     return None
 
 
-def error_template(message: str, extra: Sequence[Rule] = (), level: Level = Level.ERROR) -> str:
+def error_template(
+    message: str, extra: Sequence[Rule] = (), level: Level = Level.ERROR, *, strict: bool = False
+) -> str:
     """The template of an error.
 
     Args:
         message: The event's message as delivered.
         extra: The deployment's own rules of redaction.
         level: The lowest level that counts.
+        strict: Whether only what is known to be harmless is shown.
     """
     from tocsin.core.redaction.redact import redact_or_withhold
 
     line = read_line(message)
-    safe = redact_or_withhold(normalise(line.text[error_start(line, level) or 0 :]), extra)
+    safe = redact_or_withhold(normalise(line.text[error_start(line, level) or 0 :]), extra, strict=strict)
     if safe is None:
         return WITHHELD
     head, *rest = safe.strip().split("\n", MAX_LINES)

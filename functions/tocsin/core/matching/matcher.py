@@ -81,9 +81,17 @@ class Matcher:
             are compiled when first needed.
         source: Whose expressions are looked for: failures, or (``ABSENCE``) the signs of life of ``expected_lines``, to
             which levels and quotations do not apply.
+        search: A search that is there already and finds whatever ``raw_expression`` finds, or more; made when first
+            needed where there is none.
     """
 
-    def __init__(self, signatures: Mapping[str, Signature], *, source: Source = Source.LOG) -> None:
+    def __init__(
+        self,
+        signatures: Mapping[str, Signature],
+        *,
+        source: Source = Source.LOG,
+        search: RawSearch | None = None,
+    ) -> None:
         signatures = {name: entry for name, entry in signatures.items() if entry.status is not Status.OFF}
         self._signatures = signatures
         self._alarms = [entry for entry in signatures.values() if entry.source is Source.ALARM]
@@ -94,12 +102,12 @@ class Matcher:
                     for literal in signature.literals.get(expression) or required_literals(expression):
                         by_literal.setdefault(literal, []).append((signature.id, number))
         self._by_fields = [
-            (entry.id, search)
+            (entry.id, looked_for)
             for entry in signatures.values()
             if entry.source is source
             and entry.fields
             and not entry.any
-            and (search := field_search(entry.fields))
+            and (looked_for := field_search(entry.fields))
         ]
         self._literals = list(by_literal)
         self._behind = list(by_literal.values())
@@ -109,7 +117,7 @@ class Matcher:
             name: (signature.catch_all, -len(self._explains[name]), self._order[name])
             for name, signature in signatures.items()
         }
-        self._raw: RawSearch | None = None
+        self._raw = search
         self._gate: re2.Set | None = None
         self._compiled: dict[str, tuple[tuple[re2._Regexp, ...], tuple[re2._Regexp, ...]]] = {}
 

@@ -8,7 +8,7 @@ invocation that said it. The answer is that of looking at every event.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tocsin.core.matching.crash_lines import crash_spans, end_of_crash, put_together, span_start
 from tocsin.core.matching.invocations import (
@@ -18,8 +18,20 @@ from tocsin.core.matching.invocations import (
     name_invocations,
     once_per_invocation,
 )
-from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import LogEvent, Match
+
+
+class Recogniser(Protocol):
+    """What says what a line is; see ``Matcher``."""
+
+    def suspects(self, messages: Sequence[str]) -> list[int]:
+        """The places of those messages in which anything can be recognised."""
+
+    def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
+        """What is recognised in one."""
+
+    def explains(self, signature: str, other: str) -> bool:
+        """Whether one explains another away."""
 
 
 class _Recognised(NamedTuple):
@@ -29,17 +41,17 @@ class _Recognised(NamedTuple):
 
 
 def recognised(
-    events: Sequence[LogEvent], matcher: Matcher, *, log_group: str = "", service: str = ""
+    events: Sequence[LogEvent], recogniser: Recogniser, *, log_group: str = "", service: str = ""
 ) -> list[Found]:
     """What is recognised in the events of one stream, each failure once, in their order.
 
     Args:
         events: All events, in their order.
-        matcher: The signatures.
+        recogniser: Says what a line is.
         log_group: The log group they are of.
         service: Its service.
     """
-    ahead = _in_suspects(events, matcher, log_group, service)
+    ahead = _in_suspects(events, recogniser, log_group, service)
     if sum(len(one.found.matches) for one in ahead) <= 1 or not name_invocations(events):
         return [one.found for one in ahead]
     answer: list[Found] = []
@@ -59,19 +71,19 @@ def recognised(
                 by_place.get(first) or Found(put_together(events, first, end), ())
                 for first, end in crash_spans(events, floor, stop)
             ]
-            answer += once_per_invocation(whole, matcher.explains)
+            answer += once_per_invocation(whole, recogniser.explains)
         floor = stop
     return answer
 
 
 def _in_suspects(
-    events: Sequence[LogEvent], matcher: Matcher, log_group: str, service: str
+    events: Sequence[LogEvent], recogniser: Recogniser, log_group: str, service: str
 ) -> list[_Recognised]:
     """What is recognised in each suspect, with the other lines of its crash."""
     answer: list[_Recognised] = []
     done = 0
     known: dict[str, list[Match]] = {}  # in a storm, many lines are the same
-    for place in matcher.suspects([event.message for event in events]):
+    for place in recogniser.suspects([event.message for event in events]):
         if place < done:
             continue  # a line of the crash before
         first = span_start(events, place, done)
@@ -80,7 +92,7 @@ def _in_suspects(
         event = put_together(events, first, end)
         matches = known.get(event.message)
         if matches is None:
-            matches = matcher.match(event.message, log_group=log_group, service=service)
+            matches = recogniser.match(event.message, log_group=log_group, service=service)
             known[event.message] = matches
         if matches:
             answer.append(_Recognised(first, end, Found(event, matches)))

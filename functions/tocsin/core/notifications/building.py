@@ -12,6 +12,7 @@ from tocsin.core.incidents.changes import began_at
 from tocsin.core.incidents.incident import Alert, Incident, Pending
 from tocsin.core.incidents.inhibition import depth_of_symptom, inhibitor, likely_cause, severity_of
 from tocsin.core.incidents.test_mode import test_mode_status
+from tocsin.core.incidents.wide import Wide
 from tocsin.core.model import AlertState, Change, Millis, Reason, Severity
 from tocsin.core.notifications.acted import actions_of, holder_of
 from tocsin.core.notifications.console_links import alarm_link, insights_link, insights_query, log_stream_link
@@ -26,11 +27,12 @@ from tocsin.core.notifications.contract import (
     QueueStatus,
     ReportedChange,
     Source,
+    WideIncident,
     to_json,
 )
 from tocsin.core.notifications.explanation import latest_round, why
 from tocsin.core.sanitize import clipped, one_line, visible
-from tocsin.core.signatures.signature import Signature
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 from tocsin.core.times import iso_time
 
 MAX_NOTIFICATION_SIZE = 60_000
@@ -42,6 +44,7 @@ _MAX_FIELD_LENGTH = 200
 _MAX_IN_SENTENCE_LENGTH = 120
 _MAX_SENTENCE_LENGTH = 2_000
 _MAX_FIELDS = 12
+_MAX_SERVICES = 50
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 _OVER = frozenset({Reason.RESOLVED, Reason.DIGEST})
@@ -49,7 +52,12 @@ _OVER = frozenset({Reason.RESOLVED, Reason.DIGEST})
 
 
 def build_notification(
-    incident: Incident, pending: Pending, signatures: Mapping[str, Signature], *, runbooks_url: str
+    incident: Incident,
+    pending: Pending,
+    signatures: Mapping[str, Signature],
+    *,
+    runbooks_url: str,
+    wide: Wide | None = None,
 ) -> Notification:
     """Write the contract for one entry of an incident's outbox.
 
@@ -59,6 +67,7 @@ def build_notification(
         signatures: By id. An alert whose signature is not there any more, because a deployment removed it
             while the incident was open, is told with what is known.
         runbooks_url: Where the runbooks are read; ends in a slash.
+        wide: The wide incident that it belongs to, or None.
     """
     told = [alert for alert in incident.alerts.values() if alert.announced and alert.count]
     listed = _ordered(told or list(incident.alerts.values()), incident, pending, signatures)
@@ -70,7 +79,7 @@ def build_notification(
     if pending.reason is Reason.DIGEST:
         # Never more than "low": who is woken by what is critical must not be by a rule that nobody has reviewed.
         severity, title = Severity.LOW, _digest_title(listed)
-        alerts.sort(key=lambda alert: -alert.count)
+        alerts.sort(key=_digest_order)
     subject = _subject(listed, main, incident, pending, signatures)
     reason_detail = why(incident, pending, subject, listed, signatures)
     notification = Notification(
@@ -100,10 +109,21 @@ def build_notification(
         labels=_labels(listed, signatures),
         changes=tuple(_change(change, began_at(incident), pending) for change in incident.changes),
         actions=actions_of(incident, pending),
+        wide=_wide(wide) if wide else None,
         why=reason_detail,
         alerts=tuple(alerts),
     )
     return _fitted(notification)
+
+
+def _wide(wide: Wide) -> WideIncident:
+    return WideIncident(
+        lead=wide.lead,
+        signature=wide.cause.signature,
+        shared={name: clipped(one_line(value), _MAX_FIELD_LENGTH) for name, value in wide.cause.shared},
+        services=tuple(clipped(one_line(name), 256) for name in wide.services[:_MAX_SERVICES]),
+        service_count=len(wide.services),
+    )
 
 
 def _ordered(
@@ -294,8 +314,17 @@ def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:
 
 
 def _digest_title(alerts: list[Alert]) -> str:
-    rules = len({alert.signature for alert in alerts})
-    return "1 signature in test mode" if rules == 1 else f"{rules} signatures in test mode"
+    errors = sum(alert.signature == UNKNOWN_ERROR for alert in alerts)
+    rules = len({alert.signature for alert in alerts} - {UNKNOWN_ERROR})
+    parts = ((rules, "signature{} in test mode"), (errors, "unknown error{}"))
+    return ", ".join(f"{count:,} {what.format('s' * (count != 1))}" for count, what in parts if count)
+
+
+def _digest_order(alert: NotifiedAlert) -> tuple[bool, bool, int]:
+    """What is in test mode first, then errors that are new, then known ones; of each kind the most frequent first."""
+    learned = alert.test_mode is not None and alert.test_mode.would_have_fired > 0
+    is_error = alert.signature == UNKNOWN_ERROR
+    return is_error, is_error and not learned, -alert.count
 
 
 def _owner(alert: Alert, signatures: Mapping[str, Signature]) -> str:

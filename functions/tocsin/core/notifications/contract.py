@@ -155,6 +155,27 @@ class Labels(Part, frozen=True, kw_only=True):
     owner: str | None
 
 
+class WideIncident(Part, frozen=True, kw_only=True):
+    """Incidents of several services that opened within a short time with one likely cause."""
+
+    lead: Annotated[str, Meta(description="The id of the incident that leads: the first that was told.")]
+    signature: Annotated[str, Meta(description="The signature that all of them opened with.")]
+    shared: Annotated[
+        dict[str, str],
+        Meta(
+            description="The fields that they have in common, such as the host; empty where it is the signature alone."
+        ),
+    ]
+    services: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="The services that had joined, this one included; the first fifty by name.",
+            extra_json_schema={"maxItems": 50},
+        ),
+    ]
+    service_count: Annotated[int, Meta(description="How many had joined.", ge=2)]
+
+
 class ReportedChange(Part, frozen=True, kw_only=True):
     """Something that was deployed or altered."""
 
@@ -400,6 +421,12 @@ class Notification(Part, frozen=True, kw_only=True):
             extra_json_schema={"maxItems": 40},
         ),
     ] = ()
+    wide: Annotated[
+        WideIncident | None,
+        Meta(
+            description="The wide incident that this one joined as it opened, or leads; null for none. Each service's incident is told all the same."
+        ),
+    ] = None
     why: Why | None = None
     alerts: Annotated[
         tuple[NotifiedAlert, ...],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tocsin.core.notifications.contract import Notification, NotifiedAlert
 from tocsin.core.notifications.phrases import times
 from tocsin.core.sanitize import clipped, one_line, visible
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
 
 QUIET = "Counted, and told to nobody one by one. Nothing here is an alert."
 
@@ -13,7 +14,7 @@ _MAX_SERVICE_LENGTH = 100
 
 
 def digest_text(notification: Notification) -> str:
-    """The body for people: what each signature in test mode recognised, where, how often; and how it ends."""
+    """The body for people: what each signature in test mode recognised, and unknown errors: where, how often; how it ends."""
     incident = notification.incident
     since = incident.opened_at[:19].replace("T", " ")
     parts = [
@@ -21,7 +22,7 @@ def digest_text(notification: Notification) -> str:
         QUIET,
     ]
     for alert in notification.alerts:
-        parts += ["", f"- {alert.title} ({alert.signature}) in {where(alert)}: {times(alert.count)}"]
+        parts += ["", f"- {subject(alert)} ({alert.signature}) in {where(alert)}: {times(alert.count)}"]
         parts.append(f"  from {_time(alert.first_seen)} to {_time(alert.last_seen)} UTC")
         parts.append(f"  {verdict(alert)}")
         if alert.sample:
@@ -33,11 +34,22 @@ def digest_text(notification: Notification) -> str:
     return "\n".join(visible(part) for part in parts)
 
 
+def subject(alert: NotifiedAlert) -> str:
+    """What an entry is about: the signature's title, of an unknown error its template."""
+    return alert.fields.get("template", alert.title) if alert.signature == UNKNOWN_ERROR else alert.title
+
+
 def verdict(alert: NotifiedAlert) -> str:
     """What a stable signature would have told, and whether it is in test mode still; one clause without log text."""
     would_have_fired = alert.test_mode.would_have_fired if alert.test_mode else 0
+    if alert.signature == UNKNOWN_ERROR:
+        return (
+            "New, seen while Tocsin was learning; known from now on."
+            if would_have_fired
+            else "Known and steady."
+        )
     told = (
-        f"would have would_have_fired {times(would_have_fired)}"
+        f"would have fired {times(would_have_fired)}"
         if would_have_fired
         else "would not have been told: its threshold was not reached"
     )
@@ -72,11 +84,17 @@ def more_words(notification: Notification, shown: int) -> str:
 
 def how_it_ends(notification: Notification) -> str:
     """How a trial ends, for whoever decides; empty where none of them is in test mode still."""
-    if all(_status(alert) != "test" for alert in notification.alerts):
-        return "None of them is in test mode any more."
-    return (
-        'To be told of one at once, set status = "stable" and deploy; to be rid of it, "off", or delete it.'
-    )
+    rules = [alert for alert in notification.alerts if alert.signature != UNKNOWN_ERROR]
+    words = []
+    if any(_status(alert) == "test" for alert in rules):
+        words.append(
+            'To be told of a signature at once, set status = "stable" and deploy; to be rid of it, "off", or delete it.'
+        )
+    elif rules:
+        words.append("None of the signatures is in test mode any more.")
+    if len(rules) < len(notification.alerts):
+        words.append("Counts of unknown errors are approximate; `tocsin errors` lists all of them.")
+    return " ".join(words)
 
 
 def _status(alert: NotifiedAlert) -> str:

@@ -14,6 +14,7 @@ from tocsin.core.notifications.phrases import (
     times,
     why_words,
 )
+from tocsin.core.notifications.wide_words import wide_words
 from tocsin.core.sanitize import clipped, one_line, visible
 
 MAX_SUBJECT_LENGTH = 99
@@ -31,7 +32,7 @@ NEWS = {
     Reason.REGRESSED: "It is back",
     Reason.RESOLVED: "Resolved",
     Reason.SILENCE_EXPIRED: "A silence ended, and it is still going on",
-    Reason.DIGEST: "What signatures in test mode recognised",
+    Reason.DIGEST: "What was counted and told to nobody",
 }
 """What each reason means to the reader, in a few words."""
 
@@ -65,6 +66,8 @@ def email_text(notification: Notification) -> str:
         f"{_occurrence_count(notification)}",
     ]
     parts += [*action_words(notification), *filter(None, [holder_words(notification)])]
+    if wide := wide_words(notification):
+        parts += ["", wide]
     parts += _circumstances(main, notification)
     if changed := changes_words(notification, str):
         parts += ["", changed]

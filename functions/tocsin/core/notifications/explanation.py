@@ -82,7 +82,7 @@ def _text(
         case Reason.SILENCE_EXPIRED:
             return pending.reason_detail or "a silence ended"
         case Reason.DIGEST:
-            return "what signatures in test mode recognised since the last digest"
+            return "what was counted and told to nobody since the last digest"
 
 
 def _went_on(incident: Incident, pending: Pending) -> str:

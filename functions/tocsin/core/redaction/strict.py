@@ -19,7 +19,7 @@ STRICT: Final = "strict"
 ELLIPSIS: Final = "…"
 
 _EXTENSIONS: Final = r"(?:pyc?|mjs|cjs|jsx?|tsx?|java|kt|scala|go|rb|rs|cs|php|cpp|cc|[ch]|so|dll|jar|sh|sql|ya?ml|toml|json|conf|cfg|ini|lock|log|exe|ex|erl|dart|swift|vue|html?|xml|properties|sock)"
-_ATOM: Final = re.compile(
+_ATOM: Final = (
     # A date with a time: when something was logged. A date alone may be somebody's birthday.
     r"(?P<shown>\[(?:REDACTED|CUT):[^\]\n]{0,60}\]|"
     r"\d{4}[\-/]\d\d[\-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| ?[+\-]\d\d:?\d\d| UTC)?|(?<![\w:.])\d\d:\d\d:\d\d(?:[.,]\d{1,9})?Z?(?![\w:])|"
@@ -68,6 +68,12 @@ def vocabulary() -> frozenset[str]:
     return frozenset(WORDS.split())
 
 
+@cache
+def _atom() -> re.Pattern[str]:
+    """Compiled on first need: it is the largest expression there is, and most deployments are not strict."""
+    return re.compile(_ATOM)
+
+
 def in_plain_words(text: str) -> bool:
     """Whether a text holds nothing but words of the vocabulary, signs and few digits."""
     known = vocabulary()
@@ -92,7 +98,7 @@ def strict_spans(text: str, known: Iterable[str] = ()) -> Iterator[tuple[int, in
     words = vocabulary()
     further = words_of(tuple(known))
     open_from = open_to = -1
-    for found in _ATOM.finditer(text):
+    for found in _atom().finditer(text):
         kind = found.lastgroup
         if kind == "space" or (
             kind == "other" and found[0] in {"-", "'", "’", ".", ",", "/", "@", "+", "_", "#"}

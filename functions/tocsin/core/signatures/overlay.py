@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from tocsin.core.config.settings import FILE
 from tocsin.core.problems import Problem, did_you_mean
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
 
 REPLACED = ("severity", "status", "owner", "runbook", "resolve_after")
 """Keys of an override that stand in place of the pack's."""
@@ -118,7 +119,7 @@ def overlaid(
     problems += [
         Problem(FILE, f"override.{name}", f"there is no signature {name!r}{did_you_mean(name, ids)}")
         for name in overlay.overrides
-        if name not in ids
+        if name not in ids and name != UNKNOWN_ERROR  # which is built in
     ]
     problems += [
         Problem(

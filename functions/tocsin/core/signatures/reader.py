@@ -21,7 +21,7 @@ from tocsin.core.signatures.absence_rule import KEYS as ABSENCE_KEYS
 from tocsin.core.signatures.absence_rule import AbsenceRule, read_absence
 from tocsin.core.signatures.field_search import field_search
 from tocsin.core.signatures.literals import Literal
-from tocsin.core.signatures.signature import AlarmRule, Signature, Source, Status, Threshold
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, AlarmRule, Signature, Source, Status, Threshold
 from tocsin.core.times import parse_duration
 
 T = TypeVar("T", bound=StrEnum)
@@ -225,6 +225,8 @@ class _Reader:
 
     def check_keys(self) -> None:
         """The id, the keys that are missing and those that are not known."""
+        if self.name == UNKNOWN_ERROR:
+            self.wrong("", "is built in; take another id")
         if not ID.fullmatch(self.name):
             self.wrong("", "an id is lower-case words joined by hyphens, such as import-module-error")
         for key in REQUIRED:

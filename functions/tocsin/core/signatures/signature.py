@@ -28,6 +28,12 @@ class Source(StrEnum):
     ABSENCE = "absence"
 
 
+UNKNOWN_ERROR = "unknown-error"
+"""The id of the built-in signature for errors that no other explains; no signature of a file can have it."""
+NEWS = "news"
+"""The field of its occurrences that says why they are told: ``new``, ``back`` or ``escalating``."""
+
+
 @dataclass(frozen=True, slots=True)
 class AlarmRule:
     """Which CloudWatch alarms a signature recognises; every criterion given must fit (globs, any of a list).

@@ -19,6 +19,7 @@ class DeliveryRecord:
             stays a few bytes.
         unconfirmed: Sequences of which an attempt began and was not seen to end: Slack may or may not have them.
         attempted_at: When the first attempt began; no message of this incident can be older.
+        thread: The message in whose thread its message is, where it joined a wide incident; else empty.
     """
 
     channel: str = ""
@@ -27,6 +28,7 @@ class DeliveryRecord:
     told: str = ""
     unconfirmed: frozenset[int] = frozenset()
     attempted_at: Millis = 0
+    thread: str = ""
 
 
 def includes(ranges: str, number: int) -> bool:

@@ -8,6 +8,7 @@ from tocsin.core.notifications.digest_email import (
     how_it_ends,
     more_words,
     reason_words,
+    subject,
     verdict,
     where,
 )
@@ -48,7 +49,7 @@ def _entry(alert: NotifiedAlert, sample: int) -> str:
     first, last = millis_of(alert.first_seen), millis_of(alert.last_seen)
     seen = f"{time_token(first)}" + (f" – {time_token(last)}" if last > first else "")
     lines = [
-        f"*{mrkdwn(alert.title, 200)}* · {code(alert.signature, 80)} in {code(where(alert), 110)}",
+        f"*{mrkdwn(subject(alert), 200)}* · {code(alert.signature, 80)} in {code(where(alert), 110)}",
         f"*{times(alert.count)}* · {seen}",
         f"_{escape(verdict(alert))}_",
     ]

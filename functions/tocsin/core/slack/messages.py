@@ -30,6 +30,7 @@ from tocsin.core.notifications.phrases import (
     times,
     why_words,
 )
+from tocsin.core.notifications.wide_words import wide_words
 from tocsin.core.slack import digest_blocks as slack_digest
 from tocsin.core.slack.action_blocks import action_buttons, done_block, holder_block
 from tocsin.core.slack.alert_blocks import (
@@ -53,6 +54,7 @@ MAX_JSON = 12_800
 MAX_BLOCKS = 50
 _FALLBACK, _PLAIN = 600, 3_500
 _MENTIONS = 20
+_MAX_WIDE = 1_000
 
 _LATE = "🕓 Delayed:"
 
@@ -246,6 +248,8 @@ def _whole(
         blocks.append(section(_overtaken(notification)))
     if over and not budget.late:
         blocks.append(section(_over(notification)))
+    if wide := wide_words(notification):
+        blocks.append(section(f"🔗 {mrkdwn(wide, _MAX_WIDE)}"))
     if not over:
         blocks += holder_block(notification)
         blocks += changed_before(notification, budget)

@@ -1,0 +1,1 @@
+"""Unknown errors over time: which are news, and which are known."""

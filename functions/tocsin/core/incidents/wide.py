@@ -1,0 +1,148 @@
+"""Wide incidents: incidents of many services that open within a short time with one likely cause.
+
+Each stays the incident of its service: counted, silenced, inhibited, routed and told by itself, so that nothing can be
+lost in another's. What joins them is where they are told: the first to be told leads, and in Slack the messages of the
+others are replies in its thread. The leader's message lists the services.
+
+One cause is the same signature with the same shared thing (a host, a bucket, a module), or the same signature in very many
+services at once. An alarm, and a rule that takes whatever no other explains, say nothing about a common cause.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tocsin.core.incidents.incident import Alert, Incident
+from tocsin.core.incidents.inhibition import severity_of
+from tocsin.core.incidents.policy import Policy
+from tocsin.core.model import DRILL, AlertState, Millis
+from tocsin.core.times import MINUTE
+
+SHARED: Final = ("host", "bucket", "database", "queue", "store", "module")
+"""Fields that name what several services may use together."""
+
+MANY: Final = 5
+"""In how many services the same signature alone is one cause."""
+
+MAX_SERVICES: Final = 300
+"""Services that one wide incident remembers; whatever more fail are told by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What incidents of several services may have in common.
+
+    Attributes:
+        signature: The signature's id.
+        shared: By field, what they share; empty where it is the signature alone.
+    """
+
+    signature: str
+    shared: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Unique for the cause, and short."""
+        text = "\x1f".join((self.signature, *(f"{name}={value}" for name, value in self.shared)))
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+    @property
+    def least(self) -> int:
+        """How many services make it a wide incident."""
+        return 2 if self.shared else MANY
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The incidents of one cause.
+
+    Attributes:
+        lead: The id of the incident that was the first.
+        began_at: When it joined, being the first.
+        members: The service of each incident, by the incident's id.
+    """
+
+    lead: str
+    began_at: Millis
+    members: Mapping[str, str]
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The services, each once."""
+        return tuple(sorted(set(self.members.values())))
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """What one incident knows of the wide incident that it belongs to.
+
+    Attributes:
+        lead: The id of the incident that leads.
+        cause: What they have in common.
+        services: All services, its own included.
+    """
+
+    lead: str
+    cause: Cause
+    services: tuple[str, ...]
+
+
+def leading_fingerprint(fingerprints: Iterable[str], incident: Incident, policy: Policy) -> str:
+    """Of the alerts that an incident opens with, the one whose cause it may share with others; empty for none."""
+    alerts = [
+        alert
+        for name in fingerprints
+        if (alert := incident.alerts.get(name))
+        and alert.state is AlertState.FIRING
+        and cause_of(alert, policy)
+    ]
+    worst = min(
+        alerts, key=lambda alert: (severity_of(alert, policy.signatures).rank, alert.first_seen), default=None
+    )
+    return "" if worst is None else worst.fingerprint
+
+
+def cause_of(alert: Alert, policy: Policy) -> Cause | None:
+    """The cause that an alert may share with those of other services; None where it says nothing about one."""
+    rule = policy.signatures.get(alert.signature)
+    if rule is None or rule.catch_all or alert.origin.is_stateful or alert.signature == DRILL:
+        return None
+    shared = tuple((name, alert.fields[name]) for name in SHARED if alert.fields.get(name))
+    return Cause(alert.signature, shared)
+
+
+def is_looked_for(incident: Incident, now: Millis, policy: Policy) -> bool:
+    """Whether others may have joined an incident since: while the time to join lasts, and a little longer."""
+    return (
+        bool(incident.wide_alert)
+        and incident.notified_at is not None
+        and incident.resolved_at is None
+        and now < incident.opened_at + policy.intervals.group_wait + policy.intervals.wide_within + 2 * MINUTE
+    )
+
+
+def own_cause(incident: Incident, policy: Policy) -> Cause | None:
+    """The cause that an incident may share with others, by what it opened with."""
+    alert = incident.alerts.get(incident.wide_alert)
+    return cause_of(alert, policy) if alert is not None and policy.intervals.wide_within else None
+
+
+def services_led(joined: Joined | None, incident: Incident, cause: Cause) -> tuple[str, ...]:
+    """The services of the wide incident that an incident leads; none where it leads none, or too few joined."""
+    leads = joined is not None and joined.lead == incident.id
+    return joined.services if joined is not None and leads and len(joined.services) >= cause.least else ()
+
+
+def wide_when_opened(joined: Joined, incident: Incident, cause: Cause) -> Wide | None:
+    """The wide incident that one that opens belongs to; None where it is the first, or too few joined yet."""
+    if joined.lead == incident.id or len(joined.services) < cause.least:
+        return None
+    return Wide(joined.lead, cause, joined.services)
+
+
+def wide_as_lead(incident: Incident, cause: Cause) -> Wide | None:
+    """The wide incident that an incident leads, as it knows it."""
+    return Wide(incident.id, cause, incident.wide_services) if incident.wide_services else None

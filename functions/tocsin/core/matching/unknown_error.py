@@ -1,0 +1,270 @@
+"""Unknown errors: lines that say they are errors, and that no signature explains.
+
+Like a signature in all that follows (its id in routes and silences, its alert, its runbook), but for how it is found:
+by the level that the line itself states. What tells two of them apart is the template of the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import re2
+
+from tocsin.core.matching.error_template import error_start, error_template
+from tocsin.core.matching.levels import LEVEL_KEYS
+from tocsin.core.matching.logline import TRANSLATED, read_line
+from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options, joined_search
+from tocsin.core.matching.template import has_kept_digits
+from tocsin.core.model import Level, Match, Severity
+from tocsin.core.problems import Problem
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, Source, Status
+from tocsin.core.times import parse_duration
+
+if TYPE_CHECKING:
+    from tocsin.core.config.error_settings import ErrorSettings
+    from tocsin.core.matching.matcher import Matcher
+    from tocsin.core.redaction.rule import Rule
+
+TEMPLATE = "template"
+"""The one field of its matches."""
+
+SIGNATURE = Signature(
+    id=UNKNOWN_ERROR,
+    file="built in",
+    title="An error that no signature explains",
+    severity=Severity.MEDIUM,
+    status=Status.STABLE,
+    source=Source.LOG,
+    summary="{service} logs an error that is {news} here: {template}",
+    first_action="Read the example. If it will come again, make a signature of it with `tocsin new --from-error`; if it "
+    "needs nobody, say so with `tocsin errors known`.",
+    runbook="unknown-error.md",
+    group_by=(TEMPLATE,),
+    min_level=Level.ERROR,
+    catch_all=True,
+)
+
+EXAMPLE = "ERROR order 17 was lost: the warehouse did not answer"
+"""A line that is one, for a preview."""
+OVERRIDABLE = ("severity", "owner", "resolve_after", "off")
+"""What `[override.unknown-error]` can change."""
+
+MAX_REMEMBERED = 1_000
+"""Lines of which a process remembers the template; a line may be long."""
+
+_WORDS = (
+    "error|err|erro|eror|fail|severe|critical|crit|fatal|fata|ftl|panic|pani|dpanic|alert|emerg|emergency",
+    "warn|warning|wrn",
+)
+"""Words of the levels that count, and of warnings."""
+_BEFORE = r"(?:\b|\\[bfnrt]|\\u[0-9a-fA-F]{4}|\[[0-9;]*[A-Za-z])"
+"""What stands before a word: also an escape of JSON, or a colour."""
+_KEYS = "|".join(re.escape(key) for key in LEVEL_KEYS)
+_VALUE = r"""\\*"\s*:\s*\\*"?0*"""
+_NUMBERS = (
+    rf"(?:{_KEYS}){_VALUE}(?:[0-3]|[56]\d|[5-8]\d\d|[45]\d{{4}})\b|levelno{_VALUE}(?:[4-9]\d|\d{{3}})",
+    rf"(?:{_KEYS}){_VALUE}(?:4|[34]\d|[34]\d\d|3\d{{4}})\b",
+)
+"""On the scales of Python, syslog, pino, Monolog, Google Cloud and logback."""
+_UNDER_KEY = rf"""(?i:{_KEYS})[\\"']*\s*[:=]\s*[\\"']*"""
+_SHORT = (
+    "|".join((
+        rf"{_UNDER_KEY}(?i:failed|failure|parse|recoverable|[ef])\b",
+        r"[\[:](?i:failed|failure|parse|recoverable|[ef])\s*\]|PHP (?:Parse|Recoverable)",
+        r"""s\\*"\s*:\s*\\*"[EF]\\*"|[EF](?:\d{4} \d\d:|, \[)|\d [EF] |(?:<|\\u003[cC])\d{1,3}(?:>|\\u003[eE])""",
+    )),
+    "|".join((
+        rf"{_UNDER_KEY}(?i:w)\b|[\[:](?i:w)\s*\]|PHP Warning",
+        r"""s\\*"\s*:\s*\\*"W\\*"|W(?:\d{4} \d\d:|, \[)|\d W """,
+    )),
+)  # fmt: skip
+"""Words and letters that are a level only where a level stands: under its key, in brackets, before a time."""
+_ANY_DIGIT = str.maketrans("123456789", "0" * 9)
+_ESCAPES = r"\\u00[3-7]"
+"""Letters that JSON may hold as escapes, so that no word shows."""
+
+
+def with_unknown_error(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
+    """The signatures and the built-in one for unknown errors, as the configuration changes it."""
+    return {**signatures, UNKNOWN_ERROR: signatures.get(UNKNOWN_ERROR, SIGNATURE)}
+
+
+def overridden(table: Mapping[str, Any], file: str, problems: list[Problem]) -> Signature:
+    """The built-in signature with what ``[override.unknown-error]`` changes.
+
+    Args:
+        table: That table; ``overlay.read_overlay`` has looked at its keys already.
+        file: The file it stands in, for problems.
+        problems: What is wrong is added here.
+    """
+
+    def wrong(key: str, reason: str) -> None:
+        problems.append(Problem(file, f"override.{UNKNOWN_ERROR}.{key}", reason))
+
+    changes: dict[str, Any] = {}
+    for key, value in table.items():
+        if key == "severity" and value in set(Severity):
+            changes[key] = Severity(value)
+        elif key == "severity":
+            wrong(key, f"must be one of {', '.join(Severity)}, is {value!r}")
+        elif key == "owner" and isinstance(value, str):
+            changes[key] = value
+        elif key == "resolve_after":
+            try:
+                changes[key] = parse_duration(value)
+            except ValueError as error:
+                wrong(key, str(error))
+        elif key == "off":
+            changes["status"] = Status.OFF if value else Status.STABLE
+        elif key == "owner":
+            wrong(key, f"must be text, is {value!r}")
+        else:
+            wrong(key, f"cannot be overridden of what is built in; what can is {', '.join(OVERRIDABLE)}")
+    return replace(SIGNATURE, **changes)
+
+
+def raw_expression(level: Level) -> str:
+    """The expression for ``RawSearch`` that finds whatever may state this level or worse: a suspicion only.
+
+    Narrower than ``field_search.STATES_ERROR``, because nearly every batch must be passed over by it: a word counts
+    whole ("referrer" is no "err"), a number only where it is an error on one of the scales in use.
+
+    Args:
+        level: ``error`` or ``warning``, the lowest level that counts.
+    """
+    kinds = 1 if level.rank >= Level.ERROR.rank else 2
+    words = rf"{_BEFORE}(?i:{'|'.join(_WORDS[:kinds])})\b"
+    return "|".join((words, *_NUMBERS[:kinds], *_SHORT[:kinds], _ESCAPES, *TRANSLATED))
+
+
+class ErrorFinder:
+    """Says which events are errors by their own words.
+
+    Args:
+        signatures: By id: what one in test mode recognises is unknown all the same.
+        settings: Which lines count.
+        redaction: The deployment's own rules of redaction.
+    """
+
+    def __init__(
+        self, signatures: Mapping[str, Signature], settings: ErrorSettings, redaction: Sequence[Rule] = ()
+    ) -> None:
+        self._signatures, self._settings, self._redaction = signatures, settings, redaction
+        rule = signatures.get(UNKNOWN_ERROR, SIGNATURE)
+        self._lowest = None if rule.status is Status.OFF else settings.lowest
+        self._templates: dict[tuple[str, Level, int, bool], str] = {}
+        self._search: re2._Regexp | None = None
+
+    @property
+    def raw_expression(self) -> str:
+        """What a search of raw bytes must look for; empty where nothing is looked for."""
+        return raw_expression(self._lowest) if self._lowest else ""
+
+    def may_show(self, raw: bytes) -> bool:
+        """Whether bytes can hold a line that states such a level: False is certain, True is a suspicion.
+
+        Args:
+            raw: An envelope's inflated JSON, or one message.
+        """
+        if self._lowest is None:
+            return False
+        if self._search is None:
+            self._search = re2.compile(self.raw_expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE))
+        return self._search.search(raw) is not None
+
+    def unexplained(
+        self,
+        message: str,
+        found: Sequence[Match],
+        *,
+        log_group: str = "",
+        service: str = "",
+        strict: bool = False,
+    ) -> Match | None:
+        """The line as an unknown error; None where it is none, or where a signature explains it.
+
+        What a signature in test mode recognises is one all the same: what people are told must not change by a rule
+        that is not told.
+
+        Args:
+            message: The event's message as delivered.
+            found: What the signatures made of it.
+            log_group: Its log group; empty where it is not known.
+            service: Its service, likewise.
+            strict: Whether the template shows only what is known to be harmless.
+        """
+        if self._lowest is None or any(self._explains(match.signature) for match in found):
+            return None
+        level = self._settings.level_of(service, log_group)
+        if level is None or not self.may_show(message.encode("utf-8", "replace")):
+            return None
+        start = error_start(read_line(message), level)
+        if start is None:
+            return None
+        return Match(UNKNOWN_ERROR, {TEMPLATE: self._template(message, level, start, strict=strict)})
+
+    def _template(self, message: str, level: Level, start: int, *, strict: bool) -> str:
+        """The template, made once for all lines that differ only in digits, where all digits are masked."""
+        key = (
+            message if has_kept_digits(message) else message.translate(_ANY_DIGIT),
+            level,
+            start,
+            strict,
+        )
+        template = self._templates.get(key)
+        if template is None:
+            if len(self._templates) >= MAX_REMEMBERED:
+                self._templates.clear()
+            template = self._templates[key] = error_template(message, self._redaction, level, strict=strict)
+        return template
+
+    def _explains(self, name: str) -> bool:
+        rule = self._signatures.get(name)
+        return rule is None or rule.status is Status.STABLE
+
+
+class WithUnknownErrors:
+    """What a matcher recognises in log lines, and the errors that it does not explain.
+
+    Args:
+        matcher: The signatures.
+        errors: Finds the errors.
+        is_strict: Whether the templates of a service and log group show only what is known to be harmless.
+        search: A search that is there already and finds whatever either of them needs, or more.
+    """
+
+    def __init__(
+        self,
+        matcher: Matcher,
+        errors: ErrorFinder,
+        is_strict: Callable[[str, str], bool],
+        search: RawSearch | None = None,
+    ) -> None:
+        self._matcher, self._errors, self._is_strict = matcher, errors, is_strict
+        self._search = search or joined_search(matcher.raw_expression, errors.raw_expression)
+
+    def might_match(self, raw: bytes) -> bool:
+        """See ``Matcher.might_match``."""
+        return self._search.might_match(raw)
+
+    def suspects(self, messages: Sequence[str]) -> list[int]:
+        """See ``Matcher.suspects``."""
+        return self._search.places(messages)
+
+    def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
+        """See ``Matcher.match``; what is an error and nothing else comes last."""
+        found = self._matcher.match(message, log_group=log_group, service=service)
+        strict = self._is_strict(service, log_group)
+        unknown = self._errors.unexplained(
+            message, found, log_group=log_group, service=service, strict=strict
+        )
+        return [*found, unknown] if unknown else found
+
+    def explains(self, signature: str, other: str) -> bool:
+        """See ``Matcher.explains``; an unknown error is explained by any other, and explains none."""
+        if UNKNOWN_ERROR in (signature, other):
+            return signature != UNKNOWN_ERROR
+        return self._matcher.explains(signature, other)
