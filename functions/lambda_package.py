@@ -27,7 +27,7 @@ ARCHITECTURES = {"x86_64": "x86_64", "arm64": "aarch64"}
 PLATFORMS = ("manylinux_2_28", "manylinux2014")
 """What runs on Amazon Linux 2023, whose glibc is 2.34."""
 
-HANDLERS = ("detect.py", "notify.py", "reconcile.py")
+HANDLERS = ("detect.py", "notify.py", "reconcile.py", "respond.py")
 SHIPPED = {*HANDLERS, "tocsin.toml"}
 ONLY_FOR_THE_BUILD = {"Makefile", "requirements.txt", "requirements.lock", Path(__file__).name}
 INSTALLED_AT = "/var/task"

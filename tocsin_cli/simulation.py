@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import is_watched, missing_at
+from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
@@ -433,9 +434,10 @@ class _Ledger(MemoryLedger):
         applied: Iterable[OccurrenceCount] = (),
         due: Millis | None,
         closed: Incident | None = None,
+        acted: Iterable[Action] = (),
     ) -> int:
         applied = tuple(applied)
-        saved = super().save(incident, version, applied=applied, due=due, closed=closed)
+        saved = super().save(incident, version, applied=applied, due=due, closed=closed, acted=acted)
         for (
             occurrence_count
         ) in applied:  # nothing is delivered twice here, so what is applied need not be remembered

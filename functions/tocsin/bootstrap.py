@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tocsin.core.config.routing import Destination
     from tocsin.core.config.settings import Settings
     from tocsin.core.errors.error_store import ErrorStore
+    from tocsin.core.incidents.actions import Action
     from tocsin.core.matching.prefilter import RawSearch
     from tocsin.core.notifications.contract import Notification
     from tocsin.services.channel import Channel
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tocsin.services.heartbeat import HeartbeatRelay, HeartbeatWriter
     from tocsin.services.notifier import Notifier
     from tocsin.services.reconciliation import Reconciler
+    from tocsin.services.responding import Responder
 
 OWN_LOG_GROUPS = "/tocsin/"
 
@@ -163,6 +165,7 @@ def wire_reconciler(
         config.settings.runbooks_url,
         Queues(_client, environ.get("AWS_REGION", "")),
         None if environ.get("TOCSIN_WATCH_CHANGES") == "no" else config.settings,
+        takes_actions(environ),
     )
 
 
@@ -198,13 +201,18 @@ def wire_notifier(
         queue=NotifyQueue(
             client("sqs"), environ["TOCSIN_NOTIFY_QUEUE_URL"], environ.get("TOCSIN_FAILURE_QUEUE_URL", "")
         ),
-        connect=partial(connect, api_url=api_url),
+        connect=partial(connect, api_url=api_url, acts=takes_actions(environ)),
         clock=clock,
     )
 
 
-def connect(credential: Credential, api_url: str) -> Channel:
-    """The channel of a credential, whose shape decides the road to it."""
+def takes_actions(environ: Mapping[str, str]) -> bool:
+    """Whether people can act from Slack."""
+    return environ.get("TOCSIN_SLACK_ACTIONS") == "yes"
+
+
+def connect(credential: Credential, api_url: str, *, acts: bool = False) -> Channel:
+    """The channel of a credential, whose shape decides the road to it; with ``acts`` people can act there."""
     from tocsin.adapters.slack.credentials import WebhookCredential
 
     if isinstance(credential, WebhookCredential):
@@ -215,7 +223,41 @@ def connect(credential: Credential, api_url: str) -> Channel:
     from tocsin.adapters.slack.web_api import SlackBot
     from tocsin.services.bot_channel import BotChannel
 
-    return BotChannel(SlackBot(credential.token, credential.channel, api_url))
+    return BotChannel(SlackBot(credential.token, credential.channel, api_url), acts=acts and credential.acts)
+
+
+def wire_responder(environ: Mapping[str, str], settings: Settings) -> Responder:
+    """What answers people in Slack; within three seconds, so nothing is tried for long."""
+    import json
+
+    from tocsin.adapters.aws.incident_table import IncidentTable
+    from tocsin.adapters.aws.seen_requests import SeenRequests
+    from tocsin.adapters.slack.credentials import SlackSecret
+    from tocsin.adapters.slack.people import SlackPeople
+    from tocsin.core.redaction.sample import field_value
+    from tocsin.services.responding import Responder
+
+    api_url = environ.get("TOCSIN_SLACK_API_URL") or "https://slack.com/api/"
+    client = partial(_client, total_attempts=2)
+    table, functions = client("dynamodb"), client("lambda")
+
+    def hurry(action: Action, response_url: str) -> None:
+        event = {"pressed": {"service": action.service, "action": action.id, "response_url": response_url}}
+        functions.invoke(
+            FunctionName=environ["TOCSIN_RECONCILE_FUNCTION"],
+            InvocationType="Event",
+            Payload=json.dumps(event).encode(),
+        )
+
+    return Responder(
+        IncidentTable(table, environ["TOCSIN_TABLE"]),
+        SlackSecret(environ.get("TOCSIN_SLACK_SECRET", ""), client("secretsmanager"), api_url),
+        SeenRequests(table, environ["TOCSIN_TABLE"]),
+        cache(partial(SlackPeople, base_url=api_url)),
+        hurry,
+        partial(field_value, extra=settings.redaction),
+        settings.may_act,
+    )
 
 
 def _account(environ: Mapping[str, str]) -> str:

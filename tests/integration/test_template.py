@@ -183,7 +183,7 @@ def test_the_only_open_place_in_a_resource_is_the_suffix_secrets_manager_adds():
     with_blanks = [
         statement["Sid"] for _, statement in statements() if "?" in json.dumps(statement["Resource"])
     ]
-    assert with_blanks == ["ReadTheSlackCredential", "ReadAnotherSlackCredential"]
+    assert sorted(with_blanks) == ["ReadAnotherSlackCredential", *["ReadTheSlackCredential"] * 2]
 
 
 def test_every_statement_gives_its_reason_beside_it():
@@ -194,13 +194,14 @@ def test_every_statement_gives_its_reason_beside_it():
         assert re.fullmatch(r"\w+ # .{10,}", line), line
 
 
-def test_no_function_but_notify_reads_the_secret_and_notify_cannot_publish():
+def test_no_function_but_those_that_speak_with_slack_reads_the_secret_and_they_cannot_publish():
     able = {
         role: {action for name, each in statements() if name == role for action in listed(each["Action"])}
         for role in ROLES
     }
     assert [role for role, actions in able.items() if "secretsmanager:GetSecretValue" in actions] == [
-        "NotifyRole"
+        "NotifyRole",
+        "RespondRole",
     ]
     assert [role for role, actions in able.items() if "sns:Publish" in actions] == [
         "DetectRole",
@@ -336,7 +337,7 @@ def test_who_may_publish_or_invoke_is_bound_to_this_account_or_stack():
 
 
 def test_each_function_has_its_own_role_and_its_own_log_group_under_the_refused_prefix():
-    assert set(FUNCTIONS) == {"DetectFunction", "ReconcileFunction", "NotifyFunction"}
+    assert set(FUNCTIONS) == {"DetectFunction", "ReconcileFunction", "NotifyFunction", "RespondFunction"}
     roles = [function["Properties"]["Role"]["Fn::GetAtt"][0] for function in FUNCTIONS.values()]
     assert sorted([*roles, "LogsToStreamRole"]) == sorted(ROLES)  # and one for CloudWatch Logs itself
     for name, function in FUNCTIONS.items():
@@ -414,6 +415,7 @@ PAGES = {
     "DeliveryErrors": "tocsin-detect-failed.md",
     "Reconcile": "tocsin-reconcile-failed.md",
     "Heartbeat": "tocsin-heartbeat-stopped.md",
+    "Respond": "tocsin-respond-failed.md",
 }
 
 
@@ -484,17 +486,19 @@ def test_rules_are_admitted_whatever_cloudformation_calls_them():
 
 
 def test_a_key_of_ones_own_is_used_for_the_secret_alone_and_only_if_it_is_named():
-    (statement,) = [
-        statement
-        for _, statement in statements()
+    found = {
+        role: statement
+        for role, statement in statements()
         if statement["Action"] == "kms:Decrypt" and "SecretKey" in json.dumps(statement)
-    ]
-    *_, optional = ROLES["NotifyRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-    assert optional == {"Fn::If": ["HasSecretKey", statement, {"Ref": "AWS::NoValue"}]}
-    assert statement["Resource"] == {"Ref": "SlackSecretKeyArn"}
-    assert statement["Condition"] == {
-        "StringEquals": {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
     }
+    assert list(found) == ["NotifyRole", "RespondRole"]
+    for role, statement in found.items():
+        *_, optional = ROLES[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+        assert optional == {"Fn::If": ["HasSecretKey", statement, {"Ref": "AWS::NoValue"}]}
+        assert statement["Resource"] == {"Ref": "SlackSecretKeyArn"}
+        assert statement["Condition"] == {
+            "StringEquals": {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
+        }
 
 
 @pytest.mark.parametrize("parameter", ["SlackSecretKeyArn", "KmsKeyArn"])

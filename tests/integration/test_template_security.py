@@ -24,6 +24,7 @@ WITH_EVERYTHING = {
     "MoreSlackSecretNames": "team/slack-oncall,slack-data",
     "OperatorEmail": "ops@example.com",
     "ReservedConcurrency": "10",
+    "SlackActions": "yes",
 }
 WITH_A_STREAM = {"KmsKeyArn": KEY, "KinesisShards": "2"}
 DEPLOYMENTS = {
@@ -35,7 +36,14 @@ CLOUDWATCH = "cloudwatch.amazonaws.com"
 @cache
 def translated(which):
     """What CloudFormation gets, by the name of a deployment."""
-    return translated_with(DEPLOYMENTS[which])
+    template = translated_with(DEPLOYMENTS[which])
+    acts = DEPLOYMENTS[which].get("SlackActions") == "yes"
+    template["Resources"] = {
+        name: each
+        for name, each in template["Resources"].items()
+        if acts or each.get("Condition") != "ActsFromSlack"
+    }
+    return template
 
 
 @pytest.fixture(params=list(DEPLOYMENTS))
@@ -93,7 +101,7 @@ def test_the_translation_is_of_the_whole_template(resources):
     kinds = {each["Type"] for each in resources.values()}
     assert not [kind for kind in kinds if "Serverless" in kind]
     assert not [name for name in resources if name.startswith("Fn::")]
-    assert len(of_type(resources, "AWS::Lambda::Function")) == 3
+    assert len(of_type(resources, "AWS::Lambda::Function")) == 3 + ("RespondFunction" in resources)
 
 
 # ------------------------------------------------------------------ what functions may do
@@ -146,6 +154,8 @@ def test_a_function_is_invoked_by_this_accounts_sources_alone(resources):
     permissions = of_type(resources, "AWS::Lambda::Permission")
     assert permissions
     for name, permission in permissions.items():
+        if permission["FunctionName"] == {"Ref": "RespondFunction"}:
+            continue  # the public entrance: see below
         assert permission["Action"] == "lambda:InvokeFunction"
         assert permission["Principal"].endswith(".amazonaws.com"), name
         source = permission["SourceArn"]
@@ -153,7 +163,35 @@ def test_a_function_is_invoked_by_this_accounts_sources_alone(resources):
         assert ours or "${AWS::AccountId}" in source["Fn::Sub"], name
         if isinstance(source, str):
             assert ":123456789012:" in source, name
-    assert not of_type(resources, "AWS::Lambda::Url")
+
+
+def test_without_actions_from_slack_there_is_no_public_entrance(by_default):
+    assert not of_type(by_default, "AWS::Lambda::Url")
+    assert not [name for name in by_default if "Respond" in name]
+
+
+def test_with_actions_from_slack_there_is_one_public_entrance_by_its_url_alone(with_key):
+    (url,) = of_type(with_key, "AWS::Lambda::Url").values()
+    assert url == {"AuthType": "NONE", "TargetFunctionArn": {"Ref": "RespondFunction"}}
+    public = [
+        each for each in of_type(with_key, "AWS::Lambda::Permission").values() if each["Principal"] == "*"
+    ]
+    assert len(public) == 2
+    for each in public:
+        assert each["FunctionName"] == {"Ref": "RespondFunction"}
+        assert each.get("FunctionUrlAuthType") == "NONE" or each.get("InvokedViaFunctionUrl") is True
+
+
+def test_the_public_function_changes_no_incident_and_its_copies_are_few(with_key):
+    function = of_type(with_key, "AWS::Lambda::Function")["RespondFunction"]
+    assert function["ReservedConcurrentExecutions"] == 5
+    able = [each for role, each in role_statements(with_key) if role == "RespondRole"]
+    writes = [each for each in able if "dynamodb:PutItem" in listed(each["Action"])]
+    assert [each["Condition"] for each in writes] == [
+        {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["A#@action", "SILENCE", "SEEN"]}}
+    ]
+    actions = {action for each in able for action in listed(each["Action"])}
+    assert not actions & {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "sns:Publish", "sqs:SendMessage"}
 
 
 # ---------------------------------------------------------- who may speak to topics and queues
@@ -365,9 +403,9 @@ def exemptions():
 
 def test_checkov_is_told_of_exemptions_on_functions_alone_and_each_has_its_reason():
     given = {(name, number) for name, number, _ in exemptions()}
-    assert given == {
+    assert given - {("RespondFunction", "CKV_AWS_258")} == {
         (function, number)
-        for function in ("DetectFunction", "ReconcileFunction", "NotifyFunction")
+        for function in ("DetectFunction", "ReconcileFunction", "NotifyFunction", "RespondFunction")
         for number in ("CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117", "CKV_AWS_173")
     }
     for name, number, comment in exemptions():

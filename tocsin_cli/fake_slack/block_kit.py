@@ -24,6 +24,7 @@ MAX_UPDATE_TEXT = 4_000
 
 _MAX_ID = 255
 _MAX_URL = 3000
+_MAX_OPTION_VALUE = 150
 
 Problems = Iterator[str]
 Block = Mapping[str, Any]
@@ -103,7 +104,9 @@ def _context(block: Block, at: str) -> Problems:
 def _actions(block: Block, at: str) -> Problems:
     yield from _keys(block, at, {"block_id", "elements"})
     elements = block.get("elements")
-    yield from _each(elements, f"{at}/elements", 25, lambda item, here: _element(item, here, {"button"}))
+    yield from _each(
+        elements, f"{at}/elements", 25, lambda item, here: _element(item, here, {"button", "overflow"})
+    )
     ids: set[str] = set()
     for number, item in enumerate(elements if isinstance(elements, list) else ()):
         action = item.get("action_id") if isinstance(item, dict) else None
@@ -129,6 +132,8 @@ def _element(item: object, at: str, allowed: set[str]) -> Problems:
         yield _problem(f"unsupported type: {item.get('type')}", f"{at}/type")
     elif item["type"] == "button":
         yield from _button(item, at)
+    elif item["type"] == "overflow":
+        yield from _overflow(item, at)
     else:
         yield from _text(item, at, 3000)
 
@@ -146,6 +151,21 @@ def _button(item: Block, at: str) -> Problems:
         yield _problem("must be a valid URL", f"{at}/url")
     if item.get("style", "primary") not in ("primary", "danger"):
         yield _problem("must be one of: primary, danger", f"{at}/style")
+
+
+def _overflow(item: Block, at: str) -> Problems:
+    yield from _keys(item, at, {"action_id", "options", "confirm"})
+    yield from _string(item, "action_id", at, _MAX_ID)
+    yield from _each(item.get("options"), f"{at}/options", 5, _option)
+
+
+def _option(item: object, at: str) -> Problems:
+    if not isinstance(item, dict):
+        yield _problem("must be an object", at)
+        return
+    yield from _keys(item, at, {"text", "value", "description", "url"})
+    yield from _required_text(item, "text", at, 75, plain=True)
+    yield from _string(item, "value", at, _MAX_OPTION_VALUE, required=True)
 
 
 def _required_text(item: Block, key: str, at: str, limit: int, *, plain: bool = False) -> Problems:

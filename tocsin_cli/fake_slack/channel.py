@@ -242,11 +242,11 @@ class Channel:
             self._touch()
             return left
 
-    def take_fault(self, method: str) -> Fault | None:
-        """Use up one failure for a call of this method, if one is due."""
+    def take_fault(self, method: str, *, named: bool = False) -> Fault | None:
+        """Use up one failure for a call of this method, if one is due; with ``named`` only one that names it."""
         with self._changed:
             for position, fault in enumerate(self._faults):
-                if fault.method in {None, method}:
+                if fault.method == method or (fault.method is None and not named):
                     if fault.times > 1:
                         self._faults[position] = replace(fault, times=fault.times - 1)
                     else:

@@ -1,7 +1,8 @@
 """A Slack on this machine: incoming webhooks, the Web API as far as Tocsin uses it, and a page that shows it.
 
 It answers as Slack does, errors included, and keeps what it was told, for tests and people to look at. Ours
-and not Slack's: ``GET`` and ``DELETE /api/messages``; ``GET``, ``POST`` and ``DELETE /api/faults``; the page
+and not Slack's: ``GET`` and ``DELETE /api/messages``; ``GET``, ``POST`` and ``DELETE /api/faults``; what people on the page do, ``POST
+/api/press``, ``/api/submit`` and ``/api/command``, each answered with what that person would see; the page
 at ``/`` with its ``/channel`` fragment; ``/events``, which says when something changed.
 """
 
@@ -14,10 +15,11 @@ import threading
 import time
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from tocsin_cli.fake_slack.channel import Channel, Fault, Message, fault_json, read_fault
+from tocsin_cli.fake_slack.interactivity import PEOPLE, SIGNING_SECRET, Interactivity
 from tocsin_cli.fake_slack.responses import (
     Answer,
     fault_answer,
@@ -26,7 +28,7 @@ from tocsin_cli.fake_slack.responses import (
     parse_json,
     plain_answer,
 )
-from tocsin_cli.fake_slack.web_api import BOT_ID, BOT_TOKEN, TEAM_ID, WebApiCall, webhook_answer
+from tocsin_cli.fake_slack.web_api import APP_ID, BOT_ID, BOT_TOKEN, TEAM_ID, WebApiCall, webhook_answer
 from tocsin_cli.slack_view.page import render_channel_page, render_log
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class LocalSlack:
         self.channel = Channel(clock, on_message, on_edit)
         self.channels = dict(DEFAULT_CHANNELS if channels is None else channels)
         self.stopping = threading.Event()
+        self.interactivity = Interactivity(self.channel, (APP_ID, TEAM_ID), lambda: self.url)
         self._host, self._port = host, port
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -135,6 +138,11 @@ class LocalSlack:
     def bot_token(self) -> str:
         """A token that is let in, for the secret in bot mode."""
         return BOT_TOKEN
+
+    @property
+    def signing(self) -> dict[str, str]:
+        """What the secret holds besides in bot mode, so that people can act."""
+        return {"signing_secret": SIGNING_SECRET, "app_id": APP_ID, "team_id": TEAM_ID}
 
     @property
     def channel_id(self) -> str:
@@ -204,6 +212,9 @@ class _Handler(BaseHTTPRequestHandler):
         if _WEBHOOK.fullmatch(parts.path) and verb == "POST":
             channel, kind = slack.channel_of_webhook(parts.path), self.headers.get_content_type()
             self._with_faults("webhook", lambda: webhook_answer(slack, channel, kind, body))
+        elif parts.path.startswith("/answers/") and verb == "POST":
+            answers = parts.path.removeprefix("/answers/")
+            self._with_faults("response_url", lambda: _take_answer(slack, answers, body))
         elif parts.path.startswith("/api/"):
             method = parts.path.removeprefix("/api/")
             self._with_faults(method, WebApiCall(slack, method, dict(self.headers), parts.query, body).answer)
@@ -266,7 +277,10 @@ def _control_answer(slack: LocalSlack, verb: str, path: str, body: bytes) -> Ans
     if found:
         return Answer(HTTPStatus.FOUND, b"", "text/plain", (("Location", f"/#m{found[2]}.{found[3]}"),))
     if (verb, path) in _CONTROLS:
-        return _CONTROLS[verb, path](slack, body)
+        try:
+            return _CONTROLS[verb, path](slack, body)
+        except ValueError as error:
+            return json_answer({"error": str(error)}, HTTPStatus.BAD_REQUEST)
     if path in {known for _, known in _CONTROLS}:
         return json_answer({"error": f"{verb} {path}: not allowed"}, HTTPStatus.METHOD_NOT_ALLOWED)
     return None
@@ -303,15 +317,59 @@ def _show_faults(slack: LocalSlack, _: bytes) -> Answer:
 
 
 def _add_fault(slack: LocalSlack, body: bytes) -> Answer:
-    try:
-        slack.add_fault(read_fault(parse_json(body)))
-    except ValueError as error:
-        return json_answer({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+    slack.add_fault(read_fault(parse_json(body)))
     return _show_faults(slack, body)
 
 
 def _delete_faults(slack: LocalSlack, _: bytes) -> Answer:
     return json_answer({"deleted": slack.channel.clear_faults()})
+
+
+def _take_answer(slack: LocalSlack, answers: str, body: bytes) -> Answer:
+    try:
+        said = parse_json(body)
+    except ValueError:
+        said = None
+    if not isinstance(said, dict) or not slack.interactivity.say(answers, str(said.get("text", ""))):
+        return json_answer({"ok": False, "error": "used_url"}, HTTPStatus.NOT_FOUND)
+    return json_answer({"ok": True})
+
+
+def _asked(body: bytes, *keys: str) -> tuple[dict[str, Any], str]:
+    """What somebody on the page did, with the keys it must have, and who it was."""
+    given = parse_json(body)
+    if not isinstance(given, dict):
+        raise ValueError("the body must be a JSON object")
+    for key in keys:
+        if not isinstance(given.get(key), str):
+            raise ValueError(f"{key}: must be a string")
+    user = given.get("user") or next(iter(PEOPLE))
+    if not isinstance(user, str) or not re.fullmatch(r"[A-Z0-9]{2,20}", user):
+        raise ValueError("user: must be the id of a person, such as UADA")
+    return given, user
+
+
+def _press(slack: LocalSlack, body: bytes) -> Answer:
+    given, user = _asked(body, "ts", "action_id")
+    message = slack.channel.get(given["ts"])
+    if message is None:
+        raise ValueError("ts: no such message")
+    value = str(given.get("value") or "")
+    return json_answer(slack.interactivity.press(message, given["action_id"], value, user))
+
+
+def _submit(slack: LocalSlack, body: bytes) -> Answer:
+    given, user = _asked(body, "view_id")
+    values = given.get("values")
+    if not isinstance(values, dict):
+        raise ValueError("values: must be an object")
+    typed = {str(name): str(value) for name, value in values.items()}
+    return json_answer(slack.interactivity.submit(given["view_id"], typed, user))
+
+
+def _type_command(slack: LocalSlack, body: bytes) -> Answer:
+    given, user = _asked(body, "text")
+    return json_answer(slack.interactivity.command(given["text"], user, slack.channel_id))
 
 
 def _no_icon(_: LocalSlack, __: bytes) -> Answer:
@@ -327,4 +385,7 @@ _CONTROLS: dict[tuple[str, str], Callable[[LocalSlack, bytes], Answer]] = {
     ("GET", "/api/faults"): _show_faults,
     ("POST", "/api/faults"): _add_fault,
     ("DELETE", "/api/faults"): _delete_faults,
+    ("POST", "/api/press"): _press,
+    ("POST", "/api/submit"): _submit,
+    ("POST", "/api/command"): _type_command,
 }

@@ -50,6 +50,13 @@ class Workspace(Protocol):
         """Without a slash at its end."""
 
 
+class Dialogs(Protocol):
+    """Where dialogs are shown; see ``interactivity``."""
+
+    def open_dialog(self, trigger: str, view: dict[str, Any]) -> str | None:
+        """Show one; answer its id."""
+
+
 class Refused(Exception):  # noqa: N818 -- Slack's answer, not a failure of ours
     """An ``ok: false`` answer of the Web API."""
 
@@ -334,6 +341,22 @@ class WebApiCall:
             permalink += f"?thread_ts={message['thread_ts']}&cid={channel}"
         return {"channel": channel, "permalink": permalink}
 
+    def _open_view(self) -> dict[str, Any]:
+        dialogs: Dialogs | None = getattr(self._slack, "interactivity", None)
+        view, trigger = self._arguments.get("view"), str(self._arguments.get("trigger_id", ""))
+        if not isinstance(view, dict) or dialogs is None:
+            raise Refused("invalid_arguments")
+        identity = dialogs.open_dialog(trigger, view)
+        if identity is None:
+            raise Refused("invalid_trigger_id" if trigger else "missing_trigger")
+        return {"view": {**view, "id": identity}}
+
+    def _user(self) -> dict[str, Any]:
+        return {"user": {"id": str(self._arguments.get("user", "")), "tz": "Etc/UTC", "tz_offset": 0}}
+
+    def _members(self) -> dict[str, Any]:
+        return {"users": ["UADA"]}
+
     _METHODS: ClassVar[dict[str, Callable[[WebApiCall], dict[str, Any]]]] = {
         "auth.test": _auth_test,
         "chat.postMessage": _post_message,
@@ -341,6 +364,9 @@ class WebApiCall:
         "chat.getPermalink": _permalink,
         "conversations.history": _history,
         "conversations.replies": _replies,
+        "views.open": _open_view,
+        "users.info": _user,
+        "usergroups.users.list": _members,
     }
 
 

@@ -6,6 +6,7 @@ without the user's AWS settings, and every client is bound to the embedded endpo
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
@@ -41,6 +42,7 @@ _FUNCTIONS = {
     "detect": "DetectFunctionName",
     "reconcile": "ReconcileFunctionName",
     "notify": "NotifyFunctionName",
+    "respond": "RespondFunctionName",
 }
 
 # Runs MiniStack, and ends its whole process group (the Lambda workers too) once our end of its standard input
@@ -100,7 +102,7 @@ class Deployment:
         region: The Region.
         stack: The stack's name.
         outputs: The stack's outputs by name.
-        functions: Function names by ``detect``, ``reconcile``, ``notify``.
+        functions: Function names by ``detect``, ``reconcile``, ``notify``, and ``respond`` where people can act.
         log_groups: Watched log groups by service.
         dlqs: Watched dead-letter queues by service.
     """
@@ -153,6 +155,18 @@ class Deployment:
     def reconcile(self) -> Any:
         """Run ``reconcile`` now instead of at the next full minute."""
         return self.invoke("reconcile", {})
+
+
+def request_event(headers: Mapping[str, str], body: str) -> dict[str, Any]:
+    """What Lambda gives a function for a request to its Function URL, which the embedded cloud does not serve itself."""
+    return {
+        "version": "2.0",
+        "rawPath": "/",
+        "headers": dict(headers),
+        "requestContext": {"http": {"method": "POST", "path": "/"}},
+        "body": base64.b64encode(body.encode()).decode(),
+        "isBase64Encoded": True,
+    }
 
 
 class EmbeddedCloud:
@@ -234,7 +248,7 @@ class EmbeddedCloud:
             region=REGION,
             stack=STACK,
             outputs=outputs,
-            functions={name: outputs[output] for name, output in _FUNCTIONS.items()},
+            functions={name: outputs[output] for name, output in _FUNCTIONS.items() if output in outputs},
             log_groups=dict(watched.log_groups),
             dlqs=dict(watched.dlqs),
         )

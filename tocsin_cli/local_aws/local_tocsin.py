@@ -16,7 +16,7 @@ from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.config.routing import DEFAULT
 from tocsin_cli.configuration_folder import default_root, project_of
 from tocsin_cli.fake_slack.server import DEFAULT_CHANNELS, LocalSlack
-from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, Watched
+from tocsin_cli.local_aws.cloud import CloudError, Deployment, EmbeddedCloud, Watched, request_event
 from tocsin_cli.local_aws.sam_bridge import SamLocalDoor
 
 if TYPE_CHECKING:
@@ -84,9 +84,15 @@ class LocalTocsin:
             self.deployment = cloud.deploy(
                 self._secret(self.slack.channel_id),
                 self._watched,
-                {"SlackApiUrl": self.slack.api_url, **self._parameters},
+                {
+                    "SlackApiUrl": self.slack.api_url,
+                    "SlackActions": "yes" if self._mode == "bot" else "no",
+                    **self._parameters,
+                },
                 {name: self._secret(channel) for name, channel in self._rooms.items()},
             )
+            if "respond" in self.deployment.functions:
+                self.slack.interactivity.connect(self._send_to_app)
             try:
                 stack.enter_context(SamLocalDoor(self.deployment, self.slack.url))
             except OSError:
@@ -128,7 +134,15 @@ class LocalTocsin:
     def _secret(self, channel: str) -> dict[str, str]:
         if self._mode == "webhook":
             return {"webhook_url": self.slack.webhook_url_of(channel)}
-        return {"bot_token": self.slack.bot_token, "channel": channel}
+        return {"bot_token": self.slack.bot_token, "channel": channel, **self.slack.signing}
+
+    def _send_to_app(self, headers: Mapping[str, str], body: str) -> tuple[int, str]:
+        """Hand what somebody did in the local Slack to the deployed function."""
+        try:
+            answer = self.deployment.invoke("respond", request_event(headers, body))
+        except CloudError:  # what Lambda answers for a function that failed
+            return 502, ""
+        return int(answer["statusCode"]), str(answer.get("body") or "")
 
     def _keep_time(self) -> None:
         while not self._stopping.wait(RECONCILE_EVERY):

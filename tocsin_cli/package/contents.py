@@ -61,6 +61,7 @@ def _own_files(package: Path, root: Path, own: Sequence[str]) -> Iterator[str]:
         "detect.py",
         "notify.py",
         "reconcile.py",
+        "respond.py",
         "signatures/compiled.json",
         "signatures/search.json",
     ):

@@ -103,6 +103,8 @@ def _element(item: Item) -> str:
     match item.get("type"):
         case "button":
             return _button(item)
+        case "overflow":
+            return "".join(_press(item, option) for option in items_of(item.get("options")))
         case "mrkdwn" | "plain_text":
             return _text(item)
     return f'<span class="unknown">{escape(str(item.get("type")))}</span>'
@@ -111,11 +113,22 @@ def _element(item: Item) -> str:
 def _button(item: Item) -> str:
     style = item.get("style") if item.get("style") in ("primary", "danger") else "plain"
     text, url = _text(item.get("text")), str(item.get("url") or "")
+    if not url and item.get("action_id"):
+        return _press(item, item)
     if not is_safe_url(url):
         return f'<span class="button {style} dead" title="Opens no address">{text}</span>'
     label = escape(str(item.get("accessibility_label") or ""))
     aria = f'aria-label="{label}" ' if label else ""
     return f'<a class="button {style}" {aria}{_href(url)}>{text}</a>'
+
+
+def _press(element: Item, item: Item) -> str:
+    """A button, or an option of a menu, that tells the app; it works on the live page."""
+    data = f'data-action="{escape(str(element.get("action_id")))}" data-value="{escape(str(item.get("value") or ""))}"'
+    confirm = element.get("confirm")
+    if isinstance(confirm, Mapping) and isinstance(confirm.get("text"), Mapping):
+        data += f' data-confirm="{escape(str(confirm["text"].get("text", "")))}"'
+    return f'<button type="button" class="button plain" {data}>{_text(item.get("text"))}</button>'
 
 
 def _text(item: object) -> str:

@@ -29,6 +29,12 @@ _BELL = (
     'M9.7 19.8h4.6a2.3 2.3 0 0 1-4.6 0z"/></svg>'
 )
 _MAX_TITLE_LENGTH = 80
+_COMPOSER = """<div class="only-you" id="only-you" role="status" hidden></div>
+  <div class="composer">
+    <select id="who" aria-label="Who you are"><option value="UADA">Ada</option><option value="UBOB">Bob</option></select>
+    <input id="command" placeholder="/tocsin, then Enter" aria-label="A command" autocomplete="off">
+  </div>"""
+"""Who acts, and a line for commands."""
 _NO_ROOMS: Mapping[str, str] = {}
 
 
@@ -63,7 +69,7 @@ def render_channel_page(
         faults: What the next calls will be answered, in words; shown as a banner.
         rooms: Names of further channels by id; their messages are drawn among the others, and say where they are.
     """
-    script = _asset("channel.js") if live else ""
+    script = _asset("channel.js") + _asset("act.js") if live else ""
     style = _asset("channel.css")
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -91,6 +97,7 @@ def render_channel_page(
     {'<p class="live" id="live" role="status">connecting</p>' if live else ""}
   </header>
   <div id="log" class="log">{render_log(items, faults=faults, live=live, rooms=rooms)}</div>
+  {_COMPOSER if live else ""}
 </main>
 {f"<script>{script}</script>" if live else ""}
 </body>

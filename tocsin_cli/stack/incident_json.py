@@ -92,6 +92,22 @@ def incident_details(
             {"sequence": due.sequence, "reason": str(due.reason), "at": iso_time(due.at)}
             for due in incident.outbox
         ],
+        "acknowledged": incident.acknowledged
+        and {
+            "name": incident.acknowledged.name,
+            "since": iso_time(incident.acknowledged.since),
+            "until": iso_time(incident.acknowledged.until),
+        },
+        "actions": [
+            {
+                "kind": str(done.kind),
+                "by": done.name,
+                "at": iso_time(done.at),
+                "outcome": str(done.outcome),
+                "detail": done.detail or None,
+            }
+            for done in incident.record
+        ],
         "occurrences_of_unlisted_alerts": incident.omitted,
         "changes": [
             {

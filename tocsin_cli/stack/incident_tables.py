@@ -140,6 +140,7 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
     if report["alerts_silenced"]:
         alerts += f" ({report['alerts_silenced']} silenced)"
     yield "Counted", f"{alerts}, {report['alerts_resolved']} resolved"
+    yield from _acted(report)
     told = pluralize(report["notifications"], "notification")
     if report["last_notified_at"]:
         told += f", the last one {_second(report['last_notified_at'])} UTC"
@@ -157,6 +158,16 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
         yield "Slack", _delivery(delivery)
     if report["notifications"] and not report["slack"]:
         yield "Slack", "no attempt is recorded"
+
+
+def _acted(report: Report) -> Iterator[tuple[str, str]]:
+    """Who has it, and what people did."""
+    if holder := report.get("acknowledged"):
+        yield "Has it", f"{one_line(holder['name'])}, since {_second(holder['since'])} UTC"
+    for done in report.get("actions", ()):
+        more = f": {one_line(done['detail'])}" if done["detail"] else ""
+        what = f"{done['kind']} by {one_line(done['by'])} ({done['outcome']}){more}"
+        yield "Done", f"{_second(done['at'])} UTC  {what}"
 
 
 def _delivery(delivery: Report) -> str:

@@ -26,20 +26,27 @@ class BotChannel:
 
     has_threads = True
 
-    def __init__(self, slack: SlackBot) -> None:
-        self._slack = slack
+    def __init__(self, slack: SlackBot, *, acts: bool = False) -> None:
+        self._slack, self._acts = slack, acts
 
     def posting(self, notification: Notification, record: DeliveryRecord, audience: Audience) -> _BotPosting:
         """See ``Channel``."""
-        return _BotPosting(self._slack, notification, record, audience)
+        return _BotPosting(self._slack, notification, record, audience, acts=self._acts)
 
 
 class _BotPosting:
     """One notification: the incident's message brought up to it, and a reply in the thread for what happened."""
 
     def __init__(
-        self, slack: SlackBot, notification: Notification, record: DeliveryRecord, audience: Audience
+        self,
+        slack: SlackBot,
+        notification: Notification,
+        record: DeliveryRecord,
+        audience: Audience,
+        *,
+        acts: bool,
     ) -> None:
+        self.acts = acts
         self.slack, self.notification, self.audience = slack, notification, audience
         self.incident: str = notification.incident.id
         self.sequence: int = notification.sequence
@@ -92,7 +99,7 @@ class _BotPosting:
             if self.record.shown < self.sequence:
                 self._edit()
             return
-        message = render(self.notification, late=self.late, mentions=self._calls(reply=False))
+        message = render(self.notification, late=self.late, mentions=self._calls(reply=False), acts=self.acts)
         try:
             ts = self._post(message)
         except MessageGoneError as gone:
@@ -131,7 +138,10 @@ class _BotPosting:
     def _edit(self) -> None:
         ts = self.record.ts
         message = render(
-            self.notification, late=self.late, mentions=() if self.late else self.audience.concerned
+            self.notification,
+            late=self.late,
+            mentions=() if self.late else self.audience.concerned,
+            acts=self.acts,
         )
         say(
             lambda said: self.slack.update(ts, said, incident=self.incident, sequence=self.sequence),

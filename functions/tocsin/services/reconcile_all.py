@@ -12,7 +12,7 @@ from typing import Any
 from tocsin.core.incidents.suppressed import suppressed_alerts
 from tocsin.core.model import Millis
 from tocsin.services.absence import begin_watches, forget_removed
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconciliation import Reconciler, Reconciliation
 
 
 @dataclass(slots=True)
@@ -26,6 +26,7 @@ class Reconciled:
         open: Incidents that are open afterwards; None where nothing was due, or it could not be counted.
         suppressed: Alerts of the services looked at that fire and are not told of by themselves, by why.
         failures: What went wrong, by service; the others were reconciled all the same.
+        acted: What was done for each service, what people did among it.
     """
 
     services: int = 0
@@ -34,6 +35,7 @@ class Reconciled:
     open: int | None = None
     suppressed: Counter[str] = field(default_factory=Counter)
     failures: dict[str, Exception] = field(default_factory=dict)
+    acted: list[Reconciliation] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
         """What the function answers and logs."""
@@ -77,6 +79,7 @@ def reconcile(
             done.failures[service] = error
             continue
         done.applied += reconciled.applied
+        done.acted.append(reconciled)
         if reconciled.incident is not None:
             done.suppressed.update(suppressed_alerts(reconciled.incident, signatures))
         if reconciled.sent:

@@ -11,6 +11,7 @@ its incident and sequence and shows it once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Protocol
@@ -18,6 +19,8 @@ from typing import Protocol
 from tocsin.core.config.settings import Settings
 from tocsin.core.incidents import digest
 from tocsin.core.incidents import dlq_growth as queue_watch
+from tocsin.core.incidents.acting import MAX_ACTIONS
+from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.after_deploy import startup_silences
 from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning, is_suspect
 from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
@@ -37,9 +40,11 @@ from tocsin.core.incidents.store import (
     AlreadyAppliedError,
     CountKey,
     Ledger,
+    SilenceConflictError,
     StaleVersionError,
     Stored,
     key_of,
+    key_of_action,
 )
 from tocsin.core.incidents.wide import (
     Wide,
@@ -91,12 +96,14 @@ class Reconciliation:
         applied: How many occurrence counts were applied into it.
         sent: The reasons of the notifications that were published.
         superseded: The incident that was the latest until an earlier one was brought back, as long as it is not kept.
+        acted: What people did that was applied.
     """
 
     incident: Incident | None = None
     applied: int = 0
     sent: list[Reason] = field(default_factory=list)
     superseded: Incident | None = None
+    acted: list[Action] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,7 @@ class Reconciler:
         runbooks_url: Where the runbooks are read.
         queues: Where queues can be looked at; None where they cannot.
         services: Says which changes concern which service; None where changes are not looked at.
+        takes_actions: Whether people can act from Slack.
     """
 
     ledger: Ledger
@@ -118,6 +126,7 @@ class Reconciler:
     runbooks_url: str
     queues: Queues | None = None
     services: Settings | None = None
+    takes_actions: bool = False
 
     def reconcile(
         self,
@@ -170,12 +179,19 @@ class Reconciler:
                 stored = self._reopen_earlier(stored, occurrence_counts, now, done)
                 if service != TEST_MODE_GROUP:
                     self._read_queues(stored.incident, occurrence_counts, now, readings)
+                actions = self._actions(service, gone)
                 muted = tuple((silences or self.ledger.silences)())
+                known = {silence.id for silence in muted}
+                muted += tuple(own for act in actions if (own := act.silence) and own.id not in known)
                 if self.services is not None and self.services.after_deploy(service):
                     muted += startup_silences(service, (*suspects(), *changes), self.services)
                 services = () if fresh else self._services_led(stored.incident, now)
                 observed = Observed(
-                    silences=muted, readings=readings, changes=changes, wide_services=services
+                    silences=muted,
+                    readings=readings,
+                    changes=changes,
+                    wide_services=services,
+                    actions=actions,
                 )
                 self._apply(stored, service, occurrence_counts, now, done, gone, observed, suspects)
                 if done.incident is not None:
@@ -201,7 +217,7 @@ class Reconciler:
         suspects: Callable[[], Sequence[Change]],
     ) -> None:
         """Apply all occurrence counts, as many at a time as one save takes, publishing as notifications come due."""
-        most = self.ledger.max_applied
+        most = self.ledger.max_applied - len(seen.actions)
         last_received: dict[str, Millis] = {}
         for occurrence_count in occurrence_counts:
             last_received[occurrence_count.fingerprint] = max(
@@ -209,7 +225,9 @@ class Reconciler:
             )
         for start in range(0, max(1, len(occurrence_counts)), most):
             batch, more = occurrence_counts[start : start + most], start + most < len(occurrence_counts)
-            observed = replace(seen, last_received=last_received, more=more)
+            # What was counted goes before what people did about it.
+            actions = () if more else seen.actions
+            observed = replace(seen, last_received=last_received, more=more, actions=actions)
             moved = self._advance(stored.incident, batch, now, service, observed)
             if self.services is not None and _has_news(moved, stored) and (found := suspects()):
                 # Looked up only now: what merely adds to an alert that people know of must cost no read.
@@ -217,7 +235,9 @@ class Reconciler:
                 moved = self._advance(stored.incident, batch, now, service, observed)
             if moved.incident is None:
                 self.ledger.drop(moved.applied)
-            if moved.incident is None or (moved.incident == stored.incident and not moved.applied):
+                self.ledger.drop_actions(moved.acted)
+            unchanged = moved.incident == stored.incident and not moved.applied and not moved.acted
+            if moved.incident is None or unchanged:
                 continue
             others = {entry.sequence for entry in _outbox(stored)}
             version = self.ledger.save(
@@ -226,14 +246,31 @@ class Reconciler:
                 applied=moved.applied,
                 due=self._next_check_at(moved.incident, now),
                 closed=moved.closed or done.superseded,
+                acted=moved.acted,
             )
             done.superseded = None
             gone.update(key_of(occurrence_count) for occurrence_count in moved.applied)
+            gone.update(key_of_action(action) for action in moved.acted)
+            done.acted += moved.acted
             done.incident, done.applied = moved.incident, done.applied + len(moved.applied)
             saved = Stored(moved.incident, version)
             # Not what another writer queued and is publishing this moment. A new incident counts from 1 again.
             own = [entry for entry in _outbox(saved) if moved.closed or entry.sequence not in others]
             stored = self._publish(saved, own, now, done)
+
+    def _actions(self, service: str, gone: set[CountKey]) -> list[Action]:
+        """What people did and was not applied yet; a silence among it is kept like any other, before anything else."""
+        if not self.takes_actions or service == TEST_MODE_GROUP:
+            return []
+        pending = [
+            action for action in self.ledger.pending_actions(service) if key_of_action(action) not in gone
+        ]
+        actions = sorted(pending, key=lambda action: (action.at, action.id))[:MAX_ACTIONS]
+        for action in actions:
+            if action.silence is not None:
+                with suppress(SilenceConflictError):  # it was kept before, and taken back since
+                    self.ledger.put_silence(action.silence)
+        return actions
 
     def _advance(
         self,

@@ -26,6 +26,7 @@ PAGES = [*GUIDES, ROOT / "README.md", ROOT / "docs" / "brownfield.md", ROOT / "d
 """The guides, and the pages that hold what a guide would say."""
 
 MANIFEST = FOLDER / "slack-app-manifest.yaml"
+ACTIONS_MANIFEST = FOLDER / "slack-app-manifest-actions.yaml"
 DIAGRAM = ROOT / "docs" / "images" / "architecture.svg"
 MAX_GUIDE_LENGTH = 90
 """Lines of a guide: a screen or two. Troubleshooting is looked things up in, not read."""
@@ -269,7 +270,20 @@ def test_the_manifest_asks_for_exactly_the_scopes_that_the_guide_names_and_no_mo
     scopes = manifest["oauth_config"]["scopes"]
     assert scopes == {"bot": ["chat:write", "channels:history", "groups:history"]}
     guide = (FOLDER / "slack.md").read_text("utf-8")
-    assert set(re.findall(r"`(\w+:\w+)`", guide)) == set(scopes["bot"])
+    for_actions = yaml.safe_load(ACTIONS_MANIFEST.read_text("utf-8"))["oauth_config"]["scopes"]["bot"]
+    assert set(for_actions) >= set(scopes["bot"])
+    guide += (FOLDER / "acting.md").read_text("utf-8")
+    assert set(re.findall(r"`(\w+:\w+)`", guide)) == set(for_actions) - {"commands"}
+
+
+def test_the_manifest_for_acting_differs_in_what_acting_needs_alone():
+    plain, acting = (yaml.safe_load(each.read_text("utf-8")) for each in (MANIFEST, ACTIONS_MANIFEST))
+    (command,) = acting["features"].pop("slash_commands")
+    interactivity = acting["settings"].pop("interactivity")
+    assert (command["command"], command["url"]) == ("/tocsin", interactivity["request_url"])
+    assert interactivity["is_enabled"] is True
+    assert acting["features"] == plain["features"]
+    assert acting["settings"] == plain["settings"]
 
 
 def test_the_manifest_has_the_sections_of_slacks_schema_within_its_limits():

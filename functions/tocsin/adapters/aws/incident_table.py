@@ -13,6 +13,7 @@ Items (``pk``/``sk``):
 
 =====================  ======================  ===========================================================
 ``A#<fingerprint>``    ``E#<envelope>``        an occurrence count; ``grp``/``due`` while it is pending
+``A#@action``          ``E#<id>``              something a person pressed; ``grp``/``due`` while it is pending
 ``G#<service>``        ``CURRENT``             the service's latest incident; ``grp``/``due`` while it moves
 ``G#<service>``        ``INCIDENT#<id>``       an incident that is over
 ``G#<service>``        ``WATCH#<signature>``   a watch over a line that must appear; ``grp``/``due`` while it waits
@@ -34,6 +35,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.absence.watch import Watch
+from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.serialization import dump_incident, load_incident
 from tocsin.core.incidents.silences import Silence, dump_silence, load_silence
 from tocsin.core.incidents.store import (
@@ -43,6 +45,7 @@ from tocsin.core.incidents.store import (
     StaleVersionError,
     Stored,
     key_of,
+    key_of_action,
 )
 from tocsin.core.incidents.wide import MAX_SERVICES, Joined
 from tocsin.core.model import TEST_MODE_GROUP, Change, OccurrenceCount
@@ -59,6 +62,9 @@ KEEP_TALLIES: int = 15 * 86_400
 """Seconds; an event may come again from CloudWatch Logs for 24 hours, from Lambda for 6 more, and from people who
 replay the failure queue for the 14 days that it keeps."""
 
+KEEP_ACTIONS: int = 15 * 86_400
+"""Seconds; the incident's own record keeps what came of it."""
+
 KEEP_INCIDENTS: int = 90 * 86_400
 """Seconds."""
 
@@ -72,6 +78,8 @@ KEEP_CHANGES: int = 25 * 3_600
 """Seconds after it happened: a day, and time for an incident that begins then to be told."""
 
 INDEX = "due"
+ACTIONS = "A#@action"
+"""The partition of all actions: few a day."""
 CHANGE = "CHANGE"
 """The partition of all changes: few a day, and which service one concerns is for the settings of the day to say."""
 KEEP_WIDE: int = 86_400
@@ -143,6 +151,51 @@ class IncidentTable:
             for item in page["Items"]
         ]
 
+    def keep_action(self, action: Action) -> bool:
+        """See ``Ledger``: one write."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    **_occurrence_count_key(key_of_action(action)),
+                    "grp": {"S": action.service},
+                    "due": {"N": str(action.at)},
+                    "action": {"S": dump_document(action)},
+                    "expires_at": {"N": str(action.at // 1000 + KEEP_ACTIONS)},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except (
+            self._client.exceptions.ConditionalCheckFailedException,
+            self._client.exceptions.TransactionConflictException,  # being applied this moment: it was there
+        ):
+            return False
+        return True
+
+    def pending_actions(self, service: str) -> list[Action]:
+        """See ``Ledger``: the index shows the keys; what was pressed, which is little, is read from the table."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            IndexName=INDEX,
+            KeyConditionExpression="grp = :service",
+            FilterExpression="pk = :actions",
+            ProjectionExpression="pk, sk",
+            ExpressionAttributeValues={":service": {"S": service}, ":actions": {"S": ACTIONS}},
+        )
+        found = []
+        for key in [{"pk": item["pk"], "sk": item["sk"]} for page in pages for item in page["Items"]]:
+            item = self._item(key)
+            if item and "grp" in item:
+                with suppress(ValueError, KeyError):  # of a version yet to come: that one applies it
+                    found.append(load_document(item["action"]["S"], Action))
+        return found
+
+    def drop_actions(self, actions: Sequence[Action]) -> None:
+        """See ``Ledger``."""
+        for action in actions:
+            with suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.update_item(**self._mark_applied(key_of_action(action)))
+
     def open_services(self, now: Millis) -> list[str]:
         """See ``Ledger``."""
         pages = self._client.get_paginator("scan").paginate(
@@ -185,12 +238,13 @@ class IncidentTable:
         applied: Sequence[OccurrenceCount] = (),
         due: Millis | None,
         closed: Incident | None = None,
+        acted: Sequence[Action] = (),
     ) -> int:
         """See ``Ledger``."""
         put = self._incident_put(incident, version, due)
         if closed is not None:
             self._client.put_item(TableName=self._table, Item=_closed_item(closed))
-        if not applied:
+        if not applied and not acted:
             try:
                 self._client.put_item(**put)
             except (
@@ -199,7 +253,7 @@ class IncidentTable:
             ) as error:
                 raise StaleVersionError from error
             return version + 1
-        keys = [key_of(occurrence_count) for occurrence_count in applied]
+        keys = [*(key_of(occurrence_count) for occurrence_count in applied), *map(key_of_action, acted)]
         actions: list[TransactWriteItemTypeDef] = [{"Put": put}]
         actions += [{"Update": self._mark_applied(key)} for key in keys]
         try:

@@ -63,6 +63,21 @@ def count_heartbeat(took: int, stack: str) -> None:
     _print("Heartbeat", took, stack, unit=MetricUnit.Milliseconds, also_none=True)
 
 
+def count_refusal(stack: str) -> None:
+    """Count a request that was not taken for Slack's; what it said is in no dimension."""
+    _print("SlackRefused", 1, stack)
+
+
+def count_action(kind: str, stack: str) -> None:
+    """Count something that a person did from Slack, by kind."""
+    _print("Actions", 1, stack, kind=kind)
+
+
+def time_action(name: str, took: int, stack: str) -> None:
+    """Say how long it took until somebody had an incident (``TimeToAcknowledge``) or ended it (``TimeToResolve``)."""
+    _print(name, max(0, took), stack, unit=MetricUnit.Milliseconds, also_none=True)
+
+
 def _print(
     name: str,
     value: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +21,8 @@ KEPT: Millis = 5 * 60_000
 SHAPES = (
     '{"webhook_url": "https://hooks.slack.com/services/..."} or {"bot_token": "xoxb-...", "channel": "C..."}'
 )
+SIGNING_SHAPE = '"signing_secret": "...", "app_id": "A...", "team_id": "T..."'
+"""What the secret of a bot holds besides, so that people can act from Slack."""
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # Errors a person must fix; anything else may pass by itself.
@@ -42,10 +45,18 @@ class WebhookCredential:
 
 @dataclass(frozen=True, slots=True)
 class BotCredential:
-    """A bot token and the channel it posts to."""
+    """A bot token and the channel it posts to; with all three of the rest, people can act there."""
 
     token: str = field(repr=False)
     channel: str
+    signing_secret: str = field(repr=False, default="")
+    app_id: str = ""
+    team_id: str = ""
+
+    @property
+    def acts(self) -> bool:
+        """Whether it says how to know a request from Slack."""
+        return bool(self.signing_secret and self.app_id and self.team_id)
 
 
 Credential = WebhookCredential | BotCredential
@@ -120,7 +131,7 @@ def read_credential(text: str, name: str, api_url: str) -> Credential:
             )
         if not re.fullmatch(r"[!-~]+", token.strip()):
             raise CredentialRefusedError(f"secret {name!r}: bot_token holds characters no token has")
-        return BotCredential(token.strip(), channel.strip())
+        return BotCredential(token.strip(), channel.strip(), *_signing(data, name))
     if isinstance(webhook, str) and webhook.strip():
         if not _may_be_called(webhook.strip(), api_url):
             raise CredentialRefusedError(
@@ -130,6 +141,19 @@ def read_credential(text: str, name: str, api_url: str) -> Credential:
     raise CredentialRefusedError(
         f"secret {name!r} holds neither a webhook nor a bot token; it must be {SHAPES}"
     )
+
+
+def _signing(data: Mapping[str, Any], name: str) -> tuple[str, str, str]:
+    """Signing secret, app and team; empty ones where nothing of them is given."""
+    values = tuple(data.get(key) or "" for key in ("signing_secret", "app_id", "team_id"))
+    secret, app, team = (value.strip() if isinstance(value, str) else "?" for value in values)
+    forms = ((secret, r"[!-~]{16,200}"), (app, r"A[A-Z0-9]{2,20}"), (team, r"T[A-Z0-9]{2,20}"))
+    if any(values) and not all(re.fullmatch(form, value) for value, form in forms):
+        raise CredentialRefusedError(
+            f"secret {name!r}: for actions from Slack it must hold all of {SIGNING_SHAPE}, as the app's Basic "
+            "Information shows them"
+        )
+    return secret, app, team
 
 
 def _may_be_called(url: str, api_url: str) -> bool:

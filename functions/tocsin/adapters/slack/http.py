@@ -44,6 +44,7 @@ def call(
     payload: Mapping[str, Any] | None = None,
     query: Mapping[str, Any] | None = None,
     auth: AuthBase | None = None,
+    timeout: tuple[float, float] = TIMEOUT,
 ) -> requests.Response:
     """Call Slack and return its answer if it is one (status below 500, not 429).
 
@@ -55,6 +56,7 @@ def call(
         payload: The body, sent as JSON.
         query: The query.
         auth: The credential.
+        timeout: Seconds to connect, and between two bytes of the answer.
 
     Raises:
         RetryableDeliveryError: No answer, 429, or 5xx; ``ambiguous`` unless it is sure that nothing was done.
@@ -63,7 +65,7 @@ def call(
     response: requests.Response | None = None
     try:
         response = session.request(
-            verb, url, json=payload, params=query, auth=auth, timeout=TIMEOUT, allow_redirects=False
+            verb, url, json=payload, params=query, auth=auth, timeout=timeout, allow_redirects=False
         )
     except (requests.ConnectTimeout, requests.exceptions.SSLError, requests.exceptions.ProxyError) as error:
         failure = RetryableDeliveryError(f"{what}: Slack cannot be reached ({type(error).__name__})")

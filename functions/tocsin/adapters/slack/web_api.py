@@ -20,7 +20,7 @@ from tocsin.adapters.slack.errors import (
     PermanentDeliveryError,
     RetryableDeliveryError,
 )
-from tocsin.adapters.slack.http import BearerToken, call, retry_after
+from tocsin.adapters.slack.http import TIMEOUT, BearerToken, call, retry_after
 from tocsin.core.model import Millis
 
 EVENT_TYPE = "tocsin_notification"
@@ -62,11 +62,18 @@ class SlackBot:
         channel: The channel's id.
         base_url: ``https://slack.com/api/``.
         session: What holds connections.
+        timeout: Seconds to connect, and between two bytes of an answer.
     """
 
     def __init__(
-        self, token: str, channel: str, base_url: str, session: requests.Session | None = None
+        self,
+        token: str,
+        channel: str,
+        base_url: str,
+        session: requests.Session | None = None,
+        timeout: tuple[float, float] = TIMEOUT,
     ) -> None:
+        self._timeout = timeout
         self.channel = channel
         self._auth = BearerToken(token)
         self._base_url = base_url.rstrip("/") + "/"
@@ -143,6 +150,20 @@ class SlackBot:
         replies = self._pages("conversations.replies", {"channel": self.channel, "ts": ts}, since)
         return _first_of(replies, incident, sequence)
 
+    def ask(
+        self,
+        method: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Call any other method, by POST with a payload, else by GET.
+
+        Raises:
+            DeliveryError: See ``_call``.
+        """
+        return self._call(method, payload, query)
+
     def _pages(self, method: str, query: Mapping[str, Any], since: Millis) -> Iterator[Mapping[str, Any]]:
         oldest = f"{max(0, since - CLOCK_SKEW) / 1000:.6f}"
         asked = {
@@ -174,7 +195,16 @@ class SlackBot:
         """
         verb = "GET" if payload is None else "POST"
         url = self._base_url + method
-        response = call(self._session, verb, url, what=method, payload=payload, query=query, auth=self._auth)
+        response = call(
+            self._session,
+            verb,
+            url,
+            what=method,
+            payload=payload,
+            query=query,
+            auth=self._auth,
+            timeout=self._timeout,
+        )
         answer = _json_object(response)
         if answer.get("ok") is True:
             return answer

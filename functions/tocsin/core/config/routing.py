@@ -174,7 +174,10 @@ class Routing:
                 destination, groups = self.destinations[name], self.called_by(name, labels)
                 if destination.may_call(alert.severity, due, opened):
                     concerned[name] |= groups
-                if (everything or alert.changed) and destination.may_call(alert.severity, due):
+                # Who has it is enough: what is worse, or back, takes it from them before it is told.
+                held = notification.incident.acknowledged is not None
+                about = everything or alert.changed
+                if about and not held and destination.may_call(alert.severity, due):
                     called[name] |= groups
         return tuple(
             NotificationTarget(self.destinations[name], tuple(called[name]), tuple(concerned[name]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -38,6 +39,7 @@ class Intervals:
         regress_within: How long after it was over an alert that is seen again belongs to the same incident.
         wide_within: How soon after another an incident with the same cause belongs to the same wide incident; 0 for never.
         digest_interval: How often what signatures in test mode recognised is told in one digest; 0 for never.
+        acknowledged_for: How long nobody is reminded of an incident that somebody has.
     """
 
     group_wait: Millis = 0
@@ -48,6 +50,7 @@ class Intervals:
     regress_within: Millis = 24 * 3_600_000
     wide_within: Millis = 2 * 60_000
     digest_interval: Millis = 24 * 3_600_000
+    acknowledged_for: Millis = 4 * 3_600_000
 
 
 class RepliesInChannel(StrEnum):
@@ -91,6 +94,7 @@ class Settings:
         redaction: Rules of redaction besides those that are built in.
         strict_log_groups: Globs of the log groups of whose lines only what is known to be harmless is shown.
         replies_in_channel: Which replies in an incident's thread are shown in the channel too.
+        may_act: The id of the user group whose members may act from Slack; empty for everybody in the channel.
         errors: Which lines are unknown errors.
         accounts: What accounts are called, by their number.
     """
@@ -102,6 +106,7 @@ class Settings:
     redaction: tuple[Rule, ...] = ()
     strict_log_groups: tuple[str, ...] = ()
     replies_in_channel: RepliesInChannel = RepliesInChannel.IMPORTANT
+    may_act: str = ""
     errors: ErrorSettings = field(default_factory=ErrorSettings)
     accounts: Mapping[str, str] = field(default_factory=dict)
 
@@ -194,7 +199,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         text: The file's content.
         overrides: Environment variables; those that count are ``TOCSIN_GROUP_WAIT``,
             ``TOCSIN_GROUP_INTERVAL``, ``TOCSIN_REPEAT_INTERVAL``, ``TOCSIN_RESOLVE_AFTER``,
-            ``TOCSIN_REGRESS_WITHIN``, ``TOCSIN_DIGEST_INTERVAL`` (durations) and
+            ``TOCSIN_REGRESS_WITHIN``, ``TOCSIN_DIGEST_INTERVAL``, ``TOCSIN_ACKNOWLEDGED_FOR`` (durations) and
             ``TOCSIN_RUNBOOKS_URL``, ``TOCSIN_REPLIES_IN_CHANNEL``. Empty ones do not count.
 
     Raises:
@@ -250,10 +255,17 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         settings = replace(settings, runbooks_url=url if url.endswith("/") else url + "/")
     slack = _table(data, "slack", problems)
     problems += [
-        Problem(FILE, f"slack.{key}", "unknown key; known is replies_in_channel")
+        Problem(FILE, f"slack.{key}", "unknown key; known are replies_in_channel, may_act")
         for key in slack
-        if key != "replies_in_channel"
+        if key not in {"replies_in_channel", "may_act"}
     ]
+    may_act = slack.get("may_act", "")
+    if isinstance(may_act, str) and re.fullmatch(r"(S[A-Z0-9]{2,20})?", may_act):
+        settings = replace(settings, may_act=may_act)
+    else:
+        problems.append(
+            Problem(FILE, "slack.may_act", f"must be the id of a user group (S...), is {may_act!r}")
+        )
     replies = overrides.get("TOCSIN_REPLIES_IN_CHANNEL") or slack.get(
         "replies_in_channel", settings.replies_in_channel
     )
@@ -303,7 +315,7 @@ def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems:
         except ValueError as error:
             problems.append(Problem(where, f"intervals.{name}", str(error)))
     intervals = Intervals(**values)
-    for name in ("group_interval", "repeat_interval", "resolve_after", "regress_within"):
+    for name in ("group_interval", "repeat_interval", "resolve_after", "regress_within", "acknowledged_for"):
         if getattr(intervals, name) <= 0:
             problems.append(Problem(FILE, f"intervals.{name}", "must be longer than nothing"))
     return intervals

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tocsin.core.incidents.actions import Acknowledgement, PerformedAction
 from tocsin.core.model import AlertState, Change, Millis, Origin, Reason
 
 
@@ -149,6 +150,7 @@ class Pending:
         reason_detail: More about why, in words; for ``silence_expired`` which silence ended.
         learned: The ids of the changes that it is the first to tell of, because they became known late.
         subjects: Those of ``fingerprints`` that its reason is said of, where others are told in passing.
+        actions: The ids of what people did that it is the first to tell of.
     """
 
     sequence: int
@@ -161,6 +163,7 @@ class Pending:
     reason_detail: str = ""
     learned: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    actions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +195,9 @@ class Incident:
         changes: What changed before its latest news, and since: the likeliest suspect first.
         changes_not_notified: The ids of direct changes that became known after people were told of the incident, and of
             which no notification has told yet.
+        acknowledged: Who has it; None for nobody.
+        record: What people did, the oldest first; the last ones of very many.
+        actions_not_notified: The ids of what people did of which no notification has told yet.
         wide_alert: The alert whose cause it may share with incidents of other services; empty for none.
         wide_services: As the leader of a wide incident, the services of all that joined it; else empty.
         wide_notified: How many of them people were told of.
@@ -219,6 +225,9 @@ class Incident:
     latest_news_started_at: Millis | None = None
     changes: tuple[Change, ...] = ()
     changes_not_notified: tuple[str, ...] = ()
+    acknowledged: Acknowledgement | None = None
+    record: tuple[PerformedAction, ...] = ()
+    actions_not_notified: tuple[str, ...] = ()
     wide_alert: str = ""
     wide_services: tuple[str, ...] = ()
     wide_notified: int = 0

@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from tocsin.core.incidents import dlq_growth as queue_watch
+from tocsin.core.incidents.acting import act_all, after_notification, quiet_until
+from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.changes import learned
 from tocsin.core.incidents.counting import MAX_ALERTS, apply
 from tocsin.core.incidents.flapping import settles_at
@@ -52,11 +54,13 @@ class Advance(NamedTuple):
         incident: The incident as it is now; None when there is none and nothing calls for one.
         applied: The occurrence counts that are in it now; the others stay pending.
         closed: The incident that was over and that ``incident`` replaced, for the record.
+        acted: What people did that is in it now, or came too late for any.
     """
 
     incident: Incident | None
     applied: tuple[OccurrenceCount, ...]
     closed: Incident | None = None
+    acted: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class Observed:
         silences: Those that may be active, and those that ended not long ago.
         readings: What looking at dead-letter queues found, by the fingerprint of the alert of their alarm.
         changes: What was deployed or altered and concerns its service.
+        actions: What people did, and was not applied yet.
         wide_services: The services of the wide incident that it leads; empty where it leads none.
     """
 
@@ -78,6 +83,7 @@ class Observed:
     silences: Sequence[Silence] = ()
     readings: Mapping[str, QueueReading] = field(default_factory=dict)
     changes: Sequence[Change] = ()
+    actions: Sequence[Action] = ()
     wide_services: tuple[str, ...] = ()
 
 
@@ -102,8 +108,9 @@ def advance(
     """
     observed = observed or Observed()
     before, current, applied = _folded(incident, occurrence_counts, now, service, policy)
+    acted = tuple(observed.actions)
     if current is None:
-        return Advance(before, applied)
+        return Advance(act_all(before, acted, policy) if before else None, applied, acted=acted)
     closed = None
     if before is not None and before.id != current.id:
         carried = _unfinished(before)
@@ -114,13 +121,14 @@ def advance(
         for name, reading in observed.readings.items()
         if name in current.alerts
     }
-    current = _quieted(replace(current, alerts={**current.alerts, **read}), now, policy, observed)
+    current = act_all(replace(current, alerts={**current.alerts, **read}), acted, policy)
+    current = _quieted(current, now, policy, observed)
     if observed.wide_services:
         current = replace(current, wide_services=observed.wide_services)
     current, reason_detail = mute(
         learned(current, observed.changes), observed.silences, now, policy.signatures
     )
-    return Advance(_spoken(current, now, policy, observed, reason_detail), applied, closed)
+    return Advance(_spoken(current, now, policy, observed, reason_detail), applied, closed, acted)
 
 
 class _Applied(NamedTuple):
@@ -178,6 +186,10 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
     news = _news(incident, audible_alerts, now, policy)
     if news or waiting:
         return news  # a mere count must not tell in passing of news that still waits
+    if incident.actions_not_notified:
+        return Due(
+            Reason.UPDATE, _names(alert for alert in _announced(incident) if _has_changed(alert, policy))
+        )
     return _count(incident, audible_alerts, now, policy)
 
 
@@ -389,7 +401,9 @@ def _spoken(
     while pending := due(incident, now, policy):
         if observed.more and pending.reason is Reason.RESOLVED:
             return incident
+        before = incident
         incident = notified(incident, pending, now, policy, _names(audible(incident, policy)), reason_detail)
+        incident = after_notification(incident, pending.reason, before, policy)
         if pending.reason is Reason.RESOLVED:
             return incident
     untold = incident.notified_at is None or not incident.return_notified
@@ -430,7 +444,8 @@ def _reminds_at(incident: Incident, policy: Policy) -> Millis:
     """When people are reminded: after ``repeat_interval``, then twice that, up to once a day."""
     first = policy.intervals.repeat_interval
     gap = min(first << min(incident.repeats, 20), max(first, DAY))
-    return (incident.last_non_update_at or incident.notified_at or incident.opened_at) + gap
+    due_at = (incident.last_non_update_at or incident.notified_at or incident.opened_at) + gap
+    return max(due_at, quiet_until(incident))
 
 
 def _announced(incident: Incident) -> tuple[Alert, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tocsin.core.absence.watch import Watch
+from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import (
@@ -15,6 +16,7 @@ from tocsin.core.incidents.store import (
     StaleVersionError,
     Stored,
     key_of,
+    key_of_action,
 )
 from tocsin.core.incidents.wide import MAX_SERVICES, Joined
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount
@@ -28,6 +30,8 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._occurrence_counts: dict[CountKey, OccurrenceCount] = {}
         self._pending: dict[CountKey, OccurrenceCount] = {}
+        self._actions: dict[CountKey, Action] = {}
+        self._pending_actions: dict[CountKey, Action] = {}
         self._incidents: dict[str, Stored] = {}
         self._due: dict[str, Millis] = {}
         self._silences: dict[str, Silence] = {}
@@ -57,6 +61,22 @@ class MemoryLedger:
             if occurrence_count.service == service
         ]
 
+    def keep_action(self, action: Action) -> bool:
+        """See ``Ledger``."""
+        if key_of_action(action) in self._actions:
+            return False
+        self._actions[key_of_action(action)] = self._pending_actions[key_of_action(action)] = action
+        return True
+
+    def pending_actions(self, service: str) -> list[Action]:
+        """See ``Ledger``."""
+        return [action for action in self._pending_actions.values() if action.service == service]
+
+    def drop_actions(self, actions: Iterable[Action]) -> None:
+        """See ``Ledger``."""
+        for action in actions:
+            self._pending_actions.pop(key_of_action(action), None)
+
     def open_services(self, now: Millis) -> list[str]:
         """See ``Ledger``."""
         due = dict(self._due)
@@ -64,6 +84,8 @@ class MemoryLedger:
             due[occurrence_count.service] = min(
                 due.get(occurrence_count.service, occurrence_count.received_at), occurrence_count.received_at
             )
+        for action in self._pending_actions.values():
+            due[action.service] = min(due.get(action.service, action.at), action.at)
         for watch, at in self._watches.values():
             if at is not None:
                 due[watch.service] = min(due.get(watch.service, at), at)
@@ -86,15 +108,20 @@ class MemoryLedger:
         applied: Iterable[OccurrenceCount] = (),
         due: Millis | None,
         closed: Incident | None = None,
+        acted: Iterable[Action] = (),
     ) -> int:
         """See ``Ledger``."""
         keys = [key_of(occurrence_count) for occurrence_count in applied]
         if self.load(incident.service).version != version:
             raise StaleVersionError
-        if gone := [key for key in keys if key not in self._pending]:
+        action_keys = [key_of_action(action) for action in acted]
+        gone = [key for key in keys if key not in self._pending]
+        if gone := [*gone, *(key for key in action_keys if key not in self._pending_actions)]:
             raise AlreadyAppliedError(gone)
         for key in keys:
             del self._pending[key]
+        for key in action_keys:
+            del self._pending_actions[key]
         self.closed = [kept for kept in self.closed if kept.id != incident.id]  # it goes on
         if closed is not None:
             self.closed.append(closed)

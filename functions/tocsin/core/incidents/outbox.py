@@ -59,6 +59,7 @@ def notified(
         resolved_at=now if pending.reason is Reason.RESOLVED else None,
         return_notified=incident.return_notified or not is_update,
         changes_not_notified=(),
+        actions_not_notified=(),
         wide_notified=len(incident.wide_services),
         wide_alert=leading_fingerprint(pending.fingerprints, incident, policy)
         if pending.reason is Reason.OPENED and policy.intervals.wide_within
@@ -100,6 +101,7 @@ def _outbox_entry(
         reason_detail=reason_detail if pending.reason is Reason.SILENCE_EXPIRED else "",
         learned=incident.changes_not_notified,
         subjects=pending.subjects,
+        actions=incident.actions_not_notified,
     )
 
 

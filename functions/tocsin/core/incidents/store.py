@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tocsin.core.absence.watch import Watch
+from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.wide import Joined
@@ -31,6 +32,11 @@ class Stored:
 
     incident: Incident | None
     version: int
+
+
+def key_of_action(action: Action) -> CountKey:
+    """The key an action is applied once by; no fingerprint begins with that sign."""
+    return "@action", action.id
 
 
 class StaleVersionError(Exception):
@@ -65,6 +71,15 @@ class Ledger(Protocol):
     def pending(self, service: str) -> list[OccurrenceCount]:
         """Occurrence counts recorded and not applied; may lag a moment behind ``count`` and behind ``save``."""
 
+    def keep_action(self, action: Action) -> bool:
+        """Record an action as pending; False when the same one was recorded before."""
+
+    def pending_actions(self, service: str) -> list[Action]:
+        """Actions recorded and not applied; may lag a moment as ``pending`` may. One that cannot be read is left out."""
+
+    def drop_actions(self, actions: Sequence[Action]) -> None:
+        """Mark actions as applied to no incident; those that are applied already are passed over."""
+
     def open_services(self, now: Millis) -> list[str]:
         """Services with pending occurrence counts, or with an incident or a watch that is due, longest due first."""
 
@@ -82,22 +97,24 @@ class Ledger(Protocol):
         applied: Sequence[OccurrenceCount] = (),
         due: Millis | None,
         closed: Incident | None = None,
+        acted: Sequence[Action] = (),
     ) -> int:
-        """Replace the incident and mark occurrence counts as applied, all or nothing.
+        """Replace the incident and mark occurrence counts and actions as applied, all or nothing.
 
         Args:
             incident: What it is now.
             version: The version it was loaded with.
-            applied: The occurrence counts that are in it now; at most ``max_applied`` of them.
+            applied: The occurrence counts that are in it now; with ``acted`` at most ``max_applied`` of them.
             due: When it wants to be looked at again; None for never.
             closed: The incident it replaces, to be kept for the record.
+            acted: The actions that are in it now.
 
         Returns:
             The new version.
 
         Raises:
             StaleVersionError: The stored version is another.
-            AlreadyAppliedError: An occurrence count is not pending any more.
+            AlreadyAppliedError: An occurrence count, or an action, is not pending any more.
         """
 
     def closed_incident(self, service: str, incident: str) -> Incident | None:

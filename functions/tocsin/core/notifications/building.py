@@ -13,6 +13,7 @@ from tocsin.core.incidents.inhibition import depth_of_symptom, inhibitor, likely
 from tocsin.core.incidents.test_mode import test_mode_status
 from tocsin.core.incidents.wide import Wide
 from tocsin.core.model import AlertState, Change, Millis, Reason, Severity
+from tocsin.core.notifications.acted import actions_of, holder_of
 from tocsin.core.notifications.console_links import alarm_link, insights_link, insights_query, log_stream_link
 from tocsin.core.notifications.contract import (
     IncidentSummary,
@@ -104,9 +105,11 @@ def build_notification(
             omitted_count=incident.omitted,
             updates=pending.updates,
             reopened_at=iso_time(incident.reopened_at) if incident.reopened_at else None,
+            acknowledged=holder_of(incident, pending),
         ),
         labels=_labels(listed, signatures),
         changes=tuple(_change(change, began_at(incident), pending) for change in incident.changes),
+        actions=actions_of(incident, pending),
         wide=_wide(wide) if wide else None,
         why=reason_detail,
         alerts=tuple(alerts),

@@ -80,6 +80,34 @@ class Why(Part, frozen=True, kw_only=True):
     ]
 
 
+class Holder(Part, frozen=True, kw_only=True):
+    """Who has the incident."""
+
+    name: Annotated[str, Meta(description="The person's name, as Slack told it.")]
+    since: Time
+    until: Annotated[Time, Meta(description="When reminders and mentions begin again, should it still fire.")]
+
+
+class ReportedAction(Part, frozen=True, kw_only=True):
+    """Something a person did from Slack."""
+
+    kind: Annotated[
+        str,
+        Meta(
+            description="What was done. More may be added.",
+            extra_json_schema={"enum": ["take", "hand-back", "silence", "over", "not-an-alert"]},
+        ),
+    ]
+    by: Annotated[str, Meta(description="The person's name, as Slack told it.")]
+    at: Time
+    detail: Annotated[
+        str | None,
+        Meta(
+            description="For a silence: what it mutes, until when, and why; for a false alert: the signature."
+        ),
+    ] = None
+
+
 class IncidentSummary(Part, frozen=True, kw_only=True):
     """The incident as of this notification."""
 
@@ -112,6 +140,10 @@ class IncidentSummary(Part, frozen=True, kw_only=True):
     reopened_at: Annotated[
         Time | None,
         Meta(description="When it last began again after it was over; null if it never did."),
+    ] = None
+    acknowledged: Annotated[
+        Holder | None,
+        Meta(description="Who has the incident; null for nobody, and once the time is up."),
     ] = None
 
 
@@ -386,6 +418,13 @@ class Notification(Part, frozen=True, kw_only=True):
         Meta(
             description="What was deployed or altered before it began, and since: the likeliest suspect first. Empty where nothing is known.",
             extra_json_schema={"maxItems": 10},
+        ),
+    ] = ()
+    actions: Annotated[
+        tuple[ReportedAction, ...],
+        Meta(
+            description="What people did from Slack that this notification is the first to tell of.",
+            extra_json_schema={"maxItems": 40},
         ),
     ] = ()
     wide: Annotated[

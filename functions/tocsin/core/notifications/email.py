@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.core.model import Reason, Severity
 from tocsin.core.notifications.account_names import account_words
+from tocsin.core.notifications.acted import action_words, holder_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.phrases import (
     changes_words,
@@ -67,6 +68,7 @@ def email_text(notification: Notification) -> str:
         "",
         f"{_occurrence_count(notification)}",
     ]
+    parts += [*action_words(notification), *filter(None, [holder_words(notification)])]
     if wide := wide_words(notification):
         parts += ["", wide]
     parts += _circumstances(main, notification)

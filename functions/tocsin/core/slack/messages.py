@@ -20,6 +20,7 @@ from typing import Any
 
 from tocsin.core.model import Reason, Severity
 from tocsin.core.notifications.account_names import account_words
+from tocsin.core.notifications.acted import action_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.phrases import (
@@ -33,6 +34,7 @@ from tocsin.core.notifications.phrases import (
 )
 from tocsin.core.notifications.wide_words import wide_words
 from tocsin.core.slack import digest_blocks as slack_digest
+from tocsin.core.slack.action_blocks import action_buttons, done_block, holder_block
 from tocsin.core.slack.alert_blocks import (
     SIGNS,
     SizeBudget,
@@ -98,13 +100,16 @@ _ROOMS = (
 )  # fmt: skip
 
 
-def render(notification: Notification, *, late: bool = False, mentions: Sequence[str] = ()) -> SlackMessage:
+def render(
+    notification: Notification, *, late: bool = False, mentions: Sequence[str] = (), acts: bool = False
+) -> SlackMessage:
     """The incident's one message in bot mode: its state as of this notification.
 
     Args:
         notification: The contract.
         late: Whether a newer one was told before it.
         mentions: Ids of the user groups that it calls; from configuration, never from what was logged.
+        acts: Whether people can act on it here.
     """
     if notification.reason is Reason.DIGEST:
         return _digest(notification)
@@ -116,7 +121,10 @@ def render(notification: Notification, *, late: bool = False, mentions: Sequence
         notification,
         main,
         headline,
-        lambda budget: _whole(notification, main, headline, budget, min(budget.sample, 1000)),
+        lambda budget: [
+            *_whole(notification, main, headline, budget, min(budget.sample, 1000)),
+            *(action_buttons(notification, main) if acts else ()),
+        ],
         late=late,
         mentions=mentions,
     )
@@ -155,6 +163,8 @@ def render_thread(
         return None
     if reason is Reason.UPDATE and not says_more(notification):
         return None
+    if reason is Reason.UPDATE and notification.actions and not _grows(notification):
+        return _record_of_actions(notification)
     main, words = headed_by(notification)
     about = growing(notification) if reason is Reason.UPDATE else []
     about = about or [alert for alert in notification.alerts if alert.changed] or [main]
@@ -163,7 +173,7 @@ def render_thread(
         notification,
         main,
         headline,
-        lambda budget: _reply(notification, reason, about, budget),
+        lambda budget: [*done_block(notification), *_reply(notification, reason, about, budget)],
         late=late,
         mentions=mentions,
     )
@@ -176,8 +186,18 @@ def growing(notification: Notification) -> list[NotifiedAlert]:
 
 
 def says_more(notification: Notification) -> bool:
-    """Whether an update says more than counts: a queue grows, or it became known what changed before."""
+    """Whether an update says more than counts: a queue grows, what changed before became known, somebody did something."""
+    return _grows(notification) or bool(notification.actions)
+
+
+def _grows(notification: Notification) -> bool:
     return bool(growing(notification)) or learned_late(notification)
+
+
+def _record_of_actions(notification: Notification) -> SlackMessage:
+    """The reply that keeps the record of what people did, where there is nothing else to tell."""
+    words = mrkdwn("\n".join(action_words(notification)), _FALLBACK)
+    return SlackMessage(words, done_block(notification), words)
 
 
 def headed_by(notification: Notification) -> tuple[NotifiedAlert, str]:
@@ -230,6 +250,7 @@ def _whole(
     if wide := wide_words(notification):
         blocks.append(section(f"🔗 {mrkdwn(wide, _MAX_WIDE)}"))
     if not over:
+        blocks += holder_block(notification)
         blocks += changed_before(notification, budget)
         blocks += [*circumstances(main, millis_of(notification.at)), *advice(main, budget)]
     blocks += _fields(notification, main, reason, budget)

@@ -1,0 +1,106 @@
+"""What people do to an incident from Slack, as values: what was pressed, what came of it, and who has the incident.
+
+An action is written down when it is pressed and applied when the incident is next reconciled, once, like an
+occurrence count. What it is pressed on may have moved meanwhile: then it changes nothing, and what came of it says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tocsin.core.incidents.silences import Silence
+from tocsin.core.model import Millis
+
+
+class ActionKind(StrEnum):
+    """What people can do."""
+
+    TAKE = "take"
+    HAND_BACK = "hand-back"
+    SILENCE = "silence"
+    OVER = "over"
+    NOT_AN_ALERT = "not-an-alert"
+
+
+class ActionOutcome(StrEnum):
+    """What came of an action."""
+
+    DONE = "done"
+    SOMEBODY_ELSE = "somebody-else"
+    NOTHING_TO_DO = "nothing-to-do"
+    TOO_LATE = "too-late"
+    STILL_SEEN = "still-seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something a person pressed.
+
+    Attributes:
+        id: Unique for each press; the same press delivered again has the same.
+        kind: What is to be done.
+        service: The service of the incident.
+        incident: The incident it was pressed on.
+        user: The person's id in Slack.
+        name: The person's name, on one line.
+        at: When it was pressed, by our own clock.
+        silence: For ``silence``, the silence to be made.
+        signature: For ``not-an-alert``, the signature that was wrong.
+        fingerprint: For ``not-an-alert``, the alert.
+    """
+
+    id: str
+    kind: ActionKind
+    service: str
+    incident: str
+    user: str
+    name: str
+    at: Millis
+    silence: Silence | None = None
+    signature: str = ""
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PerformedAction:
+    """An action once it was applied, as the incident keeps it for the record.
+
+    Attributes:
+        id: The action's.
+        kind: What was to be done.
+        user: The person's id in Slack.
+        name: The person's name.
+        at: When it was pressed.
+        outcome: What came of it.
+        detail: More in words: who has it already, what is silenced until when, which signature was wrong.
+    """
+
+    id: str
+    kind: ActionKind
+    user: str
+    name: str
+    at: Millis
+    outcome: ActionOutcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Who has an incident.
+
+    Attributes:
+        user: The person's id in Slack.
+        name: The person's name.
+        since: When it was taken.
+        until: When reminders and mentions begin again although it still fires.
+    """
+
+    user: str
+    name: str
+    since: Millis
+    until: Millis
+
+    def active(self, now: Millis) -> bool:
+        """Whether it still holds."""
+        return now < self.until
