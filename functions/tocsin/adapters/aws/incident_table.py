@@ -29,11 +29,12 @@ conditions make harmless: what it shows too late is applied a minute later, what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tocsin.adapters.aws.wide_table import Member, join_wide, joined, wide_key
 from tocsin.core.absence.watch import Watch
 from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.serialization import dump_incident, load_incident
@@ -47,7 +48,7 @@ from tocsin.core.incidents.store import (
     key_of,
     key_of_action,
 )
-from tocsin.core.incidents.wide import MAX_SERVICES, Joined
+from tocsin.core.incidents.wide import Joined
 from tocsin.core.model import TEST_MODE_GROUP, Change, OccurrenceCount
 from tocsin.core.stored_document import dump_document, load_document
 
@@ -82,11 +83,6 @@ ACTIONS = "A#@action"
 """The partition of all actions: few a day."""
 CHANGE = "CHANGE"
 """The partition of all changes: few a day, and which service one concerns is for the settings of the day to say."""
-KEEP_WIDE: int = 86_400
-"""Seconds after others could join a wide incident: what is published again after a failure still finds it."""
-
-MAX_JOINS = 5
-"""Tries to join or begin a wide incident that others begin at the same moment."""
 
 SILENCE = "SILENCE"
 """The partition of all silences."""
@@ -372,60 +368,13 @@ class IncidentTable:
             )
 
     def join_wide(self, key: str, incident: str, service: str, now: Millis, within: Millis) -> Joined:
-        """See ``Ledger``: one write, or two for the first of a cause; whoever is first leads."""
-        for _ in range(MAX_JOINS):
-            try:
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key=_wide_key(key),
-                    UpdateExpression="SET members.#me = :service",
-                    ConditionExpression=(
-                        "attribute_exists(members.#me) OR (began > :since AND size(members) < :most)"
-                    ),
-                    ExpressionAttributeNames={"#me": incident},
-                    ExpressionAttributeValues={
-                        ":service": {"S": service},
-                        ":since": {"N": str(now - within)},
-                        ":most": {"N": str(MAX_SERVICES)},
-                    },
-                    ReturnValues="ALL_NEW",
-                )
-                return _joined(answer["Attributes"])
-            except self._client.exceptions.ConditionalCheckFailedException:
-                pass
-            begun = self._begin_wide(key, incident, service, now, within)
-            if begun is not None:
-                return begun
-        return Joined(incident, now, {incident: service})
-
-    def _begin_wide(
-        self, key: str, incident: str, service: str, now: Millis, within: Millis
-    ) -> Joined | None:
-        """Begin the incidents of a cause anew; None where somebody else just did."""
-        item: dict[str, Any] = {
-            "lead": {"S": incident},
-            "began": {"N": str(now)},
-            "members": {"M": {incident: {"S": service}}},
-            "expires_at": {"N": str((now + within) // 1000 + KEEP_WIDE)},
-        }
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item={**_wide_key(key), **item},
-                ConditionExpression="attribute_not_exists(pk) OR began <= :since OR size(members) >= :most",
-                ExpressionAttributeValues={
-                    ":since": {"N": str(now - within)},
-                    ":most": {"N": str(MAX_SERVICES)},
-                },
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return None
-        return _joined(item)
+        """See ``Ledger`` and ``wide_table``."""
+        return join_wide(self._client, self._table, key, Member(incident, service), now, within)
 
     def wide(self, key: str) -> Joined | None:
         """See ``Ledger``."""
-        item = self._item(_wide_key(key))
-        return _joined(item) if item else None
+        item = self._item(wide_key(key))
+        return joined(item) if item else None
 
     def keep_change(self, change: Change) -> None:
         """See ``Ledger``: one write."""
@@ -503,15 +452,6 @@ def _incident_key(service: str) -> dict[str, Any]:
 
 def _watch_key(service: str, signature: str) -> dict[str, Any]:
     return {"pk": {"S": f"G#{service}"}, "sk": {"S": WATCH + signature}}
-
-
-def _wide_key(cause: str) -> dict[str, Any]:
-    return {"pk": {"S": f"W#{cause}"}, "sk": {"S": "CURRENT"}}
-
-
-def _joined(item: Mapping[str, Any]) -> Joined:
-    members = {incident: service["S"] for incident, service in item["members"]["M"].items()}
-    return Joined(item["lead"]["S"], int(item["began"]["N"]), members)
 
 
 def _closed_key(service: str, incident: str) -> dict[str, Any]:
