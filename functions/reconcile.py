@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from tocsin.services.heartbeat import HeartbeatWriter
-    from tocsin.services.reconciliation import Reconciliation
+    from tocsin.services.reconciling_round import Reconciliation
 
 logger = Logger(service="tocsin-reconcile")
 environ = environment()

@@ -33,7 +33,8 @@ from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler, next_move
+from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconciling_round import next_move
 from tocsin_cli.unexplained import Unexplained
 
 if TYPE_CHECKING:

@@ -83,12 +83,17 @@ def resource_count(template: Mapping[str, Any], parameters: Mapping[str, str]) -
 
 
 def _made_by_sam(definition: Mapping[str, Any]) -> int:
-    """Resources that SAM adds to a function: its invoke settings, a rule with a permission, an event source."""
+    """Resources that SAM adds to a function: its invoke settings, a rule with a permission, an event source, an address."""
     if definition["Type"] != "AWS::Serverless::Function":
         return 0
     properties = definition["Properties"]
     events = [each["Type"] for each in properties.get("Events", {}).values()]
-    return ("EventInvokeConfig" in properties) + sum({"Schedule": 2}.get(each, 1) for each in events)
+    address = 3 * (
+        "FunctionUrlConfig" in properties
+    )  # itself, and that everybody may call it and its function by it
+    return (
+        address + ("EventInvokeConfig" in properties) + sum({"Schedule": 2}.get(each, 1) for each in events)
+    )
 
 
 def _searches(parameters: Mapping[str, str]) -> Iterator[str]:

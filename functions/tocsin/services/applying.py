@@ -10,7 +10,8 @@ from tocsin.core.incidents.acting import performed_by
 from tocsin.core.incidents.actions import ActionKind, ActionOutcome, PerformedAction
 from tocsin.core.model import Millis
 from tocsin.core.slack.action_answers import outcome_words
-from tocsin.services.reconciliation import Reconciler, Reconciliation
+from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconciling_round import Reconciliation
 
 
 @dataclass(slots=True)

@@ -12,7 +12,8 @@ from typing import Any
 from tocsin.core.incidents.suppressed import suppressed_alerts
 from tocsin.core.model import Millis
 from tocsin.services.absence import begin_watches, forget_removed
-from tocsin.services.reconciliation import Reconciler, Reconciliation
+from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconciling_round import Reconciliation
 
 
 @dataclass(slots=True)

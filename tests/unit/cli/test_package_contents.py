@@ -21,6 +21,7 @@ OWN = {
     "detect.py": "import json\nimport boto3\nimport dep\nfrom tocsin import core\nfrom dep import fast, NAME\n",
     "notify.py": "def handler():\n    from tocsin.core import words\n    return words.WORD\n",
     "reconcile.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from mypy_boto3_sns import SNSClient\n",
+    "respond.py": "import json\n",
     "tocsin/__init__.py": "",
     "tocsin/core/__init__.py": "",
     "tocsin/core/words.py": "WORD = 'alarm'\n",

@@ -1,0 +1,374 @@
+"""One round of reconciling one service: what is known of it in this round, and what was done.
+
+The order of writes is what makes it safe: first the incident with its outbox, then SNS, then the outbox emptied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tocsin.core.incidents import digest
+from tocsin.core.incidents import dlq_growth as queue_watch
+from tocsin.core.incidents.acting import MAX_ACTIONS
+from tocsin.core.incidents.actions import Action
+from tocsin.core.incidents.after_deploy import startup_silences
+from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning
+from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
+from tocsin.core.incidents.lifecycle import (
+    Advance,
+    Observed,
+    advance,
+    earlier_incident_for,
+    next_due,
+    remembering,
+    without,
+)
+from tocsin.core.incidents.muting import matched_since
+from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.silences import Silence
+from tocsin.core.incidents.store import (
+    AlreadyAppliedError,
+    CountKey,
+    SilenceConflictError,
+    StaleVersionError,
+    Stored,
+    key_of,
+    key_of_action,
+)
+from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
+from tocsin.services.absence import absences
+
+if TYPE_CHECKING:
+    from tocsin.services.reconciliation import Reconciler
+
+OUTBOX_TAKEOVER_AFTER: Millis = 10_000
+"""How old an outbox entry must be before another writer publishes it: its own writer is probably about to."""
+
+MAX_CONFLICTS = 8
+"""How many lost races one round takes before it leaves the rest to ``reconcile``."""
+
+SUSPECT_FOR: Millis = BEFORE_DIRECT + 3_600_000
+"""How far back changes are looked for: as far as any is suspected, and the time that an occurrence may be late."""
+
+LOOK_AGAIN: Millis = 15 * 60_000
+"""The longest an open incident goes unlooked at: a deploy may have shortened its intervals meanwhile."""
+
+
+@dataclass(slots=True)
+class Reconciliation:
+    """What one reconciliation did.
+
+    Attributes:
+        incident: The incident afterwards; None when there is none.
+        applied: How many occurrence counts were applied into it.
+        sent: The reasons of the notifications that were published.
+        acted: What people did that was applied.
+    """
+
+    incident: Incident | None = None
+    applied: int = 0
+    sent: list[Reason] = field(default_factory=list)
+    acted: list[Action] = field(default_factory=list)
+
+
+class Round:
+    """One reconciliation of one service.
+
+    What was found out stays true when a save loses a race and the round begins again: which counts are applied
+    already, what queues hold, which lines are missing.
+
+    Args:
+        reconciler: What it is done with.
+        service: The service.
+        now: The time.
+        fresh: See ``Reconciler.reconcile``, as with the others.
+        changes: Changes that the incident should know of.
+        silences: Gives the silences.
+    """
+
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        service: str,
+        now: Millis,
+        *,
+        fresh: Sequence[OccurrenceCount] = (),
+        changes: Sequence[Change] = (),
+        silences: Callable[[], Sequence[Silence]] | None = None,
+    ) -> None:
+        self._with, self._ledger, self._policy = reconciler, reconciler.ledger, reconciler.policy
+        self._service, self._now = service, now
+        self._fresh, self._changes = fresh, changes
+        self._silences = silences or self._ledger.silences
+        self._suspects = cache(self._find_suspects)
+        self._done = Reconciliation()
+        self._gone: set[CountKey] = set()
+        self._readings: dict[str, QueueReading] = {}
+        self._missing: dict[CountKey, OccurrenceCount] = {}
+        self._superseded: Incident | None = None
+
+    @property
+    def _is_digest(self) -> bool:
+        """Whether it is about the digest of signatures in test mode, which is no service."""
+        return self._service == TEST_MODE_GROUP
+
+    def run(self, needed: Callable[[Incident | None], bool]) -> Reconciliation:
+        """Do it, again and again as long as somebody else is faster.
+
+        Args:
+            needed: See ``Reconciler.reconcile``.
+        """
+        for _ in range(MAX_CONFLICTS):
+            stored = self._ledger.load(self._service)
+            self._done.incident = stored.incident
+            if not needed(stored.incident) and not _overdue(stored.incident, self._now):
+                break
+            try:
+                self._bring_up_to_date(stored)
+                break
+            except StaleVersionError:
+                continue
+            except AlreadyAppliedError as error:
+                self._gone.update(error.keys)
+        return self._done
+
+    def _bring_up_to_date(self, stored: Stored) -> None:
+        """Publish what was left lying, apply what waits, publish what comes of it."""
+        left_lying = [entry for entry in _outbox(stored) if self._now - entry.at >= OUTBOX_TAKEOVER_AFTER]
+        stored = self._publish(stored, left_lying)
+        if stored.incident and stored.incident.resolved_at is not None and stored.incident.outbox:
+            return  # its last word is still on its way and a new incident would overwrite it: later
+        waiting = self._waiting(stored.incident)
+        stored = self._reopen_earlier(stored, waiting)
+        actions = self._actions()
+        silences = self._silences_with(actions)
+        observed = Observed(
+            silences=silences,
+            readings=self._read_queues(stored.incident, waiting),
+            changes=self._changes,
+            wide_services=() if self._fresh else self._with.services_led(stored.incident, self._now),
+            actions=actions,
+        )
+        self._apply(stored, waiting, observed)
+        if self._done.incident is not None:
+            for silence in matched_since(self._done.incident, silences, self._now):
+                self._ledger.note_match(silence.id, silence.last_matched)
+
+    def _waiting(self, incident: Incident | None) -> list[OccurrenceCount]:
+        """What is to be applied, the fresh ones first: what is new must not wait behind a backlog."""
+        if not self._is_digest:
+            found = absences(
+                self._ledger,
+                self._policy.signatures,
+                self._service,
+                incident,
+                self._now,
+                queues=self._with.queues,
+            )
+            self._missing.update((key_of(each), each) for each in found)
+        counted = {key_of(each): each for each in (*self._fresh, *self._ledger.pending(self._service))}
+        return [each for key, each in (counted | self._missing).items() if key not in self._gone]
+
+    def _silences_with(self, actions: Sequence[Action]) -> tuple[Silence, ...]:
+        """The silences, with those that people just asked for and those that follow a deploy."""
+        silences = tuple(self._silences())
+        known = {silence.id for silence in silences}
+        silences += tuple(own for act in actions if (own := act.silence) and own.id not in known)
+        services = self._with.services
+        if services is not None and services.after_deploy(self._service):
+            silences += startup_silences(self._service, (*self._suspects(), *self._changes), services)
+        return silences
+
+    def _apply(self, stored: Stored, occurrence_counts: Sequence[OccurrenceCount], seen: Observed) -> None:
+        """Apply all occurrence counts, as many at a time as one save takes, publishing as notifications come due."""
+        most = self._ledger.max_applied - len(seen.actions)
+        last_received: dict[str, Millis] = {}
+        for occurrence_count in occurrence_counts:
+            last_received[occurrence_count.fingerprint] = max(
+                last_received.get(occurrence_count.fingerprint, 0), occurrence_count.received_at
+            )
+        for start in range(0, max(1, len(occurrence_counts)), most):
+            batch, more = occurrence_counts[start : start + most], start + most < len(occurrence_counts)
+            # What was counted goes before what people did about it.
+            actions = () if more else seen.actions
+            observed = replace(seen, last_received=last_received, more=more, actions=actions)
+            moved = self._advance(stored.incident, batch, observed)
+            if self._with.services is not None and _has_news(moved, stored) and (found := self._suspects()):
+                # Looked up only now: what merely adds to an alert that people know of must cost no read.
+                observed = replace(observed, changes=(*observed.changes, *found))
+                moved = self._advance(stored.incident, batch, observed)
+            if moved.incident is None:
+                self._ledger.drop(moved.applied)
+                self._ledger.drop_actions(moved.acted)
+            unchanged = moved.incident == stored.incident and not moved.applied and not moved.acted
+            if moved.incident is None or unchanged:
+                continue
+            others = {entry.sequence for entry in _outbox(stored)}
+            version = self._ledger.save(
+                moved.incident,
+                stored.version,
+                applied=moved.applied,
+                due=next_check_at(moved.incident, self._now, self._policy),
+                closed=moved.closed or self._superseded,
+                acted=moved.acted,
+            )
+            self._superseded = None
+            self._gone.update(key_of(occurrence_count) for occurrence_count in moved.applied)
+            self._gone.update(key_of_action(action) for action in moved.acted)
+            self._done.acted += moved.acted
+            self._done.incident, self._done.applied = moved.incident, self._done.applied + len(moved.applied)
+            saved = Stored(moved.incident, version)
+            # Not what another writer queued and is publishing this moment. A new incident counts from 1 again.
+            own = [entry for entry in _outbox(saved) if moved.closed or entry.sequence not in others]
+            stored = self._publish(saved, own)
+
+    def _actions(self) -> list[Action]:
+        """What people did and was not applied yet; a silence among it is kept like any other, before anything else."""
+        if not self._with.takes_actions or self._is_digest:
+            return []
+        pending = [
+            action
+            for action in self._ledger.pending_actions(self._service)
+            if key_of_action(action) not in self._gone
+        ]
+        actions = sorted(pending, key=lambda action: (action.at, action.id))[:MAX_ACTIONS]
+        for action in actions:
+            if action.silence is not None:
+                with suppress(SilenceConflictError):  # it was kept before, and taken back since
+                    self._ledger.put_silence(action.silence)
+        return actions
+
+    def _advance(
+        self,
+        incident: Incident | None,
+        occurrence_counts: Sequence[OccurrenceCount],
+        observed: Observed,
+    ) -> Advance:
+        """Apply into the service's incident, or into the next digest."""
+        if self._is_digest:
+            return digest.advance(
+                incident, occurrence_counts, self._now, policy=self._policy, more=observed.more
+            )
+        return advance(
+            incident,
+            occurrence_counts,
+            self._now,
+            service=self._service,
+            policy=self._policy,
+            observed=observed,
+        )
+
+    def _find_suspects(self) -> Sequence[Change]:
+        """What changed lately and may be behind an incident of the service; nothing where it cannot be read."""
+        if self._with.services is None or self._is_digest:
+            return ()
+        try:
+            return concerning(
+                self._ledger.changes(self._now - SUSPECT_FOR), self._service, self._with.services
+            )
+        except Exception:  # whatever it is: an alert must not wait for what explains it
+            return ()
+
+    def _reopen_earlier(self, stored: Stored, occurrence_counts: Sequence[OccurrenceCount]) -> Stored:
+        """The incident that goes on: the latest, or an earlier one whose alert is back, for which the latest makes way."""
+        self._superseded, latest = None, stored.incident
+        earlier = None if latest is None else earlier_incident_for(latest, occurrence_counts, self._policy)
+        if latest is None or earlier is None:
+            return stored
+        kept = self._ledger.closed_incident(latest.service, earlier)
+        if kept is None or kept.resolved_at is None:
+            return stored
+        self._superseded = latest
+        return Stored(remembering(kept, latest, self._now, self._policy), stored.version)
+
+    def _read_queues(
+        self,
+        incident: Incident | None,
+        occurrence_counts: Sequence[OccurrenceCount],
+    ) -> dict[str, QueueReading]:
+        """What is in each dead-letter queue whose alarm fires, or began to with one of these: looked at once a round."""
+        if self._with.queues is None or self._is_digest:
+            return {}
+        looked_at: list[Alert | OccurrenceCount] = [
+            *(incident.firing if incident else ()),
+            *occurrence_counts,
+        ]
+        watched = {
+            each.fingerprint: (each.fields["queue"], each.origin.account, each.origin.region)
+            for each in looked_at
+            if queue_watch.is_watched(each, self._policy)
+        }
+        for fingerprint in watched.keys() - self._readings.keys():
+            reading = self._with.queues.read(*watched[fingerprint], self._now)
+            if reading is not None:
+                self._readings[fingerprint] = reading
+        return self._readings
+
+    def _publish(self, stored: Stored, entries: Sequence[Pending]) -> Stored:
+        """Publish entries of the outbox, and take them out of it."""
+        incident = stored.incident
+        if incident is None or not entries:
+            return stored
+        for entry in entries:
+            self._with.publisher.publish(
+                self._with.notification(incident, entry, self._with.wide_of(incident, entry))
+            )
+            self._done.sent.append(entry.reason)
+        return self._clear(stored, [entry.sequence for entry in entries])
+
+    def _clear(self, stored: Stored, sequences: Sequence[int]) -> Stored:
+        """Take published entries out of the outbox, also when somebody applied more meanwhile."""
+        for _ in range(MAX_CONFLICTS):
+            incident = stored.incident
+            if incident is None or not any(entry.sequence in sequences for entry in incident.outbox):
+                return stored
+            left = without(incident, sequences)
+            try:
+                version = self._ledger.save(
+                    left, stored.version, due=next_check_at(left, self._now, self._policy)
+                )
+            except StaleVersionError:
+                stored = self._ledger.load(incident.service)
+                if stored.incident is None or stored.incident.id != incident.id:
+                    return stored
+                continue
+            self._done.incident = left
+            return Stored(left, version)
+        return stored  # the next reconciliation publishes them once more; readers know them by their sequence
+
+
+def next_check_at(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
+    """When an incident wants to be looked at again; None for never."""
+    due = next_move(incident, now, policy)
+    if due is None or incident.service == TEST_MODE_GROUP:
+        return due  # a digest waits for days, and must cost nothing meanwhile
+    return min(due, now + LOOK_AGAIN)
+
+
+def next_move(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
+    """Say when time alone will next move an incident, or tell a digest; None for never."""
+    of = digest.next_due if incident.service == TEST_MODE_GROUP else next_due
+    return of(incident, now, policy)
+
+
+def _outbox(stored: Stored) -> tuple[Pending, ...]:
+    return stored.incident.outbox if stored.incident else ()
+
+
+def _has_news(moved: Advance, stored: Stored) -> bool:
+    """Whether a notification has become due that is about more than an end."""
+    if moved.incident is None:
+        return False
+    known = () if moved.closed else [entry.sequence for entry in _outbox(stored)]
+    return any(
+        entry.sequence not in known and entry.reason is not Reason.RESOLVED for entry in moved.incident.outbox
+    )
+
+
+def _overdue(incident: Incident | None, now: Millis) -> bool:
+    """Whether a notification has waited so long that its writer must have died."""
+    return incident is not None and any(now - entry.at >= OUTBOX_TAKEOVER_AFTER for entry in incident.outbox)
