@@ -12,7 +12,8 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.matching.error_template import error_template
 from tocsin.core.matching.template import template_fingerprint
-from tocsin_cli.commands.match import event_of, open_input
+from tocsin_cli.commands.match import open_input
+from tocsin_cli.event_lines import event_of
 from tocsin_cli.options import add_root, load_or_exit
 
 

@@ -21,6 +21,7 @@ from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors
 from tocsin.core.model import Match
+from tocsin_cli.event_lines import event_of
 from tocsin_cli.options import add_root, load_or_exit
 from tocsin_cli.unexplained import Unexplained, lines_about
 
@@ -119,28 +120,6 @@ def error_finder(configuration: Configuration) -> ErrorFinder:
     """Finds the errors that no signature of this configuration explains."""
     settings = configuration.settings
     return ErrorFinder(configuration.signatures, settings.errors, settings.redaction)
-
-
-def event_of(line: bytes) -> tuple[str, str]:
-    """Message and log group of one input line.
-
-    Raises:
-        ValueError: It is not a JSON object with a message.
-    """
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"not JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"not an object: {type(value).__name__}")
-    message, log_group, timestamp = value.get("message"), value.get("logGroup", ""), value.get("timestamp", 0)
-    if not isinstance(message, str):
-        raise ValueError("message is missing" if message is None else "message is not text")
-    if not isinstance(log_group, str):
-        raise ValueError("logGroup is not text")
-    if isinstance(timestamp, bool) or not isinstance(timestamp, int):
-        raise ValueError("timestamp is not a whole number of milliseconds")
-    return message, log_group
 
 
 def _printable(match: Match) -> dict[str, str]:

@@ -21,6 +21,7 @@ from tocsin.core.problems import ConfigurationError
 from tocsin.core.redaction.redact import Hidden, redact_with_finds
 from tocsin.core.redaction.sample import WITHHELD, normalise
 from tocsin_cli.commands.match import open_input
+from tocsin_cli.event_lines import event_of
 from tocsin_cli.options import add_root
 
 
@@ -72,7 +73,7 @@ def answers(settings: Settings, lines: Iterable[bytes], *, strict: bool) -> Iter
     """
     for index, line in enumerate(lines):
         try:
-            message, log_group = _event(line)
+            message, log_group = event_of(line)
         except ValueError as error:
             yield {"index": index, "text": "", "hidden": [], "error": str(error)}
             continue
@@ -83,22 +84,6 @@ def answers(settings: Settings, lines: Iterable[bytes], *, strict: bool) -> Iter
             "text": text,
             "hidden": [{"rule": find.name, "start": find.start, "end": find.end} for find in finds],
         }
-
-
-def _event(line: bytes) -> tuple[str, str]:
-    """The message and the log group of an input line; what is wrong with it never quotes it."""
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise ValueError("not a JSON object")
-    message, log_group = value.get("message"), value.get("logGroup", "")
-    if not isinstance(message, str):
-        raise ValueError("message is missing" if message is None else "message is not text")
-    if not isinstance(log_group, str):
-        raise ValueError("logGroup is not text")
-    return message, log_group
 
 
 def _shown(settings: Settings, message: str, *, strict: bool) -> tuple[str, list[Hidden]]:
