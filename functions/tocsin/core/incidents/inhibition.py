@@ -20,6 +20,9 @@ TOGETHER: Millis = MINUTE
 NOT_LONG: Millis = 15 * MINUTE
 """How long after its cause was last seen a symptom may begin; an alarm looks back on some minutes."""
 
+RESOLUTION: Millis = 1_000
+"""What the time of an alarm is exact to, on some of the roads that it comes by."""
+
 
 def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:
     """The signature of an alert of the same incident that explains this one, or None.
@@ -80,7 +83,7 @@ def likely_cause(incident: Incident, alert: Alert, signatures: Mapping[str, Sign
         and not other.origin.absence
         and other.announced
         and other.count
-        and other.first_seen <= _took_effect(alert)
+        and other.first_seen < _took_effect(alert) + RESOLUTION
         and inhibitor(incident, other, signatures) is None
     ]
     firing = [cause for cause in causes if cause.state is AlertState.FIRING]
