@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from typing import IO, Any, cast
+
 from rich.console import Console
+
+_PADDING = re.compile(r"(?<! ) (?:[ ]|\x1b\[[\d;]*m)*+(?=\n)")
+"""Blanks at the end of a line, and the ends of colours among them; a table's row, no longer than the terminal is wide."""
 
 LOOKS = {"critical": "bold red", "high": "bold dark_orange", "medium": "bold yellow", "low": "bold blue"}
 
@@ -12,8 +19,20 @@ def pluralize(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+class _WithoutPadding:
+    """Standard output without the blanks that fill a table's last column; they come along when a line is copied."""
+
+    def write(self, text: str) -> int:
+        """Write text, whole lines of it trimmed."""
+        return sys.stdout.write(_PADDING.sub(lambda found: found[0].replace(" ", ""), text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
+
+
 def terminal() -> Console:
-    """Standard output, for people."""
-    console = Console(highlight=False)
+    """Standard output, for people; no line ends with blanks."""
+    file = cast("IO[str]", _WithoutPadding())
+    console = Console(file=file, highlight=False)
     # What is piped has no width of its own; rows that are cut at 80 columns would be of no use to `grep`.
-    return console if console.is_terminal else Console(highlight=False, width=160)
+    return console if console.is_terminal else Console(file=file, highlight=False, width=160)
