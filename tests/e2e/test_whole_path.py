@@ -57,7 +57,7 @@ def test_the_ready_line_keeps_its_promises(bot):
         "ready", "aws_endpoint", "region", "slack_url", "log_groups", "dlqs", "table", "alerts_topic", "functions",
     }  # fmt: skip
     assert set(bot.ready["log_groups"]) == {"backend", "worker"}
-    assert set(bot.ready["functions"]) == {"detect", "reconcile", "notify"}
+    assert set(bot.ready["functions"]) == {"detect", "reconcile", "notify", "respond"}
     names = {f["FunctionName"] for f in bot.client("lambda").list_functions()["Functions"]}
     assert set(bot.ready["functions"].values()) <= names
     assert bot.client("dynamodb").describe_table(TableName=bot.ready["table"])

@@ -27,8 +27,6 @@ NOT_IN_THE_SCENARIO = {
     ("notify", "KeepWhatSlackRefuses", "sqs:SendMessage"),
     ("detect", "HowOldIsTheOldestMessage", "cloudwatch:GetMetricStatistics"),
     ("reconcile", "HowOldIsTheOldestMessage", "cloudwatch:GetMetricStatistics"),
-    # Nothing in detect's code asks for it: what scans the index is called by reconcile. To be taken out.
-    ("detect", "FindWhatIsDue", "dynamodb:Scan"),
 }  # fmt: skip
 """Grants that no call of the scenario needs, and why they stand there."""
 

@@ -743,6 +743,11 @@ def test_what_is_wrong_with_tocsin_reaches_the_ops_topic_and_neither_the_alerts_
     def listener(topic, name):
         queue = sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = f"arn:aws:sqs:{cloud.region}:000000000000:{name}"
+        admits = {
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn,
+        }  # fmt: skip
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [admits]})
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
         subscription = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
         request.addfinalizer(lambda: sns.unsubscribe(SubscriptionArn=subscription))
         return queue
