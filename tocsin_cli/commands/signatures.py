@@ -1,4 +1,7 @@
-"""The signatures there are: severity, where each comes from, its status, and how much of the evidence it recognises."""
+"""The signatures there are: severity, where each comes from, its status, and how much of the evidence it recognises.
+
+And what people say of them: the lines that somebody in Slack marked as not an alert.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,14 @@ import sys
 from pathlib import Path
 
 from tocsin.adapters.files.configuration import Configuration, read_overlay_file
+from tocsin.core.sanitize import one_line
 from tocsin.core.signatures.overlay import PACK_FOLDER
 from tocsin_cli.configuration_folder import stands_alone
 from tocsin_cli.options import add_root, load_or_exit
 from tocsin_cli.product import product_root, version
+from tocsin_cli.stack.feedback import feedback
+from tocsin_cli.stack.incident_history import IncidentHistory
+from tocsin_cli.stack.target import DeployedError, add_deployed, deployed
 
 _ROW = re.compile(r"^\| `(?P<id>[\w-]+)` \|[^|]*\|(?P<lines>[^|]*)\|[^|]*\|(?P<recall>[^|]*)\|", re.MULTILINE)
 
@@ -24,10 +31,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_root(listing)
     listing.add_argument("--family", default="", metavar="NAME", help="only those of one file")
     listing.add_argument("--json", action="store_true", help="print JSON")
+    marked = actions.add_parser(
+        "feedback",
+        help="the lines that people marked in Slack as not an alert, as JSON lines",
+        description="The lines that people marked in Slack as not an alert, redacted, as JSON lines: what belongs into "
+        "the ignores of their signatures. Reads the whole table.",
+    )
+    add_deployed(marked)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """List them; 2 where there is no such family."""
+    """List them, or what people say of them; 2 where there is no such family, or Tocsin cannot be asked."""
+    if arguments.action == "feedback":
+        return _feedback(arguments)
     configuration = load_or_exit(arguments.root)
     rows = listed(arguments.root, configuration)
     if arguments.family:
@@ -45,6 +61,20 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"pack {version()}, {len(rows)} signatures")
     for row in ({column: column for column in columns}, *rows):
         print("  ".join(f"{row[c]:<{width}}" for c, width in zip(columns, widths, strict=True)).rstrip())
+    return 0
+
+
+def _feedback(arguments: argparse.Namespace) -> int:
+    try:
+        with deployed(arguments) as tocsin:
+            history = IncidentHistory(tocsin.client, tocsin.table)
+            for entry in feedback(history.everything()):
+                print(json.dumps(entry, ensure_ascii=False))
+    except DeployedError as error:
+        print(f"tocsin signatures: {one_line(str(error))}", file=sys.stderr)
+        return 2
+    for problem in history.unreadable:
+        print(f"tocsin signatures: cannot be read: {one_line(problem)}", file=sys.stderr)
     return 0
 
 

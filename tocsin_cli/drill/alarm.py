@@ -82,7 +82,8 @@ class AlarmDrill(Drill):
             each
             for each in incident.alerts.values()
             if each.origin.alarm == self.target
-            and each.state_at >= self.started // 1_000 * 1_000  # the time of an alarm may be exact to the second
+            and each.state_at
+            >= self.started // 1_000 * 1_000  # the time of an alarm may be exact to the second
             and (self._incident or each.state is AlertState.FIRING)
         )
         return next(found, None)
