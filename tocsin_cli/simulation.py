@@ -162,6 +162,7 @@ class Simulation:
         self._services: dict[str, str] = {}
         self._window: list[LoggedLine] = []
         self._now: Millis = 0
+        self._last_round: Millis = 0
         self._lines = self._deliveries = 0
         self._before: LoggedLine | None = None
         self._first: Millis | None = None
@@ -341,7 +342,7 @@ class Simulation:
     def _reconcile_until(self, until: Millis) -> None:
         self._now = self._now or until  # before the first thing that happens nothing is due
         while (mark := self._next_round()) is not None and mark <= until:
-            self._now = mark
+            self._now = self._last_round = mark
             done = reconcile(self._reconciler, mark)
             for service, failure in done.failures.items():
                 raise SimulationError(f"{service}: {failure!r}") from failure
@@ -355,7 +356,9 @@ class Simulation:
             self._ledger.load(service).incident for service in self._ledger.open_services(sys.maxsize)
         )
         dues = (next_move(incident, self._now, self._reconciler.policy) for incident in incidents if incident)
-        due = min((due for due in (*dues, *self._absences_due()) if due is not None), default=None)
+        # What became due since the last round is looked at in the next, whatever came between.
+        stored = self._ledger.due_after(self._last_round)
+        due = min((due for due in (*dues, *stored, *self._absences_due()) if due is not None), default=None)
         return None if due is None else max(mark, -(-due // MINUTE) * MINUTE)
 
     def _absences_due(self) -> Iterator[Millis]:
@@ -404,6 +407,9 @@ class _Ledger(MemoryLedger):
     @property
     def services(self) -> Iterable[str]:
         return tuple(self._incidents)
+
+    def due_after(self, moment: Millis) -> Iterator[Millis]:
+        return (due for due in self._due.values() if due > moment)
 
     @property
     def has_pending(self) -> bool:

@@ -9,7 +9,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -154,6 +154,7 @@ def essence(notifications):
     ),
     st.sampled_from([0, 30 * SECOND, 90 * SECOND]),
 )
+@example([(1_500, BACKEND, ["Kaboom in boto3"]), (MINUTE, WORKER, ["Kaboom in boto3"])], 0)
 def test_jumping_through_time_tells_what_the_live_code_tells_minute_by_minute(steps, group_wait):
     # What comes back is asked for half an hour of quiet at most: then all is over two hours after the last line.
     intervals = Intervals(group_wait=group_wait, max_resolve_after=30 * MINUTE)
