@@ -22,15 +22,11 @@ def feedback(incidents: Iterable[Incident]) -> Iterator[dict[str, str]]:
         for done in incident.record:
             if done.kind is not ActionKind.NOT_AN_ALERT or done.outcome is not ActionOutcome.DONE:
                 continue
-            lines = dict.fromkeys(
-                alert.sample
-                for alert in incident.alerts.values()
-                if alert.signature == done.detail and alert.sample
-            )
-            for line in lines:
+            alert = incident.alerts.get(done.fingerprint)
+            if alert is not None and alert.sample:
                 yield {
                     "signature": done.detail,
-                    "line": line,
+                    "line": alert.sample,
                     "service": incident.service,
                     "who": done.name,
                     "at": iso_time(done.at),

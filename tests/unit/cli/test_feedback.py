@@ -13,7 +13,7 @@ WRONG = replace(BUCKET, sample="RuntimeError: S3 bucket 'x' is not accessible, a
 
 
 def marked(signature, *, kind=ActionKind.NOT_AN_ALERT, outcome=ActionOutcome.DONE):
-    return PerformedAction(f"a-{signature}", kind, "U1", "Ada", T0, outcome, signature)
+    return PerformedAction(f"a-{signature}", kind, "U1", "Ada", T0, outcome, signature, WRONG.fingerprint)
 
 
 def test_the_line_of_the_signature_that_was_marked_is_told_with_who_and_where():
@@ -26,13 +26,19 @@ def test_the_line_of_the_signature_that_was_marked_is_told_with_who_and_where():
     assert entry["at"].endswith("Z")
 
 
+def test_another_alert_of_the_same_signature_is_not_taken_for_the_one_that_was_marked():
+    real = replace(WRONG, fingerprint="other", sample="RuntimeError: S3 bucket 'y' is not accessible")
+    of = replace(incident(WRONG, real), record=(marked("s3-bucket-not-accessible"),))
+    assert [entry["line"] for entry in feedback([of])] == [WRONG.sample]
+
+
 def test_what_else_people_did_is_no_feedback():
     of = replace(
         incident(IMPORT_ERROR, WRONG),
         record=(
             marked("s3-bucket-not-accessible", kind=ActionKind.OVER),
             marked("s3-bucket-not-accessible", outcome=ActionOutcome.TOO_LATE),
-            marked("of-no-alert-in-it"),
+            replace(marked("s3-bucket-not-accessible"), fingerprint="of an alert that it does not list"),
         ),
     )
     assert list(feedback([of])) == []

@@ -69,7 +69,16 @@ def performed_by(incident: Incident | None, action: str) -> PerformedAction | No
 
 def _act(incident: Incident, action: Action, policy: Policy) -> Incident:
     outcome, detail, acted = _outcome(incident, action, policy)
-    performed = PerformedAction(action.id, action.kind, action.user, action.name, action.at, outcome, detail)
+    performed = PerformedAction(
+        action.id,
+        action.kind,
+        action.user,
+        action.name,
+        action.at,
+        outcome,
+        detail,
+        action.fingerprint,
+    )
     untold = acted.actions_not_notified
     # What changed nothing is told to who pressed, and to nobody else.
     if outcome is ActionOutcome.DONE and incident.id == action.incident and incident.resolved_at is None:
@@ -90,7 +99,7 @@ def _outcome(incident: Incident, action: Action, policy: Policy) -> _Acted:
         until = iso_time(action.silence.expires_at)
         detail = f"{action.silence.matcher} until {until}: {action.silence.reason}"
         return _Acted(ActionOutcome.DONE, detail, incident)
-    if action.kind is ActionKind.NOT_AN_ALERT:
+    if action.kind is ActionKind.NOT_AN_ALERT and incident.id == action.incident:
         return _Acted(ActionOutcome.DONE, action.signature, incident)
     if incident.id != action.incident or incident.resolved_at is not None:
         return _Acted(ActionOutcome.TOO_LATE, "", incident)

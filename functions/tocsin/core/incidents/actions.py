@@ -74,6 +74,7 @@ class PerformedAction:
         at: When it was pressed.
         outcome: What came of it.
         detail: More in words: who has it already, what is silenced until when, which signature was wrong.
+        fingerprint: The alert that it was pressed on, where that matters.
     """
 
     id: str
@@ -83,6 +84,7 @@ class PerformedAction:
     at: Millis
     outcome: ActionOutcome
     detail: str = ""
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
