@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from tocsin.core.model import AlertState
 from tocsin.core.signatures.drill import drill_line
 from tocsin_cli.doctor.findings import Examined, Resource
 from tocsin_cli.drill.alarm import REASON, AlarmDrill, alarm_of_queue
@@ -15,6 +17,7 @@ from tocsin_cli.drill.steps import Drill, report
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws import cloud as cloud_module
 from tocsin_cli.local_aws.cloud import EmbeddedCloud
+from tocsin_cli.stack.incident_history import IncidentHistory
 
 pytestmark = pytest.mark.cloud
 
@@ -161,6 +164,13 @@ def test_an_alarm_that_is_not_there_or_fires_already_is_not_drilled(world):
     assert (names, "is in ALARM already" in last.text) == (["alarm"], True)
     assert state_of(deployed, name) == ("ALARM", "three messages")
     cloudwatch.set_alarm_state(AlarmName=name, StateValue="OK", StateReason="redriven")
+    history = IncidentHistory(deployed.client("dynamodb"), deployed.table)
+    for _ in range(300):  # the next test begins when all of this has been counted
+        alerts = [alert for each in history.everything() for alert in each.alerts.values()]
+        if any(each.origin.alarm == name and each.state is AlertState.RESOLVED for each in alerts):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the alarm was never counted as over")
 
 
 def test_where_the_alarm_tells_nobody_it_stops_at_detect_and_is_put_back(world):

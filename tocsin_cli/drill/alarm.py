@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.model import AlertState
@@ -23,6 +23,8 @@ class AlarmDrill(Drill):
     """One fire drill of an alarm, which is the ``target``; what it calls at night, the drill calls."""
 
     _set: bool = False
+    _before: dict[str, int] = field(default_factory=dict)
+    """How often the alarm had fired in each open incident: counted, because its clock is not ours."""
 
     def run(self) -> Iterator[Step]:
         """Each step as it is done; the alarm is put back also where one did not pass, or nobody asks for the next."""
@@ -49,6 +51,12 @@ class AlarmDrill(Drill):
         if not alarm.get("ActionsEnabled", True):
             return Step("alarm", None, f"the actions of {self.target} are off: aws cloudwatch enable-alarm-actions "
                         f"--alarm-names {self.target}")  # fmt: skip
+        self._before = {
+            incident.id: each.count
+            for incident in self._history().open_incidents()
+            for each in incident.alerts.values()
+            if each.origin.alarm == self.target
+        }
         return self._seen("alarm", f"{self.target} is {alarm['StateValue']}, and its actions are on")
 
     def _fire(self) -> Step:
