@@ -126,8 +126,8 @@ EXPECTED = {
         *each(5, "02-03 12:58", "02-03 13:28", "update", NONE, NOTHING),
         told("02-03 13:42", "update", NONE, NOTHING),
         told("02-03 15:00", "update", NOTHING, DLQ),  # documents are processed again
-        told("02-03 15:12", "update", DLQ),
-        told("02-03 15:12", "resolved", f"{NONE} {DLQ} {IMPORT} {MODULE} {NOTHING}", NOTHING),
+        told("02-03 15:11", "update", DLQ),
+        told("02-03 15:11", "resolved", f"{NONE} {DLQ} {IMPORT} {MODULE} {NOTHING}", NOTHING),
     ],
 }
 
@@ -253,7 +253,7 @@ def test_the_dead_letter_queue_is_told_with_its_depth_its_time_left_its_likely_c
         ("02-03 11:33", 7, MODULE),  # it was that deep before the third deploy
         ("02-03 12:08", 12, NONE),
         ("02-03 12:53", 21, NONE),
-        ("02-03 15:12", 0, NONE),
+        ("02-03 15:11", 0, NONE),
     ]
     growth = next(entry for entry in replayed("E").told if minute(entry.at) == "02-03 12:53")
     queue = next(alert for alert in growth.notification.alerts if alert.signature == DLQ)
