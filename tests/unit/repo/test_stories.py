@@ -127,7 +127,7 @@ EXPECTED = {
         told("02-03 13:42", "update", NONE, NOTHING),
         told("02-03 15:00", "update", NOTHING, DLQ),  # documents are processed again
         told("02-03 15:11", "update", DLQ),
-        told("02-03 15:11", "resolved", f"{NONE} {DLQ} {IMPORT} {MODULE} {NOTHING}", NOTHING),
+        told("02-03 15:12", "resolved", f"{NONE} {DLQ} {IMPORT} {MODULE} {NOTHING}", NOTHING),
     ],
 }
 
