@@ -173,6 +173,7 @@ def test_the_password_of_a_database_url_never_survives_even_with_at_signs_and_sl
     password = f"Z9{password}"
     url = f"{scheme}://app:{password}@db.internal:5432/prod"
     for text in (url, f"{before}\n{url} failed", json.dumps({"url": url}), url.replace("/", "\\/") + " "):
+        assume(not stands_apart(password, text))
         hidden = redact(text)
         assert not survives(password, hidden), hidden
         assert before or "@db.internal:5432" in hidden
@@ -192,6 +193,7 @@ def test_authorization_and_cookie_headers_never_survive(token, before):
     ]  # fmt: skip
     for line in lines:
         for text in (line, f"{before}\n{line}", json.dumps({"m": line})):
+            assume(not stands_apart(token, text))
             hidden = redact(text)
             assert not survives(token, hidden), hidden
             assert not survives(basic, hidden), hidden
