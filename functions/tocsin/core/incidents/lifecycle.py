@@ -9,7 +9,7 @@ clock, so the tests and ``tocsin backtest`` run days in milliseconds through the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -74,6 +74,7 @@ class Observed:
         silences: Those that may be active, and those that ended not long ago.
         readings: What looking at dead-letter queues found, by the fingerprint of the alert of their alarm.
         changes: What was deployed or altered and concerns its service.
+        suspects: Looks up what else changed lately; asked only once there is news to explain, because it may cost a read.
         actions: What people did, and was not applied yet.
         wide_services: The services of the wide incident that it leads; empty where it leads none.
     """
@@ -83,6 +84,7 @@ class Observed:
     silences: Sequence[Silence] = ()
     readings: Mapping[str, QueueReading] = field(default_factory=dict)
     changes: Sequence[Change] = ()
+    suspects: Callable[[], Sequence[Change]] = tuple
     actions: Sequence[Action] = ()
     wide_services: tuple[str, ...] = ()
 
@@ -125,9 +127,11 @@ def advance(
     current = _quieted(current, now, policy, observed)
     if observed.wide_services:
         current = replace(current, wide_services=observed.wide_services)
-    current, reason_detail = mute(
-        learned(current, observed.changes), observed.silences, now, policy.signatures
-    )
+    current, reason_detail = mute(current, observed.silences, now, policy.signatures)
+    current = learned(current, observed.changes)
+    news = due(current, now, policy)
+    if news is not None and news.reason is not Reason.RESOLVED:
+        current = learned(current, observed.suspects())
     return Advance(_spoken(current, now, policy, observed, reason_detail), applied, closed, acted)
 
 
