@@ -117,13 +117,13 @@ def _joined(occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
 
 def _newcomer(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     """An alert that the incident does not list; it is no news if an earlier incident had it within the day."""
-    over_at = incident.ended.get(occurrence_count.fingerprint)
+    end = incident.ended.get(occurrence_count.fingerprint)
     alert = _joined(occurrence_count, policy)
-    if over_at is None:
+    if end is None:
         return alert
-    gap = occurrence_count.received_at - over_at
+    gap = occurrence_count.received_at - end.at
     learned = learned_from(alert, gap, policy)
-    return replace(alert, over_at=over_at, regressed=True, learned_quiet=learned)
+    return replace(alert, over_at=end.at, regressed=True, learned_quiet=learned)
 
 
 def _added(incident: Incident, alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
