@@ -90,6 +90,7 @@ def printed(capsys, monkeypatch):
     metrics.gauge_open_incidents(1, "local")
     metrics.count_latencies([20], "local")
     metrics.count_heartbeat(230, "local")
+    metrics.time_lines(900, 4_000, "local")
     for line in capsys.readouterr().out.splitlines():
         document = json.loads(line)
         (metric,) = document["_aws"]["CloudWatchMetrics"]
@@ -101,7 +102,7 @@ def printed(capsys, monkeypatch):
 def test_each_metric_is_shown_with_exactly_the_dimensions_that_it_is_printed_with(capsys, monkeypatch):
     there = {(name, frozenset(dimensions)) for name, dimensions in printed(capsys, monkeypatch)}
     assert {(name, frozenset(dimensions)) for name, dimensions in shown()} == there
-    assert len(there) == 7
+    assert len(there) == 9
 
 
 def test_every_metric_is_of_this_stack_so_that_two_in_one_account_do_not_add_up(capsys, monkeypatch):
