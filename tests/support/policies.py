@@ -77,24 +77,25 @@ def created_resources(template: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: resource
         for name, resource in template["Resources"].items()
-        if "Condition" not in resource or _holds({"Condition": resource["Condition"]}, conditions)
+        if "Condition" not in resource or holds({"Condition": resource["Condition"]}, conditions)
     }
 
 
-def _holds(condition: Any, named: Mapping[str, Any]) -> bool:
+def holds(condition: Any, named: Mapping[str, Any]) -> bool:
+    """Whether a condition of the template holds, all parameters being known."""
     match condition:
         case bool():
             return condition
         case {"Condition": str(name)}:
-            return _holds(named[name], named)
+            return holds(named[name], named)
         case {"Fn::Equals": [one, other]}:
             return bool(one == other)
         case {"Fn::Not": [inner]}:
-            return not _holds(inner, named)
+            return not holds(inner, named)
         case {"Fn::And": list(inner)}:
-            return all(_holds(each, named) for each in inner)
+            return all(holds(each, named) for each in inner)
         case {"Fn::Or": list(inner)}:
-            return any(_holds(each, named) for each in inner)
+            return any(holds(each, named) for each in inner)
     raise AssertionError(f"unknown condition {condition}")
 
 
