@@ -73,9 +73,12 @@ class Patient:
             for each in described["Parameters"]
         ]
         return Examined(
-            self.cloud.stack, "stack tocsin", self.cloud.region, self.cloud.client,
+            self.cloud.stack,
+            "stack tocsin",
+            self.cloud.region,
+            self.cloud.client,
             described | {"Outputs": outputs, "Parameters": given},
-        )  # fmt: skip
+        )
 
     def findings(self, settings=EVERYBODY, send=send_over_http, **parameters):
         found = list(acting(self.examined(**parameters), settings, send))

@@ -64,12 +64,20 @@ def acting(stack: Examined, settings: Settings, send: Send) -> Iterator[Finding]
     if credential is None:
         return  # the secret's own check says what is wrong with it
     if not isinstance(credential, BotCredential):
-        yield fail(CHECK, f"SlackActions is yes, and {name} holds a webhook", "a webhook's messages have no buttons: nobody can act",
-                   f"make an app with a bot (docs/guides/slack.md), then: {_PUT.format(name)}; or deploy with SlackActions=no")  # fmt: skip
+        yield fail(
+            CHECK,
+            f"SlackActions is yes, and {name} holds a webhook",
+            "a webhook's messages have no buttons: nobody can act",
+            f"make an app with a bot (docs/guides/slack.md), then: {_PUT.format(name)}; or deploy with SlackActions=no",
+        )
         return
     if not credential.acts:
-        yield fail(CHECK, f"the secret {name} has no signing_secret, app_id and team_id", "messages have no buttons, and every request is refused",
-                   f"add {SIGNING_SHAPE} beside the token (Basic Information of the app), then: {_PUT.format(name)}")  # fmt: skip
+        yield fail(
+            CHECK,
+            f"the secret {name} has no signing_secret, app_id and team_id",
+            "messages have no buttons, and every request is refused",
+            f"add {SIGNING_SHAPE} beside the token (Basic Information of the app), then: {_PUT.format(name)}",
+        )
         return
     yield from _bot(name, credential, stack.parameters.get("SlackApiUrl", "https://slack.com/api/"), settings)
     yield from _address(stack, name, credential, send)
@@ -119,17 +127,29 @@ def _bot(name: str, credential: BotCredential, api_url: str, settings: Settings)
         return
     team = str(answer.get("team_id", ""))
     if team and team != credential.team_id:
-        yield fail(CHECK, f"team_id in {name} is {credential.team_id}, and the token is of the team {team}",
-                   "every request is refused as one of another team", f"write {team} as team_id, then: {_PUT.format(name)}")  # fmt: skip
+        yield fail(
+            CHECK,
+            f"team_id in {name} is {credential.team_id}, and the token is of the team {team}",
+            "every request is refused as one of another team",
+            f"write {team} as team_id, then: {_PUT.format(name)}",
+        )
     said = response.headers.get("x-oauth-scopes")
     if said is None:
-        yield warn(CHECK, "Slack does not say which scopes the token has", "whether one is missing is not known",
-                   "compare OAuth & Permissions of the app with docs/guides/slack-app-manifest-actions.yaml")  # fmt: skip
+        yield warn(
+            CHECK,
+            "Slack does not say which scopes the token has",
+            "whether one is missing is not known",
+            "compare OAuth & Permissions of the app with docs/guides/slack-app-manifest-actions.yaml",
+        )
         return
     missing = list(_missing({scope.strip() for scope in said.split(",")}, settings))
     for scope in missing:
-        yield fail(CHECK, f"the bot has not the scope {scope.name}", scope.lost,
-                   f"OAuth & Permissions of the app: add {scope.name} to the bot token's scopes, and install the app again")  # fmt: skip
+        yield fail(
+            CHECK,
+            f"the bot has not the scope {scope.name}",
+            scope.lost,
+            f"OAuth & Permissions of the app: add {scope.name} to the bot token's scopes, and install the app again",
+        )
     if not missing:
         yield ok(CHECK, "the bot has the scopes that acting from Slack needs")
 
@@ -154,19 +174,32 @@ def _address(stack: Examined, name: str, credential: BotCredential, send: Send) 
         signed = send(url, _signed(credential.signing_secret), TEST_CALL)
         unsigned = send(url, _HEADERS, TEST_CALL)
     except NotReachedError as error:
-        yield warn(CHECK, f"{url} could not be reached from here ({error})", "whether it answers Slack is not known", "run the doctor where the internet can be reached")  # fmt: skip
+        yield warn(
+            CHECK,
+            f"{url} could not be reached from here ({error})",
+            "whether it answers Slack is not known",
+            "run the doctor where the internet can be reached",
+        )
         return
     if signed == HTTPStatus.OK and unsigned == HTTPStatus.UNAUTHORIZED:
         yield ok(
             CHECK, "the address that Slack calls answers a signed call, and refuses one that is not signed"
         )
     elif signed == HTTPStatus.OK:
-        yield fail(CHECK, f"{url} answers {unsigned} to a call that nobody signed, and should refuse it (401)", "somebody who is not Slack may be able to act",
-                   "deploy with SlackActions=no at once; then look who answers there")  # fmt: skip
+        yield fail(
+            CHECK,
+            f"{url} answers {unsigned} to a call that nobody signed, and should refuse it (401)",
+            "somebody who is not Slack may be able to act",
+            "deploy with SlackActions=no at once; then look who answers there",
+        )
     else:
         why, fix = _REFUSED.get(signed, _BROKEN)
-        yield fail(CHECK, f"{url} answers {signed} to a signed call, and should answer 200", f"{_DOING_NOTHING}: {why}",
-                   fix.format(stack=stack.name, secret=name))  # fmt: skip
+        yield fail(
+            CHECK,
+            f"{url} answers {signed} to a signed call, and should answer 200",
+            f"{_DOING_NOTHING}: {why}",
+            fix.format(stack=stack.name, secret=name),
+        )
 
 
 _HEADERS = {"content-type": "application/x-www-form-urlencoded"}
@@ -179,7 +212,10 @@ _REFUSED: Mapping[int, tuple[str, str]] = {
     ),
     HTTPStatus.FORBIDDEN: (
         "AWS lets nobody call the function by its address",
-        "make deploy, after aws cloudformation detect-stack-drift: everybody must be allowed lambda:InvokeFunctionUrl",
+        (
+            "make deploy, after aws cloudformation detect-stack-drift: everybody must be allowed "
+            "lambda:InvokeFunctionUrl, and lambda:InvokeFunction by that address"
+        ),
     ),
     HTTPStatus.TOO_MANY_REQUESTS: (
         "the function is throttled",
