@@ -204,6 +204,7 @@ class OccurrenceCount:
         muted_by: What in CloudWatch mutes the alarm, in words.
         muted_until: When that ends, where it is known.
         learned: For an unknown error in the digest: whether it was new, and Tocsin was learning.
+        marked_by: For an alert in the digest because somebody said that it was none: who.
     """
 
     envelope: str
@@ -225,6 +226,7 @@ class OccurrenceCount:
     muted_by: str = ""
     muted_until: Millis | None = None
     learned: bool = False
+    marked_by: str = ""
 
 
 class ChangeKind(StrEnum):
