@@ -12,8 +12,13 @@ def wide_words(notification: Notification) -> str:
     wide = notification.wide
     if wide is None:
         return ""
-    shared = " and ".join(f"{name} {value}" for name, value in wide.shared.items())
-    joined_by = f"the same signature and {shared}" if shared else "the same signature"
+    same = [
+        *(["signature"] if wide.signature else []),
+        *(f"{name} {value}" for name, value in wide.shared.items()),
+    ]
+    joined_by = f"the same {' and '.join(same)}"
+    if wide.route:
+        joined_by += f", by group_by of {wide.route}"
     if wide.lead != notification.incident.id:
         return f"One of {wide.service_count:,} services that fail at once: {joined_by}. It is told in the thread of the first."
     names = ", ".join(wide.services[:_MAX_SHOWN])
