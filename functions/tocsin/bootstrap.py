@@ -166,6 +166,7 @@ def wire_reconciler(
         Queues(_client, environ.get("AWS_REGION", "")),
         None if environ.get("TOCSIN_WATCH_CHANGES") == "no" else config.settings,
         takes_actions(environ),
+        wire_error_store(environ) if takes_actions(environ) else None,
     )
 
 
