@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import time
 from datetime import datetime
 from pathlib import Path
@@ -115,6 +116,12 @@ def test_a_stack_in_good_health_is_well(examine, patient):
         "table", "schedule", "topic", "queue-policy", "event-source", "slack", "ops-topic", "dead-letters", "alarm",
         "heartbeat", "errors",
     }  # fmt: skip
+
+
+def test_the_heartbeat_says_which_part_of_the_way_took_how_long(examine, patient):
+    (beat,) = [each for each in examine() if each["check"] == "heartbeat"]
+    parts = r"UTC: \d+\.\d s to detect, which is CloudWatch's, and \d+\.\d s from there$"
+    assert re.search(parts, beat["what"])
 
 
 def test_the_report_for_people_ends_in_a_verdict(examine, patient, capsys):

@@ -404,6 +404,15 @@ def is_young(stack: Examined) -> bool:
     return isinstance(created, datetime) and datetime.now(UTC) - created < HEARTBEAT_WITHIN
 
 
+def _parts(moments: Mapping[str, datetime]) -> str:
+    """How long each part of the way took, where all moments are of one heartbeat."""
+    if "written_at" not in moments or moments["detected_at"] > moments["arrived_at"]:
+        return ""
+    first = moments["detected_at"] - moments["written_at"]
+    then = moments["arrived_at"] - moments["detected_at"]
+    return f": {first.total_seconds():.1f} s to detect, which is CloudWatch's, and {then.total_seconds():.1f} s from there"
+
+
 def heartbeat(stack: Examined) -> Iterator[Finding]:
     """A heartbeat came through within the last quarter of an hour; else how far the last one came."""
     if stack.parameters.get("HeartbeatMinutes", "0") == "0":
@@ -424,7 +433,7 @@ def heartbeat(stack: Examined) -> Iterator[Finding]:
         return  # the table's own check says so
     moments = {
         name: datetime.fromtimestamp(int(item[name]["N"]) / 1000, UTC)
-        for name in ("detected_at", "arrived_at")
+        for name in ("written_at", "detected_at", "arrived_at")
         if name in item
     }
     now = datetime.now(UTC)
@@ -432,7 +441,8 @@ def heartbeat(stack: Examined) -> Iterator[Finding]:
     log = f"aws logs tail /tocsin/{stack.name}/{{}} --since 30m --format short"
     if "arrived_at" in fresh:
         yield ok(
-            "heartbeat", f"the last heartbeat came through to notify at {moments['arrived_at']:%H:%M:%S} UTC"
+            "heartbeat",
+            f"the last heartbeat came through to notify at {moments['arrived_at']:%H:%M:%S} UTC{_parts(moments)}",
         )
     elif not moments and is_young(stack):
         yield warn(

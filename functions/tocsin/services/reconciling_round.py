@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tocsin.core.incidents import digest
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.acting import MAX_ACTIONS
-from tocsin.core.incidents.actions import Action
+from tocsin.core.incidents.actions import Action, ActionKind
 from tocsin.core.incidents.after_deploy import startup_silences
 from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning
 from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
@@ -41,6 +41,7 @@ from tocsin.core.incidents.store import (
 )
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
 from tocsin.services.absence import absences
+from tocsin.services.known_errors import take_pressed_as_known
 
 if TYPE_CHECKING:
     from tocsin.services.reconciliation import Reconciler
@@ -224,7 +225,10 @@ class Round:
             stored = self._publish(saved, own)
 
     def _actions(self) -> list[Action]:
-        """What people did and was not applied yet; a silence among it is kept like any other, before anything else."""
+        """What people did and was not applied yet; a silence among it is kept like any other, before anything else.
+
+        So is that an error is known.
+        """
         if not self._with.takes_actions or self._is_digest:
             return []
         pending = [
@@ -237,7 +241,12 @@ class Round:
             if action.silence is not None:
                 with suppress(SilenceConflictError):  # it was kept before, and taken back since
                     self._ledger.put_silence(action.silence)
-        return actions
+        return [
+            take_pressed_as_known(self._with.errors, action)
+            if action.kind is ActionKind.KNOWN_ERROR
+            else action
+            for action in actions
+        ]
 
     def _advance(
         self,
