@@ -31,9 +31,9 @@ from tocsin.core.errors.error_history import (
 from tocsin.core.errors.error_store import ErrorStore, MemoryErrorStore
 from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.matching.fingerprint import fingerprint
-from tocsin.core.matching.unknown_error import SIGNATURE, TEMPLATE
+from tocsin.core.matching.unknown_error import SIGNATURE
 from tocsin.core.model import TEST_MODE_GROUP, Match, Millis, OccurrenceCount
-from tocsin.core.signatures.signature import NEWS, UNKNOWN_ERROR
+from tocsin.core.signatures.signature import NEWS, TEMPLATE, UNKNOWN_ERROR
 from tocsin.core.times import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
