@@ -5,7 +5,8 @@ A time-out is a ``Task timed out`` and a ``REPORT … Status: timeout``; a death
 ``INIT_REPORT``, each of them twice. What the application logs itself counts as it stands, but for one thing: a failure
 that has a name is often logged again on its way out, without it (``ERROR request failed``, then the crash of a wrapper).
 What nothing but a catch-all recognises is left out where the same invocation names its failure within a second.
-Across envelopes nothing is left out: each is counted by itself, and no state is kept of invocations.
+No state is kept of invocations: of what lies in two envelopes, only what the platform says of one request by itself is
+counted once (``stated_request``).
 """
 
 from __future__ import annotations
@@ -113,6 +114,15 @@ def _changes(events: Sequence[LogEvent], place: int) -> bool:
         and here != before
         and not any(may_go_on(events[near].message) for near in (place - 2, place - 1, place))
     )
+
+
+def stated_request(message: str) -> str:
+    """The request that a line is the platform's statement about; empty for any other line.
+
+    Where it is the only line of its alert in an envelope, it is counted under this name, so that ``Task timed out`` at the
+    end of one envelope and its ``REPORT`` at the beginning of the next are one.
+    """
+    return _name_in(message) if _STATEMENT.match(message) else ""
 
 
 def once_per_invocation(
