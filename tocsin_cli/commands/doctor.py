@@ -71,7 +71,9 @@ def all_checks(configuration: Configuration, *, drift: bool = True) -> dict[str,
         "template": partial(doctor_insides.template, local=TEMPLATE),
         "function": doctor_insides.functions,
         "log-group": doctor_way_in.log_groups,
-        "filter-pattern": partial(doctor_way_in.filter_pattern_is_current, signatures=signatures),
+        "filter-pattern": partial(
+            doctor_way_in.filter_pattern_is_current, signatures=signatures, errors=settings.errors
+        ),
         "permission": doctor_way_in.permissions,
         "alarm-topic": doctor_way_in.alarm_topic,
         "alarm-rule": doctor_way_in.alarm_rules,

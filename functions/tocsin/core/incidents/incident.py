@@ -245,6 +245,7 @@ class Incident:
         wide_alert: The alert whose cause it may share with incidents of other services; empty for none.
         wide_services: As the leader of a wide incident, the services of all that joined it; else empty.
         wide_notified: How many of them people were told of.
+        learning_until: For the digest: until when what Tocsin learns goes into this one; 0 where it does not learn.
     """
 
     id: str
@@ -269,6 +270,7 @@ class Incident:
     wide_alert: str = ""
     wide_services: tuple[str, ...] = ()
     wide_notified: int = 0
+    learning_until: Millis = 0
 
     @property
     def notified_at(self) -> Millis | None:
