@@ -28,11 +28,19 @@ from tocsin_cli.fake_slack.responses import (
     parse_json,
     plain_answer,
 )
-from tocsin_cli.fake_slack.web_api import APP_ID, BOT_ID, BOT_TOKEN, TEAM_ID, WebApiCall, webhook_answer
+from tocsin_cli.fake_slack.web_api import (
+    APP_ID,
+    BOT_ID,
+    BOT_TOKEN,
+    SCOPES,
+    TEAM_ID,
+    WebApiCall,
+    webhook_answer,
+)
 from tocsin_cli.slack_view.page import render_channel_page, render_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 MAX_BODY = 4 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 15.0
@@ -70,6 +78,7 @@ class LocalSlack:
     ) -> None:
         self.channel = Channel(clock, on_message, on_edit)
         self.channels = dict(DEFAULT_CHANNELS if channels is None else channels)
+        self.scopes: Sequence[str] = SCOPES
         self.stopping = threading.Event()
         self.interactivity = Interactivity(self.channel, (APP_ID, TEAM_ID), lambda: self.url)
         self._host, self._port = host, port

@@ -36,14 +36,25 @@ _T = TypeVar("_T")
 BOT_TOKEN = "xoxb-local-tocsin"  # noqa: S105 -- opens nothing but this program
 BOT_USER, BOT_ID, APP_ID, TEAM_ID = "U0TOCSIN", "B0TOCSIN", "A0TOCSIN", "T0LOCAL"
 
+SCOPES = (
+    "chat:write",
+    "channels:history",
+    "groups:history",
+    "commands",
+    "users:read",
+    "usergroups:read",
+)
+"""The scopes that the bot has unless somebody takes one away: those of the app manifest."""
+
 _TS = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 
 class Workspace(Protocol):
-    """What a call works on: the channels by id, what is in them, and the address it is all found at."""
+    """What a call works on: the channels by id, what is in them, the bot's scopes, and the address it is all found at."""
 
     channel: Channel
     channels: dict[str, str]
+    scopes: Sequence[str]
 
     @property
     def url(self) -> str:
@@ -169,7 +180,8 @@ class WebApiCall:
         try:
             self._arguments = self._read_arguments()
             self._check_token()
-            return json_answer({"ok": True, **work(self)})
+            scopes = ("X-OAuth-Scopes", ",".join(self._slack.scopes))
+            return json_answer({"ok": True, **work(self)}, headers=(scopes,))
         except Refused as refused:
             return json_answer({"ok": False, "error": refused.error, **refused.details})
         except ChannelError as error:

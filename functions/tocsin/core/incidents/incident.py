@@ -102,6 +102,7 @@ class Alert:
         only_contributors: Whether nothing but contributors told of the alarm: then it is over when all of them are.
         muted_by: What in CloudWatch mutes the alarm, in words.
         muted_until: When that ends, where it is known.
+        marked_by: For an alert in the digest because people said that it was none: who.
         learned_quiet: The quiet that means "over", learned from how it came back (``flapping``); 0 before it did.
     """
 
@@ -131,6 +132,7 @@ class Alert:
     only_contributors: bool = False
     muted_by: str = ""
     muted_until: Millis | None = None
+    marked_by: str = ""
     learned_quiet: Millis = 0
 
 

@@ -353,6 +353,10 @@ class NotifiedAlert(Part, frozen=True, kw_only=True):
         InTestMode | None,
         Meta(description="In a digest, how the signature in test mode did; else null."),
     ] = None
+    marked_by: Annotated[
+        str | None,
+        Meta(description="In a digest, who said in Slack that this alert was none; else null."),
+    ] = None
     count: Count
     count_since_last: Annotated[
         Count, Meta(description="Occurrences since the last notification that told of this alert.")
