@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from tocsin.adapters.files.configuration import Configuration
 
 TEMPLATE = product_root() / "template.yaml"
+NOT_CHECKED_LOCALLY = (
+    "who is told when Slack cannot be: tocsin local sends no e-mail",
+    "whether items of the incident table expire: the embedded cloud keeps them all",
+)
+"""What only AWS has, so that `tocsin local` can be neither well nor ill there."""
 _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 
@@ -51,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with deployed(arguments) as tocsin:
             stack = examined(tocsin, arguments)
-            checks = all_checks(configuration, drift=not arguments.no_drift)
+            checks = all_checks(configuration, drift=not arguments.no_drift, local=arguments.local)
             found = list(findings(checks, stack))
     except DeployedError as error:
         print(f"tocsin doctor: {one_line(str(error))}", file=sys.stderr)
@@ -59,12 +64,18 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"stack": stack.name, "findings": [asdict(each) for each in found]}, indent=2))
     else:
-        print(report(stack, found))
+        print(report(stack, found, not_checked=NOT_CHECKED_LOCALLY if arguments.local else ()))
     return int(any(each.level is Level.FAIL for each in found))
 
 
-def all_checks(configuration: Configuration, *, drift: bool = True) -> dict[str, Check]:
-    """Every check by its name, in the order of the way that a log line goes."""
+def all_checks(configuration: Configuration, *, drift: bool = True, local: bool = False) -> dict[str, Check]:
+    """Every check by its name, in the order of the way that a log line goes.
+
+    Args:
+        configuration: What the stack is expected to run.
+        drift: Whether CloudFormation is asked for drift.
+        local: Whether `tocsin local` is looked at, which leaves out ``NOT_CHECKED_LOCALLY``.
+    """
     signatures, settings = configuration
     checks: dict[str, Check] = {
         "stack": doctor_insides.status,
@@ -78,7 +89,7 @@ def all_checks(configuration: Configuration, *, drift: bool = True) -> dict[str,
         "changes": doctor_way_in.changes,
         "stream": doctor_way_in.stream,
         "key": doctor_insides.key,
-        "table": doctor_insides.table,
+        "table": partial(doctor_insides.table, expiry=not local),
         "schedule": doctor_insides.schedule,
         "topic": doctor_way_out.topics,
         "queue-policy": doctor_way_out.queue_policy,
@@ -90,6 +101,8 @@ def all_checks(configuration: Configuration, *, drift: bool = True) -> dict[str,
         "heartbeat": doctor_insides.heartbeat,
         "errors": doctor_insides.errors,
     }
+    if local:
+        del checks["ops-topic"]
     return checks | ({"drift": doctor_insides.drift} if drift else {})
 
 
@@ -122,11 +135,17 @@ def _clients(arguments: argparse.Namespace) -> tuple[Callable[[str], Any], str]:
     return cache(make), arguments.stack
 
 
-def report(stack: Examined, found: Iterable[Finding]) -> str:
-    """The findings for people: the worst last, where a terminal ends."""
+def report(stack: Examined, found: Iterable[Finding], not_checked: Iterable[str] = ()) -> str:
+    """The findings for people: the worst last, where a terminal ends.
+
+    Args:
+        stack: What was examined.
+        found: The findings.
+        not_checked: What could not be examined, a sentence each.
+    """
     order: Mapping[Level, int] = {Level.OK: 0, Level.WARN: 1, Level.FAIL: 2}
     ranked = sorted(found, key=lambda finding: order[finding.level])
-    lines = []
+    lines = [f"--    not checked: {each}" for each in not_checked]
     for each in ranked:
         lines.append(f"{_MARKS[each.level]}  {one_line(each.what)}")
         lines += [f"      {one_line(text)}" for text in (each.why, each.fix and f"fix: {each.fix}") if text]

@@ -9,6 +9,7 @@ from typing import Any
 from tocsin.core.signatures.signature import Signature
 from tocsin_cli.authoring.filter_pattern import Style, filter_pattern
 from tocsin_cli.doctor.findings import Examined, Finding, Resource, fail, is_missing, ok, principals, warn
+from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
 
 SLOTS = 2
 """Subscription filters of one log group; CloudWatch Logs raises it for nobody (PutSubscriptionFilter)."""
@@ -25,7 +26,7 @@ def log_groups(stack: Examined) -> Iterator[Finding]:
         found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         if group not in {each["logGroupName"] for each in found}:
             yield fail("log-group", f"the log group {group} does not exist", _LOGS,
-                       "is its name right, and has its function ever run? Then deploy again, which subscribes it: make deploy")  # fmt: skip
+                       "is its name right, and has its function ever run? Then deploy again, which subscribes it: " + redeploy())  # fmt: skip
             continue
         filters = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
         ours = [each for each in filters if each["destinationArn"] in destinations]
@@ -46,7 +47,7 @@ def log_groups(stack: Examined) -> Iterator[Finding]:
         yield ok("subscription", f"{right} watched log groups exist and are subscribed once")
     elif not stack.names("LogGroupNames"):
         yield warn("log-group", "no log group is watched", "only alarms and a stream, if there is one, can raise an alert",
-                   "sam deploy --parameter-overrides 'LogGroupNames=\"/aws/lambda/one,/aws/lambda/two\"'")  # fmt: skip
+                   set_parameter("LogGroupNames", "/aws/lambda/one", "/aws/lambda/two"))  # fmt: skip
 
 
 def _destinations(stack: Examined) -> set[str]:
@@ -134,7 +135,7 @@ def alarm_topic(stack: Examined) -> Iterator[Finding]:
     except Exception as error:
         if not is_missing(error):
             raise
-        yield fail("alarm-topic", f"the alarm topic {topic} is gone", "no alarm reaches Tocsin by it", "make deploy, after aws cloudformation detect-stack-drift")  # fmt: skip
+        yield fail("alarm-topic", f"the alarm topic {topic} is gone", "no alarm reaches Tocsin by it", restore())  # fmt: skip
         return
     if any(each["Protocol"] == "lambda" and each["Endpoint"] == function for each in subscriptions):
         yield ok("alarm-topic", "detect is subscribed to the alarm topic")
@@ -179,7 +180,7 @@ def _rules(
                 check,
                 f"the rule {name} is gone",
                 why,
-                "make deploy, after aws cloudformation detect-stack-drift",
+                restore(),
             )
             continue
         if state == "DISABLED":
@@ -233,7 +234,7 @@ def mapping(stack: Examined, function: str, check: str, why: str) -> Iterator[Fi
             check,
             f"{name} has no event source",
             why,
-            "make deploy, after aws cloudformation detect-stack-drift",
+            restore(),
         )
     for each in mappings:
         result = str(each.get("LastProcessingResult") or "")
@@ -260,4 +261,4 @@ def filter_pattern_is_current(stack: Examined, signatures: Mapping[str, Signatur
     else:
         yield warn("filter-pattern", "the deployed FilterPattern is not the one that these signatures ask for",
                    "made before a signature changed it may keep back that signature's lines",
-                   'sam deploy --parameter-overrides "FilterPattern=\\"$(.venv/bin/tocsin filter-pattern)\\""')  # fmt: skip
+                   set_parameter("FilterPattern", "<what `tocsin filter-pattern` prints>"))  # fmt: skip
