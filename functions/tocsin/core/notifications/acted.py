@@ -56,4 +56,5 @@ _WORDS = {
     "silence": "🔕 {by} silenced {detail}",
     "over": "✅ {by} says that it is over.",
     "not-an-alert": "🙅 {by} says that this is no alert: {detail}",
+    "known-error": "📗 {by} takes this error as known until {detail}",
 }

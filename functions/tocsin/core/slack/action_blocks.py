@@ -11,6 +11,7 @@ from tocsin.core.incidents.actions import ActionKind
 from tocsin.core.model import AlertState
 from tocsin.core.notifications.acted import action_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.slack.elements import Block, section
 from tocsin.core.slack.mrkdwn import cut, escape, length, time_token
 
@@ -98,7 +99,8 @@ def action_buttons(notification: Notification, main: NotifiedAlert) -> list[Bloc
     block: Block = {"type": "actions", "elements": elements}
     if length(value) <= _MAX_BLOCK_ID:  # an option's own value is too short for it
         block["block_id"] = value
-        elements.append(_menu([("🙅 Not an alert", ActionKind.NOT_AN_ALERT)]))
+        known = [("📗 Known error", ActionKind.KNOWN_ERROR)] if main.signature == UNKNOWN_ERROR else []
+        elements.append(_menu([*known, ("🙅 Not an alert", ActionKind.NOT_AN_ALERT)]))
     return [block]
 
 
