@@ -36,6 +36,7 @@ from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import Notification
 from tocsin.services.absence import QueueDepths
 from tocsin.services.reconciling_round import Reconciliation, Round
+from tocsin.services.redriving import MessageMoves
 
 
 class Publisher(Protocol):
@@ -64,6 +65,7 @@ class Reconciler:
         queues: Where queues can be looked at; None where they cannot.
         services: Says which changes concern which service; None where changes are not looked at.
         takes_actions: Whether people can act from Slack.
+        moves: What redrives dead-letter queues; None where nothing does.
     """
 
     ledger: Ledger
@@ -73,6 +75,7 @@ class Reconciler:
     queues: Queues | None = None
     services: Settings | None = None
     takes_actions: bool = False
+    moves: MessageMoves | None = None
 
     def reconcile(
         self,
