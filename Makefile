@@ -4,11 +4,14 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 WORKERS ?= 2
+# Tests of whole stacks wait for containers and queues half of their time.
+STACKS ?= 3
 BENCH  := .venv-bench
+JUDGE  := .venv-judge
 ARCHITECTURE ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit coverage nightly hooks lock lint check bench events docs reliability screenshot build wheel deploy doctor clean
+.PHONY: help setup demo test unit coverage nightly judge hooks lock lint check bench events docs reliability screenshot build wheel deploy doctor clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -29,7 +32,7 @@ demo: $(READY) ## Replay real outages through the deployed template into a local
 test: $(READY) lint ## Run the whole suite
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/unit
 	@# A file's tests stay with one worker: they share a deployed stack, and some go on where the one before ended.
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/integration tests/e2e
+	@$(BIN)/python -m pytest -n $(STACKS) --dist loadfile tests/integration tests/e2e
 
 unit: $(READY) ## Run the unit tests only
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit
@@ -39,6 +42,15 @@ coverage: $(READY) lint ## Run the whole suite and show what no test reaches; fa
 
 nightly: $(READY) ## Search fifty times longer for what breaks a property (an hour or two)
 	@HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest -m hypothesis -o faulthandler_timeout=0 --durations=10 $(PROPERTIES)
+
+# PMapper is under the AGPL and stays outside: an environment of its own, which tests talk to as to a program.
+$(JUDGE)/.ready: Makefile
+	@$(PYTHON) -m venv $(JUDGE)
+	@$(JUDGE)/bin/python -m pip install --quiet --disable-pip-version-check principalmapper==1.1.5 parliament==1.6.4 setuptools==80.9.0
+	@touch $@
+
+judge: $(READY) $(JUDGE)/.ready ## Have a second judge (PMapper, parliament) look at every permission
+	@$(BIN)/python -m pytest -q tests/integration/test_permissions.py
 
 lint: $(READY) ## ruff, mypy, tocsin check, sam validate
 	$(BIN)/ruff check .
@@ -97,4 +109,4 @@ screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)
 	@PYTHONPATH=functions:.:tests:tests/support $(BIN)/python -m tools.screenshot
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) $(BENCH) build dist .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(JUDGE) build dist .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis

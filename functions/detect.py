@@ -99,13 +99,22 @@ def report(done: Detected) -> None:
     for failure in done.failures:
         logger().error("not done, will be tried again", extra={"reason": repr(failure)})
     if done.occurrences or done.duplicates or done.changes or done.ignored:
-        from tocsin.adapters.aws.metrics import count_notifications, count_occurrences, count_redactions
+        from tocsin.adapters.aws.metrics import (
+            count_notifications,
+            count_occurrences,
+            count_redactions,
+            time_lines,
+        )
 
         logger().info("detected", extra=done.summary())
         stack = environ.get("TOCSIN_STACK", "")
         count_occurrences(done.occurrences, stack)
         count_notifications(done.sent, stack)
         count_redactions(done.redactions, stack)
+        if (
+            done.line_ages and done.occurrences
+        ):  # of a batch that came again nothing is news, and it is late of itself
+            time_lines(*done.line_ages, stack)
 
 
 def dry_run(event: dict[str, Any], now: int) -> dict[str, Any]:

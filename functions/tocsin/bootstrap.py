@@ -173,6 +173,7 @@ def wire_reconciler(
         Queues(_client, environ.get("AWS_REGION", "")),
         None if environ.get("TOCSIN_WATCH_CHANGES") == "no" else config.settings,
         takes_actions(environ),
+        wire_error_store(environ) if takes_actions(environ) else None,
         moves=moves,
     )
 
@@ -181,11 +182,13 @@ def wire_notifier(
     environ: Mapping[str, str], settings: Settings, clock: Callable[[], int]
 ) -> Callable[..., Notifier]:
     """What makes a notifier for one invocation, given its ``deadline`` and ``claimant``; the rest is kept for all."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from tocsin.adapters.aws.delivery_table import DeliveryStore
     from tocsin.adapters.aws.heartbeat_record import HeartbeatRecord
     from tocsin.adapters.aws.notify_queue import NotifyQueue
     from tocsin.adapters.slack.credentials import SlackSecret
-    from tocsin.services.notifier import Notifier
+    from tocsin.services.notifier import AT_A_TIME, Notifier
 
     api_url = environ.get("TOCSIN_SLACK_API_URL") or "https://slack.com/api/"
     # Within the function's time, whatever hangs: a lease must outlive its holder.
@@ -213,6 +216,7 @@ def wire_notifier(
             connect, api_url=api_url, acts=takes_actions(environ), redrivable=redrive_queues(environ)
         ),
         clock=clock,
+        pool=ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="notify"),
     )
 
 

@@ -7,8 +7,10 @@ import re
 from functools import cache
 
 import pytest
+from policies import holds
 from samcli.yamlhelper import yaml_parse
-from template_snapshot import DEPLOYMENTS, ROOT, translated
+from template_snapshot import ROOT, translated
+from translated_template import translated_with
 
 from tocsin.adapters.aws import metrics
 from tocsin_cli.local_aws.cloud import Deployment
@@ -18,48 +20,51 @@ WATCHING = {
     "QueueNames": "jobs.fifo",
     "DeadLetterQueueNames": "a-dlq,b-dlq",
 }
+MANY = {
+    # More than a stack has room for, whose 500 resources are 3 for a function, 2 for a dead-letter queue, 1 for a queue.
+    "FunctionNames": ",".join(f"f{number}" for number in range(140)),
+    "QueueNames": ",".join(f"q{number}" for number in range(120)),
+    "DeadLetterQueueNames": ",".join(f"d{number}" for number in range(120)),
+}
+NOTHING = dict.fromkeys(WATCHING, "")
+WATCHED = {
+    "watching": WATCHING,
+    "nothing": NOTHING,
+    "many": MANY,
+    **{which: {**NOTHING, which: "only"} for which in ("QueueNames", "DeadLetterQueueNames")},
+}
 SERVICE = "tocsin"
 
 
 @cache
 def widgets(which="watching"):
-    parameters = {"watching": WATCHING, "nothing": dict.fromkeys(WATCHING, "")}[which]
-    DEPLOYMENTS[which] = parameters
-    try:
-        body = translated(which)["Resources"]["Dashboard"]["Properties"]["DashboardBody"]
-    finally:
-        del DEPLOYMENTS[which]
-    rows = {"FunctionRows": which == "watching", "QueueRow": which == "watching"}
-    return json.loads(re.sub(r"\$\{(\w+)(\.\w+)?\}", r"<\1>", filled(body, rows)))["widgets"]
+    template = translated_with(WATCHED[which])
+    body = made_of(template["Resources"]["Dashboard"]["Properties"]["DashboardBody"], template["Conditions"])
+    return json.loads(re.sub(r"\$\{(\w+)(\.\w+)?\}", r"<\1>", body))["widgets"]
 
 
-def filled(body, shows):
-    """The text that CloudFormation makes, where ``shows`` says of each part that depends on a list whether it is there."""
-    if isinstance(body, str):
-        return body
-    given = body["Fn::Sub"]
-    text, values = (given, {}) if isinstance(given, str) else given
-    for name, value in values.items():
-        text = text.replace("${" + name + "}", part(value, name, shows))
-    return text
+def made_of(value, conditions):
+    """The text that CloudFormation makes of this; None for no value."""
+    match value:
+        case str():
+            return value
+        case {"Ref": "AWS::NoValue"}:
+            return None
+        case {"Fn::If": [name, there, absent]}:
+            return made_of(there if holds({"Condition": name}, conditions) else absent, conditions)
+        case {"Fn::Join": [between, parts]}:
+            made = [made_of(each, conditions) for each in parts]
+            return between.join(each for each in made if each is not None)
+        case {"Fn::Sub": [text, names]}:
+            for name, each in names.items():
+                text = text.replace("${" + name + "}", made_of(each, conditions))
+            return text
+        case {"Fn::Sub": text}:
+            return text
+    raise AssertionError(value)
 
 
-def part(value, name, shows):
-    if isinstance(value, str):
-        return value
-    if "Fn::If" in value:
-        _, there, absent = value["Fn::If"]
-        return filled(there if shows[name] else absent, shows)
-    between, parts = value["Fn::Join"]
-    return between.join(each if isinstance(each, str) else filled_list(each) for each in parts)
-
-
-def filled_list(given):
-    given = given["Fn::If"][1] if "Fn::If" in given else given
-    return given if isinstance(given, str) else given["Fn::Join"][0].join(given["Fn::Join"][1])
-
-
-def test_without_names_there_is_no_search_for_the_empty_name():
+def test_without_names_there_is_no_row_for_the_empty_name():
     titles = [each["properties"].get("title", "") for each in widgets("nothing")]
     assert not [title for title in titles if title.startswith("Watched")]
     assert len([each for each in widgets() if each["properties"].get("title", "").startswith("Watched")]) == 3
@@ -90,6 +95,7 @@ def printed(capsys, monkeypatch):
     metrics.gauge_open_incidents(1, "local")
     metrics.count_latencies([20], "local")
     metrics.count_heartbeat(230, "local")
+    metrics.time_lines(900, 4_000, "local")
     for line in capsys.readouterr().out.splitlines():
         document = json.loads(line)
         (metric,) = document["_aws"]["CloudWatchMetrics"]
@@ -101,7 +107,7 @@ def printed(capsys, monkeypatch):
 def test_each_metric_is_shown_with_exactly_the_dimensions_that_it_is_printed_with(capsys, monkeypatch):
     there = {(name, frozenset(dimensions)) for name, dimensions in printed(capsys, monkeypatch)}
     assert {(name, frozenset(dimensions)) for name, dimensions in shown()} == there
-    assert len(there) == 7
+    assert len(there) == 9
 
 
 def test_every_metric_is_of_this_stack_so_that_two_in_one_account_do_not_add_up(capsys, monkeypatch):
@@ -123,18 +129,41 @@ def test_nothing_is_printed_of_nothing(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_what_is_watched_is_found_by_exactly_its_names():
-    expressions = [
-        row[0]["expression"]
-        for widget in widgets()
-        for row in widget["properties"].get("metrics", ())
-        if isinstance(row[0], dict) and "AWS/" in row[0]["expression"]
-    ]
-    functions = [each for each in expressions if "AWS/Lambda" in each]
-    queues = [each for each in expressions if "AWS/SQS" in each]
-    assert len(functions) == len(queues) == 2
-    assert all('(FunctionName="backend" OR FunctionName="worker")' in each for each in functions)
-    assert all('(QueueName="a-dlq" OR QueueName="b-dlq" OR QueueName="jobs.fifo")' in each for each in queues)
+def watched(which):
+    """The metrics of what is watched, by the name of the metric: whose they are, in order."""
+    found = {}
+    for widget in widgets(which):
+        if widget["properties"].get("title", "").startswith("Watched"):
+            for _, metric, _, name, *options in widget["properties"]["metrics"]:
+                found.setdefault((metric, widget["properties"]["stat"], bool(options)), []).append(name)
+    return found
+
+
+def test_what_is_watched_has_rows_of_exactly_its_names():
+    functions, queues = ["backend", "worker"], ["a-dlq", "b-dlq", "jobs.fifo"]
+    assert watched("watching") == {
+        ("Errors", "Sum", False): functions,
+        ("Duration", "p95", False): functions,
+        ("ApproximateNumberOfMessagesVisible", "Maximum", False): queues,
+        ("ApproximateAgeOfOldestMessage", "Maximum", True): queues,
+    }
+
+
+@pytest.mark.parametrize("which", ["DeadLetterQueueNames", "QueueNames"])
+def test_one_list_of_queues_alone_makes_rows_too(which):
+    rows = next(
+        each for each in widgets(which) if each["properties"].get("title", "").startswith("Watched queues")
+    )
+    assert {row[3] for row in rows["properties"]["metrics"]} == {"only"}
+    assert len(rows["properties"]["metrics"]) == 2
+
+
+def test_as_many_names_as_a_stack_has_room_for_make_no_search_and_no_graph_that_is_too_long():
+    metrics = [row for each in widgets("many") for row in each["properties"].get("metrics", ())]
+    assert not [row for row in metrics if "AWS/" in str(row[0]) and isinstance(row[0], dict)]
+    for widget in widgets("many"):
+        assert len(widget["properties"].get("metrics", ())) <= 500
+    assert len(metrics) <= 2_500
 
 
 def test_no_widget_covers_another_and_none_leaves_the_page():

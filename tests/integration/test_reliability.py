@@ -19,6 +19,7 @@ from reliability.deployment import HOUR, MINUTE, SECOND, Deployment, simulated_a
 from reliability.enumeration import MODES, calls_without_a_fault, hits, run
 from reliability.faults import MEANING, Fault
 from reliability.page import is_worse, read_rows
+from reliability.permissions import recorded_requests
 from reliability.scenario import LINES, SHORT, Story
 from reliability.storm import storm
 from reliability.verdict import judge
@@ -80,6 +81,7 @@ def test_a_fault_at_any_call_breaks_nothing_and_costs_no_more_than_the_page_says
     page, complaints = read_rows(mode), []
     for hit in some_for_each_kind_of_call(mode, calls):
         outcome = run(hit, verdict)
+        assert outcome.asked <= recorded_requests(), "run `make reliability`"
         known = page.get(hit.call.row, {}).get(hit.fault, "")
         if is_worse(outcome, known):
             complaints.append((hit, outcome, known))

@@ -10,6 +10,7 @@ import time
 from reliability.deployment import simulated_aws
 from reliability.enumeration import MODES, Hit, Outcome, all_runs, calls_without_a_fault, hits, thinned
 from reliability.page import meanings, rows, table, write
+from reliability.permissions import record
 from reliability.storm import measured_storm
 
 MILLION = 1_000_000
@@ -75,6 +76,7 @@ def _faults(processes: int, most: int | None) -> int:
             **{mode: table(rows(one for one in outcomes if one.hit.mode == mode)) for mode in MODES},
         }
     )
+    record(request for outcome in outcomes for request in outcome.asked)
     _say(summary + f"{time.monotonic() - began:.0f} s")
     return len(broken)
 

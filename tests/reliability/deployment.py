@@ -47,7 +47,7 @@ ACCOUNT, REGION = "123456789012", "us-east-1"
 RETRIES = (1 * MINUTE, 2 * MINUTE)
 """Lambda's waits before the second and the third try of an asynchronous event."""
 
-LIMITS = {"detect": 60 * SECOND, "reconcile": 55 * SECOND, "notify": 60 * SECOND}
+LIMITS = {"detect": 60 * SECOND, "reconcile": 55 * SECOND, "notify": 60 * SECOND, "respond": 10 * SECOND}
 """The functions' time limits in the template."""
 
 VISIBILITY, MAX_RECEIVES, BATCH = 360, 100, 10
@@ -113,7 +113,7 @@ def simulated_aws() -> Iterator[None]:
             with contextlib.ExitStack() as stack:
                 for handler in handlers:
                     stack.enter_context(patch.object(handler, "time", clock))
-                    for name in ("environ", "config", *_MEMORY[handler.__name__]):
+                    for name in ("environ", "config", "settings", *_MEMORY[handler.__name__]):
                         if hasattr(handler, name):
                             stack.enter_context(patch.object(handler, name, getattr(handler, name)))
                     logger = handler.logger() if handler.__name__ == "detect" else handler.logger
@@ -153,6 +153,7 @@ class Deployment:
         self.wire = Wire(self.slack, T0)
         self.wire.plan = plan or Plan()
         self.wire.meanwhile = self._meanwhile
+        self.wire.invoked = lambda event: self._at(self.wire.now, lambda: self._invoke("reconcile", event))
         wires.attach(self.wire)
         self.began = T0
         self.refused: list[dict[str, Any]] = []
@@ -174,6 +175,10 @@ class Deployment:
     def deliver(self, event: dict[str, Any], after: int = 0) -> None:
         """Have ``detect`` invoked with an event, asynchronously, so many ms from now."""
         self._at(self.wire.now + after, functools.partial(self._detect, event, 0))
+
+    def ask(self, event: dict[str, Any]) -> Any:
+        """Have ``respond`` answer one request of its Function URL; what it raised, if it failed."""
+        return self._invoke("respond", event)
 
     def run_until(self, time: int, *, quiet: Callable[[], bool] = lambda: False) -> None:
         """Let time pass; ends early once nothing is scheduled before then and ``quiet`` says so."""
@@ -342,7 +347,7 @@ class Deployment:
                 },
             )
         secret = (
-            {"bot_token": self.slack.bot_token, "channel": self.slack.channel_id}
+            {"bot_token": self.slack.bot_token, "channel": self.slack.channel_id, **self.slack.signing}
             if self.mode == "bot"
             else {"webhook_url": self.slack.webhook_url}
         )
@@ -355,11 +360,12 @@ class Deployment:
             "TOCSIN_NOTIFY_QUEUE_URL": self.queue,
             "TOCSIN_SLACK_API_URL": self.slack.api_url,
             "TOCSIN_SLACK_SECRET": self.secret,
+            "TOCSIN_RECONCILE_FUNCTION": "reconcile",
             **environment,
         }
         failure_queues = {"detect": urls["failures"], "reconcile": "", "notify": urls["notify-dead"]}
         for name, handler in self._handlers.items():
-            handler.environ = {**environ, "TOCSIN_FAILURE_QUEUE_URL": failure_queues[name]}
+            handler.environ = {**environ, "TOCSIN_FAILURE_QUEUE_URL": failure_queues.get(name, "")}
         config = _configuration(tuple(environment.items()))
         self._handlers["detect"].config = lambda: config
         self._handlers["reconcile"].config = config
@@ -423,7 +429,12 @@ def _platform_client(service: str) -> Any:
     return made
 
 
-_MEMORY = {"detect": ("detector",), "reconcile": ("reconciler",), "notify": ("wired",)}
+_MEMORY = {
+    "detect": ("detector",),
+    "reconcile": ("reconciler", "heartbeat_writer"),
+    "notify": ("wired",),
+    "respond": ("responder",),
+}
 """What a warm process of each function remembers."""
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from reliability.deployment import Deployment, Mode, simulated_aws
 from reliability.faults import Call, Fault, Plan
+from reliability.permissions import Request
 from reliability.scenario import SHORT, Story
 from reliability.verdict import Verdict, judge
 
@@ -43,12 +44,14 @@ class Outcome:
         broken: What does not hold.
         twice: How many messages stand there twice.
         late: By how many ms the beginning or the end of an incident was told later than without the fault.
+        asked: What IAM was asked.
     """
 
     hit: Hit
     broken: tuple[str, ...]
     twice: int
     late: int
+    asked: frozenset[Request] = frozenset()
 
 
 def calls_without_a_fault(mode: Mode) -> tuple[list[Call], Verdict]:
@@ -99,7 +102,7 @@ def run(hit: Hit, unharmed: Verdict) -> Outcome:
     if struck != [(hit.call, hit.fault)]:
         broken.append(f"the fault struck {struck}, not {hit.call}")
     late = [at - unharmed.told_at[what] for what, at in verdict.told_at.items() if what in unharmed.told_at]
-    return Outcome(hit, tuple(broken), verdict.twice, max(0, *late))
+    return Outcome(hit, tuple(broken), verdict.twice, max(0, *late), frozenset(story.deployment.wire.asked))
 
 
 def all_runs(todo: list[Hit], processes: int) -> Iterator[Outcome]:

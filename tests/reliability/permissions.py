@@ -1,18 +1,20 @@
-"""What IAM judges of the handlers' calls, and the judgement: each call of a run, by the policies of a deployed stack.
-
-The evaluator is MiniStack's, which knows Resource and Condition. Its limits, and this module's: no calls of the platform
-(the event source, Lambda's logs, KMS in another service's name), and of condition keys only ``dynamodb:LeadingKeys``.
-"""
+"""What IAM is asked for the calls that the handlers make: action, resource, and the keys that conditions speak of."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from ministack.core.iam_evaluator import EvalContext, ParsedStatement, evaluate
+PLACE = "us-east-1:123456789012"
+"""Region and account of the simulated deployment, as an ARN has them."""
+
+LEADING_KEYS = "dynamodb:LeadingKeys"
+RECORD = Path(__file__).with_name("requests.json")
+"""What IAM was asked in all runs of ``make reliability``."""
 
 _IN_TRANSACTION = {
     "Put": "PutItem",
@@ -20,6 +22,8 @@ _IN_TRANSACTION = {
     "Delete": "DeleteItem",
     "ConditionCheck": "ConditionCheckItem",
 }
+_OTHER_ACTION = {"sns:PublishBatch": "sns:Publish", "lambda:Invoke": "lambda:InvokeFunction"}
+"""Operations whose permission has another name (Service Authorization Reference)."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -27,109 +31,99 @@ class Request:
     """One thing that IAM is asked.
 
     Attributes:
-        function: Who asks.
+        function: Who asks: a function of ours, or a service as a policy's principal names it.
         action: Such as ``dynamodb:Query``.
         resource: The ARN, or ``*``; names of the simulated deployment without its number.
-        leading_keys: The first words of the partition keys that a call to the table names.
+        context: The condition keys of the request, each with its values.
     """
 
     function: str
     action: str
     resource: str
-    leading_keys: tuple[str, ...] = ()
+    context: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def with_context(self, key: str, *values: str) -> Request:
+        """The same request with one more condition key, or another value of it."""
+        kept = tuple(each for each in self.context if each[0] != key)
+        return replace(self, context=(*kept, (key, values)))
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Grant:
-    """One action of one statement of a function's role."""
+def recorded_requests() -> frozenset[Request]:
+    """What IAM was asked when every call of the scenario failed in every way."""
+    return frozenset(
+        Request(*row[:3], tuple((key, tuple(values)) for key, values in row[3]))
+        for row in json.loads(RECORD.read_text())
+    )
 
-    function: str
-    sid: str
-    action: str
+
+def record(asked: Iterable[Request]) -> None:
+    """Write what IAM was asked, one request a line."""
+    rows = [
+        json.dumps([each.function, each.action, each.resource, each.context]) for each in sorted(set(asked))
+    ]
+    RECORD.write_text("[\n" + ",\n".join(rows) + "\n]\n")
 
 
-def requests(function: str, service: str, operation: str, body: Any, place: str) -> Iterator[Request]:
+def requests(function: str, service: str, operation: str, given: Mapping[str, Any]) -> Iterator[Request]:
     """What IAM judges of one call.
 
     Args:
         function: Which function calls.
         service: As botocore names it.
         operation: As botocore names it.
-        body: The request's body: a mapping, or JSON.
-        place: Region and account as an ARN has them, ``us-east-1:123456789012``.
+        given: The call's parameters.
 
     Raises:
         AssertionError: The call is of a service that this module does not know.
     """
-    given: Mapping[str, Any] = body if isinstance(body, Mapping) else json.loads(body or b"{}")
     if operation == "TransactWriteItems":
         for each in given["TransactItems"]:
             for member, inner in each.items():
-                yield from requests(function, service, _IN_TRANSACTION[member], inner, place)
+                yield from requests(function, service, _IN_TRANSACTION[member], inner)
         return
-    yield Request(
-        function, f"{service}:{operation}", _resource(service, given, place), _leading_keys(service, given)
-    )
+    action = f"{service}:{operation}"
+    if service == "sqs":
+        action = action.removesuffix("Batch")
+    request = Request(function, _OTHER_ACTION.get(action, action), _resource(service, given))
+    keys = _leading_keys(given) if service == "dynamodb" and "IndexName" not in given else ()
+    yield request.with_context(LEADING_KEYS, *keys) if keys else request
 
 
-def judge(
-    request: Request, policies: Mapping[str, list[ParsedStatement]], place: str, resource: str
-) -> frozenset[Grant]:
-    """The grants that allow a request; none where it is denied.
-
-    Args:
-        request: What is asked.
-        policies: Every statement of each function's role.
-        place: Region and account as an ARN has them.
-        resource: The ARN in the deployed stack.
-    """
-    region, account = place.split(":")
-    context = EvalContext(
-        principal_arn=f"arn:aws:sts::{account}:assumed-role/{request.function}/x",
-        principal_type="AssumedRole",
-        principal_account=account,
-        action=request.action,
-        resource_arn=resource,
-        region=region,
-        secure_transport=True,
-        service_context={"dynamodb:leadingkeys": list(request.leading_keys)} if request.leading_keys else {},
-    )
-    statements = policies[request.function]
-    if evaluate(context, [statements]).decision != "Allow":
-        return frozenset()
-    return frozenset(
-        Grant(request.function, statement.sid, action)
-        for statement in statements
-        for action in statement.actions
-        if evaluate(context, [[replace(statement, actions=[action])]]).decision == "Allow"
-    )
-
-
-def _resource(service: str, given: Mapping[str, Any], place: str) -> str:
+def _resource(service: str, given: Mapping[str, Any]) -> str:
     match service:
         case "dynamodb":
             index = f"/index/{given['IndexName']}" if "IndexName" in given else ""
-            return f"arn:aws:dynamodb:{place}:table/{_name(given['TableName'])}{index}"
+            return f"arn:aws:dynamodb:{PLACE}:table/{_name(given['TableName'])}{index}"
         case "sns":
             return _name(given["TopicArn"])
         case "sqs":
             name = given.get("QueueName") or given["QueueUrl"].rpartition("/")[2]
-            return f"arn:aws:sqs:{place}:{_name(name)}"
+            return f"arn:aws:sqs:{PLACE}:{_name(name)}"
         case "secretsmanager":
-            return f"arn:aws:secretsmanager:{place}:secret:{_name(given['SecretId'])}-AbCdEf"
+            # Secrets Manager puts six characters of its own behind a name.
+            return f"arn:aws:secretsmanager:{PLACE}:secret:{_name(given['SecretId'])}-AbCdEf"
+        case "logs":
+            return (
+                f"arn:aws:logs:{PLACE}:log-group:{given['logGroupName']}:log-stream:{given['logStreamName']}"
+            )
+        case "lambda":
+            return f"arn:aws:lambda:{PLACE}:function:{given['FunctionName']}"
         case "cloudwatch":
             return "*"
     raise AssertionError(f"what IAM judges of a call to {service} is not known here")
 
 
-def _leading_keys(service: str, given: Mapping[str, Any]) -> tuple[str, ...]:
-    if service != "dynamodb" or "IndexName" in given:
-        return ()
+def _leading_keys(given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The partition keys of the table that a call names. What differs from run to run is cut off."""
     item = given.get("Key") or given.get("Item")
     if item:
-        return (item["pk"]["S"].partition("#")[0],)
+        return (_kind(item["pk"]["S"]),)
     named = re.findall(r"=\s*(:\w+)", given.get("KeyConditionExpression", "").split(" AND ")[0])
-    return tuple(given["ExpressionAttributeValues"][name]["S"] for name in named)
+    return tuple(_kind(given["ExpressionAttributeValues"][name]["S"]) for name in named)
+
+
+def _kind(key: str) -> str:
+    return "#".join(key.split("#")[:2]) if key.startswith(("A#@", "E#")) else key.partition("#")[0]
 
 
 def _name(name: str) -> str:

@@ -119,12 +119,14 @@ def is_stray_ok(item: dict[str, str]) -> bool:
     return occurrence_count["state"] == "resolved" and not occurrence_count["count"]
 
 
-def envelope(service: str, lines: Sequence[str], at: int, number: int = 0) -> dict[str, Any]:
+def envelope(
+    service: str, lines: Sequence[str], at: int, number: int = 0, *, log_group: str = ""
+) -> dict[str, Any]:
     """The event of a CloudWatch Logs subscription."""
     document = {
         "messageType": "DATA_MESSAGE",
         "owner": ACCOUNT,
-        "logGroup": f"/aws/lambda/{service}",
+        "logGroup": log_group or f"/aws/lambda/{service}",
         "logStream": "2026/11/22/[$LATEST]8f6b1c0d2e3f4a5b9c7d8e9f0a1b2c3d",
         "subscriptionFilters": ["tocsin"],
         "logEvents": [

@@ -34,10 +34,9 @@ SERVICES = {
     "sqs": "SQS",
     "secretsmanager": "Secrets Manager",
     "cloudwatch": "CloudWatch",
+    "logs": "CloudWatch Logs",
+    "lambda": "Lambda",
 }
-PLACE = "us-east-1:123456789012"
-"""Region and account of the simulated deployment, as an ARN has them."""
-
 AWS_TIMEOUT_MS, SLACK_TIMEOUT_MS = 5_000, 10_000
 THROTTLING = {"dynamodb": "ProvisionedThroughputExceededException"}
 ITEMS = {"A": "occurrence count", "I": "delivery record"}
@@ -56,6 +55,8 @@ class Wire:
         deadline: When the running invocation is ended by the platform.
         function: The function that runs; empty while none does, then nothing is listed and nothing fails.
         meanwhile: Called for the faults in which another invocation runs at this very moment.
+        invoked: Called with the event when a function invokes another.
+        asked: What IAM was asked.
         largest: The largest item, message and Slack message that passed, in bytes, by name.
     """
 
@@ -66,6 +67,8 @@ class Wire:
         self.function = ""
         self.opens = False
         self.meanwhile: Callable[[Fault], None] = lambda _: None
+        self.invoked: Callable[[dict[str, Any]], None] = lambda _: None
+        self.asked: set[Request] = set()
         self.struck: list[tuple[Call, Fault]] = []
         self.largest: dict[str, int] = {}
         self.counts: dict[str, int] = {}
@@ -96,13 +99,18 @@ class Wire:
 
     # ------------------------------------------------------------------ AWS
 
+    def before_parameters(self, model: Any, params: dict[str, Any], **_: Any) -> None:
+        """botocore's ``before-parameter-build``: what a call is about, before it is bytes."""
+        if self.function:
+            self.asked.update(
+                requests_of(self.function, model.service_model.service_name, model.name, params)
+            )
+
     def before_call(self, model: Any, params: dict[str, Any], **_: Any) -> None:
         """botocore's ``before-call``: one call, however often botocore tries it."""
         body = _body(params)
         service = model.service_model.service_name
         self._tries = 0
-        if self.function:
-            asked.update(requests_of(self.function, service, model.name, params["body"], PLACE))
         self._fault = self._begin(
             SERVICES.get(service, service), model.name, _about(model.name, body) if self.function else ""
         )
@@ -139,6 +147,9 @@ class Wire:
         self.largest[event_name] = max(self.largest.get(event_name, 0), size)
         token = ""
         _table_copies.clear()
+        if event_name.endswith("lambda.Invoke"):
+            self.invoked(json.loads(request.body))
+            return AWSResponse(request.url, 202, {}, MockRawResponse(b""))  # type: ignore[arg-type]
         if event_name.endswith("TransactWriteItems"):
             token = json.loads(request.body).get("ClientRequestToken", "")
         if token in self._transactions:
@@ -233,11 +244,12 @@ def _item_copy(item: Any) -> Any:
     return made
 
 
-asked: set[Request] = set()
-"""What IAM was asked in all runs of this process."""
-
 _wires: list[Wire] = []
 _clients: dict[tuple[str, str], Any] = {}
+
+
+def _before_parameters(**given: Any) -> None:
+    _wires[0].before_parameters(**given)
 
 
 def _before_call(**given: Any) -> None:
@@ -261,6 +273,7 @@ def client(service: str, **options: Any) -> Any:
         # The wire alone answers; moto's own handler would do everything a second time.
         made.meta.events.unregister("before-send", botocore_stubber)
         # By way of the list: a client outlives its wire.
+        made.meta.events.register("before-parameter-build", _before_parameters)
         made.meta.events.register("before-call", _before_call)
         made.meta.events.register("before-send", _before_send)
         _clients[key] = made

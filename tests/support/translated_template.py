@@ -28,7 +28,7 @@ def translated_with(parameters: Mapping[str, str]) -> dict[str, Any]:
         yaml_parse((ROOT / "template.yaml").read_text()),
         NoManagedPolicies(),
         region="us-east-1",
-        parameter_overrides=dict(parameters),
+        parameter_overrides={"AWS::URLSuffix": "amazonaws.com", **parameters},
         language_extensions_enabled=True,
     )
     template: dict[str, Any] = yaml_parse(validator.get_translated_template_if_valid())

@@ -25,6 +25,7 @@ from tocsin_cli.backtest.log_files import Reading, files_below, read_file
 from tocsin_cli.backtest.report import Report, build_report, compare
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.options import add_root
+from tocsin_cli.shown_paths import shown
 from tocsin_cli.simulation import BLOCK, LoggedLine, Outcome, Simulation
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _answer(report: Report, arguments: argparse.Namespace) -> None:
 
     show_report(report, everything=arguments.all)
     if arguments.html:
-        print(f"Page: {arguments.html}")
+        print(f"Page: {shown(arguments.html)}")
 
 
 def _configuration_at(ref: str, root: Path, overrides: Mapping[str, str]) -> Configuration:

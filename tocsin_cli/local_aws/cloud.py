@@ -66,6 +66,16 @@ def resource_of(service, *request):
     arn = resource(service, *request)
     return arn + ":*" if service == "logs" and ":log-group:" in arn and not arn.endswith(":*") else arn
 iam_actions.extract_resource_arn = resource_of
+# 3. It starts a process for each log group that speaks at the same time: a hundred of them starve a machine of a few
+#    cores. Lines wait for one of a few environments of their function, as in Lambda's own queue for a busy function.
+from ministack.services import lambda_svc
+run, environments = lambda_svc._execute_function_with_config_scope, threading.Semaphore(int(os.environ["ENVIRONMENTS"]))
+def run_in_turn(function, event):
+    if "awslogs" not in event:
+        return run(function, event)
+    with environments:
+        return run(function, event)
+lambda_svc._execute_function_with_config_scope = run_in_turn
 
 sys.argv = ["ministack"]
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)
@@ -398,6 +408,7 @@ def _environment(port: int, directory: str) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         # Keep workers warm for as long as anybody looks.
         "LAMBDA_WARM_TTL_SECONDS": "86400",
+        "ENVIRONMENTS": str(max(2, os.cpu_count() or 2)),
     }
 
 

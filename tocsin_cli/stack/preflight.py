@@ -14,9 +14,6 @@ from tocsin_cli.stack.parameters import Declaration, listed, refusals
 MAX_RESOURCES: Final = 500
 """Resources in one template, conditions or not (CloudFormation quotas); not adjustable."""
 
-MAX_SEARCH: Final = 1024
-"""Characters of a dashboard's search (CloudWatch User Guide, "CloudWatch search expression syntax")."""
-
 _SPLIT_IN_TWO: Final = "subscribe the whole account in place of single log groups (AccountSubscription=yes), or let a second stack watch a part"
 
 
@@ -38,8 +35,6 @@ def problems(
         found.append(
             f"the stack would have {count} resources, and CloudFormation takes {MAX_RESOURCES}: {_SPLIT_IN_TWO}"
         )
-    if parameters.get("CreateDashboard") == "yes":
-        found += _searches(parameters)
     return found
 
 
@@ -94,27 +89,3 @@ def _made_by_sam(definition: Mapping[str, Any]) -> int:
     return (
         address + ("EventInvokeConfig" in properties) + sum({"Schedule": 2}.get(each, 1) for each in events)
     )
-
-
-def _searches(parameters: Mapping[str, str]) -> Iterator[str]:
-    """Dashboard rows whose search is too long to be shown."""
-    names = {
-        "FunctionNames": (
-            '{AWS/Lambda,FunctionName} MetricName="Duration"',
-            "FunctionName",
-            ["FunctionNames"],
-        ),
-        "DeadLetterQueueNames and QueueNames": (
-            '{AWS/SQS,QueueName} MetricName="ApproximateNumberOfMessagesVisible"',
-            "QueueName",
-            ["DeadLetterQueueNames", "QueueNames"],
-        ),
-    }
-    for parameter, (start, dimension, lists) in names.items():
-        found = [name for each in lists for name in listed(parameters.get(each, ""))]
-        length = len(f"{start} ()") + len(" OR ".join(f'{dimension}="{name}"' for name in found))
-        if found and length > MAX_SEARCH:
-            yield (
-                f"{parameter}: the dashboard's search for {len(found)} names has {length} characters, and CloudWatch takes "
-                f"{MAX_SEARCH}: deploy with CreateDashboard=no, or let a second stack watch a part"
-            )

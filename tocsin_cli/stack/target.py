@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tocsin_cli.product import work_folder
+from tocsin_cli.shown_paths import shown
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -98,15 +99,15 @@ def running_local(file: Path) -> Deployed:
         endpoint, table = str(ready["aws_endpoint"]), str(ready["table"])
     except FileNotFoundError:
         raise DeployedError(
-            f"no `tocsin local` is running here (there is no {_near(file)}); {start}"
+            f"no `tocsin local` is running here (there is no {shown(file)}); {start}"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DeployedError(
-            f"{_near(file)} cannot be read ({error}); stop `tocsin local` and {start}"
+            f"{shown(file)} cannot be read ({error}); stop `tocsin local` and {start}"
         ) from error
     if not answers(f"{endpoint}/_ministack/health"):
         raise DeployedError(
-            f"no `tocsin local` is running here: {_near(file)} names {endpoint}, where nothing answers "
+            f"no `tocsin local` is running here: {shown(file)} names {endpoint}, where nothing answers "
             f"(it was killed before it could take the file away); {start}"
         )
     return Deployed("tocsin local", None, table, embedded_client(endpoint, "dynamodb"))
@@ -133,11 +134,6 @@ def region_or_environment(given: str | None) -> str | None:
     The AWS CLI and the Lambda runtime go by ``AWS_REGION``; boto3 knows only ``AWS_DEFAULT_REGION`` and the profile.
     """
     return given or os.environ.get("AWS_REGION") or None
-
-
-def _near(file: Path) -> str:
-    """A file's name as seen from the working directory, where it lies below it."""
-    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
 
 
 def _stack(name: str, region: str | None) -> Deployed:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tocsin.core.absence.watch import Observation
+from tocsin.core.model import Millis
 
 
 @dataclass(slots=True)
@@ -28,6 +30,7 @@ class Detected:
             again one by one.
         observations: Signs of life and of work, by service and signature, with the records, as they came, that had them.
         heartbeats: Heartbeats passed on; no occurrences, and nothing is logged about them.
+        line_ages: How old the newest and the oldest line were when the envelopes with something in them arrived.
     """
 
     records: int = 0
@@ -43,6 +46,15 @@ class Detected:
     unfinished: list[object] = field(default_factory=list)
     observations: dict[tuple[str, str], tuple[Observation, list[object]]] = field(default_factory=dict)
     heartbeats: int = 0
+    line_ages: tuple[Millis, Millis] | None = None
+
+    def arrived(self, times: Iterable[Millis], now: Millis) -> None:
+        """Note how old lines with these times are now; a writer's clock that is ahead makes none younger than 0."""
+        moments = sorted(times)
+        if moments:
+            newest, oldest = max(0, now - moments[-1]), max(0, now - moments[0])
+            known = self.line_ages or (newest, oldest)
+            self.line_ages = min(known[0], newest), max(known[1], oldest)
 
     def summary(self) -> dict[str, Any]:
         """What the function answers and logs: counts and reasons, never a log line."""

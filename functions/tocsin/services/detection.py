@@ -214,6 +214,8 @@ class Detector:
                 self._gather(each, service, record.original, now, done)
             if matches:
                 counts += self._occurrences.of_envelope(each, service, now)
+        if counts:
+            done.arrived((event.timestamp for event in envelope.events), now)
         return counts
 
     def _dead_letter_events(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tocsin.core.config.settings import Settings
+from tocsin.core.errors.error_store import ErrorStore
 from tocsin.core.incidents.changes import is_suspect
 from tocsin.core.incidents.incident import Incident, Pending, QueueReading
 from tocsin.core.incidents.policy import Policy
@@ -65,6 +66,7 @@ class Reconciler:
         queues: Where queues can be looked at; None where they cannot.
         services: Says which changes concern which service; None where changes are not looked at.
         takes_actions: Whether people can act from Slack.
+        errors: Where unknown errors are kept; None where they are not, or nobody can act.
         moves: What redrives dead-letter queues; None where nothing does.
     """
 
@@ -75,6 +77,7 @@ class Reconciler:
     queues: Queues | None = None
     services: Settings | None = None
     takes_actions: bool = False
+    errors: ErrorStore | None = None
     moves: MessageMoves | None = None
 
     def reconcile(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tocsin.core.incidents import digest
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.acting import MAX_ACTIONS
-from tocsin.core.incidents.actions import Action
+from tocsin.core.incidents.actions import Action, ActionKind
 from tocsin.core.incidents.after_deploy import startup_silences
 from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning
 from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
@@ -41,6 +41,7 @@ from tocsin.core.incidents.store import (
 )
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
 from tocsin.services.absence import absences
+from tocsin.services.known_errors import take_pressed_as_known
 from tocsin.services.redriving import is_asked_for, look_at_moves, start_asked
 
 if TYPE_CHECKING:
@@ -151,6 +152,7 @@ class Round:
             silences=silences,
             readings=self._read_queues(stored.incident, waiting),
             changes=self._changes,
+            suspects=self._suspects,
             wide_services=() if self._fresh else self._with.services_led(stored.incident, self._now),
             actions=actions,
             moves=look_at_moves(self._with.moves, stored.incident),
@@ -200,10 +202,6 @@ class Round:
             actions = () if more else seen.actions
             observed = replace(seen, last_received=last_received, more=more, actions=actions)
             moved = self._advance(stored.incident, batch, observed)
-            if self._with.services is not None and _has_news(moved, stored) and (found := self._suspects()):
-                # Looked up only now: what merely adds to an alert that people know of must cost no read.
-                observed = replace(observed, changes=(*observed.changes, *found))
-                moved = self._advance(stored.incident, batch, observed)
             if moved.incident is None:
                 self._ledger.drop(moved.applied)
                 self._ledger.drop_actions(moved.acted)
@@ -230,7 +228,10 @@ class Round:
             stored = self._publish(saved, own)
 
     def _actions(self) -> list[Action]:
-        """What people did and was not applied yet; a silence among it is kept like any other, before anything else."""
+        """What people did and was not applied yet; a silence among it is kept like any other, before anything else.
+
+        So is that an error is known.
+        """
         if not self._with.takes_actions or self._is_digest:
             return []
         pending = [
@@ -243,7 +244,12 @@ class Round:
             if action.silence is not None:
                 with suppress(SilenceConflictError):  # it was kept before, and taken back since
                     self._ledger.put_silence(action.silence)
-        return actions
+        return [
+            take_pressed_as_known(self._with.errors, action)
+            if action.kind is ActionKind.KNOWN_ERROR
+            else action
+            for action in actions
+        ]
 
     def _advance(
         self,
@@ -366,16 +372,6 @@ def next_move(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
 
 def _outbox(stored: Stored) -> tuple[Pending, ...]:
     return stored.incident.outbox if stored.incident else ()
-
-
-def _has_news(moved: Advance, stored: Stored) -> bool:
-    """Whether a notification has become due that is about more than an end."""
-    if moved.incident is None:
-        return False
-    known = () if moved.closed else [entry.sequence for entry in _outbox(stored)]
-    return any(
-        entry.sequence not in known and entry.reason is not Reason.RESOLVED for entry in moved.incident.outbox
-    )
 
 
 def _overdue(incident: Incident | None, now: Millis) -> bool:

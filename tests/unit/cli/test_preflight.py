@@ -60,13 +60,6 @@ def test_names_that_differ_in_punctuation_alone_are_named_and_so_is_one_given_tw
     assert "named 2 times" in two
 
 
-def test_a_search_that_cloudwatch_would_not_run_is_named_unless_there_is_no_dashboard():
-    names = ",".join(f"a-function-with-a-long-name-{number}" for number in range(40))
-    (one,) = found(FunctionNames=names)
-    assert "CreateDashboard=no" in one
-    assert found(FunctionNames=names, CreateDashboard="no") == []
-
-
 def test_all_problems_come_in_one_list():
     several = found(FunctionNames="my-fn,myfn", HeartbeatMinutes="7", KinesisShards="1",
                     KinesisStreamArn="arn:aws:kinesis:us-east-1:123456789012:stream/s")  # fmt: skip

@@ -290,7 +290,7 @@ def test_a_move_that_somebody_else_started_is_followed_and_no_second_one_started
 def test_while_an_error_of_the_service_fires_it_is_refused_in_words_and_done_if_insisted_on(world):
     world.error()
     refused = world.press()
-    assert (refused.outcome, refused.detail) == (ActionOutcome.STILL_FIRES, "boom still fires")
+    assert (refused.outcome, refused.detail) == (ActionOutcome.REFUSED, "boom still fires")
     assert "Redrive anyway" in outcome_words(refused)
     assert world.moves.moves == []
     assert world.press("UBOB", insists=True).outcome is ActionOutcome.DONE
@@ -305,7 +305,7 @@ def test_once_the_error_is_over_it_is_not_refused(world):
 
 def test_while_messages_come_in_it_is_refused(ledger):
     world = World(ledger, now=T0 + 5 * MIN)
-    assert world.press().outcome is ActionOutcome.STILL_FIRES
+    assert world.press().outcome is ActionOutcome.REFUSED
     world.reconcile(6 * MIN)
     world.depth += 1
     world.reconcile(MIN)

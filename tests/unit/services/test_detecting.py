@@ -145,6 +145,21 @@ def test_a_matching_line_opens_an_incident_at_once(world):
     assert world.published[0]["incident"]["count"] == 2
 
 
+def test_how_old_the_lines_were_is_said_of_batches_with_something_in_them_alone(world):
+    assert world.detect(logs(["fine"] * 100), T0 + MIN).line_ages is None
+    assert world.detect(logs(["fine", BOOM, "fine"]), T0 + 1_002).line_ages == (1_000, 1_002)
+
+
+def test_of_several_envelopes_the_newest_line_of_all_and_the_oldest_of_all_count(world):
+    data = [envelope([BOOM]), envelope([BOOM] * 3, first_id=100), envelope(["fine"] * 9, first_id=200)]
+    records = [{"eventSource": "aws:kinesis", "kinesis": {"data": each}} for each in data]
+    assert world.detect({"Records": records}, T0 + 500).line_ages == (498, 500)
+
+
+def test_lines_of_a_clock_that_is_ahead_are_not_younger_than_nothing(world):
+    assert world.detect(logs([BOOM]), T0 - 5_000).line_ages == (0, 0)
+
+
 def test_a_batch_without_a_match_makes_no_client_and_no_call(world):
     done = world.detect(logs(["fine"] * 100))
     assert world.made == []

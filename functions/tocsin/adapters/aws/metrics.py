@@ -50,6 +50,20 @@ def count_latencies(latencies: Iterable[int], stack: str) -> None:
         _print("Latency", took, stack, unit=MetricUnit.Milliseconds, also_none=True)
 
 
+def time_lines(newest: int, oldest: int, stack: str) -> None:
+    """Say how old the lines of a batch with something in it were when ``detect`` began with them.
+
+    That part of ``Latency`` is not Tocsin's: the program's logging, CloudWatch Logs, its subscription and Lambda's start.
+
+    Args:
+        newest: Milliseconds since the newest line's own time.
+        oldest: Milliseconds since the oldest line's own time; CloudWatch Logs hands lines over in batches.
+        stack: The stack's name.
+    """
+    for name, age in (("NewestLineAge", newest), ("OldestLineAge", oldest)):
+        _print(name, age, stack, unit=MetricUnit.Milliseconds, also_none=True)
+
+
 def count_heartbeat(took: int, stack: str) -> None:
     """Count one heartbeat that came to its end.
 

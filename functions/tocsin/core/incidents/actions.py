@@ -11,6 +11,10 @@ from enum import StrEnum
 
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.model import Millis
+from tocsin.core.times import DAY
+
+KNOWN_FOR: Millis = 30 * DAY
+"""How long an error that somebody pressed to be known stays so, from the press."""
 
 
 class ActionKind(StrEnum):
@@ -21,6 +25,7 @@ class ActionKind(StrEnum):
     SILENCE = "silence"
     OVER = "over"
     NOT_AN_ALERT = "not-an-alert"
+    KNOWN_ERROR = "known-error"
     REDRIVE = "redrive"
 
 
@@ -32,7 +37,7 @@ class ActionOutcome(StrEnum):
     NOTHING_TO_DO = "nothing-to-do"
     TOO_LATE = "too-late"
     STILL_SEEN = "still-seen"
-    STILL_FIRES = "still-fires"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,8 @@ class Action:
         at: When it was pressed, by our own clock.
         silence: For ``silence``, the silence to be made.
         signature: For ``not-an-alert``, the signature that was wrong.
-        fingerprint: For ``not-an-alert`` and ``redrive``, the alert.
+        fingerprint: For ``not-an-alert``, ``known-error`` and ``redrive``, the alert.
+        refused: Why it cannot be done, as was found when it was about to be applied; empty for nothing in its way.
         insists: For ``redrive``, whether it is to be done although the cause still fires.
     """
 
@@ -63,6 +69,7 @@ class Action:
     silence: Silence | None = None
     signature: str = ""
     fingerprint: str = ""
+    refused: str = ""
     insists: bool = False
 
 
@@ -77,7 +84,8 @@ class PerformedAction:
         name: The person's name.
         at: When it was pressed.
         outcome: What came of it.
-        detail: More in words: who has it already, what is silenced until when, which signature was wrong, why not.
+        detail: More in words: who has it already, what is silenced until when, which signature was wrong,
+            what is known until when, why it was refused.
         fingerprint: The alert that it was pressed on, where that matters.
     """
 

@@ -113,7 +113,7 @@ def asked(incident: Incident, action: Action, policy: Policy) -> tuple[ActionOut
     if incident.redrive is not None and is_under_way(incident, action.at):
         return ActionOutcome.SOMEBODY_ELSE, incident.redrive.name, incident
     if not action.insists and (cause := still_fires(incident, alert, action.at, policy)):
-        return ActionOutcome.STILL_FIRES, cause, incident
+        return ActionOutcome.REFUSED, cause, incident
     queue, depth = alert.fields["queue"], f", about {alert.queue.depth:,} messages" if alert.queue else ""
     redrive = Redrive(
         action=action.id,

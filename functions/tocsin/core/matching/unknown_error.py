@@ -20,16 +20,13 @@ from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_opti
 from tocsin.core.matching.template import has_kept_digits
 from tocsin.core.model import Level, Match, Severity
 from tocsin.core.problems import Problem
-from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, Source, Status
+from tocsin.core.signatures.signature import TEMPLATE, UNKNOWN_ERROR, Signature, Source, Status
 from tocsin.core.times import parse_duration
 
 if TYPE_CHECKING:
     from tocsin.core.config.error_settings import ErrorSettings
     from tocsin.core.matching.matcher import Matcher
     from tocsin.core.redaction.rule import Rule
-
-TEMPLATE = "template"
-"""The one field of its matches."""
 
 SIGNATURE = Signature(
     id=UNKNOWN_ERROR,

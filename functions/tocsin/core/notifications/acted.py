@@ -57,4 +57,5 @@ _WORDS = {
     "over": "✅ {by} says that it is over.",
     "redrive": "📤 Redrive by {by}: {detail}.",
     "not-an-alert": "🙅 {by} says that this is no alert: {detail}",
+    "known-error": "📗 {by} takes this error as known until {detail}",
 }

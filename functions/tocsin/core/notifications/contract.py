@@ -95,7 +95,9 @@ class ReportedAction(Part, frozen=True, kw_only=True):
         str,
         Meta(
             description="What was done. More may be added.",
-            extra_json_schema={"enum": ["take", "hand-back", "silence", "over", "not-an-alert", "redrive"]},
+            extra_json_schema={
+                "enum": ["take", "hand-back", "silence", "over", "not-an-alert", "known-error", "redrive"]
+            },
         ),
     ]
     by: Annotated[str, Meta(description="The person's name, as Slack told it.")]
@@ -103,7 +105,8 @@ class ReportedAction(Part, frozen=True, kw_only=True):
     detail: Annotated[
         str | None,
         Meta(
-            description="For a silence: what it mutes, until when, and why; for a false alert: the signature; for a redrive: the queue, and how far it is."
+            description="For a silence: what it mutes, until when, and why; for a false alert: the signature; "
+            "for a known error: until when, and its template; for a redrive: the queue, and how far it is."
         ),
     ] = None
 

@@ -11,6 +11,7 @@ from tocsin.core.incidents.actions import ActionKind
 from tocsin.core.model import AlertState
 from tocsin.core.notifications.acted import action_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.slack.elements import Block, section
 from tocsin.core.slack.mrkdwn import cut, escape, length, time_token
 
@@ -106,7 +107,8 @@ def action_buttons(
     block: Block = {"type": "actions", "elements": elements}
     if length(value) <= _MAX_BLOCK_ID:  # an option's own value is too short for it
         block["block_id"] = value
-        more = [("🙅 Not an alert", ActionKind.NOT_AN_ALERT)]
+        more = [("📗 Known error", ActionKind.KNOWN_ERROR)] if main.signature == UNKNOWN_ERROR else []
+        more.append(("🙅 Not an alert", ActionKind.NOT_AN_ALERT))
         if any(alert.fields.get("queue") in redrivable for alert in notification.alerts if _fires(alert)):
             more.append(("📤 Redrive…", ActionKind.REDRIVE))
         elements.append(_menu(more))
