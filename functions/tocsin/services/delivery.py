@@ -58,6 +58,26 @@ class Store(Protocol):
         """The record of an incident as it is, without a claim."""
 
 
+class Leads:
+    """The records of incidents that lead wide ones, kept for a batch; several threads may use it.
+
+    What is told of an incident that leads is not looked up again: its message stays where it is, and one that somebody
+    deletes meanwhile is missed where it is needed (``bot_channel``).
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, DeliveryRecord] = {}
+
+    def peek(self, incident: str) -> DeliveryRecord | None:
+        """The record of an incident as it is, or was when its message was there."""
+        # No lock: two threads may look it up at the same time. To wait for a call that hangs would cost more.
+        record = self._known.get(incident) or self._store.peek(incident)
+        if record is not None and record.ts:
+            self._known[incident] = record
+        return record
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try to deliver.
@@ -96,8 +116,17 @@ def deliver(
     store: Store,
     attempt: Attempt,
     audience: Audience = Audience(),
+    leads: Leads | None = None,
 ) -> Delivery:
     """Tell a channel of one notification, once: claim the incident, wait for what goes first, tell, record.
+
+    Args:
+        notification: What to tell.
+        channel: Where.
+        store: What is known of it there.
+        attempt: This try.
+        audience: Whom it reaches.
+        leads: What is known of incidents that lead wide ones there, kept for further deliveries.
 
     Raises:
         RetryableDeliveryError: Try again later.
@@ -114,7 +143,7 @@ def deliver(
     record = lease.record
     if channel.has_threads and not record.ts and notification.wide is not None:
         try:
-            record = _in_leaders_thread(notification, record, store, attempt)
+            record = _in_leaders_thread(notification, record, leads or Leads(store), attempt)
         except RetryableDeliveryError:
             lease.end(lease.record, unconfirmed=notification.sequence in lease.record.unconfirmed)
             raise
@@ -130,7 +159,7 @@ def deliver(
 
 
 def _in_leaders_thread(
-    notification: Notification, record: DeliveryRecord, store: Store, attempt: Attempt
+    notification: Notification, record: DeliveryRecord, leads: Leads, attempt: Attempt
 ) -> DeliveryRecord:
     """The record of an incident that joined a wide one: it is told in the thread of the one that leads, if that is here.
 
@@ -140,7 +169,7 @@ def _in_leaders_thread(
     lead = notification.wide.lead if notification.wide else notification.incident.id
     if lead == notification.incident.id:
         return record
-    known = store.peek(lead)
+    known = leads.peek(lead)
     if known is not None and known.ts:
         return replace(record, channel=known.channel, thread=known.thread or known.ts)
     age = attempt.now - millis_of(notification.at)
