@@ -133,6 +133,7 @@ class Notifier:
         Returns:
             The ids of the messages that are to come back.
         """
+        # Read here and not by the threads: msgspec 0.22 crashes the process where two learn a type at the same time.
         items = [_read(QueueMessage.of(record)) for record in records]
         done: set[int] = set()
 

@@ -264,6 +264,18 @@ def test_each_thread_has_a_connection_of_its_own():
     assert len(world.connected) == len(set(world.connected)) == 3
 
 
+def test_no_thread_of_the_pool_reads_a_message_for_msgspec_learns_its_types_in_one_thread_only(monkeypatch):
+    from tocsin.services import notifier
+
+    readers, read = set(), notifier.read_body
+    monkeypatch.setattr(
+        notifier, "read_body", lambda body: (readers.add(threading.get_ident()), read(body))[1]
+    )
+    with ThreadPoolExecutor(3) as pool:
+        assert World(pool).work(*(about(f"i{number}") for number in range(6))) == []
+    assert readers == {threading.get_ident()}
+
+
 def test_the_most_severe_is_begun_first_and_of_two_as_severe_the_older():
     world = World(Later(lambda _: 0))
     batch = [
