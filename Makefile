@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 WORKERS ?= 2
+# Tests of whole stacks wait for containers and queues half of their time.
+STACKS ?= 3
 BENCH  := .venv-bench
 JUDGE  := .venv-judge
 ARCHITECTURE ?= both
@@ -30,7 +32,7 @@ demo: $(READY) ## Replay real outages through the deployed template into a local
 test: $(READY) lint ## Run the whole suite
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/unit
 	@# A file's tests stay with one worker: they share a deployed stack, and some go on where the one before ended.
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile tests/integration tests/e2e
+	@$(BIN)/python -m pytest -n $(STACKS) --dist loadfile tests/integration tests/e2e
 
 unit: $(READY) ## Run the unit tests only
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit

@@ -169,11 +169,20 @@ def _fetch(locked: Path, machine: str, target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="tocsin-package-") as fetched:
         done = subprocess.run(
             [
-                sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile",
-                *platform_options(machine), "--require-hashes", f"--target={fetched}", f"--requirement={locked}",
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-compile",
+                *platform_options(machine),
+                "--require-hashes",
+                f"--target={fetched}",
+                f"--requirement={locked}",
             ],
             check=False,
-        )  # fmt: skip
+        )
         if done.returncode:
             raise PackagingError(f"{machine}: {_PIP_MISSING}{sys.executable}?")
         shutil.rmtree(Path(fetched) / "bin", ignore_errors=True)

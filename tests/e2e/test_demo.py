@@ -24,7 +24,7 @@ def test_the_demo_tells_every_outage_and_leaves_a_page(tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=400,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     html = page.read_text("utf-8")

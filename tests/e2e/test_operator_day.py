@@ -25,7 +25,7 @@ class Operator:
     def run(self, *arguments, **environment):
         return subprocess.run(
             [sys.executable, "-m", "tocsin_cli.main", *arguments],
-            cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=180,
             env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}", **environment},
         )  # fmt: skip
 

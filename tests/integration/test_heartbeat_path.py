@@ -23,7 +23,7 @@ from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud
 
 ROOT = Path(__file__).resolve().parents[2]
 REGION = "eu-west-1"
-PATIENCE = 30.0
+PATIENCE = 120.0
 GROUP = "/tocsin/prod/heartbeat"
 
 

@@ -18,6 +18,7 @@ from sample_incidents import BUCKET, DLQ, IMPORT_ERROR, incident, pending
 
 from tocsin.adapters.aws.delivery_table import DeliveryStore
 from tocsin.adapters.aws.incident_table import IncidentTable
+from tocsin.core.incidents.incident import Pace
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.model import AlertState, Reason
 from tocsin.core.slack.delivery_record import DeliveryRecord
@@ -350,7 +351,7 @@ def _watched(session, seen):
 
 
 def test_one_incident_is_shown_by_its_service_or_its_id_open_or_over(dynamodb, table, tocsin):
-    made = keep(table, IMPORT_ERROR, id="20260731-1", sequence=3, notified_at=5, outbox=(pending(Reason.UPDATE, sequence=3),))  # fmt: skip
+    made = keep(table, IMPORT_ERROR, id="20260731-1", sequence=3, pace=Pace(notified_at=5), outbox=(pending(Reason.UPDATE, sequence=3),))  # fmt: skip
     over = incident(BUCKET, service="worker", id="20260730-1", resolved_at=now(), opened_at=5)
     table.save(made, 1, due=now(), closed=over)
     kept_silence(table, service="", signature="import-*", reason="a release fixes it")

@@ -249,7 +249,7 @@ def test_the_same_command_goes_through_to_the_local_slack(built, tmp_path):
         with SamLocalDoor(deployed, slack.url):
             answer = invoke(built)
         assert answer["sent"] == {"backend": ["opened"]}
-        (told,) = slack.wait_for(bool, timeout=20)
+        (told,) = slack.wait_for(bool)
     assert "mangum" in json.dumps(told["blocks"])
 
 

@@ -118,7 +118,7 @@ class Chromium:
                 return message["result"]
             self._events.append(message)
 
-    def wait_for(self, event: str, timeout: float = 30) -> dict[str, Any]:
+    def wait_for(self, event: str, timeout: float = 90) -> dict[str, Any]:
         deadline = time.monotonic() + timeout
         while True:
             for position, message in enumerate(self._events):

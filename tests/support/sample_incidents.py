@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
+from tocsin.core.incidents.incident import Alert, Incident, Pace, Pending, QueueReading
 from tocsin.core.model import AlertState, Origin, Reason, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 
@@ -133,7 +133,7 @@ def incident(*alerts: Alert, **changes) -> Incident:
         opened_at=T0 + 900,
         alerts={alert.fingerprint: alert for alert in alerts},
         sequence=1,
-        notified_at=T0 + 900,
+        pace=Pace(notified_at=T0 + 900),
     )
     return replace(made, **changes)
 

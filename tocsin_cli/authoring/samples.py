@@ -66,9 +66,19 @@ def sample_alarm(sample: Mapping[str, Any]) -> AlarmChange:
         if not isinstance(value, str):
             raise ValueError(f"{key} must be text, is {value!r}")
     return AlarmChange(
-        id="sample", name=texts["alarm"], arn="", state=AlarmState.ALARM, previous=None, reason="", at=0, account="",
-        region="", namespace=texts["namespace"], metric=texts["metric"], dimensions=dimensions,
-    )  # fmt: skip
+        id="sample",
+        name=texts["alarm"],
+        arn="",
+        state=AlarmState.ALARM,
+        previous=None,
+        reason="",
+        at=0,
+        account="",
+        region="",
+        namespace=texts["namespace"],
+        metric=texts["metric"],
+        dimensions=dimensions,
+    )
 
 
 def _samples(matcher: Matcher, signature: Signature) -> Iterator[Problem]:

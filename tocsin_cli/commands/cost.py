@@ -128,9 +128,14 @@ def looked_up(groups: Sequence[str], region: str | None) -> float:
     total = 0.0
     for group in groups:
         answer = cloudwatch.get_metric_statistics(
-            Namespace="AWS/Logs", MetricName="IncomingBytes", Dimensions=[{"Name": "LogGroupName", "Value": group}],
-            StartTime=until - timedelta(days=DAYS_LOOKED_BACK), EndTime=until, Period=86_400, Statistics=["Sum"],
-        )  # fmt: skip
+            Namespace="AWS/Logs",
+            MetricName="IncomingBytes",
+            Dimensions=[{"Name": "LogGroupName", "Value": group}],
+            StartTime=until - timedelta(days=DAYS_LOOKED_BACK),
+            EndTime=until,
+            Period=86_400,
+            Statistics=["Sum"],
+        )
         total += sum(float(each["Sum"]) for each in answer.get("Datapoints", ()))
     return total / DAYS_LOOKED_BACK / 1e9
 

@@ -83,10 +83,10 @@ def error_report(record: ErrorRecord) -> dict[str, Any]:
         "trend": [{"day": iso_time(day * DAY)[:10], "count": count} for day, count in record.days],
         "example": record.example,
         "log_group": record.log_group,
-        "known": {
-            "until": iso_time(record.known_until), "by": record.known_by, "reason": record.known_reason
-        } if record.known_until else None,
-    }  # fmt: skip
+        "known": {"until": iso_time(record.known_until), "by": record.known_by, "reason": record.known_reason}
+        if record.known_until
+        else None,
+    }
 
 
 class NoSuchErrorError(Exception):
@@ -115,8 +115,14 @@ def _take_as_known(store: ErrorTable, arguments: argparse.Namespace, now: Millis
         span = parse_duration(arguments.span)
         found = find_error(store, arguments.id)
         record = take_as_known(
-            store, found.service, found.id, span=span, author=arguments.author or author(), reason=arguments.reason, now=now
-        )  # fmt: skip
+            store,
+            found.service,
+            found.id,
+            span=span,
+            author=arguments.author or author(),
+            reason=arguments.reason,
+            now=now,
+        )
     except (ValueError, NoSuchErrorError, KnownErrorRefusedError) as error:
         print(f"tocsin errors: {error}", file=sys.stderr)
         return 1
@@ -143,9 +149,15 @@ def _show(records: list[ErrorRecord], now: Millis) -> None:
         trend = " ".join(str(days.get(today - back, 0)) for back in reversed(range(SHOWN_DAYS)))
         state = f"{record.state} by {record.known_by}" if record.known_until > now else record.state.value
         cells = (
-            record.id[:SHORT_ID], record.service, state, f"~{record.count:,}", iso_time(record.first_seen)[:16],
-            iso_time(record.last_seen)[:16], trend, record.template,
-        )  # fmt: skip
+            record.id[:SHORT_ID],
+            record.service,
+            state,
+            f"~{record.count:,}",
+            iso_time(record.first_seen)[:16],
+            iso_time(record.last_seen)[:16],
+            trend,
+            record.template,
+        )
         table.add_row(*(Text(one_line(cell)) for cell in cells))
     console = terminal()
     console.print(table)

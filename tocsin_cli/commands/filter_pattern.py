@@ -45,9 +45,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="what it is made of (default: %(default)s)",
     )
     parser.add_argument(
-        "--terms-match-within-words", action="store_true",
+        "--terms-match-within-words",
+        action="store_true",
         help="with --style terms: you know that terms match within words, which AWS does not document (--verify finds out)",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--verify",
         action="store_true",

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from tocsin.adapters.sam_local import DOOR_PORT
 from tocsin.core.config.settings import Intervals
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.times import parse_duration
@@ -43,6 +44,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the local Slack's port (default: a free one)",
     )
     parser.add_argument(
+        "--sam-port",
+        type=port,
+        default=DOOR_PORT,
+        metavar="PORT",
+        help=f"where `sam local invoke` finds this one (default: {DOOR_PORT}; 0: nowhere, so that another one can run)",
+    )
+    parser.add_argument(
         "--json",
         action="store_true",
         help="print the line of JSON on a terminal too; into a pipe it always is",
@@ -64,7 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         tocsin = LocalTocsin(
-            slack_mode=arguments.slack_mode, parameters=dict(arguments.set), slack_port=arguments.slack_port
+            slack_mode=arguments.slack_mode,
+            parameters=dict(arguments.set),
+            slack_port=arguments.slack_port,
+            sam_port=arguments.sam_port or None,
         )
     except ConfigurationError as error:
         print(error, file=sys.stderr)

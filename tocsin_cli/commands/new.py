@@ -95,9 +95,14 @@ def run(arguments: argparse.Namespace) -> int:
     # What is no UTF-8 came from the shell as half characters, which no file can hold.
     try:
         made, files = plan(
-            name, line.encode("utf-8", "replace").decode().rstrip("\r\n"), arguments.root, runbooks,
-            family=arguments.family, severity=arguments.severity, title=arguments.title,
-        )  # fmt: skip
+            name,
+            line.encode("utf-8", "replace").decode().rstrip("\r\n"),
+            arguments.root,
+            runbooks,
+            family=arguments.family,
+            severity=arguments.severity,
+            title=arguments.title,
+        )
     except ScaffoldError as error:
         print(f"tocsin new: {error}", file=sys.stderr)
         return 1

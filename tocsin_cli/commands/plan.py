@@ -139,12 +139,22 @@ def _resources(project: Path, name: str, region: str | None) -> list[str]:
         file.write_text(for_sam(given), "utf-8")
         done = subprocess.run(
             [
-                sam_command(), "deploy", "--stack-name", name, *(["--region", region] if region else []),
-                "--no-execute-changeset", "--no-confirm-changeset", "--no-progressbar",
+                sam_command(),
+                "deploy",
+                "--stack-name",
+                name,
+                *(["--region", region] if region else []),
+                "--no-execute-changeset",
+                "--no-confirm-changeset",
+                "--no-progressbar",
                 *(["--parameter-overrides", f"file://{file}"] if given else []),
             ],
-            cwd=project, env={**os.environ, "SAM_CLI_TELEMETRY": "0"}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=project,
+            env={**os.environ, "SAM_CLI_TELEMETRY": "0"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     said = done.stdout + done.stderr
     if "No changes to deploy" in said or "is up to date" in said:
         return []

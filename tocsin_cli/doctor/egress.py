@@ -40,9 +40,13 @@ def topics(stack: Examined) -> Iterator[Finding]:
         if subscribed:
             yield ok("topic", f"{topic.rpartition(':')[2]} leads into notify's queue")
         else:
-            yield fail("topic", f"notify's queue is not subscribed to {topic}", ways.get(name, "the heartbeat stops, and its alarm tells"),
-                       f"aws sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {queue} "
-                       "--attributes RawMessageDelivery=true")  # fmt: skip
+            yield fail(
+                "topic",
+                f"notify's queue is not subscribed to {topic}",
+                ways.get(name, "the heartbeat stops, and its alarm tells"),
+                f"aws sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {queue} "
+                "--attributes RawMessageDelivery=true",
+            )
 
 
 def queue_arn(stack: Examined, url: str) -> str:
@@ -79,8 +83,12 @@ def queue_policy(stack: Examined) -> Iterator[Finding]:
     if any(service in {"sns.amazonaws.com", "*"} and covers(source, topic) for service, source in allowed):
         yield ok("queue-policy", "the alerts topic may write into notify's queue")
     else:
-        yield fail("queue-policy", f"the alerts topic may not write into {url}", _UNTOLD + "; SNS keeps what it cannot deliver in the dead-letter queue, if it may",
-                   _DEPLOY)  # fmt: skip
+        yield fail(
+            "queue-policy",
+            f"the alerts topic may not write into {url}",
+            _UNTOLD + "; SNS keeps what it cannot deliver in the dead-letter queue, if it may",
+            _DEPLOY,
+        )
 
 
 def event_source(stack: Examined) -> Iterator[Finding]:
@@ -97,9 +105,17 @@ def dead_letters(stack: Examined) -> Iterator[Finding]:
     """Nothing lies where only people look."""
     sqs = stack.client("sqs")
     meaning = {
-        "NotifyDeadLetterQueueUrl": ("notifications that Slack did not take", "people were not told of them", "tocsin-delivery-failed.md"),
-        "FailureQueueUrl": ("events that detect could not process", "what happened in them is untold", "tocsin-detect-failed.md"),
-    }  # fmt: skip
+        "NotifyDeadLetterQueueUrl": (
+            "notifications that Slack did not take",
+            "people were not told of them",
+            "tocsin-delivery-failed.md",
+        ),
+        "FailureQueueUrl": (
+            "events that detect could not process",
+            "what happened in them is untold",
+            "tocsin-detect-failed.md",
+        ),
+    }
     for output, (what, why, runbook) in meaning.items():
         url = stack.outputs[output]
         try:
@@ -139,18 +155,32 @@ def other_road(stack: Examined) -> Iterator[Finding]:
         )
         return
     everywhere = [*subscriptions, *subscriptions_of(stack, stack.outputs["AlertsTopicArn"])]
-    pending = sorted({f"{each['Protocol']} {each['Endpoint']}" for each in everywhere if each["SubscriptionArn"] in {"PendingConfirmation", "pending confirmation"}})  # fmt: skip
+    pending = sorted(
+        {
+            f"{each['Protocol']} {each['Endpoint']}"
+            for each in everywhere
+            if each["SubscriptionArn"] in {"PendingConfirmation", "pending confirmation"}
+        }
+    )
     for each in pending:
-        yield warn("confirmation", f"not confirmed: {each}", "nothing is delivered there before it is",
-                   "open the link in AWS's e-mail (it holds for three days; then deploy again, or subscribe again: "
-                   f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS)")  # fmt: skip
+        yield warn(
+            "confirmation",
+            f"not confirmed: {each}",
+            "nothing is delivered there before it is",
+            "open the link in AWS's e-mail (it holds for three days; then deploy again, or subscribe again: "
+            f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS)",
+        )
     heard = [each for each in subscriptions if each["SubscriptionArn"].startswith("arn:")]
     if heard:
         yield ok("ops-topic", f"{len(heard)} subscribers hear Tocsin's alarms about itself")
     elif not pending:
-        yield fail("ops-topic", "nobody is subscribed to the ops topic", "when Slack or its credential fails, nobody is told",
-                   f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS, "
-                   "or deploy with OperatorEmail")  # fmt: skip
+        yield fail(
+            "ops-topic",
+            "nobody is subscribed to the ops topic",
+            "when Slack or its credential fails, nobody is told",
+            f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS, "
+            "or deploy with OperatorEmail",
+        )
 
 
 def credentials(stack: Examined, settings: Settings) -> Iterator[Finding]:
@@ -159,9 +189,12 @@ def credentials(stack: Examined, settings: Settings) -> Iterator[Finding]:
     named |= dict.fromkeys(stack.names("MoreSlackSecretNames"), "MoreSlackSecretNames")
     for destination in settings.routing.destinations.values():
         if destination.name != DEFAULT and destination.secret not in named:
-            yield fail("secret", f"the destination {destination.name} in tocsin.toml has the secret {destination.secret}, which the stack does not name",
-                       "notify may not read it, and nothing is told there",
-                       f"sam deploy --parameter-overrides 'MoreSlackSecretNames=\"{','.join([*stack.names('MoreSlackSecretNames'), destination.secret])}\"'")  # fmt: skip
+            yield fail(
+                "secret",
+                f"the destination {destination.name} in tocsin.toml has the secret {destination.secret}, which the stack does not name",
+                "notify may not read it, and nothing is told there",
+                f"sam deploy --parameter-overrides 'MoreSlackSecretNames=\"{','.join([*stack.names('MoreSlackSecretNames'), destination.secret])}\"'",
+            )
     for name in named:
         yield from _credential(stack, name)
 
@@ -174,17 +207,31 @@ def _credential(stack: Examined, name: str) -> Iterator[Finding]:
     except Exception as error:
         text = str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
         if is_missing(error):
-            yield fail("secret", f"there is no secret {name}", why,
-                       f"aws secretsmanager create-secret --name {name} --secret-string file://slack.json, which holds {SHAPES}")  # fmt: skip
+            yield fail(
+                "secret",
+                f"there is no secret {name}",
+                why,
+                f"aws secretsmanager create-secret --name {name} --secret-string file://slack.json, which holds {SHAPES}",
+            )
         elif "delet" in text.lower():
-            yield fail("secret", f"the secret {name} is marked for deletion", why, f"aws secretsmanager restore-secret --secret-id {name}")  # fmt: skip
+            yield fail(
+                "secret",
+                f"the secret {name} is marked for deletion",
+                why,
+                f"aws secretsmanager restore-secret --secret-id {name}",
+            )
         else:
             raise
         return
     try:
         credential = read_credential(answer.get("SecretString") or "", name, api_url)
     except CredentialRefusedError as error:
-        yield fail("secret", str(error), why, f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json")  # fmt: skip
+        yield fail(
+            "secret",
+            str(error),
+            why,
+            f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json",
+        )
         return
     match credential:
         case WebhookCredential():
@@ -206,8 +253,12 @@ def _asked(name: str, credential: BotCredential, api_url: str) -> Finding:
         response = requests.post(f"{api_url}auth.test", auth=BearerToken(credential.token), timeout=_TIMEOUT)
         answer = response.json()
     except (requests.RequestException, ValueError) as error:
-        return warn("slack", f"Slack at {api_url} could not be asked from here ({type(error).__name__})",
-                    "whether it accepts the token is not known", "run the doctor where Slack can be reached")  # fmt: skip
+        return warn(
+            "slack",
+            f"Slack at {api_url} could not be asked from here ({type(error).__name__})",
+            "whether it accepts the token is not known",
+            "run the doctor where Slack can be reached",
+        )
     if isinstance(answer, Mapping) and answer.get("ok") is True:
         return ok(
             "slack",
@@ -217,6 +268,15 @@ def _asked(name: str, credential: BotCredential, api_url: str) -> Finding:
     shown = code if code.replace("_", "").isalnum() else f"HTTP {response.status_code}"
     own_trouble = shown in {"ratelimited", "internal_error", "fatal_error"}
     if own_trouble or response.status_code in {HTTPStatus.TOO_MANY_REQUESTS, *_SLACK_AWAY}:
-        return warn("slack", f"Slack cannot say now whether it accepts the token in {name}: {shown}", "it may be Slack's own trouble", "run the doctor again")  # fmt: skip
-    return fail("slack", f"Slack does not accept the token in {name}: {shown}", "notifications are parked after five minutes",
-                f"reinstall the app in Slack, then: aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json")  # fmt: skip
+        return warn(
+            "slack",
+            f"Slack cannot say now whether it accepts the token in {name}: {shown}",
+            "it may be Slack's own trouble",
+            "run the doctor again",
+        )
+    return fail(
+        "slack",
+        f"Slack does not accept the token in {name}: {shown}",
+        "notifications are parked after five minutes",
+        f"reinstall the app in Slack, then: aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json",
+    )

@@ -113,9 +113,14 @@ _DENIED = {
     "AuthorizationErrorException",
 }
 _MISSING = {
-    "ResourceNotFoundException", "NotFound", "NotFoundException", "AWS.SimpleQueueService.NonExistentQueue",
-    "QueueDoesNotExist", "NoSuchEntity", "ResourceNotFound",
-}  # fmt: skip
+    "ResourceNotFoundException",
+    "NotFound",
+    "NotFoundException",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+    "NoSuchEntity",
+    "ResourceNotFound",
+}
 
 
 def code_of(error: Exception) -> str:
@@ -143,10 +148,17 @@ def _could_not_look(name: str, error: Exception) -> Finding:
     operation = getattr(error, "operation_name", "")
     if code_of(error) in _DENIED:
         return warn(
-            name, f"not looked at: these credentials may not {operation}", "what is wrong there is not seen",
+            name,
+            f"not looked at: these credentials may not {operation}",
+            "what is wrong there is not seen",
             f"ask for the action {operation}, or run the doctor with a role that has it",
-        )  # fmt: skip
-    return warn(name, f"not looked at: {operation or 'AWS'} answers {code_of(error) or error}", "what is wrong there is not seen", "run the doctor again")  # fmt: skip
+        )
+    return warn(
+        name,
+        f"not looked at: {operation or 'AWS'} answers {code_of(error) or error}",
+        "what is wrong there is not seen",
+        "run the doctor again",
+    )
 
 
 def principals(policy: Mapping[str, Any], action: str) -> Iterator[tuple[str, str]]:

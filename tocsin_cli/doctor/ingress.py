@@ -24,8 +24,12 @@ def log_groups(stack: Examined) -> Iterator[Finding]:
     for group in stack.names("LogGroupNames"):
         found = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
         if group not in {each["logGroupName"] for each in found}:
-            yield fail("log-group", f"the log group {group} does not exist", _LOGS,
-                       "is its name right, and has its function ever run? Then deploy again, which subscribes it: make deploy")  # fmt: skip
+            yield fail(
+                "log-group",
+                f"the log group {group} does not exist",
+                _LOGS,
+                "is its name right, and has its function ever run? Then deploy again, which subscribes it: make deploy",
+            )
             continue
         filters = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
         ours = [each for each in filters if each["destinationArn"] in destinations]
@@ -35,18 +39,30 @@ def log_groups(stack: Examined) -> Iterator[Finding]:
             names = ", ".join(each["filterName"] for each in ours) + (
                 " and the account's policy" if account_wide else ""
             )
-            yield warn("subscription", f"{group} is subscribed {len(ours) + account_wide} times: {names}",
-                       "each line counts as many times", _delete(group, ours[-1]["filterName"]))  # fmt: skip
+            yield warn(
+                "subscription",
+                f"{group} is subscribed {len(ours) + account_wide} times: {names}",
+                "each line counts as many times",
+                _delete(group, ours[-1]["filterName"]),
+            )
         elif ours and ours[0].get("filterPattern", "") != stack.parameters.get("FilterPattern", ""):
-            yield warn("filter-pattern", f"the subscription of {group} has another filter pattern than the stack's parameter",
-                       "somebody changed it; lines may be kept back that matter", _put(stack, group))  # fmt: skip
+            yield warn(
+                "filter-pattern",
+                f"the subscription of {group} has another filter pattern than the stack's parameter",
+                "somebody changed it; lines may be kept back that matter",
+                _put(stack, group),
+            )
         else:
             right += 1
     if right:
         yield ok("subscription", f"{right} watched log groups exist and are subscribed once")
     elif not stack.names("LogGroupNames"):
-        yield warn("log-group", "no log group is watched", "only alarms and a stream, if there is one, can raise an alert",
-                   "sam deploy --parameter-overrides 'LogGroupNames=\"/aws/lambda/one,/aws/lambda/two\"'")  # fmt: skip
+        yield warn(
+            "log-group",
+            "no log group is watched",
+            "only alarms and a stream, if there is one, can raise an alert",
+            "sam deploy --parameter-overrides 'LogGroupNames=\"/aws/lambda/one,/aws/lambda/two\"'",
+        )
 
 
 def _destinations(stack: Examined) -> set[str]:
@@ -74,16 +90,21 @@ def _not_subscribed(stack: Examined, group: str, filters: Sequence[Mapping[str, 
         )
     taken = "; ".join(f"{each['filterName']} to {each['destinationArn']}" for each in filters)
     return fail(
-        "subscription-slots", f"{group} has no subscription to Tocsin, and both of its two slots are taken: {taken}",
+        "subscription-slots",
+        f"{group} has no subscription to Tocsin, and both of its two slots are taken: {taken}",
         _LOGS + "; a deploy that adds it fails with LimitExceededException",
         f"free one: {_delete(group, filters[0]['filterName'])} and then {_put(stack, group)}; or let one of them write to a "
         "Kinesis stream that both read, leave the group out of LogGroupNames and give the stream as KinesisStreamArn",
-    )  # fmt: skip
+    )
 
 
 def _put(stack: Examined, group: str) -> str:
     destination = stack.outputs.get("EnvelopeStreamArn") or stack.outputs.get("DetectFunctionArn", "")
-    role = f" --role-arn {stack.outputs['LogsToStreamRoleArn']} --distribution Random" if "EnvelopeStreamArn" in stack.outputs else ""  # fmt: skip
+    role = (
+        f" --role-arn {stack.outputs['LogsToStreamRoleArn']} --distribution Random"
+        if "EnvelopeStreamArn" in stack.outputs
+        else ""
+    )
     return (
         f"aws logs put-subscription-filter --log-group-name '{group}' --filter-name '{stack.name}-detect' "
         f"--filter-pattern '{stack.parameters.get('FilterPattern', '')}' --destination-arn {destination}{role}"
@@ -119,9 +140,13 @@ def permissions(stack: Examined) -> Iterator[Finding]:
                 "events.amazonaws.com": f"arn:aws:events:{region}:{account}:rule/*",
                 "lambda.alarms.cloudwatch.amazonaws.com": f"arn:aws:cloudwatch:{region}:{account}:alarm:*",
             }[service]
-            yield fail("permission", f"{service} may not invoke {function}", why,
-                       f"aws lambda add-permission --function-name {function} --statement-id doctor-{service.split('.')[0]} "
-                       f"--action lambda:InvokeFunction --principal {service} --source-account {account} --source-arn '{source}'")  # fmt: skip
+            yield fail(
+                "permission",
+                f"{service} may not invoke {function}",
+                why,
+                f"aws lambda add-permission --function-name {function} --statement-id doctor-{service.split('.')[0]} "
+                f"--action lambda:InvokeFunction --principal {service} --source-account {account} --source-arn '{source}'",
+            )
     if not set(lost) - admitted:
         yield ok("permission", "CloudWatch Logs, alarms, EventBridge and the alarm topic may invoke detect")
 
@@ -134,13 +159,22 @@ def alarm_topic(stack: Examined) -> Iterator[Finding]:
     except Exception as error:
         if not is_missing(error):
             raise
-        yield fail("alarm-topic", f"the alarm topic {topic} is gone", "no alarm reaches Tocsin by it", "make deploy, after aws cloudformation detect-stack-drift")  # fmt: skip
+        yield fail(
+            "alarm-topic",
+            f"the alarm topic {topic} is gone",
+            "no alarm reaches Tocsin by it",
+            "make deploy, after aws cloudformation detect-stack-drift",
+        )
         return
     if any(each["Protocol"] == "lambda" and each["Endpoint"] == function for each in subscriptions):
         yield ok("alarm-topic", "detect is subscribed to the alarm topic")
     else:
-        yield fail("alarm-topic", "detect is not subscribed to the alarm topic", "alarms of dead-letter queues, and those that name the topic, are not told",
-                   f"aws sns subscribe --topic-arn {topic} --protocol lambda --notification-endpoint {function}")  # fmt: skip
+        yield fail(
+            "alarm-topic",
+            "detect is not subscribed to the alarm topic",
+            "alarms of dead-letter queues, and those that name the topic, are not told",
+            f"aws sns subscribe --topic-arn {topic} --protocol lambda --notification-endpoint {function}",
+        )
 
 
 def subscriptions_of(stack: Examined, topic: str) -> list[dict[str, str]]:
@@ -199,9 +233,11 @@ def changes(stack: Examined) -> Iterator[Finding]:
     right = yield from _rules(stack, rules, warn, "changes", "incidents do not say what changed before")
     if right == len(names):
         logging = _trails(stack)
-        seen = f"changes of functions by the trail {logging[0]}, if it logs write management events" if logging else (
-            "direct changes of functions cannot be seen: no trail of CloudTrail logs here"
-        )  # fmt: skip
+        seen = (
+            f"changes of functions by the trail {logging[0]}, if it logs write management events"
+            if logging
+            else ("direct changes of functions cannot be seen: no trail of CloudTrail logs here")
+        )
         yield ok("changes", f"changes of stacks are seen; {seen}")
 
 
@@ -238,14 +274,22 @@ def mapping(stack: Examined, function: str, check: str, why: str) -> Iterator[Fi
     for each in mappings:
         result = str(each.get("LastProcessingResult") or "")
         if result.startswith("PROBLEM"):
-            yield fail(check, f"the event source of {name} cannot read: {result}", why,
-                       "if a KMS key is the reason, deploy with it as KinesisStreamKeyArn (a stream that was there before) or KmsKeyArn; "
-                       f"then: aws lambda get-event-source-mapping --uuid {each['UUID']}")  # fmt: skip
+            yield fail(
+                check,
+                f"the event source of {name} cannot read: {result}",
+                why,
+                "if a KMS key is the reason, deploy with it as KinesisStreamKeyArn (a stream that was there before) or KmsKeyArn; "
+                f"then: aws lambda get-event-source-mapping --uuid {each['UUID']}",
+            )
         elif each["State"] in {"Enabled", "Creating", "Enabling", "Updating"}:
             yield ok(check, f"the event source of {name} is {each['State'].lower()}")
         else:
-            yield fail(check, f"the event source of {name} is {each['State'].lower()}", why,
-                       f"aws lambda update-event-source-mapping --uuid {each['UUID']} --enabled")  # fmt: skip
+            yield fail(
+                check,
+                f"the event source of {name} is {each['State'].lower()}",
+                why,
+                f"aws lambda update-event-source-mapping --uuid {each['UUID']} --enabled",
+            )
 
 
 def filter_pattern_is_current(stack: Examined, signatures: Mapping[str, Signature]) -> Iterator[Finding]:
@@ -258,6 +302,9 @@ def filter_pattern_is_current(stack: Examined, signatures: Mapping[str, Signatur
     if deployed in right:
         yield ok("filter-pattern", "the filter pattern is the one of these signatures")
     else:
-        yield warn("filter-pattern", "the deployed FilterPattern is not the one that these signatures ask for",
-                   "made before a signature changed it may keep back that signature's lines",
-                   'sam deploy --parameter-overrides "FilterPattern=\\"$(.venv/bin/tocsin filter-pattern)\\""')  # fmt: skip
+        yield warn(
+            "filter-pattern",
+            "the deployed FilterPattern is not the one that these signatures ask for",
+            "made before a signature changed it may keep back that signature's lines",
+            'sam deploy --parameter-overrides "FilterPattern=\\"$(.venv/bin/tocsin filter-pattern)\\""',
+        )

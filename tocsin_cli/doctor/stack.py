@@ -36,9 +36,19 @@ def status(stack: Examined) -> Iterator[Finding]:
         "\"StackEvents[?contains(ResourceStatus, 'FAILED')].[LogicalResourceId, ResourceStatusReason]\""
     )
     if state.endswith("_IN_PROGRESS"):
-        yield warn("stack", f"the stack is {state}", "what follows may change while it is looked at", "run the doctor again when it is done")  # fmt: skip
+        yield warn(
+            "stack",
+            f"the stack is {state}",
+            "what follows may change while it is looked at",
+            "run the doctor again when it is done",
+        )
     elif state == "UPDATE_ROLLBACK_COMPLETE":
-        yield warn("stack", "the last update failed, and CloudFormation has rolled it back", "what runs is older than what was deployed", look)  # fmt: skip
+        yield warn(
+            "stack",
+            "the last update failed, and CloudFormation has rolled it back",
+            "what runs is older than what was deployed",
+            look,
+        )
     elif state.endswith("_FAILED") or "ROLLBACK" in state or state.startswith("DELETE"):
         yield fail(
             "stack",
@@ -64,8 +74,12 @@ def template(stack: Examined, local: Path) -> Iterator[Finding]:
     }
     lacking = sorted({*resources} - {*stack.resources} | parameters - {*stack.parameters})
     if lacking:
-        yield warn("template", f"the deployed stack lacks what this checkout's template has: {', '.join(lacking)}",
-                   "it is older than these sources, and does not do what their documents say", "make deploy")  # fmt: skip
+        yield warn(
+            "template",
+            f"the deployed stack lacks what this checkout's template has: {', '.join(lacking)}",
+            "it is older than these sources, and does not do what their documents say",
+            "make deploy",
+        )
     else:
         yield ok("template", "the stack has all that this checkout's template always creates")
 
@@ -75,9 +89,16 @@ def drift(stack: Examined) -> Iterator[Finding]:
     client = stack.client("cloudformation")
     detection = client.detect_stack_drift(StackName=stack.name)["StackDriftDetectionId"]
     deadline = time.monotonic() + DRIFT_WITHIN
-    while (told := client.describe_stack_drift_detection_status(StackDriftDetectionId=detection))["DetectionStatus"] == "DETECTION_IN_PROGRESS":  # fmt: skip
+    while (told := client.describe_stack_drift_detection_status(StackDriftDetectionId=detection))[
+        "DetectionStatus"
+    ] == "DETECTION_IN_PROGRESS":
         if time.monotonic() > deadline:
-            yield warn("drift", "CloudFormation is still comparing", "resources changed past the stack are not seen", "run the doctor again")  # fmt: skip
+            yield warn(
+                "drift",
+                "CloudFormation is still comparing",
+                "resources changed past the stack are not seen",
+                "run the doctor again",
+            )
             return
         time.sleep(2)
     if told.get("StackDriftStatus") != "DRIFTED":
@@ -86,14 +107,22 @@ def drift(stack: Examined) -> Iterator[Finding]:
     for each in _drifted(client, stack.name):
         name, kind = each["LogicalResourceId"], each["StackResourceDriftStatus"]
         if kind == "DELETED":
-            yield fail("drift", f"{name} ({each['ResourceType']}) was deleted past the stack", "an update of the stack will stumble over it",
-                       "create it again as it was, or deploy a copy of the template without it and then the whole")  # fmt: skip
+            yield fail(
+                "drift",
+                f"{name} ({each['ResourceType']}) was deleted past the stack",
+                "an update of the stack will stumble over it",
+                "create it again as it was, or deploy a copy of the template without it and then the whole",
+            )
         else:
             where = ", ".join(
                 sorted({difference["PropertyPath"] for difference in each.get("PropertyDifferences", ())})
             )
-            yield warn("drift", f"{name} ({each['ResourceType']}) was changed past the stack: {where}", "the next deploy may set it back, or not",
-                       f"aws cloudformation describe-stack-resource-drifts --stack-name {stack.name}, then put it back or into the template")  # fmt: skip
+            yield warn(
+                "drift",
+                f"{name} ({each['ResourceType']}) was changed past the stack: {where}",
+                "the next deploy may set it back, or not",
+                f"aws cloudformation describe-stack-resource-drifts --stack-name {stack.name}, then put it back or into the template",
+            )
 
 
 def _drifted(client: Any, name: str) -> Iterator[Mapping[str, Any]]:
@@ -139,18 +168,42 @@ def _function(
     state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
     reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or ""
     if "Failed" in {state, update}:
-        yield fail("function", f"{name} is {state}, its last update {update} {reason}".strip(), why, "make deploy; if a KMS key is the reason, enable it")  # fmt: skip
+        yield fail(
+            "function",
+            f"{name} is {state}, its last update {update} {reason}".strip(),
+            why,
+            "make deploy; if a KMS key is the reason, enable it",
+        )
     elif state == "Pending" or update == "InProgress":
-        yield warn("function", f"{name} is being updated: {reason}", "it may still run what it was before", "run the doctor again in a minute")  # fmt: skip
+        yield warn(
+            "function",
+            f"{name} is being updated: {reason}",
+            "it may still run what it was before",
+            "run the doctor again in a minute",
+        )
     if found.get("Runtime") != "python3.13":
-        yield warn("function", f"{name} runs on {found.get('Runtime')}, and the package is made for python3.13", "compiled modules may not load", "make deploy")  # fmt: skip
+        yield warn(
+            "function",
+            f"{name} runs on {found.get('Runtime')}, and the package is made for python3.13",
+            "compiled modules may not load",
+            "make deploy",
+        )
     if client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") == 0:
-        yield fail("function", f"{name} is throttled to no execution at all", why, f"aws lambda delete-function-concurrency --function-name {name}")  # fmt: skip
+        yield fail(
+            "function",
+            f"{name} is throttled to no execution at all",
+            why,
+            f"aws lambda delete-function-concurrency --function-name {name}",
+        )
     deployed = stack.described.get("LastUpdatedTime") or stack.described.get("CreationTime")
     modified = datetime.fromisoformat(str(found["LastModified"]).replace("+0000", "+00:00"))
     if isinstance(deployed, datetime) and modified - deployed > CHANGED_PAST_THE_STACK:
-        yield warn("function", f"{name} was changed at {modified:%Y-%m-%d %H:%M} UTC, after its stack ({deployed:%Y-%m-%d %H:%M})",
-                   "somebody updated it directly; what runs may lack its dependencies, and the next deploy may not notice", "make deploy, with a change that gives the code another hash")  # fmt: skip
+        yield warn(
+            "function",
+            f"{name} was changed at {modified:%Y-%m-%d %H:%M} UTC, after its stack ({deployed:%Y-%m-%d %H:%M})",
+            "somebody updated it directly; what runs may lack its dependencies, and the next deploy may not notice",
+            "make deploy, with a change that gives the code another hash",
+        )
 
 
 def errors(stack: Examined) -> Iterator[Finding]:
@@ -162,14 +215,23 @@ def errors(stack: Examined) -> Iterator[Finding]:
         name = stack.outputs[output]
         for metric in ("Errors", "Throttles"):
             points = client.get_metric_statistics(
-                Namespace="AWS/Lambda", MetricName=metric, Dimensions=[{"Name": "FunctionName", "Value": name}],
-                StartTime=now - ERRORS_WITHIN, EndTime=now, Period=3600, Statistics=["Sum"],
-            )["Datapoints"]  # fmt: skip
+                Namespace="AWS/Lambda",
+                MetricName=metric,
+                Dimensions=[{"Name": "FunctionName", "Value": name}],
+                StartTime=now - ERRORS_WITHIN,
+                EndTime=now,
+                Period=3600,
+                Statistics=["Sum"],
+            )["Datapoints"]
             if count := int(sum(point["Sum"] for point in points)):
                 any_found = True
                 short = output.removesuffix("FunctionName").lower()
-                yield warn("errors", f"{name}: {count} {metric.lower()} within the last hour", "alerts are late, or kept in the failure queue",
-                           f"aws logs tail /tocsin/{stack.name}/{short} --since 1h --format short")  # fmt: skip
+                yield warn(
+                    "errors",
+                    f"{name}: {count} {metric.lower()} within the last hour",
+                    "alerts are late, or kept in the failure queue",
+                    f"aws logs tail /tocsin/{stack.name}/{short} --since 1h --format short",
+                )
     if not any_found:
         yield ok("errors", "no errors or throttles within the last hour")
 
@@ -208,13 +270,27 @@ def table(stack: Examined) -> Iterator[Finding]:
     except Exception as error:
         if not is_missing(error):
             raise
-        yield fail("table", f"the incident table {name} does not exist", "nothing can be counted or told; events land in the failure queue", _DEPLOY)  # fmt: skip
+        yield fail(
+            "table",
+            f"the incident table {name} does not exist",
+            "nothing can be counted or told; events land in the failure queue",
+            _DEPLOY,
+        )
         return
     if state not in {"ACTIVE", "UPDATING"}:
-        yield fail("table", f"the incident table {name} is {state}", "nothing can be counted or told", f"aws dynamodb describe-table --table-name {name}")  # fmt: skip
+        yield fail(
+            "table",
+            f"the incident table {name} is {state}",
+            "nothing can be counted or told",
+            f"aws dynamodb describe-table --table-name {name}",
+        )
     elif forgets not in {"ENABLED", "ENABLING"}:
-        yield warn("table", f"items of {name} do not expire (time to live is {forgets})", "it grows for ever, and so does its cost",
-                   f"aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification 'Enabled=true, AttributeName=expires_at'")  # fmt: skip
+        yield warn(
+            "table",
+            f"items of {name} do not expire (time to live is {forgets})",
+            "it grows for ever, and so does its cost",
+            f"aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification 'Enabled=true, AttributeName=expires_at'",
+        )
     else:
         yield ok("table", "the incident table is active, and its items expire")
 
@@ -244,8 +320,12 @@ def key(stack: Examined) -> Iterator[Finding]:
     for service in lacking:
         yield fail("key", f"the policy of the key {arn} does not admit {service}", users[service], fix)
     if _asks_eventbridge_for_its_account(policy):
-        yield fail("key", f"the policy of the key {arn} asks events.amazonaws.com for aws:SourceAccount, which it does not send",
-                   users["events.amazonaws.com"], fix)  # fmt: skip
+        yield fail(
+            "key",
+            f"the policy of the key {arn} asks events.amazonaws.com for aws:SourceAccount, which it does not send",
+            users["events.amazonaws.com"],
+            fix,
+        )
     elif not lacking:
         yield ok("key", "the key's policy admits alarms, topics, rules and log groups")
 
@@ -263,7 +343,10 @@ def _asks_eventbridge_for_its_account(policy: Mapping[str, Any]) -> bool:
 
 def alarms(stack: Examined) -> Iterator[Finding]:
     """Tocsin's alarms about itself exist, are switched on, lead somewhere, and are quiet."""
-    expected = {each.physical.rpartition(":alarm:")[2] or each.physical: name for name, each in stack.of_type("AWS::CloudWatch::Alarm").items()}  # fmt: skip
+    expected = {
+        each.physical.rpartition(":alarm:")[2] or each.physical: name
+        for name, each in stack.of_type("AWS::CloudWatch::Alarm").items()
+    }
     names = sorted(expected)
     found: dict[str, Any] = {}
     client = stack.client("cloudwatch")
@@ -278,15 +361,33 @@ def alarms(stack: Examined) -> Iterator[Finding]:
                 "alarm", f"the alarm {logical} ({name}) is gone", "what it watches is told to nobody", _DEPLOY
             )
         elif not alarm.get("ActionsEnabled", True) or not alarm.get("AlarmActions"):
-            yield fail("alarm", f"the alarm {name} has no action, or its actions are switched off", "what it watches is told to nobody",
-                       f"aws cloudwatch enable-alarm-actions --alarm-names {name}")  # fmt: skip
+            yield fail(
+                "alarm",
+                f"the alarm {name} has no action, or its actions are switched off",
+                "what it watches is told to nobody",
+                f"aws cloudwatch enable-alarm-actions --alarm-names {name}",
+            )
         elif alarm["StateValue"] == "ALARM" and logical.startswith("DlqDepth"):
-            yield warn("alarm", f"{name} is in ALARM", "messages lie in a queue that Tocsin watches for you; an incident says so", "tocsin incidents list")  # fmt: skip
+            yield warn(
+                "alarm",
+                f"{name} is in ALARM",
+                "messages lie in a queue that Tocsin watches for you; an incident says so",
+                "tocsin incidents list",
+            )
         elif alarm["StateValue"] == "ALARM" and logical in _UNTIL_FIRST and is_young(stack):
-            yield warn("alarm", f"{name} is in ALARM, because the stack is new", "it says so until the first heartbeat and the first runs are counted",
-                       "run the doctor again in some minutes")  # fmt: skip
+            yield warn(
+                "alarm",
+                f"{name} is in ALARM, because the stack is new",
+                "it says so until the first heartbeat and the first runs are counted",
+                "run the doctor again in some minutes",
+            )
         elif alarm["StateValue"] == "ALARM":
-            yield fail("alarm", f"{name} is in ALARM: {alarm.get('StateReason', '')}", str(alarm.get("AlarmDescription", "")), "the runbook that it names, in runbooks/")  # fmt: skip
+            yield fail(
+                "alarm",
+                f"{name} is in ALARM: {alarm.get('StateReason', '')}",
+                str(alarm.get("AlarmDescription", "")),
+                "the runbook that it names, in runbooks/",
+            )
         else:
             quiet += 1
     if quiet:
@@ -315,7 +416,12 @@ def _parts(moments: Mapping[str, datetime]) -> str:
 def heartbeat(stack: Examined) -> Iterator[Finding]:
     """A heartbeat came through within the last quarter of an hour; else how far the last one came."""
     if stack.parameters.get("HeartbeatMinutes", "0") == "0":
-        yield warn("heartbeat", "the heartbeat is switched off", "a broken path looks like a quiet day", "sam deploy --parameter-overrides HeartbeatMinutes=5")  # fmt: skip
+        yield warn(
+            "heartbeat",
+            "the heartbeat is switched off",
+            "a broken path looks like a quiet day",
+            "sam deploy --parameter-overrides HeartbeatMinutes=5",
+        )
         return
     try:
         item = (
@@ -325,7 +431,11 @@ def heartbeat(stack: Examined) -> Iterator[Finding]:
         if not is_missing(error):
             raise
         return  # the table's own check says so
-    moments = {name: datetime.fromtimestamp(int(item[name]["N"]) / 1000, UTC) for name in ("written_at", "detected_at", "arrived_at") if name in item}  # fmt: skip
+    moments = {
+        name: datetime.fromtimestamp(int(item[name]["N"]) / 1000, UTC)
+        for name in ("written_at", "detected_at", "arrived_at")
+        if name in item
+    }
     now = datetime.now(UTC)
     fresh = {name for name, moment in moments.items() if now - moment < HEARTBEAT_WITHIN}
     log = f"aws logs tail /tocsin/{stack.name}/{{}} --since 30m --format short"
@@ -335,10 +445,28 @@ def heartbeat(stack: Examined) -> Iterator[Finding]:
             f"the last heartbeat came through to notify at {moments['arrived_at']:%H:%M:%S} UTC{_parts(moments)}",
         )
     elif not moments and is_young(stack):
-        yield warn("heartbeat", "no heartbeat yet; the stack is younger than a quarter of an hour", "whether the path is open is not known", "run the doctor again in some minutes")  # fmt: skip
+        yield warn(
+            "heartbeat",
+            "no heartbeat yet; the stack is younger than a quarter of an hour",
+            "whether the path is open is not known",
+            "run the doctor again in some minutes",
+        )
     elif "detected_at" in fresh:
-        yield fail("heartbeat", "heartbeats reach detect, and not notify", "notifications do not get to Slack either", log.format("notify") + "; runbooks/tocsin-heartbeat-stopped.md")  # fmt: skip
+        yield fail(
+            "heartbeat",
+            "heartbeats reach detect, and not notify",
+            "notifications do not get to Slack either",
+            log.format("notify") + "; runbooks/tocsin-heartbeat-stopped.md",
+        )
     else:
-        last = f"the last one was detected at {moments['detected_at']:%Y-%m-%d %H:%M} UTC" if "detected_at" in moments else "none was ever detected"  # fmt: skip
-        yield fail("heartbeat", f"no heartbeat within a quarter of an hour; {last}", "somewhere between a log line and detect the path is broken, for alerts too",
-                   log.format("reconcile") + "; runbooks/tocsin-heartbeat-stopped.md")  # fmt: skip
+        last = (
+            f"the last one was detected at {moments['detected_at']:%Y-%m-%d %H:%M} UTC"
+            if "detected_at" in moments
+            else "none was ever detected"
+        )
+        yield fail(
+            "heartbeat",
+            f"no heartbeat within a quarter of an hour; {last}",
+            "somewhere between a log line and detect the path is broken, for alerts too",
+            log.format("reconcile") + "; runbooks/tocsin-heartbeat-stopped.md",
+        )

@@ -49,8 +49,12 @@ class AlarmDrill(Drill):
         if alarm["StateValue"] == "ALARM":
             return Step("alarm", None, f"{self.target} is in ALARM already: what it tells is no drill")
         if not alarm.get("ActionsEnabled", True):
-            return Step("alarm", None, f"the actions of {self.target} are off: aws cloudwatch enable-alarm-actions "
-                        f"--alarm-names {self.target}")  # fmt: skip
+            return Step(
+                "alarm",
+                None,
+                f"the actions of {self.target} are off: aws cloudwatch enable-alarm-actions "
+                f"--alarm-names {self.target}",
+            )
         self._before = {
             incident.id: each.count
             for incident in self._history().open_incidents()
@@ -82,8 +86,12 @@ class AlarmDrill(Drill):
     def _detect(self) -> Step:
         if self._until(lambda: self._alert() is not None):
             return self._seen("detect", "received, counted and stored in the table")
-        return Step("detect", None, f"the alarm never came: an action of {self.target} must be the alarm topic (or the rule "
-                    f"of alarms be on); tocsin doctor; then read the log /tocsin/{self.stack.name}/detect")  # fmt: skip
+        return Step(
+            "detect",
+            None,
+            f"the alarm never came: an action of {self.target} must be the alarm topic (or the rule "
+            f"of alarms be on); tocsin doctor; then read the log /tocsin/{self.stack.name}/detect",
+        )
 
     def _of(self, incident: Incident) -> Alert | None:
         found = (

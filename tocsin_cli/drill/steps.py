@@ -101,14 +101,19 @@ class Drill:
         """Hand detect the envelope itself, where these credentials may not write to the log group."""
         event = {"id": f"drill-{self.started}", "timestamp": self.started, "message": line}
         envelope = {
-            "messageType": "DATA_MESSAGE", "owner": self.stack.outputs["DetectFunctionArn"].split(":")[4],
-            "logGroup": self.target, "logStream": STREAM, "subscriptionFilters": ["tocsin-drill"], "logEvents": [event],
-        }  # fmt: skip
+            "messageType": "DATA_MESSAGE",
+            "owner": self.stack.outputs["DetectFunctionArn"].split(":")[4],
+            "logGroup": self.target,
+            "logStream": STREAM,
+            "subscriptionFilters": ["tocsin-drill"],
+            "logEvents": [event],
+        }
         data = base64.b64encode(gzip.compress(json.dumps(envelope).encode())).decode()
         self.stack.client("lambda").invoke(
-            FunctionName=self.stack.outputs["DetectFunctionName"], InvocationType="Event",
+            FunctionName=self.stack.outputs["DetectFunctionName"],
+            InvocationType="Event",
             Payload=json.dumps({"awslogs": {"data": data}}).encode(),
-        )  # fmt: skip
+        )
         return self._seen(
             "line", "not allowed to write there: handed to detect, so the subscription was not tried"
         )
@@ -129,8 +134,12 @@ class Drill:
     def _detect(self) -> Step:
         if self._until(lambda: self._alert() is not None):
             return self._seen("detect", "matched, counted and stored in the table")
-        return Step("detect", None, "the line never became an alert: tocsin doctor; then read the log "
-                    f"/tocsin/{self.stack.name}/detect")  # fmt: skip
+        return Step(
+            "detect",
+            None,
+            "the line never became an alert: tocsin doctor; then read the log "
+            f"/tocsin/{self.stack.name}/detect",
+        )
 
     def _publish(self) -> Step:
         def done() -> bool:
@@ -139,8 +148,12 @@ class Drill:
 
         if self._until(done):
             return self._seen("publish", "handed to SNS")
-        return Step("publish", None, "the notification was not handed to SNS: the alerts topic, or its permission; "
-                    f"the log /tocsin/{self.stack.name}/detect says which")  # fmt: skip
+        return Step(
+            "publish",
+            None,
+            "the notification was not handed to SNS: the alerts topic, or its permission; "
+            f"the log /tocsin/{self.stack.name}/detect says which",
+        )
 
     def _slack(self) -> Step:
         if self._until(self._shown):

@@ -255,7 +255,7 @@ class Channel:
                     return fault
             return None
 
-    def wait_for(self, condition: Callable[[list[Message]], bool], timeout: float = 10.0) -> list[Message]:
+    def wait_for(self, condition: Callable[[list[Message]], bool], timeout: float = 60.0) -> list[Message]:
         """Wait until the messages satisfy a condition, and answer them.
 
         Args:

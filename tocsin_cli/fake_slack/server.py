@@ -153,7 +153,7 @@ class LocalSlack:
         """All messages, oldest first."""
         return self.channel.messages()
 
-    def wait_for(self, condition: Callable[[list[Message]], bool], timeout: float = 10.0) -> list[Message]:
+    def wait_for(self, condition: Callable[[list[Message]], bool], timeout: float = 60.0) -> list[Message]:
         """Wait until the messages satisfy a condition; see ``Channel.wait_for``."""
         return self.channel.wait_for(condition, timeout)
 

@@ -37,6 +37,7 @@ class LocalTocsin:
         parameters: Template parameters that differ from the defaults.
         watched: The services whose log groups and dead-letter queues exist.
         slack_port: The local Slack's port; 0 takes a free one.
+        sam_port: Where ``sam local invoke`` finds it; None for nowhere.
         root: The configuration folder; by default that of the working directory.
         on_message: Called with each new Slack message.
         on_edit: Called with each edited Slack message.
@@ -52,11 +53,13 @@ class LocalTocsin:
         parameters: Mapping[str, str] | None = None,
         watched: Watched | None = None,
         slack_port: int = 0,
+        sam_port: int | None = None,
         root: Path | None = None,
         on_message: Callable[[Message], None] | None = None,
         on_edit: Callable[[Message], None] | None = None,
     ) -> None:
         self._mode, self._parameters, self._watched = slack_mode, dict(parameters or {}), watched
+        self._sam_port = sam_port
         self._root = root or default_root()
         destinations = load_settings(self._root, os.environ).routing.destinations.values()
         further = [destination for destination in destinations if destination.name != DEFAULT]
@@ -93,13 +96,8 @@ class LocalTocsin:
             )
             if "respond" in self.deployment.functions:
                 self.slack.interactivity.connect(self._send_to_app)
-            try:
-                stack.enter_context(SamLocalDoor(self.deployment, self.slack.url))
-            except OSError:
-                print(  # another one has the door: everything but `sam local invoke` works here too
-                    "tocsin local: another one is running; `sam local invoke` reaches that one",
-                    file=sys.stderr,
-                )
+            if self._sam_port is not None:
+                self._open_door(stack, self._sam_port)
             clock = threading.Thread(target=self._keep_time, name="reconcile", daemon=True)
             clock.start()
             stack.callback(clock.join)
@@ -112,6 +110,15 @@ class LocalTocsin:
     ) -> None:
         """Stop everything."""
         self._stack.close()
+
+    def _open_door(self, stack: contextlib.ExitStack, port: int) -> None:
+        """Let the containers of ``sam local invoke`` in; without it everything else works too."""
+        try:
+            stack.enter_context(SamLocalDoor(self.deployment, self.slack.url, port=port))
+        except OSError:
+            print(
+                "tocsin local: another one is running; `sam local invoke` reaches that one", file=sys.stderr
+            )
 
     def ready(self) -> dict[str, Any]:
         """The line that ``tocsin local`` prints when it is ready."""

@@ -64,9 +64,16 @@ def run_sam(command: list[str], project: Path, *, whole: bool) -> int:
     if whole:
         return subprocess.run(command, cwd=project, env=environment, check=False).returncode
     with subprocess.Popen(
-        [*command, "--no-progressbar"], cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL, text=True, encoding="utf-8", errors="replace",
-    ) as running:  # fmt: skip
+        [*command, "--no-progressbar"],
+        cwd=project,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    ) as running:
         for line in brief(running.stdout or ()):
             print(line, flush=True)
     return running.returncode

@@ -110,12 +110,15 @@ def show_incident(report: Report, silences: Mapping[str, Report], now: Millis, c
     """
     console.print(
         Text.assemble(
-            (one_line(report["service"]), "bold"), "  ",
-            (report["state"], _STATES[report["state"]]), "  ",
-            (report["severity"] or "", LOOKS.get(report["severity"], "")), "  " if report["severity"] else "",
+            (one_line(report["service"]), "bold"),
+            "  ",
+            (report["state"], _STATES[report["state"]]),
+            "  ",
+            (report["severity"] or "", LOOKS.get(report["severity"], "")),
+            "  " if report["severity"] else "",
             (one_line(report["title"]), "bold"),
         )
-    )  # fmt: skip
+    )
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -194,10 +197,14 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
     look = LOOKS.get(alert["severity"] or "", "bold")
     console.print(
         Text.assemble(
-            ("● " if alert["state"] == "firing" else "○ ", look), (one_line(alert["title"]), "bold"), "  ",
-            (one_line(alert["signature"]), "dim"), "  ", (alert["state"], _STATES[alert["state"]]),
+            ("● " if alert["state"] == "firing" else "○ ", look),
+            (one_line(alert["title"]), "bold"),
+            "  ",
+            (one_line(alert["signature"]), "dim"),
+            "  ",
+            (alert["state"], _STATES[alert["state"]]),
         )
-    )  # fmt: skip
+    )
     span = dict.fromkeys(_second(alert[key]) for key in ("first_seen", "last_seen"))
     counted = f"{pluralize(alert['occurrences'], 'occurrence')}, {' – '.join(span)} UTC"
     if alert["was_over_at"]:

@@ -150,6 +150,7 @@ class Round:
             silences=silences,
             readings=self._read_queues(stored.incident, waiting),
             changes=self._changes,
+            suspects=self._suspects,
             wide_services=() if self._fresh else self._with.services_led(stored.incident, self._now),
             actions=actions,
         )
@@ -197,10 +198,6 @@ class Round:
             actions = () if more else seen.actions
             observed = replace(seen, last_received=last_received, more=more, actions=actions)
             moved = self._advance(stored.incident, batch, observed)
-            if self._with.services is not None and _has_news(moved, stored) and (found := self._suspects()):
-                # Looked up only now: what merely adds to an alert that people know of must cost no read.
-                observed = replace(observed, changes=(*observed.changes, *found))
-                moved = self._advance(stored.incident, batch, observed)
             if moved.incident is None:
                 self._ledger.drop(moved.applied)
                 self._ledger.drop_actions(moved.acted)
@@ -357,16 +354,6 @@ def next_move(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
 
 def _outbox(stored: Stored) -> tuple[Pending, ...]:
     return stored.incident.outbox if stored.incident else ()
-
-
-def _has_news(moved: Advance, stored: Stored) -> bool:
-    """Whether a notification has become due that is about more than an end."""
-    if moved.incident is None:
-        return False
-    known = () if moved.closed else [entry.sequence for entry in _outbox(stored)]
-    return any(
-        entry.sequence not in known and entry.reason is not Reason.RESOLVED for entry in moved.incident.outbox
-    )
 
 
 def _overdue(incident: Incident | None, now: Millis) -> bool:

@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+import re2
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, joined
-from tocsin.core.matching.crashes import RUNTIMES, Crash, read_crash
+from tocsin.core.matching.crashes import Crash, read_crash
 from tocsin.core.matching.fingerprint import fingerprint
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.runtimes import RUNTIMES
 from tocsin.core.model import LogEvent
 
 SIGNATURES = load_configuration(Path(__file__).resolve().parents[3] / "functions", {}).signatures
@@ -116,6 +118,16 @@ def test_a_crash_logged_at_info_raises_nothing(text):
 
 def test_each_row_of_the_table_is_a_runtime_of_its_own():
     assert len({row.name for row in RUNTIMES}) == len(RUNTIMES)
+
+
+@pytest.mark.parametrize("row", RUNTIMES, ids=lambda row: row.name)
+def test_each_expression_of_a_row_finds_its_example(row):
+    assert re2.search(row.frame.expression, row.frame.example)
+    for wording in row.failures:
+        found = re2.search(wording.expression, wording.example)
+        assert found, wording
+        said = {name: text for name, text in found.groupdict().items() if text}
+        assert said, wording
 
 
 @pytest.mark.parametrize(

@@ -192,10 +192,18 @@ def fingerprint_of(watch: Watch, rule: Signature) -> str:
 
 def _occurrence_count(watch: Watch, rule: Signature, now: Millis) -> OccurrenceCount:
     return OccurrenceCount(
-        envelope="", fingerprint=fingerprint_of(watch, rule), signature=watch.signature,
-        service=watch.service, fields={}, count=0, first_seen=now, last_seen=now, received_at=now, sample="",
+        envelope="",
+        fingerprint=fingerprint_of(watch, rule),
+        signature=watch.signature,
+        service=watch.service,
+        fields={},
+        count=0,
+        first_seen=now,
+        last_seen=now,
+        received_at=now,
+        sample="",
         origin=Origin(account=watch.account, region=watch.region, absence=True),
-    )  # fmt: skip
+    )
 
 
 def _in_words(watch: Watch, rule: Signature, now: Millis) -> str:

@@ -228,9 +228,16 @@ def load_error(text: str) -> ErrorRecord:
 def _begun(before: ErrorRecord | None, seen: Sighting, now: Millis) -> ErrorRecord:
     """A history that begins now; what somebody decreed lasts as long as they said."""
     begun = ErrorRecord(
-        id=seen.id, service=seen.service, template=seen.template, example=seen.example, log_group=seen.log_group,
-        state=ErrorState.NEW, count=0, first_seen=now, last_seen=now,
-    )  # fmt: skip
+        id=seen.id,
+        service=seen.service,
+        template=seen.template,
+        example=seen.example,
+        log_group=seen.log_group,
+        state=ErrorState.NEW,
+        count=0,
+        first_seen=now,
+        last_seen=now,
+    )
     if before is None:
         return begun
     return replace(

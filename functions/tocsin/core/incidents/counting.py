@@ -79,12 +79,21 @@ def _worth(alert: Alert, incident: Incident, policy: Policy) -> tuple[bool, bool
 def alert_of(occurrence_count: OccurrenceCount) -> Alert:
     """The alert that a first occurrence count makes, as it stands in the occurrence_count."""
     return Alert(
-        fingerprint=occurrence_count.fingerprint, signature=occurrence_count.signature, fields=dict(occurrence_count.fields),
-        count=occurrence_count.count, first_seen=occurrence_count.first_seen, last_seen=occurrence_count.last_seen,
-        active_at=occurrence_count.received_at, joined_at=occurrence_count.received_at, state=occurrence_count.state, sample=occurrence_count.sample,
-        origin=occurrence_count.origin, origin_service=occurrence_count.origin_service,
-        muted_by=occurrence_count.muted_by, muted_until=occurrence_count.muted_until,
-    )  # fmt: skip
+        fingerprint=occurrence_count.fingerprint,
+        signature=occurrence_count.signature,
+        fields=dict(occurrence_count.fields),
+        count=occurrence_count.count,
+        first_seen=occurrence_count.first_seen,
+        last_seen=occurrence_count.last_seen,
+        active_at=occurrence_count.received_at,
+        joined_at=occurrence_count.received_at,
+        state=occurrence_count.state,
+        sample=occurrence_count.sample,
+        origin=occurrence_count.origin,
+        origin_service=occurrence_count.origin_service,
+        muted_by=occurrence_count.muted_by,
+        muted_until=occurrence_count.muted_until,
+    )
 
 
 def counted(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
@@ -117,13 +126,13 @@ def _joined(occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
 
 def _newcomer(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     """An alert that the incident does not list; it is no news if an earlier incident had it within the day."""
-    over_at = incident.ended.get(occurrence_count.fingerprint)
+    end = incident.ended.get(occurrence_count.fingerprint)
     alert = _joined(occurrence_count, policy)
-    if over_at is None:
+    if end is None:
         return alert
-    gap = occurrence_count.received_at - over_at
+    gap = occurrence_count.received_at - end.at
     learned = learned_from(alert, gap, policy)
-    return replace(alert, over_at=over_at, regressed=True, learned_quiet=learned)
+    return replace(alert, over_at=end.at, regressed=True, learned_quiet=learned)
 
 
 def _added(incident: Incident, alert: Alert, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tocsin.core.incidents.counting import MAX_ALERTS, alert_of, counted, reached, slid
-from tocsin.core.incidents.incident import Alert, Incident, Notified, Pending
+from tocsin.core.incidents.incident import Alert, Incident, Notified, Pace, Pending
 from tocsin.core.incidents.lifecycle import Advance, incident_id
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.model import TEST_MODE_GROUP, AlertState, Millis, OccurrenceCount, Reason
@@ -106,7 +106,7 @@ def _told(incident: Incident, now: Millis) -> Incident:
         incident,
         alerts=alerts,
         sequence=told.sequence,
-        notified_at=now,
+        pace=Pace(notified_at=now),
         resolved_at=now,
         omitted_notified=incident.omitted,
         outbox=(*incident.outbox, told),

@@ -7,7 +7,7 @@ Values only. What changes them is in the other modules of this package; how they
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tocsin.core.incidents.actions import Acknowledgement, PerformedAction
 from tocsin.core.model import AlertState, Change, Millis, Origin, Reason
@@ -167,6 +167,56 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How often people have been notified of an incident.
+
+    Attributes:
+        notified_at: When the last notification became due; None before the first.
+        last_non_update_at: When the last one that was not an ``update`` became due; reminders are counted from it.
+        repeats: Reminders since the last news.
+        updates: Updates since the last news or reminder.
+        burst_since: Since when ``burst`` counts.
+        burst: Notifications of new or regressed alerts since ``burst_since``.
+    """
+
+    notified_at: Millis | None = None
+    last_non_update_at: Millis | None = None
+    repeats: int = 0
+    updates: int = 0
+    burst_since: Millis = 0
+    burst: int = 0
+
+    def after(self, reason: Reason, now: Millis, group_interval: Millis) -> Pace:
+        """The pace once a notification has become due.
+
+        Args:
+            reason: Its reason.
+            now: When it became due.
+            group_interval: How long a burst lasts.
+        """
+        if reason is Reason.UPDATE:
+            return replace(self, notified_at=now, updates=self.updates + 1)
+        since, burst = self.burst_since, self.burst
+        if reason in (Reason.NEW_ALERT, Reason.REGRESSED):
+            since, burst = (now, 1) if now >= since + group_interval else (since, burst + 1)
+        repeats = self.repeats + 1 if reason is Reason.REPEAT else 0
+        return Pace(now, now, repeats, burst_since=since, burst=burst)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An alert that is over.
+
+    Attributes:
+        at: When it was over.
+        incident: The id of the incident that it was in.
+    """
+
+    at: Millis
+    incident: str
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """The alerts of one group (one service) that are active together.
 
@@ -177,19 +227,13 @@ class Incident:
         alerts: By fingerprint, in the order they joined.
         resolved_at: When it was over, else None.
         sequence: The last sequence number given to a notification.
-        notified_at: When the last notification became due; None before the first.
-        last_non_update_at: When the last one that was not an ``update`` became due; reminders are counted from it.
-        repeats: Reminders since the last news.
-        updates: Updates since the last news or reminder.
+        pace: When people were notified, and how often; what bounds the notifications.
         omitted: Occurrences of alerts beyond the most that one incident keeps.
         omitted_notified: ``omitted`` as of the last notification.
-        burst_since: Since when ``burst`` counts.
-        burst: Notifications of new or regressed alerts since ``burst_since``; what bounds their number.
         reopened_at: When it last began again after it was over; None if it never did.
         return_notified: Whether people heard that it began again; a return that was muted to its end ends in silence too.
-        ended: When alerts of earlier incidents were over, by fingerprint, for as long as they count as regressed
-            if they are seen again.
-        ended_in: In which incident each of these was.
+        ended: Alerts of earlier incidents that are over, by fingerprint, for as long as they count as regressed if they
+            are seen again.
         outbox: Notifications due and not yet handed to SNS, oldest first.
         latest_news_started_at: When the latest news that people were told of began; None before any.
         changes: What changed before its latest news, and since: the likeliest suspect first.
@@ -209,18 +253,12 @@ class Incident:
     alerts: Mapping[str, Alert]
     resolved_at: Millis | None = None
     sequence: int = 0
-    notified_at: Millis | None = None
-    last_non_update_at: Millis | None = None
-    repeats: int = 0
-    updates: int = 0
+    pace: Pace = Pace()
     omitted: int = 0
     omitted_notified: int = 0
-    burst_since: Millis = 0
-    burst: int = 0
     reopened_at: Millis | None = None
     return_notified: bool = True
-    ended: Mapping[str, Millis] = field(default_factory=dict)
-    ended_in: Mapping[str, str] = field(default_factory=dict)
+    ended: Mapping[str, Ended] = field(default_factory=dict)
     outbox: tuple[Pending, ...] = ()
     latest_news_started_at: Millis | None = None
     changes: tuple[Change, ...] = ()
@@ -231,6 +269,11 @@ class Incident:
     wide_alert: str = ""
     wide_services: tuple[str, ...] = ()
     wide_notified: int = 0
+
+    @property
+    def notified_at(self) -> Millis | None:
+        """When the last notification became due; None before the first."""
+        return self.pace.notified_at
 
     @property
     def firing(self) -> tuple[Alert, ...]:

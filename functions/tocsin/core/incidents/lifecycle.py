@@ -9,7 +9,7 @@ clock, so the tests and ``tocsin backtest`` run days in milliseconds through the
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.changes import learned
 from tocsin.core.incidents.counting import MAX_ALERTS, apply
 from tocsin.core.incidents.flapping import settles_at
-from tocsin.core.incidents.incident import Alert, Incident, QueueReading
+from tocsin.core.incidents.incident import Alert, Ended, Incident, QueueReading
 from tocsin.core.incidents.inhibition import inhibitor
 from tocsin.core.incidents.muting import mute
 from tocsin.core.incidents.outbox import Due, notified
@@ -74,6 +74,7 @@ class Observed:
         silences: Those that may be active, and those that ended not long ago.
         readings: What looking at dead-letter queues found, by the fingerprint of the alert of their alarm.
         changes: What was deployed or altered and concerns its service.
+        suspects: Looks up what else changed lately; asked only once there is news to explain, because it may cost a read.
         actions: What people did, and was not applied yet.
         wide_services: The services of the wide incident that it leads; empty where it leads none.
     """
@@ -83,6 +84,7 @@ class Observed:
     silences: Sequence[Silence] = ()
     readings: Mapping[str, QueueReading] = field(default_factory=dict)
     changes: Sequence[Change] = ()
+    suspects: Callable[[], Sequence[Change]] = tuple
     actions: Sequence[Action] = ()
     wide_services: tuple[str, ...] = ()
 
@@ -125,9 +127,11 @@ def advance(
     current = _quieted(current, now, policy, observed)
     if observed.wide_services:
         current = replace(current, wide_services=observed.wide_services)
-    current, reason_detail = mute(
-        learned(current, observed.changes), observed.silences, now, policy.signatures
-    )
+    current, reason_detail = mute(current, observed.silences, now, policy.signatures)
+    current = learned(current, observed.changes)
+    news = due(current, now, policy)
+    if news is not None and news.reason is not Reason.RESOLVED:
+        current = learned(current, observed.suspects())
     return Advance(_spoken(current, now, policy, observed, reason_detail), applied, closed, acted)
 
 
@@ -195,16 +199,16 @@ def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
 
 def _news(incident: Incident, audible_alerts: Sequence[Alert], now: Millis, policy: Policy) -> Due | None:
     """What is new in an incident that people know of: back again, joined, over."""
-    fresh = now >= incident.burst_since + policy.intervals.group_interval
+    fresh = now >= incident.pace.burst_since + policy.intervals.group_interval
     over = not _is_firing(incident)
     regressed = [alert for alert in audible_alerts if alert.regressed]
     not_notified = [
         alert for alert in audible_alerts if not alert.notified.individually and not alert.regressed
     ]
-    if regressed and (fresh or not incident.burst):
+    if regressed and (fresh or not incident.pace.burst):
         return Due(Reason.REGRESSED, _names([*regressed, *not_notified]), _names(regressed))
     waited = any(now >= alert.joined_at + policy.intervals.group_wait for alert in not_notified)
-    if not_notified and ((waited and (fresh or incident.burst < MAX_BURSTS)) or over):
+    if not_notified and ((waited and (fresh or incident.pace.burst < MAX_BURSTS)) or over):
         return Due(Reason.NEW_ALERT, _names(not_notified))
     if over and incident.return_notified and now >= _ends_at(incident, policy):
         return Due(Reason.RESOLVED, _names(grown(incident)))
@@ -256,7 +260,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
         times += [
             incident.notified_at + intervals.group_interval,
             _rolls_up_drips_at(incident, policy),
-            incident.burst_since + intervals.group_interval,
+            incident.pace.burst_since + intervals.group_interval,
             _reminds_at(incident, policy),
         ]
         times += [
@@ -305,7 +309,8 @@ def _is_remembered(incident: Incident, occurrence_count: OccurrenceCount, policy
     if known is not None:
         over_at = incident.resolved_at if known.announced else None
     else:
-        over_at = incident.ended.get(occurrence_count.fingerprint)
+        end = incident.ended.get(occurrence_count.fingerprint)
+        over_at = end.at if end else None
     return over_at is not None and occurrence_count.received_at < over_at + policy.intervals.regress_within
 
 
@@ -335,13 +340,13 @@ def remembering(incident: Incident, before: Incident, now: Millis, policy: Polic
     """
     if before.resolved_at is None:
         return incident
-    over = {alert.fingerprint: before.resolved_at for alert in before.alerts.values() if alert.announced}
+    end = Ended(before.resolved_at, before.id)
+    over = {alert.fingerprint: end for alert in before.alerts.values() if alert.announced}
     since = now - policy.intervals.regress_within
     ended = {**incident.ended, **before.ended, **over}
-    latest = sorted(ended.items(), key=lambda item: -item[1])[:MAX_ALERTS]
-    kept = {name: at for name, at in latest if at > since and name not in incident.alerts}
-    ids = {**incident.ended_in, **before.ended_in, **dict.fromkeys(over, before.id)}
-    return replace(incident, ended=kept, ended_in={name: ids[name] for name in kept if name in ids})
+    latest = sorted(ended.items(), key=lambda item: -item[1].at)[:MAX_ALERTS]
+    kept = {name: end for name, end in latest if end.at > since and name not in incident.alerts}
+    return replace(incident, ended=kept)
 
 
 def earlier_incident_for(
@@ -365,7 +370,7 @@ def earlier_incident_for(
     if not back or any(occurrence_count.fingerprint in incident.alerts for occurrence_count in back):
         return None
     first = min(back, key=_in_time)
-    return incident.ended_in.get(first.fingerprint)
+    return incident.ended[first.fingerprint].incident
 
 
 def _unfinished(incident: Incident | None) -> dict[str, Alert]:
@@ -443,8 +448,8 @@ def _rolls_up_drips_at(incident: Incident, policy: Policy) -> Millis:
 def _reminds_at(incident: Incident, policy: Policy) -> Millis:
     """When people are reminded: after ``repeat_interval``, then twice that, up to once a day."""
     first = policy.intervals.repeat_interval
-    gap = min(first << min(incident.repeats, 20), max(first, DAY))
-    due_at = (incident.last_non_update_at or incident.notified_at or incident.opened_at) + gap
+    gap = min(first << min(incident.pace.repeats, 20), max(first, DAY))
+    due_at = (incident.pace.last_non_update_at or incident.notified_at or incident.opened_at) + gap
     return max(due_at, quiet_until(incident))
 
 

@@ -40,7 +40,8 @@ def notified(
         by_themselves: The fingerprints of the alerts that people are told of by themselves, not under a cause.
         reason_detail: Which silence ended, where that is the reason.
     """
-    paced = _paced(incident, pending.reason, now, policy)
+    pace = incident.pace.after(pending.reason, now, policy.intervals.group_interval)
+    paced = replace(incident, pace=pace)
     entry = _outbox_entry(paced, pending, now, policy, reason_detail)
     is_update = pending.reason is Reason.UPDATE
     alerts = _alerts_once_notified(incident, {*pending.fingerprints, *entry.growing}, by_themselves)
@@ -68,19 +69,6 @@ def notified(
     )
 
 
-def _paced(incident: Incident, reason: Reason, now: Millis, policy: Policy) -> Incident:
-    """The incident with what bounds its notifications moved on: when the last one was due, and how many of a kind."""
-    if reason in (Reason.NEW_ALERT, Reason.REGRESSED):
-        if now >= incident.burst_since + policy.intervals.group_interval:
-            incident = replace(incident, burst_since=now, burst=1)
-        else:
-            incident = replace(incident, burst=incident.burst + 1)
-    if reason is Reason.UPDATE:
-        return replace(incident, notified_at=now, updates=incident.updates + 1)
-    repeats = incident.repeats + 1 if reason is Reason.REPEAT else 0
-    return replace(incident, notified_at=now, last_non_update_at=now, updates=0, repeats=repeats)
-
-
 def _outbox_entry(
     incident: Incident, pending: Due, now: Millis, policy: Policy, reason_detail: str
 ) -> Pending:
@@ -97,7 +85,7 @@ def _outbox_entry(
             if alert.notified.count
         },
         growing=tuple(alert.fingerprint for alert in growing),
-        updates=incident.updates,
+        updates=incident.pace.updates,
         reason_detail=reason_detail if pending.reason is Reason.SILENCE_EXPIRED else "",
         learned=incident.changes_not_notified,
         subjects=pending.subjects,

@@ -186,9 +186,13 @@ def _alert(
         clipped(one_line(name), 60): clipped(one_line(value), _MAX_FIELD_LENGTH)
         for name, value in list(alert.fields.items())[:_MAX_FIELDS]
     }
-    summary = rule.summary if rule else (
-        "The deployed configuration no longer has this signature, so its meaning is not known any more."
-    )  # fmt: skip
+    summary = (
+        rule.summary
+        if rule
+        else (
+            "The deployed configuration no longer has this signature, so its meaning is not known any more."
+        )
+    )
     action = (
         rule.first_action
         if rule

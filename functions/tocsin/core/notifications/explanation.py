@@ -71,7 +71,9 @@ def _text(
             return _went_on(incident, pending)
         case Reason.REPEAT:
             return (
-                f"reminder {incident.repeats:,}: it still fires" if incident.repeats > 1 else "it still fires"
+                f"reminder {incident.pace.repeats:,}: it still fires"
+                if incident.pace.repeats > 1
+                else "it still fires"
             )
         case Reason.REGRESSED:
             over = main.over_at

@@ -208,20 +208,35 @@ class _Reader:
             self.wrong("any", 'a signature with source = "alarm" has no expressions; use alarm')
         scope, absence = self.subtable("scope"), self.absence_rule(source)
         signature = Signature(
-            id=self.name, file=self.file, source=source,
-            title=self.text("title"), summary=self.text("summary"),
-            first_action=self.text("first_action"), runbook=self.text("runbook"),
+            id=self.name,
+            file=self.file,
+            source=source,
+            title=self.text("title"),
+            summary=self.text("summary"),
+            first_action=self.text("first_action"),
+            runbook=self.text("runbook"),
             severity=self.choice("severity", Severity, Severity.HIGH),
             status=self.choice("status", Status, Status.STABLE),
-            any=any_, none=none, fields=fields, group_by=self.strings("group_by"), alarm=self.alarm_rule(source), absence=absence,
-            matches=self.samples("matches", source), ignores=self.samples("ignores", source),
+            any=any_,
+            none=none,
+            fields=fields,
+            group_by=self.strings("group_by"),
+            alarm=self.alarm_rule(source),
+            absence=absence,
+            matches=self.samples("matches", source),
+            ignores=self.samples("ignores", source),
             min_level=self.choice("min_level", Level, Level.WARNING),
-            services=self.globs("scope", scope, "services"), log_groups=self.globs("scope", scope, "log_groups"),
-            threshold=self.threshold(), resolve_after=self.duration("resolve_after"),
-            inhibits=self.strings("inhibits"), owner=self.text("owner"), catch_all=catch_all,
-            watch_queue=self.flag("watch_queue"), reads_crash=self.flag("reads_crash"),
+            services=self.globs("scope", scope, "services"),
+            log_groups=self.globs("scope", scope, "log_groups"),
+            threshold=self.threshold(),
+            resolve_after=self.duration("resolve_after"),
+            inhibits=self.strings("inhibits"),
+            owner=self.text("owner"),
+            catch_all=catch_all,
+            watch_queue=self.flag("watch_queue"),
+            reads_crash=self.flag("reads_crash"),
             literals={known: self.known[known] for known in (*any_, *absence.work) if known in self.known},
-        )  # fmt: skip
+        )
         self.check_names(signature)
         return None if self.problems else signature
 

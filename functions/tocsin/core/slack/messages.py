@@ -378,8 +378,12 @@ def _context(notification: Notification, alert: NotifiedAlert) -> list[Block]:
     source = alert.source
     account = f"account {account_words(alert)}" if alert.account else ""
     where = [
-        source.log_group, source.alarm, account, alert.region, f"incident {notification.id}",
-    ]  # fmt: skip
+        source.log_group,
+        source.alarm,
+        account,
+        alert.region,
+        f"incident {notification.id}",
+    ]
     return [context(f"Why: {why_words(notification)}"), context(" · ".join(filter(None, where)))]
 
 

@@ -173,9 +173,15 @@ def _silence(
 ) -> Silence:
     name = author.name[: MAX_LETTERS["author"] - 10]
     return Silence(
-        id=identity, expires_at=now + span, reason=reason, author=f"{name} (Slack)", created_at=now,
-        signature=signature, service=service, fields=fields,
-    )  # fmt: skip
+        id=identity,
+        expires_at=now + span,
+        reason=reason,
+        author=f"{name} (Slack)",
+        created_at=now,
+        signature=signature,
+        service=service,
+        fields=fields,
+    )
 
 
 def _span(dialog: Dialog, author: Author, now: Millis) -> Millis | Wrong:
