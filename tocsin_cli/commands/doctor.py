@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from tocsin.adapters.files.configuration import Configuration
 
 TEMPLATE = product_root() / "template.yaml"
+NOT_CHECKED_LOCALLY = (
+    "who is told when Slack cannot be: tocsin local sends no e-mail",
+    "whether items of the incident table expire: the embedded cloud keeps them all",
+)
+"""What only AWS has, so that `tocsin local` can be neither well nor ill there."""
 _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 
@@ -53,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         with deployed(arguments) as tocsin:
             stack = examined(tocsin, arguments)
             send = _send_locally(stack) if arguments.local else doctor_actions.send_over_http
-            checks = all_checks(configuration, drift=not arguments.no_drift, send=send)
+            checks = all_checks(configuration, drift=not arguments.no_drift, local=arguments.local, send=send)
             found = list(findings(checks, stack))
     except DeployedError as error:
         print(f"tocsin doctor: {one_line(str(error))}", file=sys.stderr)
@@ -61,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"stack": stack.name, "findings": [asdict(each) for each in found]}, indent=2))
     else:
-        print(report(stack, found))
+        print(report(stack, found, not_checked=NOT_CHECKED_LOCALLY if arguments.local else ()))
     return int(any(each.level is Level.FAIL for each in found))
 
 
@@ -69,13 +74,15 @@ def all_checks(
     configuration: Configuration,
     *,
     drift: bool = True,
+    local: bool = False,
     send: doctor_actions.Send = doctor_actions.send_over_http,
 ) -> dict[str, Check]:
     """Every check by its name, in the order of the way that a log line goes.
 
     Args:
-        configuration: Signatures and settings.
+        configuration: What the stack is expected to run.
         drift: Whether CloudFormation is asked for drift.
+        local: Whether `tocsin local` is looked at, which leaves out ``NOT_CHECKED_LOCALLY``.
         send: Calls the address that Slack calls.
     """
     signatures, settings = configuration
@@ -84,14 +91,16 @@ def all_checks(
         "template": partial(doctor_insides.template, local=TEMPLATE),
         "function": doctor_insides.functions,
         "log-group": doctor_way_in.log_groups,
-        "filter-pattern": partial(doctor_way_in.filter_pattern_is_current, signatures=signatures),
+        "filter-pattern": partial(
+            doctor_way_in.filter_pattern_is_current, signatures=signatures, errors=settings.errors
+        ),
         "permission": doctor_way_in.permissions,
         "alarm-topic": doctor_way_in.alarm_topic,
         "alarm-rule": doctor_way_in.alarm_rules,
         "changes": doctor_way_in.changes,
         "stream": doctor_way_in.stream,
         "key": doctor_insides.key,
-        "table": doctor_insides.table,
+        "table": partial(doctor_insides.table, expiry=not local),
         "schedule": doctor_insides.schedule,
         "topic": doctor_way_out.topics,
         "queue-policy": doctor_way_out.queue_policy,
@@ -104,6 +113,8 @@ def all_checks(
         "heartbeat": doctor_insides.heartbeat,
         "errors": doctor_insides.errors,
     }
+    if local:
+        del checks["ops-topic"]
     return checks | ({"drift": doctor_insides.drift} if drift else {})
 
 
@@ -150,11 +161,17 @@ def _send_locally(stack: Examined) -> doctor_actions.Send:
     return send
 
 
-def report(stack: Examined, found: Iterable[Finding]) -> str:
-    """The findings for people: the worst last, where a terminal ends."""
+def report(stack: Examined, found: Iterable[Finding], not_checked: Iterable[str] = ()) -> str:
+    """The findings for people: the worst last, where a terminal ends.
+
+    Args:
+        stack: What was examined.
+        found: The findings.
+        not_checked: What could not be examined, a sentence each.
+    """
     order: Mapping[Level, int] = {Level.OK: 0, Level.WARN: 1, Level.FAIL: 2}
     ranked = sorted(found, key=lambda finding: order[finding.level])
-    lines = []
+    lines = [f"--    not checked: {each}" for each in not_checked]
     for each in ranked:
         lines.append(f"{_MARKS[each.level]}  {one_line(each.what)}")
         lines += [f"      {one_line(text)}" for text in (each.why, each.fix and f"fix: {each.fix}") if text]

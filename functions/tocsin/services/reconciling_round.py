@@ -43,6 +43,7 @@ from tocsin.core.incidents.store import (
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
 from tocsin.services.absence import absences
 from tocsin.services.known_errors import take_pressed_as_known
+from tocsin.services.redriving import is_asked_for, look_at_moves, start_asked
 
 if TYPE_CHECKING:
     from tocsin.services.reconciliation import Reconciler
@@ -155,11 +156,13 @@ class Round:
             suspects=self._suspects,
             wide_services=() if self._fresh else self._with.services_led(stored.incident, self._now),
             actions=actions,
+            moves=look_at_moves(self._with.moves, stored.incident),
         )
         self._apply(stored, waiting, observed)
         if self._done.incident is not None:
             for silence in matched_since(self._done.incident, silences, self._now):
                 self._ledger.note_match(silence.id, silence.last_matched)
+        self._redrive()
 
     def _waiting(self, incident: Incident | None) -> list[OccurrenceCount]:
         """What is to be applied, the fresh ones first: what is new must not wait behind a backlog."""
@@ -272,6 +275,12 @@ class Round:
             policy=self._policy,
             observed=observed,
         )
+
+    def _redrive(self) -> None:
+        """Start the redrive that the incident, as it is stored now, asks for."""
+        incident, moves = self._done.incident, self._with.moves
+        if moves is not None and incident is not None and is_asked_for(incident):
+            start_asked(self._ledger, moves, self._ledger.load(self._service), self._now)
 
     def _find_suspects(self) -> Sequence[Change]:
         """What changed lately and may be behind an incident of the service; nothing where it cannot be read."""

@@ -21,6 +21,7 @@ from tocsin.core.incidents.actions import (
 from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.inhibition import severity_of
 from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.redriving import asked
 from tocsin.core.model import AlertState, Millis, Reason
 from tocsin.core.signatures.signature import TEMPLATE
 from tocsin.core.times import iso_time
@@ -106,6 +107,8 @@ def _outcome(incident: Incident, action: Action, policy: Policy) -> _Acted:
         return _taken(incident, action, policy)
     if action.kind is ActionKind.OVER:
         return _over(incident, action)
+    if action.kind is ActionKind.REDRIVE:
+        return _Acted(*asked(incident, action, policy))
     holder = incident.acknowledged
     if action.kind is not ActionKind.HAND_BACK or holder is None:
         return _Acted(ActionOutcome.NOTHING_TO_DO, "", incident)

@@ -85,7 +85,8 @@ def next_digest_at(after: Millis, interval: Millis) -> Millis:
 
 def _due_at(incident: Incident, policy: Policy) -> Millis | None:
     interval = policy.intervals.digest_interval
-    return next_digest_at(incident.opened_at, interval) if interval else None
+    # What Tocsin learns after a first deployment is told together, not cut in two by the digest of that morning.
+    return next_digest_at(max(incident.opened_at, incident.learning_until), interval) if interval else None
 
 
 def _opened(before: Incident | None, occurrence_count: OccurrenceCount, now: Millis) -> Incident:
@@ -121,6 +122,8 @@ def _counted(incident: Incident, occurrence_count: OccurrenceCount, policy: Poli
     Each unknown error has an alert of its own, and so has each alert that people said was none.
     """
     name = _name(occurrence_count)
+    if occurrence_count.learning_until > incident.learning_until:
+        incident = replace(incident, learning_until=occurrence_count.learning_until)
     known = incident.alerts.get(name)
     if occurrence_count.marked_by and (known or len(incident.alerts) < MAX_ALERTS):
         alert = false_alert_counted(known, occurrence_count)

@@ -120,7 +120,8 @@ def build_notification(
 def _wide(wide: Wide) -> WideIncident:
     return WideIncident(
         lead=wide.lead,
-        signature=wide.cause.signature,
+        signature=wide.cause.signature or None,
+        route=wide.cause.route or None,
         shared={name: clipped(one_line(value), _MAX_FIELD_LENGTH) for name, value in wide.cause.shared},
         services=tuple(clipped(one_line(name), 256) for name in wide.services[:_MAX_SERVICES]),
         service_count=len(wide.services),
