@@ -33,6 +33,9 @@ LEADER_EXPECTED: Millis = 3_000
 LEADER_BEGUN: Millis = 30_000
 """The same where somebody has begun to tell of it here."""
 
+LIST_EXPECTED: Millis = 150_000
+"""How long, by webhook, it waits to be listed by the message of the one that leads, which looks for others every minute."""
+
 
 class Store(Protocol):
     """Where delivery records are; see ``adapters.aws.delivery_table``."""
@@ -141,9 +144,14 @@ def deliver(
         lease.end(lease.record, unconfirmed=notification.sequence in lease.record.unconfirmed)
         raise RetryableDeliveryError("the one before it goes first", retry_after=1_000, busy=True)
     record = lease.record
-    if channel.has_threads and not record.ts and notification.wide is not None:
+    wide = notification.wide is not None
+    if (wide and not record.ts) if channel.has_threads else (wide or record.thread):
         try:
-            record = _in_leaders_thread(notification, record, leads or Leads(store), attempt)
+            record = (
+                _in_leaders_thread(notification, record, leads or Leads(store), attempt)
+                if channel.has_threads
+                else _listed_by_leader(notification, record, store, attempt, audience.mentions)
+            )
         except RetryableDeliveryError:
             lease.end(lease.record, unconfirmed=notification.sequence in lease.record.unconfirmed)
             raise
@@ -175,6 +183,42 @@ def _in_leaders_thread(
     age = attempt.now - millis_of(notification.at)
     if 0 <= age < (LEADER_BEGUN if known is not None else LEADER_EXPECTED):
         raise RetryableDeliveryError("the incident that leads goes first", retry_after=1_000, busy=True)
+    return record
+
+
+def _listed_by_leader(
+    notification: Notification,
+    record: DeliveryRecord,
+    store: Store,
+    attempt: Attempt,
+    mentions: tuple[str, ...],
+) -> DeliveryRecord:
+    """By webhook: the record of an incident that joined a wide one, whose message lists it, or is about to.
+
+    The services of a cause only become more. So a list of as many as there were when this one joined has it, and what
+    no list has in time is told by itself, as is whatever calls somebody whom the one that leads has not called.
+
+    Raises:
+        RetryableDeliveryError: The one that leads will list it soon.
+    """
+    wide = notification.wide
+    lead = record.thread or (wide.lead if wide else "")
+    if not lead or lead == notification.incident.id:
+        return record
+    known = store.peek(lead)
+    if record.thread or wide is None:  # its end and its reminders: for as long as the one that leads goes on
+        return record if known is not None and known.listed else replace(record, thread="")
+    age = attempt.now - millis_of(notification.at)
+    if known is None or not known.shown:
+        if 0 <= age < (LEADER_EXPECTED if known is None else LEADER_BEGUN):
+            raise RetryableDeliveryError("the incident that leads goes first", retry_after=1_000, busy=True)
+        return record
+    if not set(mentions) <= set(known.called.split()):
+        return record
+    if known.listed >= wide.service_count:
+        return replace(record, thread=lead)
+    if 0 <= age < LIST_EXPECTED:
+        raise RetryableDeliveryError("the incident that leads lists it soon", retry_after=10_000, busy=True)
     return record
 
 
