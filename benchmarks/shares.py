@@ -97,7 +97,7 @@ def inflated_mb(event: dict[str, Any]) -> float:
     return len(gzip.decompress(base64.b64decode(event["awslogs"]["data"]))) / 1e6
 
 
-def processor_seconds(action: Callable[[], object], *, most: int = 5, budget: float = 0.5) -> float:
+def processor_seconds(action: Callable[[], object], *, most: int = 15, budget: float = 0.5) -> float:
     """The least of up to ``most`` runs, that of processes started counted in; fewer where they take long."""
     least, spent = math.inf, 0.0
     for _ in range(most):
