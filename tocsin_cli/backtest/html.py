@@ -281,10 +281,10 @@ def _incident(incident: Report, messages: Sequence[Message], *, is_open: bool) -
 
 def _seen(messages: Sequence[Message]) -> str:
     """How much an incident says in the channel: of a bot's messages, one, with replies in its thread."""
-    first, *more = messages or [None]
-    if first is None or first["via"] == "webhook":
+    if not messages or messages[0]["via"] == "webhook":
         return pluralize(len(messages), "message")
-    return f"1 message, {len(more):,} {'reply' if len(more) == 1 else 'replies'}"
+    more = len(messages) - 1
+    return f"1 message, {more:,} {'reply' if more == 1 else 'replies'}"
 
 
 def _why(alert: Report) -> str:
