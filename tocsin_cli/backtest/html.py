@@ -283,8 +283,8 @@ def _seen(messages: Sequence[Message]) -> str:
     """How much an incident says in the channel: of a bot's messages, one, with replies in its thread."""
     if not messages or messages[0]["via"] == "webhook":
         return pluralize(len(messages), "message")
-    more = len(messages) - 1
-    return f"1 message, {more:,} {'reply' if more == 1 else 'replies'}"
+    replies = len(messages) - 1
+    return f"1 message, {replies:,} {'reply' if replies == 1 else 'replies'}"
 
 
 def _why(alert: Report) -> str:

@@ -61,6 +61,26 @@ class Store(Protocol):
         """The record of an incident as it is, without a claim."""
 
 
+class Leads:
+    """The records of incidents that lead wide ones, kept for a batch; several threads may use it.
+
+    What is told of an incident that leads is not looked up again: its message stays where it is, and one that somebody
+    deletes meanwhile is missed where it is needed (``bot_channel``).
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, DeliveryRecord] = {}
+
+    def peek(self, incident: str) -> DeliveryRecord | None:
+        """The record of an incident as it is, or was when its message was there."""
+        # No lock: two threads may look it up at the same time. To wait for a call that hangs would cost more.
+        record = self._known.get(incident) or self._store.peek(incident)
+        if record is not None and record.ts:
+            self._known[incident] = record
+        return record
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try to deliver.
@@ -99,8 +119,17 @@ def deliver(
     store: Store,
     attempt: Attempt,
     audience: Audience = Audience(),
+    leads: Leads | None = None,
 ) -> Delivery:
     """Tell a channel of one notification, once: claim the incident, wait for what goes first, tell, record.
+
+    Args:
+        notification: What to tell.
+        channel: Where.
+        store: What is known of it there.
+        attempt: This try.
+        audience: Whom it reaches.
+        leads: What is known of incidents that lead wide ones there, kept for further deliveries.
 
     Raises:
         RetryableDeliveryError: Try again later.
@@ -119,7 +148,7 @@ def deliver(
     if (wide and not record.ts) if channel.has_threads else (wide or record.thread):
         try:
             record = (
-                _in_leaders_thread(notification, record, store, attempt)
+                _in_leaders_thread(notification, record, leads or Leads(store), attempt)
                 if channel.has_threads
                 else _listed_by_leader(notification, record, store, attempt, audience.mentions)
             )
@@ -138,7 +167,7 @@ def deliver(
 
 
 def _in_leaders_thread(
-    notification: Notification, record: DeliveryRecord, store: Store, attempt: Attempt
+    notification: Notification, record: DeliveryRecord, leads: Leads, attempt: Attempt
 ) -> DeliveryRecord:
     """The record of an incident that joined a wide one: it is told in the thread of the one that leads, if that is here.
 
@@ -148,7 +177,7 @@ def _in_leaders_thread(
     lead = notification.wide.lead if notification.wide else notification.incident.id
     if lead == notification.incident.id:
         return record
-    known = store.peek(lead)
+    known = leads.peek(lead)
     if known is not None and known.ts:
         return replace(record, channel=known.channel, thread=known.thread or known.ts)
     age = attempt.now - millis_of(notification.at)

@@ -38,6 +38,7 @@ from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import Notification
 from tocsin.services.absence import QueueDepths
 from tocsin.services.reconciling_round import Reconciliation, Round
+from tocsin.services.redriving import MessageMoves
 
 
 class Publisher(Protocol):
@@ -67,6 +68,7 @@ class Reconciler:
         services: Says which changes concern which service; None where changes are not looked at.
         takes_actions: Whether people can act from Slack.
         errors: Where unknown errors are kept; None where they are not, or nobody can act.
+        moves: What redrives dead-letter queues; None where nothing does.
     """
 
     ledger: Ledger
@@ -77,6 +79,7 @@ class Reconciler:
     services: Settings | None = None
     takes_actions: bool = False
     errors: ErrorStore | None = None
+    moves: MessageMoves | None = None
 
     def reconcile(
         self,

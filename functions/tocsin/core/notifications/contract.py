@@ -96,7 +96,7 @@ class ReportedAction(Part, frozen=True, kw_only=True):
         Meta(
             description="What was done. More may be added.",
             extra_json_schema={
-                "enum": ["take", "hand-back", "silence", "over", "not-an-alert", "known-error"]
+                "enum": ["take", "hand-back", "silence", "over", "not-an-alert", "known-error", "redrive"]
             },
         ),
     ]
@@ -106,7 +106,7 @@ class ReportedAction(Part, frozen=True, kw_only=True):
         str | None,
         Meta(
             description="For a silence: what it mutes, until when, and why; for a false alert: the signature; "
-            "for a known error: until when, and its template."
+            "for a known error: until when, and its template; for a redrive: the queue, and how far it is."
         ),
     ] = None
 
@@ -352,6 +352,10 @@ class NotifiedAlert(Part, frozen=True, kw_only=True):
     test_mode: Annotated[
         InTestMode | None,
         Meta(description="In a digest, how the signature in test mode did; else null."),
+    ] = None
+    marked_by: Annotated[
+        str | None,
+        Meta(description="In a digest, who said in Slack that this alert was none; else null."),
     ] = None
     count: Count
     count_since_last: Annotated[

@@ -101,7 +101,12 @@ _ROOMS = (
 
 
 def render(
-    notification: Notification, *, late: bool = False, mentions: Sequence[str] = (), acts: bool = False
+    notification: Notification,
+    *,
+    late: bool = False,
+    mentions: Sequence[str] = (),
+    acts: bool = False,
+    redrivable: frozenset[str] = frozenset(),
 ) -> SlackMessage:
     """The incident's one message in bot mode: its state as of this notification.
 
@@ -110,6 +115,7 @@ def render(
         late: Whether a newer one was told before it.
         mentions: Ids of the user groups that it calls; from configuration, never from what was logged.
         acts: Whether people can act on it here.
+        redrivable: The dead-letter queues that they may redrive.
     """
     if notification.reason is Reason.DIGEST:
         return _digest(notification)
@@ -123,7 +129,7 @@ def render(
         headline,
         lambda budget: [
             *_whole(notification, main, headline, budget, min(budget.sample, 1000), Medium.THREAD),
-            *(action_buttons(notification, main) if acts else ()),
+            *(action_buttons(notification, main, redrivable) if acts else ()),
         ],
         late=late,
         mentions=mentions,
