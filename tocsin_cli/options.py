@@ -11,6 +11,7 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.settings import Settings
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.configuration_folder import default_root, read_configuration
+from tocsin_cli.shown_paths import shown
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,7 @@ def add_root(parser: argparse.ArgumentParser) -> None:
         "--root",
         type=Path,
         default=default_root(),
-        help="the folder with tocsin.toml and signatures (default: %(default)s)",
+        help=f"the folder with tocsin.toml and signatures (default: {shown(default_root())})",
     )
 
 

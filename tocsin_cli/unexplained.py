@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tocsin.core.matching.unknown_error import TEMPLATE
 from tocsin.core.model import Match
 from tocsin.core.redaction.rule import Rule
 from tocsin.core.redaction.sample import sample_of
 from tocsin.core.sanitize import one_line
+from tocsin.core.signatures.signature import TEMPLATE
 from tocsin_cli.terminal import pluralize
 
 MAX_TEMPLATES = 10_000

@@ -11,6 +11,7 @@ import urllib.request
 import pytest
 from chromium import Chromium, find_chromium
 
+from tocsin.adapters.aws.error_table import ErrorTable
 from tocsin_cli.local_aws.local_tocsin import LocalTocsin
 
 pytestmark = pytest.mark.cloud
@@ -20,15 +21,20 @@ LINE = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No
 
 @pytest.fixture(scope="module")
 def tocsin():
-    with LocalTocsin(parameters={"ResolveAfter": "1h", "GroupInterval": "1s"}) as running:
+    with LocalTocsin(
+        parameters={"ResolveAfter": "1h", "GroupInterval": "1s", "ErrorsLearning": "0s"}
+    ) as running:
         yield running
 
 
-def fail(tocsin, service="worker"):
+UNKNOWN = "ERROR the crawler asked for page 4711"
+
+
+def fail(tocsin, service="worker", line=LINE):
     logs, group = tocsin.deployment.client("logs"), tocsin.deployment.log_groups[service]
     stream = f"acting-{time.time_ns()}"
     logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    event = {"timestamp": time.time_ns() // 1_000_000, "message": LINE}
+    event = {"timestamp": time.time_ns() // 1_000_000, "message": line}
     logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=[event])
 
 
@@ -170,3 +176,36 @@ def test_by_clicking_people_take_it_silence_it_and_end_it(tocsin, incident):
         complaints = [event["entry"]["text"] for event in browser.events("Log.entryAdded")]
         assert complaints == []
     assert "<!channel>" not in json.dumps(tocsin.slack.messages())
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(
+    find_chromium() is None and os.environ.get("CI") != "true", reason="no Chromium is installed"
+)
+def test_by_clicking_an_error_becomes_known_and_goes_on_without_a_word(tocsin):
+    tocsin.slack.channel.clear_faults()
+    before = len(tocsin.slack.messages())
+    fail(tocsin, "backend", UNKNOWN)
+    tocsin.slack.wait_for(lambda all_: len(all_) > before and "known-error" in words(top(all_)), 30)
+    ts = top(tocsin.slack.messages())["ts"]
+    store = ErrorTable(tocsin.deployment.client("dynamodb"), tocsin.deployment.table)
+    with Chromium() as browser:
+        browser.open(tocsin.slack.url)
+        browser.wait_until("document.getElementById('live').textContent === 'live'")
+        browser.evaluate(
+            f"document.querySelector('#m{ts.replace('.', chr(92) * 2 + '.')} > .body > .content > .actions"
+            ' [data-value="known-error"]\').click()'
+        )
+        browser.wait_until("document.getElementById('only-you').textContent.includes('Known until')", 20)
+        complaints = [event["entry"]["text"] for event in browser.events("Log.entryAdded")]
+        assert complaints == []
+    says(tocsin, ts, "Ada takes this error as known until")
+    (error,) = store.of_service("backend")
+    assert (error.state.value, error.known_by) == ("known", "Ada (Slack)")
+    told = len(tocsin.slack.messages())
+    fail(tocsin, "backend", UNKNOWN)
+    posted(tocsin, "/api/press", ts=ts, action_id="tocsin-take")
+    shows(tocsin, ts, "Ada has it")
+    says(tocsin, ts, "Ada has it.")
+    assert len(tocsin.slack.messages()) == told + 1
+    posted(tocsin, "/api/press", ts=ts, action_id="tocsin-over")

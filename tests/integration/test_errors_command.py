@@ -9,6 +9,7 @@ import pytest
 
 from tocsin.adapters.aws.error_table import ErrorTable
 from tocsin.core.errors.error_history import ErrorState, Sighting, observe
+from tocsin.core.times import iso_time
 from tocsin_cli.commands import errors
 from tocsin_cli.main import main
 from tocsin_cli.stack.target import Deployed
@@ -64,6 +65,10 @@ def test_one_is_taken_as_known_with_author_reason_and_end(store, capsys):
     assert (record.state, record.known_by, record.known_reason) == (ErrorState.KNOWN, "ann", "a crawler")
     seen = Sighting("f1aa", "backend", "ERROR order <*> lost", "", "", 500)
     assert not observe(record, seen, record.known_until - 1, resolve_after=15 * MINUTE).news
+    assert main(["errors"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert f"until {iso_time(record.known_until)[:10]}" in shown
+    assert "by ann" in shown
 
 
 @pytest.mark.parametrize(

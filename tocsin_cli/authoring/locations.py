@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tocsin.core.problems import Problem
 from tocsin_cli.configuration_folder import file_of
+from tocsin_cli.shown_paths import shown
 
 _HEADER = re.compile(r"^\s*(?P<open>\[\[?)\s*(?P<path>[^\[\]#]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*(?P<key>(?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
@@ -28,7 +29,7 @@ def located(problem: Problem, root: Path) -> str:
         line = line_of(path.read_text("utf-8"), problem)
     except (OSError, UnicodeDecodeError):
         line = 0
-    return str(problem._replace(file=f"{_near(path)}:{line}" if line else _near(path)))
+    return str(problem._replace(file=f"{shown(path)}:{line}" if line else shown(path)))
 
 
 def line_of(text: str, problem: Problem) -> int:
@@ -70,9 +71,3 @@ def _indexed(path: str, numbers: dict[str, int], *, is_list: bool) -> str:
         if full in numbers:
             full = f"{full}[{numbers[full]}]"
     return full
-
-
-def _near(path: Path) -> str:
-    resolved = path.resolve()
-    here = Path.cwd()
-    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(resolved)

@@ -21,10 +21,12 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.model import Millis
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.backtest.external_sort import in_time_order
+from tocsin_cli.backtest.in_slack import MODES
 from tocsin_cli.backtest.log_files import Reading, files_below, read_file
 from tocsin_cli.backtest.report import Report, build_report, compare
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.options import add_root
+from tocsin_cli.shown_paths import shown
 from tocsin_cli.simulation import BLOCK, LoggedLine, Outcome, Simulation
 
 if TYPE_CHECKING:
@@ -74,6 +76,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"an interval: {', '.join(INTERVALS)}; for example group_interval=10m",
     )
     parser.add_argument(
+        "--mode", choices=MODES, default="bot", help="how your Slack is spoken to (default: %(default)s)"
+    )
+    parser.add_argument(
         "--changed-since",
         metavar="REF",
         help="also run the signatures of a git reference, and say what differs",
@@ -112,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         print(f"tocsin backtest: {error}", file=sys.stderr)
         return 2
-    report = build_report(outcomes[0], config, reading.problems)
+    report = build_report(outcomes[0], config, reading.problems, arguments.mode)
     if before is not None:
         report["comparison"] = compare(outcomes[1], outcomes[0], arguments.changed_since)
     for problem in reading.problems:
@@ -238,7 +243,7 @@ def _answer(report: Report, arguments: argparse.Namespace) -> None:
 
     show_report(report, everything=arguments.all)
     if arguments.html:
-        print(f"Page: {arguments.html}")
+        print(f"Page: {shown(arguments.html)}")
 
 
 def _configuration_at(ref: str, root: Path, overrides: Mapping[str, str]) -> Configuration:

@@ -21,6 +21,7 @@ from tocsin_cli.configuration_folder import is_staged, project_of
 from tocsin_cli.options import add_root
 from tocsin_cli.package.contents import package_problems, size_of
 from tocsin_cli.package.sam import BuildError, sam_command
+from tocsin_cli.shown_paths import shown
 
 FUNCTIONS = ("DetectFunction", "NotifyFunction", "ReconcileFunction")
 
@@ -122,15 +123,15 @@ def refuse_pollution(root: Path) -> None:
         BuildError: Each stray file, why it is in the way, and what to do.
     """
     if found := lambda_package.strays(root):
-        raise BuildError(lambda_package.refusal(found, root))
+        raise BuildError(lambda_package.refusal(found, Path(shown(root))))
     if is_staged(root.parent):
         return
     own = {str(path) for path in lambda_package.own_files(root)}
     unknown = sorted(own & set(_git(root, "--others")))
     gone = sorted(set(_git(root, "--deleted")))
     if unknown or gone:
-        lines = [f"{root / name}: not in git; add it (git add) or move it away" for name in unknown]
-        lines += [f"{root / name}: in git, and missing here (git checkout)" for name in gone]
+        lines = [f"{shown(root / name)}: not in git; add it (git add) or move it away" for name in unknown]
+        lines += [f"{shown(root / name)}: in git, and missing here (git checkout)" for name in gone]
         raise BuildError("\n".join([*lines, "not packaged: what is deployed must be what is in git"]))
 
 

@@ -25,6 +25,7 @@ from tocsin_cli.configuration_folder import (
     stands_alone,
 )
 from tocsin_cli.options import add_root
+from tocsin_cli.shown_paths import shown
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         if is_sealed_in_place(arguments.root) and compile_signatures(arguments.root):
             print(
-                f"compiled into {(arguments.root / COMPILED).parent}: commit it with the signatures",
+                f"compiled into {shown((arguments.root / COMPILED).parent)}: commit it with the signatures",
                 file=sys.stderr,
             )
     except OSError as error:

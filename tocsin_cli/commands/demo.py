@@ -22,6 +22,7 @@ from rich.text import Text
 
 from tocsin_cli.local_aws.local_tocsin import LocalTocsin
 from tocsin_cli.product import product_root, work_folder
+from tocsin_cli.shown_paths import shown
 from tocsin_cli.slack_view.page import Chapter as PageChapter
 from tocsin_cli.slack_view.page import render_channel_page
 from tocsin_cli.slack_view.terminal import render_message
@@ -116,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         demo.leave_page(arguments.page)
     console.print(Rule())
-    console.print(f"The channel as people see it: [bold]{arguments.page}[/bold]", soft_wrap=True)
+    console.print(f"The channel as people see it: [bold]{shown(arguments.page)}[/bold]", soft_wrap=True)
     return 0
 
 

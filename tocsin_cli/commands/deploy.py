@@ -23,6 +23,7 @@ from tocsin_cli.commands.build import build, checked_project
 from tocsin_cli.configuration_folder import is_staged
 from tocsin_cli.options import add_root
 from tocsin_cli.package.sam import BuildError, run_sam, sam_command
+from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack import preflight
 from tocsin_cli.stack.parameters import (
     ParametersError,
@@ -117,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
         _wait_for_the_first_heartbeat(name, region, arguments.wait)
     print(f"\n{name} is deployed; now the doctor", file=sys.stderr, flush=True)
     if status := _doctor(name, region):
-        print(f"tocsin deploy: {_how_to_go_back(name, kept=kept)}", file=sys.stderr)
+        print(f"tocsin deploy: {_how_to_go_back(project, name, kept=kept)}", file=sys.stderr)
     return status
 
 
@@ -261,8 +262,8 @@ def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None
         body = (folder / "template.yaml").read_text("utf-8")
         parameters: Mapping[str, str] = json.loads((folder / "parameters.json").read_text("utf-8"))
     except FileNotFoundError:
-        raise DeployError(f"nothing is kept of {name} in {folder}: {_by_git(name)}") from None
-    print(f"back to the template and parameters kept in {folder}", file=sys.stderr)
+        raise DeployError(f"nothing is kept of {name} in {shown(folder)}: {_by_git(project, name)}") from None
+    print(f"back to the template and parameters kept in {shown(folder)}", file=sys.stderr)
     if ask and not sys.stdin.isatty():
         raise DeployError("there is no terminal to ask on: give --yes to go back without a question")
     if ask and input(f"Update {name} with them? [y/N]: ").strip().lower() not in {"y", "yes"}:
@@ -302,13 +303,20 @@ def _doctor(name: str, region: str | None) -> int:
     return doctor.run(parser.parse_args(given))
 
 
-def _how_to_go_back(name: str, *, kept: bool) -> str:
+def _how_to_go_back(project: Path, name: str, *, kept: bool) -> str:
     told = f"{name} is deployed, and the doctor finds it broken (above). Fix what it names, or go back: "
-    return told + (f"tocsin deploy --back --stack {name}; or {_by_git(name)}" if kept else _by_git(name))
+    return told + (
+        f"tocsin deploy --back --stack {name}; or {_by_git(project, name)}"
+        if kept
+        else _by_git(project, name)
+    )
 
 
-def _by_git(name: str) -> str:
-    return f"git switch --detach <the last good commit>, then make deploy STACK={name}"
+def _by_git(project: Path, name: str) -> str:
+    last_good = "git switch --detach <the last good commit>"
+    if is_staged(project):
+        return f"{last_good}, pipx install --force tocsin==<its version>, then tocsin deploy --stack {name}"
+    return f"{last_good}, then make deploy STACK={name}"
 
 
 def _wait_for_the_first_heartbeat(name: str, region: str | None, seconds: int) -> None:

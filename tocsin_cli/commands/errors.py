@@ -83,7 +83,12 @@ def error_report(record: ErrorRecord) -> dict[str, Any]:
         "trend": [{"day": iso_time(day * DAY)[:10], "count": count} for day, count in record.days],
         "example": record.example,
         "log_group": record.log_group,
-        "known": {"until": iso_time(record.known_until), "by": record.known_by, "reason": record.known_reason}
+        "known": {
+            "until": iso_time(record.known_until),
+            "by": record.known_by,
+            "reason": record.known_reason,
+            "until_it_escalates": record.until_it_escalates,
+        }
         if record.known_until
         else None,
     }
@@ -147,7 +152,9 @@ def _show(records: list[ErrorRecord], now: Millis) -> None:
     for record in records:
         days = dict(record.days)
         trend = " ".join(str(days.get(today - back, 0)) for back in reversed(range(SHOWN_DAYS)))
-        state = f"{record.state} by {record.known_by}" if record.known_until > now else record.state.value
+        state = record.state.value
+        if record.known_until > now:
+            state = f"{state} until {iso_time(record.known_until)[:10]} by {record.known_by}"
         cells = (
             record.id[:SHORT_ID],
             record.service,

@@ -18,6 +18,7 @@ from tocsin_cli.sample_events.events import (
     new_event,
     write_events,
 )
+from tocsin_cli.shown_paths import shown
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print one event, or write them all."""
     if arguments.shape == "all":
         for path in write_events(arguments.events, load_or_exit(arguments.root)):
-            print(path)
+            print(shown(path))
         return 0
     lines = arguments.line
     if not lines and arguments.shape in {"logs", "kinesis"}:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin_cli.product import version
+from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack.target import STACK, region_or_environment
 from tocsin_cli.starter.account import Found, look
 from tocsin_cli.starter.files import SLACK_SECRET, Answers, files
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
         written.pop(ignored)
     if there := [path for path in written if path.exists()]:
         print(
-            f"tocsin init: nothing was written: {', '.join(map(str, there))} is there already",
+            f"tocsin init: nothing was written: {', '.join(map(shown, there))} {'is' if len(there) == 1 else 'are'} there already",
             file=sys.stderr,
         )
         return 1
@@ -97,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"tocsin init: {error}", file=sys.stderr)
         return 1
     for path in written:
-        print(f"wrote {path}")
+        print(f"wrote {shown(path)}")
     print(_next_steps(answers, arguments.folder))
     return 0
 
@@ -152,7 +153,7 @@ def _found(region: str) -> Found:
 
 
 def _next_steps(answers: Answers, folder: Path) -> str:
-    go = "" if folder == Path() else f"cd {folder}, then "
+    go = "" if folder == Path() else f"cd {shown(folder)}, then "
     steps = [
         *([] if answers.log_groups else ["tocsin.toml: name the log groups to watch, in LogGroupNames"]),
         f"put the Slack credential into Secrets Manager as {answers.slack_secret}",

@@ -29,6 +29,7 @@ from tocsin_cli.authoring.scaffold import Scaffold, ScaffoldError, scaffold
 from tocsin_cli.commands.errors import NoSuchErrorError, find_error
 from tocsin_cli.configuration_folder import own_runbooks, pack_of, runbook_pages
 from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack.target import DeployedError, add_deployed, deployed
 from tocsin_cli.unexplained import signature_name
 
@@ -116,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"tocsin new: nothing was written: {error}", file=sys.stderr)
         return 1
     for path in files:
-        print(f"wrote {path}")
+        print(f"wrote {shown(path)}")
     print(_next_steps(name, made, files))
     return 0
 
@@ -261,7 +262,7 @@ def _with_link(index: str, name: str) -> str:
 
 
 def _next_steps(name: str, made: Scaffold, files: Mapping[Path, str]) -> str:
-    page, table = list(files)[:2]
+    page, table = map(shown, list(files)[:2])
     steps = [
         f"{table}: say in summary what it means and in first_action what to do first",
         f"{table}: read the expression; loosen or tighten it, and add a sample for each wording you know",

@@ -30,6 +30,7 @@ from tocsin.core.times import MINUTE
 from tocsin_cli.options import add_root, load_or_exit
 from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_eventbridge
 from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION
+from tocsin_cli.shown_paths import shown
 from tocsin_cli.simulation import LoggedLine, Simulation
 
 REASONS = (Reason.OPENED, Reason.UPDATE, Reason.RESOLVED)
@@ -97,7 +98,7 @@ def run(arguments: argparse.Namespace) -> int:
         posted = as_posted(notification, message, reply, arguments.mode)
         arguments.html.write_text(render_channel_page(posted, title="#alerts", live=False), "utf-8")
         if not arguments.json:
-            print(f"Page: {arguments.html}")
+            print(f"Page: {shown(arguments.html)}")
     if arguments.json:
         answer: dict[str, Any] = {"text": message.text, "blocks": message.blocks}
         if reply is not None:
@@ -265,7 +266,8 @@ def _of_event(config: Configuration, name: str, reason: Reason, now: Millis) -> 
     path = Path(name)
     if not path.is_file():
         raise PreviewError(
-            f"{name!r} is neither a signature nor a file{did_you_mean(name, config.signatures)}; signatures are {', '.join(config.signatures)}"
+            f"{name!r} is neither a signature nor a file{did_you_mean(name, config.signatures)}; "
+            "tocsin signatures list names all"
         )
     try:
         event = json.loads(path.read_text("utf-8"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from tocsin_cli.configuration_folder import own_runbooks, runbook_pages, stands_alone
 from tocsin_cli.options import add_root
 from tocsin_cli.runbook_site import site
+from tocsin_cli.shown_paths import shown
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,5 +35,5 @@ def run(arguments: argparse.Namespace) -> int:
     except OSError as error:
         print(f"tocsin runbooks: {error}", file=sys.stderr)
         return 1
-    print(f"{len(pages) - ('README.md' in pages)} runbooks in {arguments.html / 'index.html'}")
+    print(f"{len(pages) - ('README.md' in pages)} runbooks in {shown(arguments.html / 'index.html')}")
     return 0

@@ -66,6 +66,16 @@ def resource_of(service, *request):
     arn = resource(service, *request)
     return arn + ":*" if service == "logs" and ":log-group:" in arn and not arn.endswith(":*") else arn
 iam_actions.extract_resource_arn = resource_of
+# 3. It starts a process for each log group that speaks at the same time: a hundred of them starve a machine of a few
+#    cores. Lines wait for one of a few environments of their function, as in Lambda's own queue for a busy function.
+from ministack.services import lambda_svc
+run, environments = lambda_svc._execute_function_with_config_scope, threading.Semaphore(int(os.environ["ENVIRONMENTS"]))
+def run_in_turn(function, event):
+    if "awslogs" not in event:
+        return run(function, event)
+    with environments:
+        return run(function, event)
+lambda_svc._execute_function_with_config_scope = run_in_turn
 
 sys.argv = ["ministack"]
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)
@@ -144,17 +154,34 @@ class Deployment:
         Raises:
             CloudError: The function failed; the message is what it raised.
         """
-        answer = self.client("lambda").invoke(
-            FunctionName=self.functions[function], Payload=json.dumps(event).encode()
-        )
-        payload = json.loads(answer["Payload"].read() or b"null")
-        if answer.get("FunctionError"):
-            raise CloudError(f"{function}: {payload.get('errorType')}: {payload.get('errorMessage')}")
-        return payload
+        return _invoke(self.client("lambda"), self.functions[function], function, event)
 
     def reconcile(self) -> Any:
         """Run ``reconcile`` now instead of at the next full minute."""
         return self.invoke("reconcile", {})
+
+
+def answer_request(client: Any, function: str, headers: Mapping[str, str], body: str) -> Any:
+    """Hand a function what its Function URL would, and return its answer.
+
+    Args:
+        client: For Lambda.
+        function: The function's name.
+        headers: The request's, in lower case.
+        body: The request's.
+
+    Raises:
+        CloudError: The function failed.
+    """
+    return _invoke(client, function, function, request_event(headers, body))
+
+
+def _invoke(client: Any, function: str, shown: str, event: Mapping[str, Any]) -> Any:
+    answer = client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    payload = json.loads(answer["Payload"].read() or b"null")
+    if answer.get("FunctionError"):
+        raise CloudError(f"{shown}: {payload.get('errorType')}: {payload.get('errorMessage')}")
+    return payload
 
 
 def request_event(headers: Mapping[str, str], body: str) -> dict[str, Any]:
@@ -398,6 +425,7 @@ def _environment(port: int, directory: str) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         # Keep workers warm for as long as anybody looks.
         "LAMBDA_WARM_TTL_SECONDS": "86400",
+        "ENVIRONMENTS": str(max(2, os.cpu_count() or 2)),
     }
 
 

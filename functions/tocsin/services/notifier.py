@@ -5,12 +5,17 @@ Each message goes through the same stages: it is read, routed, told in every des
 it, and what the others were told is not told again. It is dead-lettered only when nothing is left but destinations
 that refuse it for good: a send and then an acknowledgement, so that a crash between the two leaves the message in
 both places, and telling it twice is prevented further on.
+
+Different incidents are told side by side by a few threads (``lanes``). What they share is little: the log of the
+batch, and the pauses that Slack asked for.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from tocsin.adapters.slack.credentials import Credential
@@ -22,7 +27,8 @@ from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.notifications.queue_message import QueueMessage, read_body
 from tocsin.core.signatures.heartbeat import TOO_LATE, Heartbeat
 from tocsin.services.channel import Audience, Channel, Outcome
-from tocsin.services.delivery import Attempt, Delivery, Store, deliver
+from tocsin.services.delivery import Attempt, Delivery, Leads, Store, deliver
+from tocsin.services.lanes import Item, lanes_of, work_through
 from tocsin.services.retry import MAX_DELAY, Failure, backoff, failure_of, place
 
 ORDERING_WINDOW: Millis = 3_000
@@ -30,6 +36,12 @@ ORDERING_WINDOW: Millis = 3_000
 
 TIME_FOR_ONE: Millis = 20_000
 """What must be left of the invocation to begin with another notification; the first is always tried."""
+
+AT_A_TIME = 5
+"""Incidents that are told of at once. Slack takes a message a second and channel, and a few more in a burst."""
+
+PACE: Millis = 1_000
+"""What Slack allows a channel: a message a second. Those that it sends away come back at this distance."""
 
 
 class Queue(Protocol):
@@ -85,6 +97,7 @@ class Notifier:
         deadline: When the invocation is stopped.
         claimant: Unique for the invocation.
         heartbeat_record: Where the arrival of a heartbeat is stored.
+        pool: The threads that tell of several incidents at a time; None for one after the other.
         log: What is to be said of the batch.
         heartbeats: How long each heartbeat of the batch took that arrived as it should.
         replies: Which replies in a thread the channel also shows.
@@ -101,12 +114,15 @@ class Notifier:
     claimant: str
     heartbeat_record: HeartbeatRecord | None = None
     replies: RepliesInChannel = RepliesInChannel.IMPORTANT
+    pool: Executor | None = None
     log: list[Line] = field(default_factory=list)
     heartbeats: list[Millis] = field(default_factory=list)
     latencies: list[Millis] = field(default_factory=list)
-    _channels: dict[str, tuple[Credential, Channel]] = field(default_factory=dict)
-    _pauses: dict[str, Millis] = field(default_factory=dict)
+    _channels: dict[tuple[str, int], tuple[Credential, Channel]] = field(default_factory=dict)
+    _leads: dict[str, Leads] = field(default_factory=dict)
+    _turns: dict[str, Millis] = field(default_factory=dict)
     _begun: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self, records: Iterable[Mapping[str, Any]]) -> list[str]:
         """Tell Slack of each message.
@@ -117,24 +133,47 @@ class Notifier:
         Returns:
             The ids of the messages that are to come back.
         """
-        return [message.id for message in map(QueueMessage.of, records) if not self._done_with(message)]
+        # Read here and not by the threads: msgspec 0.22 crashes the process where two learn a type at the same time.
+        items = [_read(QueueMessage.of(record)) for record in records]
+        done: set[int] = set()
 
-    def _done_with(self, message: QueueMessage) -> bool:
-        """Read, route, tell, settle one message; True when it need not come back."""
+        def work(item: Item) -> None:
+            try:
+                if self._is_done_with(item):
+                    done.add(id(item))
+            except Exception as error:  # a fault of ours: the message comes back after the queue's own time
+                text = f"not told yet: {type(error).__name__} at {place(error)}"
+                self._say("ERROR", text, {"message_id": item.message.id})
+
+        work_through(lanes_of(items), work, self.pool)
+        return [item.message.id for item in items if id(item) not in done]
+
+    def _is_done_with(self, item: Item) -> bool:
+        """Route, tell, settle one message; True when it need not come back."""
+        message, content = item.message, item.content
         about: dict[str, Any] = {"message_id": message.id}
         try:
-            content = read_body(message.body)
+            if isinstance(content, Exception):
+                return self._settle(message, [failure_of(content, message, DEFAULT, about, self.clock())])
             if isinstance(content, Heartbeat):
                 self._count(content, about)
                 return True
             about |= {"notification": content.id, "reason": content.reason}
-            targets = self.routing.targets_for(content)
+            return self._settle(message, self._tell_everywhere(content, message, about))
         except Exception as error:  # one message must not keep the others; said, and kept
             return self._settle(message, [failure_of(error, message, DEFAULT, about, self.clock())])
+
+    def _tell_everywhere(
+        self, notification: Notification, message: QueueMessage, about: Mapping[str, Any]
+    ) -> list[Failure]:
+        """Tell every destination that its routes lead to; what went wrong."""
+        targets = self.routing.targets_for(notification)
         # Each try begins with another destination: one that hangs must not keep the others from their time.
         turn = (message.tries - 1) % len(targets)
-        told = [self._tell(content, message, target, about) for target in (*targets[turn:], *targets[:turn])]
-        return self._settle(message, [failure for failure in told if failure])
+        told = [
+            self._tell(notification, message, target, about) for target in (*targets[turn:], *targets[:turn])
+        ]
+        return [failure for failure in told if failure]
 
     def _count(self, heartbeat: Heartbeat, about: Mapping[str, Any]) -> None:
         """Count a heartbeat that could have been told, had it been a notification; never put off or dead-lettered."""
@@ -169,9 +208,7 @@ class Notifier:
         except Exception as error:  # one destination must not keep the others; said, and kept
             now = self.clock()
             failure = failure_of(error, message, name, about, now)
-            if failure.pause:
-                self._pauses[name] = now + failure.pause
-            return failure
+            return self._in_line(failure, name, now) if failure.pause else failure
         for note in delivery.notes:
             self._say("WARNING", note, about)
         self._say("INFO", delivery.outcome.value, about)
@@ -182,26 +219,36 @@ class Notifier:
 
     def _wait_its_turn(self, destination: str) -> None:
         """Refuse what Slack asked to wait with, and what there is no time left for."""
-        now = self.clock()
-        if now < self._pauses.get(destination, 0):
-            left = self._pauses[destination] - now
-            raise RetryableDeliveryError("waiting as long as Slack asked", retry_after=left)
-        if self._begun and self.deadline - now < TIME_FOR_ONE:
-            raise RetryableDeliveryError("no time left in this invocation", retry_after=1_000)
-        self._begun = True
+        with self._lock:
+            now = self.clock()
+            turn = self._turns.get(destination, 0)
+            if now < turn:
+                self._turns[destination] = turn + PACE
+                raise RetryableDeliveryError("waiting as long as Slack asked", retry_after=turn - now)
+            if self._begun and self.deadline - now < TIME_FOR_ONE:
+                raise RetryableDeliveryError("no time left in this invocation", retry_after=1_000)
+            self._begun = True
+
+    def _in_line(self, failure: Failure, destination: str, now: Millis) -> Failure:
+        """The failure of one that Slack sent away, which comes back behind those that it sent away before."""
+        with self._lock:
+            turn = max(now + failure.pause, self._turns.get(destination, 0))
+            self._turns[destination] = turn + PACE
+        return replace(failure, wait=max(failure.wait or 0, turn - now), least=turn - now)
 
     def _deliver(
         self, notification: Notification, message: QueueMessage, target: NotificationTarget
     ) -> Delivery:
         """Deliver with the credential as it is known; with a fresh one if Slack refuses that."""
-        destination = target.destination
+        destination, store = target.destination, self.store_of(target.destination)
+        leads = self._leads.setdefault(destination.name, Leads(store))
 
         def attempt(credential: Credential, number: int) -> Delivery:
             now = self.clock()
             return deliver(
                 notification,
                 self._channel(destination, credential),
-                self.store_of(destination),
+                store,
                 Attempt(
                     claimant=f"{self.claimant}/{message.id}/{number}",
                     now=now,
@@ -209,6 +256,7 @@ class Notifier:
                     patience=ORDERING_WINDOW,
                 ),
                 Audience(target.mentions, target.concerned, self.replies),
+                leads,
             )
 
         secret = self.secret_of(destination)
@@ -222,9 +270,11 @@ class Notifier:
             return attempt(renewed, 2)
 
     def _channel(self, destination: Destination, credential: Credential) -> Channel:
-        kept = self._channels.get(destination.name)
+        """The channel of a destination; each thread has its own, for a session of ``requests`` is not for several."""
+        key = destination.name, threading.get_ident()
+        kept = self._channels.get(key)
         if kept is None or kept[0] != credential:
-            kept = self._channels[destination.name] = (credential, self.connect(credential))
+            kept = self._channels[key] = (credential, self.connect(credential))
         return kept[1]
 
     def _settle(self, message: QueueMessage, failures: Sequence[Failure]) -> bool:
@@ -265,6 +315,13 @@ class Notifier:
 
     def _say(self, level: str, text: str, about: Mapping[str, Any]) -> None:
         self.log.append(Line(level, text, dict(about)))
+
+
+def _read(message: QueueMessage) -> Item:
+    try:
+        return Item(message, read_body(message.body))
+    except Exception as error:  # one message must not keep the others; said, and kept
+        return Item(message, error)
 
 
 def _newest(notification: Notification) -> Millis | None:

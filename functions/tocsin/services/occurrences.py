@@ -10,7 +10,7 @@ from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.origin import elsewhere
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
-from tocsin.core.matching.invocations import Found
+from tocsin.core.matching.invocations import Found, stated_request
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.recognition import recognised
@@ -74,6 +74,7 @@ class OccurrenceReader:
         counts: dict[str, OccurrenceCount] = {}
         times: dict[str, list[Millis]] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
+        messages: dict[str, str] = {}
         kinds: Counter[str] = Counter()
         for event, matches in self._found(envelope, service):
             for match in matches:
@@ -91,8 +92,9 @@ class OccurrenceReader:
                 if name not in counts:
                     counts[name] = self._occurrence_count(envelope, event, match, name, fields, service, now)
                 times.setdefault(name, []).append(event.timestamp)
+                messages[name] = event.message
         return [
-            grouped(_all_of(counted, times[name]), self._signatures[counted.signature])
+            grouped(_all_of(counted, times[name], messages[name]), self._signatures[counted.signature])
             for name, counted in counts.items()
         ]
 
@@ -159,8 +161,11 @@ class OccurrenceReader:
         return grouped(counted, rule)
 
 
-def _all_of(counted: OccurrenceCount, times: list[Millis]) -> OccurrenceCount:
-    """An occurrence count of one, as one of all the events with these times."""
+def _all_of(counted: OccurrenceCount, times: list[Millis], message: str) -> OccurrenceCount:
+    """An occurrence count of one, as one of all the events with these times.
+
+    What the platform alone says of one request may be said again in the next envelope: the request is its name then.
+    """
     if len(times) == 1:
-        return counted
+        return replace(counted, envelope=stated_request(message) or counted.envelope)
     return replace(counted, count=len(times), first_seen=min(times), last_seen=max(times))

@@ -5,9 +5,11 @@ and only then is the error known: an invocation that dies between the two is del
 before, and counts the same envelope, which the ledger counts once. So a first sighting is never swallowed because the
 error is known already, and the alert is told once, as every alert is.
 
-Bounded: of each error one sighting a minute is written by a process, and of two processes one is first; what comes
-between is added to the next one. Once an hour what is known is also counted for the digest. A service with very many
-new errors within an hour is told of as that.
+Bounded: a process writes once a minute for each error, whatever the rate, and of two processes one is first; what comes
+between is added to the next write. What goes on from minute to minute and belongs to an alert, or once an hour to the
+digest, has two places to be written to, and each minute one of them is: first its occurrence, a minute later what is
+known of it. Both are written in one minute only where nothing was in the minute before, above all at the first
+sighting. A service with very many new errors within an hour is told of as that.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.core.config.settings import Settings
 from tocsin.core.errors.error_history import (
@@ -29,10 +31,10 @@ from tocsin.core.errors.error_history import (
 from tocsin.core.errors.error_store import ErrorStore, MemoryErrorStore
 from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.matching.fingerprint import fingerprint
-from tocsin.core.matching.unknown_error import SIGNATURE, TEMPLATE
+from tocsin.core.matching.unknown_error import SIGNATURE
 from tocsin.core.model import TEST_MODE_GROUP, Match, Millis, OccurrenceCount
-from tocsin.core.signatures.signature import NEWS, UNKNOWN_ERROR
-from tocsin.core.times import DAY, HOUR
+from tocsin.core.signatures.signature import NEWS, TEMPLATE, UNKNOWN_ERROR
+from tocsin.core.times import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from tocsin.core.redaction.rule import Rule
@@ -54,11 +56,38 @@ Original = tuple[OccurrenceCount, object]
 
 @dataclass(slots=True)
 class _Seen:
-    """What this process remembers of an error: its record, and what it saw since and did not write."""
+    """What this process remembers of an error.
+
+    Attributes:
+        record: What is known of it, as of the last write of either kind. Its version is that of the stored one; 0 where
+            another process has written since.
+        unwritten: How often it was seen since.
+        uncounted: How often before that, and its alert was not given it yet.
+        is_behind: Whether what is stored lacks what the last write, which was its alert's, made of the record.
+        envelopes: In which envelopes it was seen since the last write, and in that of the write.
+    """
 
     record: ErrorRecord
     unwritten: int = 0
+    uncounted: int = 0
+    is_behind: bool = False
     envelopes: set[str] = field(default_factory=set)
+
+
+class _Decided(NamedTuple):
+    """What ``keep`` is to remember of an error.
+
+    Attributes:
+        record: What is known of it now.
+        envelope: In which envelope it was seen.
+        stored: Whether the record is written; else its occurrence was.
+        uncounted: How often it was seen that its alert was not given yet.
+    """
+
+    record: ErrorRecord
+    envelope: str
+    stored: bool
+    uncounted: int
 
 
 class UnknownErrors:
@@ -76,7 +105,7 @@ class UnknownErrors:
         self._seen: dict[str, _Seen] = {}
         self._new: dict[tuple[str, Millis], int] = {}
         self._since: Millis | None = None
-        self._due: list[tuple[Observed, set[str]]] = []
+        self._due: list[_Decided] = []
         self._read: dict[str, ErrorRecord | None] = {}
 
     def remembers(self, error: str) -> bool:
@@ -119,16 +148,19 @@ class UnknownErrors:
             Exception: Whatever the store raises; the same event again does no harm.
         """
         due, self._due = self._due, []
-        for observed, envelopes in due:
-            record = observed.record
+        for record, envelope, stored, uncounted in due:
             if len(self._seen) > MAX_CACHED:
                 self._seen.clear()
-            was_kept = self._store().put(record)
-            if was_kept and record.version == 1:
-                self._store().forget(record.service, MAX_TEMPLATES)
-            # Where another process was first, what it wrote is read at the next sighting after this minute.
+            if not stored:
+                kept = replace(record, version=record.version - 1)
+            elif self._store().put(record):
+                kept = record
+                if record.version == 1:
+                    self._store().forget(record.service, MAX_TEMPLATES)
+            else:  # another process was first: what it wrote is read at the next sighting after this minute
+                kept = replace(record, version=0)
             self._seen[record.id] = _Seen(
-                record if was_kept else replace(record, version=0), envelopes=envelopes
+                kept, uncounted=uncounted, is_behind=not stored, envelopes={envelope}
             )
 
     def _weighed(self, counted: OccurrenceCount, now: Millis) -> OccurrenceCount | None:
@@ -157,20 +189,38 @@ class UnknownErrors:
         if observed.news and is_cached:
             # Another process may have seen it since: what is announced is decided on what the store says now.
             observed = self._observed(self._stored(counted), sighting, now)
-        self._due.append((observed, {counted.envelope}))
+        counts, stores = self._places(before, seen, observed, now)
+        uncounted = count + (seen.uncounted if seen else 0) if observed.notifies else 0
+        self._due.append(_Decided(observed.record, counted.envelope, stores, 0 if counts else uncounted))
+        if not counts:
+            return None
         if observed.notifies:
             told = {**counted.fields, NEWS: observed.record.state.value}
-            return replace(counted, count=count, sample=sample, fields=told)
-        if observed.for_digest and self._has_digest:
-            return replace(
-                counted,
-                count=observed.for_digest,
-                sample=sample,
-                service=TEST_MODE_GROUP,
-                origin_service=counted.service,
-                learned=observed.learned,
-            )
-        return None
+            return replace(counted, count=uncounted, sample=sample, fields=told)
+        return replace(
+            counted,
+            count=observed.for_digest,
+            sample=sample,
+            service=TEST_MODE_GROUP,
+            origin_service=counted.service,
+            learned=observed.learned,
+            learning_until=self._learning_until(now) if self._is_learning(now) else 0,
+        )
+
+    def _places(
+        self, before: ErrorRecord | None, seen: _Seen | None, observed: Observed, now: Millis
+    ) -> tuple[bool, bool]:
+        """Whether a sighting's occurrence is counted, and whether what is known now is stored; one of them at least.
+
+        What is only counted is stored a minute later, or at the next sighting; a process that dies before takes
+        with it only counts, for what was written less than two minutes ago is known to the others already.
+        """
+        if not observed.notifies and not (observed.for_digest and self._has_digest):
+            return False, True
+        if before is None or now // MINUTE - before.last_seen // MINUTE > 1:
+            return True, True
+        waits = seen is not None and seen.is_behind and observed.notifies and not observed.news
+        return not waits, waits
 
     def _observed(self, before: ErrorRecord | None, sighting: Sighting, now: Millis) -> Observed:
         return observe(
@@ -185,11 +235,12 @@ class UnknownErrors:
         return self._read[error]
 
     def _is_learning(self, now: Millis) -> bool:
-        if not self._learning:
-            return False
+        return bool(self._learning) and now < self._learning_until(now)
+
+    def _learning_until(self, now: Millis) -> Millis:
         if self._since is None:
             self._since = self._store().learning_since(now)
-        return now < self._since + self._learning
+        return self._since + self._learning
 
     def _told_apart(self, counted: OccurrenceCount, now: Millis) -> OccurrenceCount:
         """The occurrence count; as one of too many where its service has very many errors that were not known.

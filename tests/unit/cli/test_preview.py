@@ -115,8 +115,8 @@ def test_a_file_that_is_no_event_is_said(tmp_path, content, reason):
         preview(CONFIG, str(path), now=NOW)
 
 
-def test_what_is_neither_signature_nor_file_names_the_signatures():
-    with pytest.raises(PreviewError, match=r"neither a signature nor a file.*import-module-error"):
+def test_what_is_neither_signature_nor_file_says_where_all_are_named():
+    with pytest.raises(PreviewError, match=r"neither a signature nor a file.*tocsin signatures list"):
         preview(CONFIG, "no-such-thing", now=NOW)
 
 

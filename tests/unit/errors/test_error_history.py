@@ -121,6 +121,21 @@ def test_what_somebody_said_is_known_is_known_until_then():
     assert after.news is True
 
 
+@pytest.mark.parametrize("until_it_escalates", [True, False])
+def test_what_is_known_until_it_escalates_is_news_then_and_what_is_known_regardless_is_not(
+    until_it_escalates,
+):
+    known = taken_as_known(
+        life(*steady(4, 1))[0], T0 + 30 * DAY, "ann", "is harmless", until_it_escalates=until_it_escalates
+    )
+    usual = observe(known, sighting(1), T0 + 4 * DAY, resolve_after=RESOLVE_AFTER)
+    assert (usual.news, usual.record.known_until) == (False, T0 + 30 * DAY)
+    risen = observe(usual.record, sighting(100), T0 + 4 * DAY + MINUTE, resolve_after=RESOLVE_AFTER)
+    assert risen.news is until_it_escalates
+    if until_it_escalates:
+        assert (risen.record.state, risen.record.known_until) == (ErrorState.ESCALATING, 0)
+
+
 @given(st.lists(st.tuples(st.integers(0, 20 * DAY), st.integers(1, 10_000)), max_size=30), st.booleans())
 def test_whatever_comes_the_first_after_two_weeks_of_quiet_is_news(pauses, learning):
     record, now = None, T0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -100,15 +101,61 @@ def test_a_known_error_is_counted_and_told_to_nobody(world):
     assert world.store.of_service("backend")[0].state is ErrorState.KNOWN
 
 
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 3 * MIN), min_size=1, max_size=40))
-def test_one_process_writes_each_error_at_most_once_a_minute(gaps):
-    world, now = Errors(), T0
+def written(world, gaps):
+    """How often a process writes in each minute, whatever it writes: of what is seen after each of these gaps."""
+    writes, now = Counter(), T0
     for number, gap in enumerate(gaps):
         now += gap
+        world.ledger.calls.clear()
+        world.store.writes.clear()
         world.detect(logs([PAY] * 2, first_id=number * 10), now)
-    minutes = [record.last_seen // MIN for record in world.store.writes]
-    assert len(minutes) == len(set(minutes))
+        writes[now // MIN] += world.ledger.calls.count("count") + len(world.store.writes)
+    return writes
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 3 * MIN), min_size=1, max_size=40), st.sampled_from([0, DAY]))
+def test_one_process_writes_of_each_error_no_more_often_than_minutes_pass(gaps, learning):
+    writes = written(Errors(replace(SETTINGS, errors=ErrorSettings(learning=learning))), gaps)
+    spare = 1  # the minute before the first sighting
+    for minute in range(min(writes), max(writes) + 1):
+        spare = min(spare + 1, 2) - writes[minute]
+        assert spare >= 0
+
+
+@pytest.mark.parametrize("learning", [0, DAY])
+def test_what_goes_on_without_a_pause_is_written_once_a_minute_as_news_and_known_and_for_the_digest(learning):
+    world = Errors(replace(SETTINGS, errors=ErrorSettings(learning=learning)))
+    writes = written(world, [MIN // 2] * (2 * 60 * 27))
+    first = min(writes)
+    assert writes[first] == 2  # the occurrence of its alert, and that it is known from now on
+    assert {count for minute, count in writes.items() if minute > first} == {1}
+    (error,) = world.store.of_service("backend")
+    assert error.state is ErrorState.KNOWN
+    assert 0 <= 2 * 2 * 60 * 27 - error.count <= 8
+
+
+def test_what_comes_once_in_a_while_reaches_its_alert_and_the_store_each_time():
+    writes = written(Errors(), [2 * MIN] * 5)
+    assert set(writes.values()) == {2}
+
+
+def test_an_alert_that_goes_on_is_given_every_occurrence():
+    world = Errors()
+    for minute in range(12):
+        world.detect(logs([PAY] * 10, first_id=minute * 100), T0 + minute * MIN)
+    world.reconciler.reconcile("backend", T0 + 12 * MIN)
+    assert world.incident.count in {110, 120}  # that of the last minute may be given with the next
+    assert world.reasons[0] == "opened"
+
+
+def test_what_one_process_counted_and_did_not_store_is_no_news_to_another(world):
+    for minute in range(4):
+        world.detector = world.another_process()
+        world.detect(logs([PAY], first_id=minute * 10), T0 + minute * MIN)
+    assert world.reasons == ["opened"]
+    world.reconciler.reconcile("backend", T0 + 5 * MIN)
+    assert world.incident.count == 4
 
 
 def test_the_same_envelope_again_posts_nothing_and_counts_no_occurrence(world):
@@ -223,6 +270,27 @@ def test_the_digest_lists_each_learned_and_each_known_error_with_its_count():
     assert "ERROR no stock (unknown-error) in backend: once" in text
 
 
+def test_what_is_learned_is_told_in_one_digest_whenever_the_day_began():
+    world = Errors(replace(SETTINGS, errors=ErrorSettings(learning=DAY)))
+    words = [f"{a}{b}" for a in "abcd" for b in "klmnop"]
+    for hour, word in enumerate(words):  # one an hour, for the whole day, over the digest at eight
+        world.detect(logs([f"ERROR cannot {word} it"], first_id=hour * 10), T0 + hour * HOUR)
+        world.reconciler.reconcile(TEST_MODE_GROUP, T0 + hour * HOUR + 30 * MIN)
+    assert world.published == []
+    told = digested(world, T0 + 2 * DAY)
+    assert told["title"] == f"{len(words)} unknown errors"
+    assert world.reasons == ["digest"]
+
+
+def test_once_it_is_learned_the_digest_comes_each_morning():
+    world = Errors(replace(SETTINGS, errors=ErrorSettings(learning=DAY)))
+    world.detect(logs([PAY]))
+    for hour in range(1, 24 * 4):
+        world.detect(logs([PAY], first_id=hour * 10), T0 + hour * HOUR)
+        world.reconciler.reconcile(TEST_MODE_GROUP, T0 + hour * HOUR + 30 * MIN)
+    assert world.reasons == ["digest"] * 3
+
+
 def test_a_known_error_is_in_the_digest_as_known_and_steady(world):
     world.detect(logs([PAY]))
     world.detect(logs([PAY] * 3, first_id=10), T0 + 2 * HOUR)
@@ -241,7 +309,10 @@ def test_the_same_envelope_again_in_the_same_minute_adds_nothing(world):
     world.detect(logs([PAY]))
     world.detect(logs([PAY]), T0 + 1)
     world.detect(logs([PAY], first_id=10), T0 + MIN)
-    assert world.store.of_service("backend")[0].count == 2
+    world.detect(logs([PAY], first_id=20), T0 + 2 * MIN)
+    assert world.store.of_service("backend")[0].count == 3
+    world.reconciler.reconcile("backend", T0 + 3 * MIN)
+    assert world.incident.count == 2  # and the third with the next
 
 
 def test_an_error_of_a_service_that_is_strict_shows_only_what_is_known_to_be_harmless(world):

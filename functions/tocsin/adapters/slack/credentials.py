@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -63,7 +64,7 @@ Credential = WebhookCredential | BotCredential
 
 
 class SlackSecret:
-    """The secret, read when needed and kept for five minutes.
+    """The secret, read when needed and kept for five minutes; by one thread for all that ask meanwhile.
 
     Args:
         name: The secret's name or ARN. client: A Secrets Manager client. api_url: The base address of
@@ -73,6 +74,7 @@ class SlackSecret:
     def __init__(self, name: str, client: SecretsManagerClient, api_url: str) -> None:
         self._name, self._client, self._api_url = name, client, api_url
         self._kept: tuple[Credential, Millis] | None = None
+        self._lock = threading.Lock()
 
     def credential(self, now: Millis, *, fresh: bool = False) -> Credential:
         """The credential; with ``fresh`` as it is in Secrets Manager this moment.
@@ -81,11 +83,12 @@ class SlackSecret:
             CredentialRefusedError: The secret is missing, unreadable or of another shape; says which.
             RetryableDeliveryError: Secrets Manager does not answer.
         """
-        if self._kept and not fresh and 0 <= now - self._kept[1] < KEPT:
-            return self._kept[0]
-        credential = read_credential(self._read(), self._name, self._api_url)
-        self._kept = (credential, now)
-        return credential
+        with self._lock:
+            if self._kept and not fresh and 0 <= now - self._kept[1] < KEPT:
+                return self._kept[0]
+            credential = read_credential(self._read(), self._name, self._api_url)
+            self._kept = (credential, now)
+            return credential
 
     def _read(self) -> str:
         from botocore.exceptions import BotoCoreError, ClientError

@@ -3,7 +3,7 @@
 The rules, in their order:
 
 * **new**: not seen in this service within ``NEW_AFTER``.
-* known by decree: somebody said so, and the time they gave is not over.
+* known by decree: somebody said so, and the time they gave is not over; or until it escalates, if they said that.
 * still news: what was news within ``NEWS_LASTS`` and has not been quiet since for as long as resolves an alert.
 * **back**: quiet for ``BACK_AFTER``, and for half as long again as it ever was before.
 * **escalating**: at least ``FLOOR`` in this hour, and ``FACTOR`` times the most of this hour of the day, of the one
@@ -77,6 +77,7 @@ class ErrorRecord:
         known_until: Until when it is known because somebody said so; 0 for nobody.
         known_by: Who said so.
         known_reason: Why.
+        until_it_escalates: Whether it is known until then only as long as it does not escalate.
         unreported: How often it was seen while known, since the digest was last given a number.
         reported_hour: The hour, counted from the epoch, in which that was.
         version: How often it was written.
@@ -100,6 +101,7 @@ class ErrorRecord:
     known_until: Millis = 0
     known_by: str = ""
     known_reason: str = ""
+    until_it_escalates: bool = False
     unreported: int = 0
     reported_hour: int = 0
     version: int = 0
@@ -165,14 +167,16 @@ def observe(
         return _become(record, ErrorState.NEW, now)
     record = _counted(before, seen.count, now)
     record = replace(record, longest_pause=max(before.longest_pause, pause))
+    is_fresh_news = before.news_at is not None and now - before.news_at < HOUR
     if before.known_until > now:
+        if before.until_it_escalates and not is_fresh_news and escalates(record):
+            return _become(replace(record, known_until=0), ErrorState.ESCALATING, now)
         return _known(record, seen.count, now)
     is_recent_news = before.news_at is not None and now - before.news_at < NEWS_LASTS
     if is_recent_news and before.state is not ErrorState.KNOWN and pause <= resolve_after:
         return Observed(record, news=False, notifies=True)
     if pause >= BACK_AFTER and pause > before.longest_pause * 3 // 2:
         return _become(record, ErrorState.BACK, now)
-    is_fresh_news = before.news_at is not None and now - before.news_at < HOUR
     if not is_fresh_news and not learning and escalates(record):
         return _become(record, ErrorState.ESCALATING, now)
     return _known(record, seen.count, now)
@@ -192,7 +196,9 @@ def is_due(record: ErrorRecord, now: Millis) -> bool:
     return now // MINUTE > record.last_seen // MINUTE
 
 
-def taken_as_known(record: ErrorRecord, until: Millis, by: str, reason: str) -> ErrorRecord:
+def taken_as_known(
+    record: ErrorRecord, until: Millis, by: str, reason: str, *, until_it_escalates: bool = False
+) -> ErrorRecord:
     """The error as known until a time, because somebody said so.
 
     Args:
@@ -200,6 +206,7 @@ def taken_as_known(record: ErrorRecord, until: Millis, by: str, reason: str) -> 
         until: When it may be news again.
         by: Who says so.
         reason: Why.
+        until_it_escalates: Whether an escalation ends it earlier.
     """
     return replace(
         record,
@@ -207,6 +214,7 @@ def taken_as_known(record: ErrorRecord, until: Millis, by: str, reason: str) -> 
         known_until=until,
         known_by=by,
         known_reason=reason,
+        until_it_escalates=until_it_escalates,
         version=record.version + 1,
     )
 
@@ -246,6 +254,7 @@ def _begun(before: ErrorRecord | None, seen: Sighting, now: Millis) -> ErrorReco
         known_until=before.known_until,
         known_by=before.known_by,
         known_reason=before.known_reason,
+        until_it_escalates=before.until_it_escalates,
     )
 
 

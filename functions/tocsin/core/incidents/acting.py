@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from tocsin.core.incidents.actions import (
+    KNOWN_FOR,
     Acknowledgement,
     Action,
     ActionKind,
@@ -20,7 +21,9 @@ from tocsin.core.incidents.actions import (
 from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.inhibition import severity_of
 from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.redriving import asked
 from tocsin.core.model import AlertState, Millis, Reason
+from tocsin.core.signatures.signature import TEMPLATE
 from tocsin.core.times import iso_time
 
 MAX_RECORD: Final = 40
@@ -94,23 +97,37 @@ class _Acted(NamedTuple):
 
 
 def _outcome(incident: Incident, action: Action, policy: Policy) -> _Acted:
-    if action.kind is ActionKind.SILENCE and action.silence is not None:
-        # A silence stands for itself: it mutes what comes, whatever became of the incident.
-        until = iso_time(action.silence.expires_at)
-        detail = f"{action.silence.matcher} until {until}: {action.silence.reason}"
-        return _Acted(ActionOutcome.DONE, detail, incident)
-    if action.kind is ActionKind.NOT_AN_ALERT and incident.id == action.incident:
-        return _Acted(ActionOutcome.DONE, action.signature, incident)
+    detail = _detail_of_what_stands(incident, action)
+    if action.refused or detail is not None:
+        outcome = ActionOutcome.REFUSED if action.refused else ActionOutcome.DONE
+        return _Acted(outcome, action.refused or detail or "", incident)
     if incident.id != action.incident or incident.resolved_at is not None:
         return _Acted(ActionOutcome.TOO_LATE, "", incident)
     if action.kind is ActionKind.TAKE:
         return _taken(incident, action, policy)
     if action.kind is ActionKind.OVER:
         return _over(incident, action)
+    if action.kind is ActionKind.REDRIVE:
+        return _Acted(*asked(incident, action, policy))
     holder = incident.acknowledged
     if action.kind is not ActionKind.HAND_BACK or holder is None:
         return _Acted(ActionOutcome.NOTHING_TO_DO, "", incident)
     return _Acted(ActionOutcome.DONE, holder.name, replace(incident, acknowledged=None))
+
+
+def _detail_of_what_stands(incident: Incident, action: Action) -> str | None:
+    """What is said of an action that stands for itself, whatever became of the incident; None for any other."""
+    if action.kind is ActionKind.SILENCE and action.silence is not None:
+        until = iso_time(action.silence.expires_at)
+        return f"{action.silence.matcher} until {until}: {action.silence.reason}"
+    if action.kind is ActionKind.NOT_AN_ALERT and incident.id == action.incident:
+        return action.signature
+    if action.kind is ActionKind.KNOWN_ERROR:
+        # What was counted already goes on, until the alert was quiet for long enough.
+        alert = incident.alerts.get(action.fingerprint)
+        until, template = iso_time(action.at + KNOWN_FOR), alert.fields.get(TEMPLATE) if alert else None
+        return f"{until}: {template}" if template else until
+    return None
 
 
 def _taken(incident: Incident, action: Action, policy: Policy) -> _Acted:

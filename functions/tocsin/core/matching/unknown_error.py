@@ -20,16 +20,13 @@ from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_opti
 from tocsin.core.matching.template import has_kept_digits
 from tocsin.core.model import Level, Match, Severity
 from tocsin.core.problems import Problem
-from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, Source, Status
+from tocsin.core.signatures.signature import TEMPLATE, UNKNOWN_ERROR, Signature, Source, Status
 from tocsin.core.times import parse_duration
 
 if TYPE_CHECKING:
     from tocsin.core.config.error_settings import ErrorSettings
     from tocsin.core.matching.matcher import Matcher
     from tocsin.core.redaction.rule import Rule
-
-TEMPLATE = "template"
-"""The one field of its matches."""
 
 SIGNATURE = Signature(
     id=UNKNOWN_ERROR,
@@ -196,7 +193,7 @@ class ErrorFinder:
             service: Its service, likewise.
             strict: Whether the template shows only what is known to be harmless.
         """
-        if self._lowest is None or any(self._explains(match.signature) for match in found):
+        if self._lowest is None or any(self.explains(match.signature) for match in found):
             return None
         level = self._settings.level_of(service, log_group)
         if level is None or not self.may_show(message.encode("utf-8", "replace")):
@@ -221,7 +218,8 @@ class ErrorFinder:
             template = self._templates[key] = error_template(message, self._redaction, level, strict=strict)
         return template
 
-    def _explains(self, name: str) -> bool:
+    def explains(self, name: str) -> bool:
+        """Whether what a signature recognises is no unknown error: one in test mode leaves it one."""
         rule = self._signatures.get(name)
         return rule is None or rule.status is Status.STABLE
 
@@ -264,7 +262,11 @@ class WithUnknownErrors:
         return [*found, unknown] if unknown else found
 
     def explains(self, signature: str, other: str) -> bool:
-        """See ``Matcher.explains``; an unknown error is explained by any other, and explains none."""
+        """See ``Matcher.explains``; an unknown error is explained by what explains it in its own line, and explains none."""
         if UNKNOWN_ERROR in (signature, other):
-            return signature != UNKNOWN_ERROR
+            return signature != UNKNOWN_ERROR and self._errors.explains(signature)
         return self._matcher.explains(signature, other)
+
+    def catches_all(self, signature: str) -> bool:
+        """See ``Matcher.catches_all``."""
+        return signature == UNKNOWN_ERROR or self._matcher.catches_all(signature)

@@ -30,6 +30,8 @@ class Source(StrEnum):
 
 UNKNOWN_ERROR = "unknown-error"
 """The id of the built-in signature for errors that no other explains; no signature of a file can have it."""
+TEMPLATE = "template"
+"""The field of its matches that tells two of them apart."""
 NEWS = "news"
 """The field of its occurrences that says why they are told: ``new``, ``back`` or ``escalating``."""
 
