@@ -27,6 +27,7 @@ from benchmarks import (
     grouping,
     latency,
     matching,
+    notifying,
     peers,
     suspects,
     throughput,
@@ -98,6 +99,10 @@ FIGURES = (
     ),
     Figure("log line → local Slack, p50", "log_line_to_slack_p50_ms", 250, 100, " ms"),
     Figure("log line → local Slack, p99", "log_line_to_slack_p99_ms", 1000, 1000, " ms"),
+    Figure(
+        "a hundred at once → local Slack, the last", "hundred_incidents_at_once_last_ms", 3000, 1500, " ms"
+    ),
+    Figure("a hundred at once → a Slack that takes 250 ms", "hundred_to_a_slow_slack_ms", 3000, 1500, " ms"),
 )
 
 
@@ -111,6 +116,7 @@ def main() -> int:
         ("AWS calls", aws_calls),
         ("throughput and memory", throughput),
         ("log line to Slack", latency),
+        ("a hundred incidents to a slow Slack", notifying),
         ("peers", peers),
         ("grouping of templates", grouping),
         ("cold start in the Lambda image", container_cold_start),

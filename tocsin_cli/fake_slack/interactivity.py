@@ -41,10 +41,14 @@ class Interactivity:
         channel: What people see, and the faults.
         identity: The app's and the team's id.
         url: Says where answers to a person are taken.
+
+    Attributes:
+        signing_secret: What requests are signed with; another one once it was rotated.
     """
 
     def __init__(self, channel: Channel, identity: tuple[str, str], url: Callable[[], str]) -> None:
         self._channel, self._identity, self._url = channel, identity, url
+        self.signing_secret = SIGNING_SECRET
         self._sender: Sender | None = None
         self._numbers = itertools.count(1)
         self._dialogs: dict[str, dict[str, Any]] = {}
@@ -172,7 +176,7 @@ class Interactivity:
         kind = fault.error if fault else None
         body = urlencode(fields)
         at = str(int(time.time()) - (360 if kind == "late" else 0))
-        secret = "somebody-elses-secret" if kind == "bad_signature" else SIGNING_SECRET
+        secret = "somebody-elses-secret" if kind == "bad_signature" else self.signing_secret
         headers = {
             "content-type": "application/x-www-form-urlencoded",
             "x-slack-request-timestamp": at,

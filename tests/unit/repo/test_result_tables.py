@@ -37,6 +37,8 @@ MEASURED = {
         for name in ("log_line_to_slack", "hundred_incidents_at_once")
         for p in ("cold", "p50", "p95", "p99")
     },
+    "hundred_to_a_slow_slack_in_turn_ms": 12_000.0,
+    "hundred_to_a_slow_slack_ms": 2_500.0,
 }
 
 
