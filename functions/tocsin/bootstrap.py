@@ -149,7 +149,11 @@ def wire_reconciler(
     from tocsin.core.signatures.drill import with_drill
     from tocsin.services.reconciliation import Reconciler
 
-    policy = Policy(config.settings.intervals, with_unknown_error(with_drill(config.signatures)))
+    policy = Policy(
+        config.settings.intervals,
+        with_unknown_error(with_drill(config.signatures)),
+        config.settings.routing,
+    )
     if dry is not None:
         from tocsin.core.incidents.memory_store import MemoryLedger
 

@@ -15,6 +15,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.sanitize import one_line
+from tocsin_cli.doctor import actions as doctor_actions
 from tocsin_cli.doctor import egress as doctor_way_out
 from tocsin_cli.doctor import ingress as doctor_way_in
 from tocsin_cli.doctor import stack as doctor_insides
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from tocsin.adapters.files.configuration import Configuration
 
 TEMPLATE = product_root() / "template.yaml"
+NOT_CHECKED_LOCALLY = (
+    "who is told when Slack cannot be: tocsin local sends no e-mail",
+    "whether items of the incident table expire: the embedded cloud keeps them all",
+)
+"""What only AWS has, so that `tocsin local` can be neither well nor ill there."""
 _MARKS = {Level.OK: "ok  ", Level.WARN: "WARN", Level.FAIL: "FAIL"}
 
 
@@ -51,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with deployed(arguments) as tocsin:
             stack = examined(tocsin, arguments)
-            checks = all_checks(configuration, drift=not arguments.no_drift)
+            send = _send_locally(stack) if arguments.local else doctor_actions.send_over_http
+            checks = all_checks(configuration, drift=not arguments.no_drift, local=arguments.local, send=send)
             found = list(findings(checks, stack))
     except DeployedError as error:
         print(f"tocsin doctor: {one_line(str(error))}", file=sys.stderr)
@@ -59,37 +66,55 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"stack": stack.name, "findings": [asdict(each) for each in found]}, indent=2))
     else:
-        print(report(stack, found))
+        print(report(stack, found, not_checked=NOT_CHECKED_LOCALLY if arguments.local else ()))
     return int(any(each.level is Level.FAIL for each in found))
 
 
-def all_checks(configuration: Configuration, *, drift: bool = True) -> dict[str, Check]:
-    """Every check by its name, in the order of the way that a log line goes."""
+def all_checks(
+    configuration: Configuration,
+    *,
+    drift: bool = True,
+    local: bool = False,
+    send: doctor_actions.Send = doctor_actions.send_over_http,
+) -> dict[str, Check]:
+    """Every check by its name, in the order of the way that a log line goes.
+
+    Args:
+        configuration: What the stack is expected to run.
+        drift: Whether CloudFormation is asked for drift.
+        local: Whether `tocsin local` is looked at, which leaves out ``NOT_CHECKED_LOCALLY``.
+        send: Calls the address that Slack calls.
+    """
     signatures, settings = configuration
     checks: dict[str, Check] = {
         "stack": doctor_insides.status,
         "template": partial(doctor_insides.template, local=TEMPLATE),
         "function": doctor_insides.functions,
         "log-group": doctor_way_in.log_groups,
-        "filter-pattern": partial(doctor_way_in.filter_pattern_is_current, signatures=signatures),
+        "filter-pattern": partial(
+            doctor_way_in.filter_pattern_is_current, signatures=signatures, errors=settings.errors
+        ),
         "permission": doctor_way_in.permissions,
         "alarm-topic": doctor_way_in.alarm_topic,
         "alarm-rule": doctor_way_in.alarm_rules,
         "changes": doctor_way_in.changes,
         "stream": doctor_way_in.stream,
         "key": doctor_insides.key,
-        "table": doctor_insides.table,
+        "table": partial(doctor_insides.table, expiry=not local),
         "schedule": doctor_insides.schedule,
         "topic": doctor_way_out.topics,
         "queue-policy": doctor_way_out.queue_policy,
         "event-source": doctor_way_out.event_source,
         "secret": partial(doctor_way_out.credentials, settings=settings),
+        "slack-actions": partial(doctor_actions.acting, settings=settings, send=send),
         "ops-topic": doctor_way_out.other_road,
         "dead-letters": doctor_way_out.dead_letters,
         "alarm": doctor_insides.alarms,
         "heartbeat": doctor_insides.heartbeat,
         "errors": doctor_insides.errors,
     }
+    if local:
+        del checks["ops-topic"]
     return checks | ({"drift": doctor_insides.drift} if drift else {})
 
 
@@ -122,11 +147,31 @@ def _clients(arguments: argparse.Namespace) -> tuple[Callable[[str], Any], str]:
     return cache(make), arguments.stack
 
 
-def report(stack: Examined, found: Iterable[Finding]) -> str:
-    """The findings for people: the worst last, where a terminal ends."""
+def _send_locally(stack: Examined) -> doctor_actions.Send:
+    """What calls the function itself: `tocsin local` serves no address of it."""
+    from tocsin_cli.local_aws.cloud import CloudError, answer_request
+
+    def send(_url: str, headers: Mapping[str, str], body: str) -> int:
+        try:
+            function = stack.outputs["RespondFunctionName"]
+            return int(answer_request(stack.client("lambda"), function, headers, body)["statusCode"])
+        except CloudError:
+            return 502
+
+    return send
+
+
+def report(stack: Examined, found: Iterable[Finding], not_checked: Iterable[str] = ()) -> str:
+    """The findings for people: the worst last, where a terminal ends.
+
+    Args:
+        stack: What was examined.
+        found: The findings.
+        not_checked: What could not be examined, a sentence each.
+    """
     order: Mapping[Level, int] = {Level.OK: 0, Level.WARN: 1, Level.FAIL: 2}
     ranked = sorted(found, key=lambda finding: order[finding.level])
-    lines = []
+    lines = [f"--    not checked: {each}" for each in not_checked]
     for each in ranked:
         lines.append(f"{_MARKS[each.level]}  {one_line(each.what)}")
         lines += [f"      {one_line(text)}" for text in (each.why, each.fix and f"fix: {each.fix}") if text]

@@ -153,7 +153,7 @@ def _found(region: str) -> Found:
 
 
 def _next_steps(answers: Answers, folder: Path) -> str:
-    go = "" if folder == Path() else f"cd {folder}, then "
+    go = "" if folder == Path() else f"cd {shown(folder)}, then "
     steps = [
         *([] if answers.log_groups else ["tocsin.toml: name the log groups to watch, in LogGroupNames"]),
         f"put the Slack credential into Secrets Manager as {answers.slack_secret}",

@@ -11,12 +11,12 @@ from tocsin.adapters.slack.errors import CredentialRefusedError
 from tocsin.core.config.routing import DEFAULT
 from tocsin.core.config.settings import Settings
 from tocsin_cli.doctor.findings import Examined, Finding, covers, fail, is_missing, ok, principals, warn
+from tocsin_cli.doctor.fixes import restore, set_parameter
 from tocsin_cli.doctor.ingress import mapping, subscriptions_of
 
 _TIMEOUT = 10
 _SLACK_AWAY = (500, 502, 503, 504)
 _UNTOLD = "no notification reaches Slack"
-_DEPLOY = "make deploy, after aws cloudformation detect-stack-drift"
 
 
 def topics(stack: Examined) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ def topics(stack: Examined) -> Iterator[Finding]:
         except Exception as error:
             if not is_missing(error):
                 raise
-            yield fail("topic", f"the topic {topic} is gone", _UNTOLD, _DEPLOY)
+            yield fail("topic", f"the topic {topic} is gone", _UNTOLD, restore())
             continue
         if subscribed:
             yield ok("topic", f"{topic.rpartition(':')[2]} leads into notify's queue")
@@ -76,7 +76,7 @@ def queue_policy(stack: Examined) -> Iterator[Finding]:
     except Exception as error:
         if not is_missing(error):
             raise
-        yield fail("queue", f"notify's queue {url} is gone", _UNTOLD, _DEPLOY)
+        yield fail("queue", f"notify's queue {url} is gone", _UNTOLD, restore())
         return
     policy = json.loads(attributes.get("Policy") or "{}")
     allowed = principals(policy, "sqs:SendMessage")
@@ -87,7 +87,7 @@ def queue_policy(stack: Examined) -> Iterator[Finding]:
             "queue-policy",
             f"the alerts topic may not write into {url}",
             _UNTOLD + "; SNS keeps what it cannot deliver in the dead-letter queue, if it may",
-            _DEPLOY,
+            restore(),
         )
 
 
@@ -126,7 +126,7 @@ def dead_letters(stack: Examined) -> Iterator[Finding]:
             if not is_missing(error):
                 raise
             yield fail(
-                "dead-letters", f"the queue {url} is gone", "what fails has no place to be kept", _DEPLOY
+                "dead-letters", f"the queue {url} is gone", "what fails has no place to be kept", restore()
             )
             continue
         count = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
@@ -151,7 +151,7 @@ def other_road(stack: Examined) -> Iterator[Finding]:
             "ops-topic",
             f"the ops topic {topic} is gone",
             "Tocsin's alarms about itself reach nobody",
-            _DEPLOY,
+            restore(),
         )
         return
     everywhere = [*subscriptions, *subscriptions_of(stack, stack.outputs["AlertsTopicArn"])]
@@ -193,7 +193,9 @@ def credentials(stack: Examined, settings: Settings) -> Iterator[Finding]:
                 "secret",
                 f"the destination {destination.name} in tocsin.toml has the secret {destination.secret}, which the stack does not name",
                 "notify may not read it, and nothing is told there",
-                f"sam deploy --parameter-overrides 'MoreSlackSecretNames=\"{','.join([*stack.names('MoreSlackSecretNames'), destination.secret])}\"'",
+                set_parameter(
+                    "MoreSlackSecretNames", *stack.names("MoreSlackSecretNames"), destination.secret
+                ),
             )
     for name in named:
         yield from _credential(stack, name)

@@ -6,9 +6,12 @@ import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
+from tocsin.core.config.error_settings import ErrorSettings
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.signatures.signature import Signature
 from tocsin_cli.authoring.filter_pattern import Style, filter_pattern
 from tocsin_cli.doctor.findings import Examined, Finding, Resource, fail, is_missing, ok, principals, warn
+from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
 
 SLOTS = 2
 """Subscription filters of one log group; CloudWatch Logs raises it for nobody (PutSubscriptionFilter)."""
@@ -28,7 +31,8 @@ def log_groups(stack: Examined) -> Iterator[Finding]:
                 "log-group",
                 f"the log group {group} does not exist",
                 _LOGS,
-                "is its name right, and has its function ever run? Then deploy again, which subscribes it: make deploy",
+                "is its name right, and has its function ever run? Then deploy again, which subscribes it: "
+                + redeploy(),
             )
             continue
         filters = logs.describe_subscription_filters(logGroupName=group)["subscriptionFilters"]
@@ -61,7 +65,7 @@ def log_groups(stack: Examined) -> Iterator[Finding]:
             "log-group",
             "no log group is watched",
             "only alarms and a stream, if there is one, can raise an alert",
-            "sam deploy --parameter-overrides 'LogGroupNames=\"/aws/lambda/one,/aws/lambda/two\"'",
+            set_parameter("LogGroupNames", "/aws/lambda/one", "/aws/lambda/two"),
         )
 
 
@@ -163,7 +167,7 @@ def alarm_topic(stack: Examined) -> Iterator[Finding]:
             "alarm-topic",
             f"the alarm topic {topic} is gone",
             "no alarm reaches Tocsin by it",
-            "make deploy, after aws cloudformation detect-stack-drift",
+            restore(),
         )
         return
     if any(each["Protocol"] == "lambda" and each["Endpoint"] == function for each in subscriptions):
@@ -213,7 +217,7 @@ def _rules(
                 check,
                 f"the rule {name} is gone",
                 why,
-                "make deploy, after aws cloudformation detect-stack-drift",
+                restore(),
             )
             continue
         if state == "DISABLED":
@@ -269,7 +273,7 @@ def mapping(stack: Examined, function: str, check: str, why: str) -> Iterator[Fi
             check,
             f"{name} has no event source",
             why,
-            "make deploy, after aws cloudformation detect-stack-drift",
+            restore(),
         )
     for each in mappings:
         result = str(each.get("LastProcessingResult") or "")
@@ -292,19 +296,30 @@ def mapping(stack: Examined, function: str, check: str, why: str) -> Iterator[Fi
             )
 
 
-def filter_pattern_is_current(stack: Examined, signatures: Mapping[str, Signature]) -> Iterator[Finding]:
-    """The pattern that was deployed lets through what today's signatures may recognise."""
+def filter_pattern_is_current(
+    stack: Examined, signatures: Mapping[str, Signature], errors: ErrorSettings
+) -> Iterator[Finding]:
+    """The pattern that was deployed lets through what today's signatures may recognise, and hides no unknown error."""
     deployed = stack.parameters.get("FilterPattern", "")
     if not deployed:
         yield ok("filter-pattern", "no filter pattern: every line is looked at")
         return
+    looked_for = ErrorFinder(signatures, errors).raw_expression
+    if looked_for:
+        yield warn(
+            "filter-pattern",
+            "the deployed FilterPattern hides errors that no signature explains",
+            "no pattern stands for every way to state a level; such an error never reaches Tocsin, and nobody is told",
+            'tocsin deploy with an empty FilterPattern; or, if that is meant, tell = "off" under [errors] in tocsin.toml',
+        )
     right = {filter_pattern(signatures, style, terms_match_within_words=True).pattern for style in Style}
     if deployed in right:
         yield ok("filter-pattern", "the filter pattern is the one of these signatures")
     else:
+        only = " --signatures-only" if looked_for else ""
         yield warn(
             "filter-pattern",
             "the deployed FilterPattern is not the one that these signatures ask for",
             "made before a signature changed it may keep back that signature's lines",
-            'sam deploy --parameter-overrides "FilterPattern=\\"$(.venv/bin/tocsin filter-pattern)\\""',
+            set_parameter("FilterPattern", f"<what `tocsin filter-pattern{only}` prints>"),
         )

@@ -12,6 +12,7 @@ from typing import Any
 
 from tocsin.adapters.aws.heartbeat_record import KEY
 from tocsin_cli.doctor.findings import Examined, Finding, fail, is_missing, ok, principals, warn
+from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
 
 FUNCTIONS = {
     "DetectFunctionName": "lines and alarms are not looked at",
@@ -25,7 +26,6 @@ DRIFT_WITHIN = 90.0
 """Seconds to wait for CloudFormation's answer."""
 CHANGED_PAST_THE_STACK = timedelta(minutes=10)
 """A function that was changed so long after its stack was not changed by it."""
-_DEPLOY = "make deploy, after aws cloudformation detect-stack-drift"
 
 
 def status(stack: Examined) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def status(stack: Examined) -> Iterator[Finding]:
 
 
 def template(stack: Examined, local: Path) -> Iterator[Finding]:
-    """What is deployed is not older than this checkout's template."""
+    """What is deployed is not older than the template that this command brings."""
     text = local.read_text("utf-8")
     head, _, body = text.partition("\nResources:\n")
     parameters = set(re.findall(r"(?m)^  (\w+):\n    Type: ", head))
@@ -76,12 +76,12 @@ def template(stack: Examined, local: Path) -> Iterator[Finding]:
     if lacking:
         yield warn(
             "template",
-            f"the deployed stack lacks what this checkout's template has: {', '.join(lacking)}",
-            "it is older than these sources, and does not do what their documents say",
-            "make deploy",
+            f"the deployed stack lacks what the template of this version has: {', '.join(lacking)}",
+            "it is older than this version, and does not do what its documents say",
+            redeploy(),
         )
     else:
-        yield ok("template", "the stack has all that this checkout's template always creates")
+        yield ok("template", "the stack has all that the template of this version always creates")
 
 
 def drift(stack: Examined) -> Iterator[Finding]:
@@ -149,7 +149,7 @@ def functions(stack: Examined) -> Iterator[Finding]:
         except Exception as error:
             if not is_missing(error):
                 raise
-            yield fail("function", f"the function {name} does not exist", why, _DEPLOY)
+            yield fail("function", f"the function {name} does not exist", why, restore())
             continue
         problems = list(_function(stack, client, name, found, why))
         yield from problems
@@ -172,7 +172,7 @@ def _function(
             "function",
             f"{name} is {state}, its last update {update} {reason}".strip(),
             why,
-            "make deploy; if a KMS key is the reason, enable it",
+            f"{redeploy()}; if a KMS key is the reason, enable it",
         )
     elif state == "Pending" or update == "InProgress":
         yield warn(
@@ -186,7 +186,7 @@ def _function(
             "function",
             f"{name} runs on {found.get('Runtime')}, and the package is made for python3.13",
             "compiled modules may not load",
-            "make deploy",
+            redeploy(),
         )
     if client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions") == 0:
         yield fail(
@@ -202,7 +202,7 @@ def _function(
             "function",
             f"{name} was changed at {modified:%Y-%m-%d %H:%M} UTC, after its stack ({deployed:%Y-%m-%d %H:%M})",
             "somebody updated it directly; what runs may lack its dependencies, and the next deploy may not notice",
-            "make deploy, with a change that gives the code another hash",
+            f"{redeploy()}, with a change that gives the code another hash",
         )
 
 
@@ -246,7 +246,7 @@ def schedule(stack: Examined) -> Iterator[Finding]:
     except Exception as error:
         if not is_missing(error):
             raise
-        yield fail("schedule", f"the schedule of reconcile ({name}) is gone", why, _DEPLOY)
+        yield fail("schedule", f"the schedule of reconcile ({name}) is gone", why, restore())
         return
     if rule["State"] == "DISABLED":
         yield fail(
@@ -256,13 +256,18 @@ def schedule(stack: Examined) -> Iterator[Finding]:
             f"aws events enable-rule --name {name}",
         )
     elif not any(target["Arn"].endswith(f":{stack.outputs['ReconcileFunctionName']}") for target in targets):
-        yield fail("schedule", f"the schedule {name} does not start reconcile", why, _DEPLOY)
+        yield fail("schedule", f"the schedule {name} does not start reconcile", why, restore())
     else:
         yield ok("schedule", f"reconcile is started by {rule['ScheduleExpression']}")
 
 
-def table(stack: Examined) -> Iterator[Finding]:
-    """The incident table is there and forgets by itself."""
+def table(stack: Examined, *, expiry: bool = True) -> Iterator[Finding]:
+    """The incident table is there and forgets by itself.
+
+    Args:
+        stack: The stack.
+        expiry: Whether its cloud lets items expire at all; the embedded one does not.
+    """
     name, client = stack.outputs["TableName"], stack.client("dynamodb")
     try:
         state = client.describe_table(TableName=name)["Table"]["TableStatus"]
@@ -274,7 +279,7 @@ def table(stack: Examined) -> Iterator[Finding]:
             "table",
             f"the incident table {name} does not exist",
             "nothing can be counted or told; events land in the failure queue",
-            _DEPLOY,
+            restore(),
         )
         return
     if state not in {"ACTIVE", "UPDATING"}:
@@ -284,7 +289,7 @@ def table(stack: Examined) -> Iterator[Finding]:
             "nothing can be counted or told",
             f"aws dynamodb describe-table --table-name {name}",
         )
-    elif forgets not in {"ENABLED", "ENABLING"}:
+    elif expiry and forgets not in {"ENABLED", "ENABLING"}:
         yield warn(
             "table",
             f"items of {name} do not expire (time to live is {forgets})",
@@ -292,7 +297,7 @@ def table(stack: Examined) -> Iterator[Finding]:
             f"aws dynamodb update-time-to-live --table-name {name} --time-to-live-specification 'Enabled=true, AttributeName=expires_at'",
         )
     else:
-        yield ok("table", "the incident table is active, and its items expire")
+        yield ok("table", "the incident table is active" + (", and its items expire" if expiry else ""))
 
 
 _KEY_USERS = {
@@ -358,7 +363,10 @@ def alarms(stack: Examined) -> Iterator[Finding]:
         alarm = found.get(name)
         if alarm is None:
             yield fail(
-                "alarm", f"the alarm {logical} ({name}) is gone", "what it watches is told to nobody", _DEPLOY
+                "alarm",
+                f"the alarm {logical} ({name}) is gone",
+                "what it watches is told to nobody",
+                restore(),
             )
         elif not alarm.get("ActionsEnabled", True) or not alarm.get("AlarmActions"):
             yield fail(
@@ -420,7 +428,7 @@ def heartbeat(stack: Examined) -> Iterator[Finding]:
             "heartbeat",
             "the heartbeat is switched off",
             "a broken path looks like a quiet day",
-            "sam deploy --parameter-overrides HeartbeatMinutes=5",
+            set_parameter("HeartbeatMinutes", "5"),
         )
         return
     try:

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tocsin.core.problems import ConfigurationError
+from tocsin_cli.configuration_folder import default_root
+from tocsin_cli.deployment_file import DeploymentFile, read_deployment
 from tocsin_cli.product import work_folder
 from tocsin_cli.shown_paths import shown
 
@@ -61,25 +64,44 @@ def add_deployed(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--stack",
-        default=STACK,
         metavar="NAME",
-        help="the deployed CloudFormation stack (default: %(default)s)",
+        help=f"the deployed CloudFormation stack (default: that in tocsin.toml, else {STACK})",
     )
     which.add_argument(
         "--local", action="store_true", help="the `tocsin local` that runs on this machine, not AWS"
     )
-    parser.add_argument("--region", help="the stack's Region (default: that of the environment)")
+    parser.add_argument("--env", default="", metavar="NAME", help="a further environment of tocsin.toml")
+    parser.add_argument(
+        "--region", help="the stack's Region (default: that in tocsin.toml, or of the environment)"
+    )
 
 
 @contextlib.contextmanager
 def deployed(arguments: argparse.Namespace) -> Iterator[Deployed]:
     """Find the Tocsin that the options name, and explain what AWS refuses while it is used.
 
+    What the options leave open is taken from tocsin.toml, and is in ``arguments`` then.
+
     Raises:
         DeployedError: It cannot be found, reached or asked.
     """
+    if not arguments.local:
+        _complete(arguments)
     with _aws_explained(arguments):
         yield running_local(LOCAL_FILE) if arguments.local else _stack(arguments.stack, arguments.region)
+
+
+def _complete(arguments: argparse.Namespace) -> None:
+    """Take the stack and its Region from tocsin.toml, where the options do not say them."""
+    root, environment = getattr(arguments, "root", None) or default_root(), getattr(arguments, "env", "")
+    try:
+        said = read_deployment(root, environment)
+    except ConfigurationError as error:
+        if environment:
+            raise DeployedError(str(error)) from error
+        said = DeploymentFile()  # in an outage it must go on; `tocsin check` says what is wrong
+    arguments.stack = arguments.stack or said.stack or STACK
+    arguments.region = arguments.region or said.region or None
 
 
 def running_local(file: Path) -> Deployed:

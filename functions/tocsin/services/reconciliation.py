@@ -28,6 +28,7 @@ from tocsin.core.incidents.wide import (
     is_looked_for,
     own_cause,
     services_led,
+    time_to_join,
     wide_as_lead,
     wide_when_opened,
 )
@@ -130,8 +131,7 @@ class Reconciler:
         cause = own_cause(incident, self.policy)
         if cause is None or entry.reason is not Reason.OPENED:
             return None if cause is None else wide_as_lead(incident, cause)
-        # One that was quiet for long enough to be over leads nobody any more.
-        within = min(self.policy.intervals.wide_within, self.policy.resolve_after(cause.signature))
+        within = time_to_join(incident, self.policy)
         try:
             joined = self.ledger.join_wide(cause.key, incident.id, incident.service, entry.at, within)
         except Exception:  # whatever it is: then it is told by itself, which loses nothing

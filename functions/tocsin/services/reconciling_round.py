@@ -17,6 +17,7 @@ from tocsin.core.incidents.acting import MAX_ACTIONS
 from tocsin.core.incidents.actions import Action, ActionKind
 from tocsin.core.incidents.after_deploy import startup_silences
 from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning
+from tocsin.core.incidents.false_alerts import false_alerts
 from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
 from tocsin.core.incidents.lifecycle import (
     Advance,
@@ -209,6 +210,10 @@ class Round:
             if moved.incident is None or unchanged:
                 continue
             others = {entry.sequence for entry in _outbox(stored)}
+            if self._policy.intervals.digest_interval:
+                # Before the press counts as applied: what is lost between the two is done again, and counted once.
+                for marked in false_alerts(moved.incident, moved.acted):
+                    self._ledger.count(marked)
             version = self._ledger.save(
                 moved.incident,
                 stored.version,

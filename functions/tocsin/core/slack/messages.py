@@ -32,7 +32,7 @@ from tocsin.core.notifications.phrases import (
     times,
     why_words,
 )
-from tocsin.core.notifications.wide_words import wide_words
+from tocsin.core.notifications.wide_words import Medium, wide_words
 from tocsin.core.slack import digest_blocks as slack_digest
 from tocsin.core.slack.action_blocks import action_buttons, done_block, holder_block
 from tocsin.core.slack.alert_blocks import (
@@ -56,7 +56,7 @@ MAX_JSON = 12_800
 MAX_BLOCKS = 50
 _FALLBACK, _PLAIN = 600, 3_500
 _MENTIONS = 20
-_MAX_WIDE = 1_000
+_MAX_WIDE = 2_000
 
 _LATE = "🕓 Delayed:"
 
@@ -128,7 +128,7 @@ def render(
         main,
         headline,
         lambda budget: [
-            *_whole(notification, main, headline, budget, min(budget.sample, 1000)),
+            *_whole(notification, main, headline, budget, min(budget.sample, 1000), Medium.THREAD),
             *(action_buttons(notification, main, redrivable) if acts else ()),
         ],
         late=late,
@@ -148,7 +148,7 @@ def render_standalone(
         notification,
         main,
         headline,
-        lambda budget: _whole(notification, main, headline, budget, budget.sample),
+        lambda budget: _whole(notification, main, headline, budget, budget.sample, Medium.WEBHOOK),
         late=late,
         mentions=mentions,
     )
@@ -244,7 +244,12 @@ def _wakes(notification: Notification, reason: Reason, about: list[NotifiedAlert
 
 
 def _whole(
-    notification: Notification, main: NotifiedAlert, headline: str, budget: SizeBudget, sample: int
+    notification: Notification,
+    main: NotifiedAlert,
+    headline: str,
+    budget: SizeBudget,
+    sample: int,
+    medium: Medium,
 ) -> list[Block]:
     reason = notification.reason
     over = reason is Reason.RESOLVED
@@ -253,7 +258,7 @@ def _whole(
         blocks.append(section(_overtaken(notification)))
     if over and not budget.late:
         blocks.append(section(_over(notification)))
-    if wide := wide_words(notification):
+    if wide := wide_words(notification, medium):
         blocks.append(section(f"🔗 {mrkdwn(wide, _MAX_WIDE)}"))
     if not over:
         blocks += holder_block(notification)
