@@ -26,6 +26,7 @@ from tocsin_cli.cost_model import (
     instead,
     shards_for,
     tocsin,
+    unknown_errors,
     with_filter,
 )
 
@@ -33,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results.json"
 BEGIN, END = "<!-- measured: make bench, then make docs -->\n", "<!-- end of what was measured -->\n"
+OFTEN = (("without a pause", 1_000.0), ("once an hour", 1.0), ("once a day", 1 / 24))
+"""How often each of some unknown errors is seen in an hour."""
 FAILURES = 30
 """Told apart by what Tocsin is compared with; about as many signatures ship for log lines."""
 STREAM_FROM_GB = 1_000
@@ -210,6 +213,8 @@ def cost_page() -> str:
                 level="##",
             ),
             BESIDE,
+            markdown(steady_errors(), level="##"),
+            ERRORS,
             "## Which knob matters\n",
             *(knobs(load, items, fewer) for load, items, fewer in zip(LOADS, plain, filtered, strict=True)),
             KNOBS,
@@ -225,6 +230,21 @@ def cost_page() -> str:
             markdown(Titled("Prices", ["USD", "for one", "read in"], prices)),
         ]
     )
+
+
+def steady_errors() -> Titled:
+    """What unknown errors cost that are known and never stop."""
+    header = ["errors"]
+    for words, _ in OFTEN:
+        header += [f"{words}: writes a month", "USD"]
+    rows = []
+    for errors in (10, 100, 1_000):
+        row = [f"{errors:,}"]
+        for _, an_hour in OFTEN:
+            writes, cost = unknown_errors(errors, an_hour)
+            row += [f"{writes:,.0f}", usd(cost)]
+        rows.append(row)
+    return Titled("Known errors that no signature explains", header, rows)
 
 
 def knobs(load: Load, items: Mapping[str, float], filtered: Mapping[str, float]) -> str:
@@ -257,6 +277,11 @@ each query: here each byte once for each alarm; with a window that is wider than
 and New Relic only what the log costs is listed, at public prices, without hosts and users; they do much else.
 """
 
+ERRORS = """Nothing of it is in the sums above. The writes do not depend on how often an error comes within a minute: a thousand lines a
+minute are one write, by each copy of `detect` that sees it. An error that is news is written as often, and for a day at most.
+What they cost `detect` in time is in [performance.md](performance.md). Without them (`tell = "off"`), and with FilterPattern,
+which keeps such lines back, nothing of this is paid, and nobody is told of an error that has no signature.
+"""
 KNOBS = """
 At the small size nothing that Tocsin does shows on the bill: what is paid are alarms and the secret. In the middle what
 counts is how many batches there are, not how long each takes: FilterPattern first, then Lambda's own three lines about each

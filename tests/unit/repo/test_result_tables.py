@@ -49,6 +49,17 @@ def test_what_was_left_out_says_why():
     assert all(len(row) == len(table.header) for table in shown for row in table.rows)
 
 
+def test_a_share_that_was_measured_of_failures_only_has_an_empty_cell_beside_it():
+    speeds = {
+        "mb_per_s_by_share": {"0": 200.0, "1/10": 50.0},
+        "mb_per_s_by_share_of_known_errors": {"1/10": 30.0},
+    }
+    (table,) = [
+        table for table in tables({**MEASURED, **speeds}) if table.title.startswith("Warm `detect`, 12")
+    ]
+    assert table.rows == [["0", "200", ""], ["1/10", "50.0", "30.0"]]
+
+
 def test_a_peer_that_was_left_out_stands_in_the_table_with_its_reason():
     row = {"ms": 1.0, "lines": 10, "missed": 0, "more": 0, "start_ms": 0.0}
     measured = {

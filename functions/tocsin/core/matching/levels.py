@@ -70,6 +70,10 @@ _PREFIXES = (
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
     # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
     r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
+    # Fatal error: …, Webhook Error: …, [ERROR shop::orders] … (env_logger)
+    r"^\W{0,8}(?i:(fatal)) error: ",
+    r"^[A-Z]\w+ (Error): [A-Z]\w*[ '][A-Za-z]",
+    rf"^\[(?:\d\S+ +)?({_UPPER}) +[\w:.-]+\] ",
     # ERRO[0012] (logrus), npm ERR! …, nginx: [emerg] …
     r"^(INFO|WARN|ERRO|FATA|PANI|DEBU|TRAC)\[\d{2,}\]",
     r"^npm (ERR|WARN|warn|error)!? ",
@@ -83,8 +87,8 @@ _AMID_WORDS = next(
 )
 """The one that looks past words which may be prose: "if you see ERROR: …"."""
 _LOGGER_WORDS = re2.compile(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
-_CONTAINER = re2.compile(r"^[\w.-]+\s+\|\s+")
-"""The name of its container, which Docker writes before each line."""
+_CONTAINER = re2.compile(r"^(?:\d+\|)?[\w.-]+\s+\|\s+")
+"""The name of its container, which Docker writes before each line, or of its process and its number, as PM2 does."""
 _COMPILED: list[re2._Regexp] = []
 _TOGETHER: list[re2.Set] = []
 
