@@ -29,6 +29,7 @@ from benchmarks import (
     matching,
     notifying,
     peers,
+    shares,
     suspects,
     throughput,
 )
@@ -118,6 +119,7 @@ def main() -> int:
         ("log line to Slack", latency),
         ("a hundred incidents to a slow Slack", notifying),
         ("peers", peers),
+        ("shares of matching lines", shares),
         ("grouping of templates", grouping),
         ("cold start in the Lambda image", container_cold_start),
     ):

@@ -16,7 +16,7 @@ class Titled(NamedTuple):
 
 def tables(measured: Mapping[str, Any]) -> list[Titled]:
     """Every table that these results fill; what was skipped says why."""
-    makers = (peers, grouping, cold_start, container, throughput, suspicions, latency)
+    makers = (peers, shares, grouping, cold_start, container, throughput, suspicions, latency)
     return [table for maker in makers for table in maker(measured)]
 
 
@@ -132,6 +132,16 @@ def throughput(measured: Mapping[str, Any]) -> list[Titled]:
     ]
     header = ["batch", "events", "inflated, MB", "ms", "MB/s", "events/s", "peak of the process, MB"]
     return [Titled("Warm `detect` on one core", header, rows)]
+
+
+def shares(measured: Mapping[str, Any]) -> list[Titled]:
+    found, title = measured["shares"], "MB of log a second, by the share of lines that match"
+    if "skipped" in found:
+        return skipped(title, found["skipped"])
+    columns = next(iter(found["mb_per_s"].values()))
+    rows = [[name, *(number(speed) for speed in by.values())] for name, by in found["mb_per_s"].items()]
+    rows += [[name, reason, *[""] * (len(columns) - 1)] for name, reason in found["left_out"].items()]
+    return [Titled(title, ["way", *columns], rows)]
 
 
 def latency(measured: Mapping[str, Any]) -> list[Titled]:

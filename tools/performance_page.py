@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.result_tables import Titled, tables
 from benchmarks.scale_simulation import spread, storm
+from benchmarks.shares import SHARES
 from benchmarks.svg_chart import line_chart
 from tocsin_cli.cost_model import (
     LOADS,
@@ -54,7 +55,10 @@ def main() -> None:
     page = DOCS / "performance.md"
     page.write_text(performance(page.read_text("utf-8"), results), "utf-8")
     (DOCS / "images" / "throughput.svg").write_text(throughput_chart(results["measured"]), "utf-8")
-    print("written: docs/performance.md, docs/images/throughput.svg")
+    if "mb_per_s" in results["measured"]["shares"]:
+        shares = DOCS / "images" / "shares.svg"
+        shares.write_text(shares_chart(results["measured"]["shares"]["mb_per_s"]), "utf-8")
+    print("written: docs/performance.md and its pictures")
 
 
 def modelled() -> dict[Path, str]:
@@ -105,6 +109,22 @@ def throughput_chart(measured: Mapping[str, Any]) -> str:
         lines.setdefault(row["kind"], []).append((row["events"], row["mb_per_s"]))
     return line_chart(
         "Throughput of detect on one core", "log events in a batch", "MB of log a second", lines
+    )
+
+
+def shares_chart(speeds: Mapping[str, Mapping[str, float]]) -> str:
+    # Nothing has no logarithm: it stands where one in a hundred thousand would.
+    exponents = dict(enumerate(next(iter(speeds.values())), -len(SHARES) + 1))
+    lines = {
+        name: [(10**exponent, by_share[share]) for exponent, share in exponents.items()]
+        for name, by_share in speeds.items()
+    }
+    return line_chart(
+        "Throughput over the share of lines that match",
+        "share of lines that match",
+        "MB of log a second",
+        lines,
+        exponents,
     )
 
 
