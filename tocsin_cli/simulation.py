@@ -136,7 +136,9 @@ class Simulation:
         self._config, self._account = config, account
         self._ledger = _Ledger()
         self._world = _Sinks()
-        policy = Policy(config.settings.intervals, with_unknown_error(config.signatures))
+        policy = Policy(
+            config.settings.intervals, with_unknown_error(config.signatures), config.settings.routing
+        )
         self._reconciler = Reconciler(
             self._ledger, self._world, policy, config.settings.runbooks_url, queues, config.settings
         )

@@ -149,7 +149,11 @@ def wire_reconciler(
     from tocsin.core.signatures.drill import with_drill
     from tocsin.services.reconciliation import Reconciler
 
-    policy = Policy(config.settings.intervals, with_unknown_error(with_drill(config.signatures)))
+    policy = Policy(
+        config.settings.intervals,
+        with_unknown_error(with_drill(config.signatures)),
+        config.settings.routing,
+    )
     if dry is not None:
         from tocsin.core.incidents.memory_store import MemoryLedger
 
@@ -157,6 +161,13 @@ def wire_reconciler(
     from tocsin.adapters.aws.incident_table import IncidentTable
     from tocsin.adapters.aws.queue_depth import Queues
     from tocsin.adapters.aws.sns import AlertsTopic
+
+    moves = None
+    if takes_actions(environ):
+        from tocsin.adapters.aws.message_moves import SqsMoves
+
+        # Also where no queue is named any more: what is under way is told to its end.
+        moves = SqsMoves(_client, redrive_queues(environ), environ["TOCSIN_ALERTS_TOPIC_ARN"])
 
     return Reconciler(
         IncidentTable(_client("dynamodb"), environ["TOCSIN_TABLE"]),
@@ -167,6 +178,7 @@ def wire_reconciler(
         None if environ.get("TOCSIN_WATCH_CHANGES") == "no" else config.settings,
         takes_actions(environ),
         wire_error_store(environ) if takes_actions(environ) else None,
+        moves=moves,
     )
 
 
@@ -204,7 +216,9 @@ def wire_notifier(
         queue=NotifyQueue(
             client("sqs"), environ["TOCSIN_NOTIFY_QUEUE_URL"], environ.get("TOCSIN_FAILURE_QUEUE_URL", "")
         ),
-        connect=partial(connect, api_url=api_url, acts=takes_actions(environ)),
+        connect=partial(
+            connect, api_url=api_url, acts=takes_actions(environ), redrivable=redrive_queues(environ)
+        ),
         clock=clock,
         pool=ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="notify"),
     )
@@ -215,7 +229,14 @@ def takes_actions(environ: Mapping[str, str]) -> bool:
     return environ.get("TOCSIN_SLACK_ACTIONS") == "yes"
 
 
-def connect(credential: Credential, api_url: str, *, acts: bool = False) -> Channel:
+def redrive_queues(environ: Mapping[str, str]) -> frozenset[str]:
+    """The dead-letter queues that people may redrive from Slack."""
+    return frozenset(filter(None, environ.get("TOCSIN_REDRIVE_QUEUES", "").split(",")))
+
+
+def connect(
+    credential: Credential, api_url: str, *, acts: bool = False, redrivable: frozenset[str] = frozenset()
+) -> Channel:
     """The channel of a credential, whose shape decides the road to it; with ``acts`` people can act there."""
     from tocsin.adapters.slack.credentials import WebhookCredential
 
@@ -227,7 +248,8 @@ def connect(credential: Credential, api_url: str, *, acts: bool = False) -> Chan
     from tocsin.adapters.slack.web_api import SlackBot
     from tocsin.services.bot_channel import BotChannel
 
-    return BotChannel(SlackBot(credential.token, credential.channel, api_url), acts=acts and credential.acts)
+    bot = SlackBot(credential.token, credential.channel, api_url)
+    return BotChannel(bot, acts=acts and credential.acts, redrivable=redrivable)
 
 
 def wire_responder(environ: Mapping[str, str], settings: Settings) -> Responder:
@@ -235,6 +257,7 @@ def wire_responder(environ: Mapping[str, str], settings: Settings) -> Responder:
     import json
 
     from tocsin.adapters.aws.incident_table import IncidentTable
+    from tocsin.adapters.aws.queue_depth import Queues
     from tocsin.adapters.aws.seen_requests import SeenRequests
     from tocsin.adapters.slack.credentials import SlackSecret
     from tocsin.adapters.slack.people import SlackPeople
@@ -261,6 +284,8 @@ def wire_responder(environ: Mapping[str, str], settings: Settings) -> Responder:
         hurry,
         partial(field_value, extra=settings.redaction),
         settings.may_act,
+        redrive_queues=redrive_queues(environ),
+        depth_of=Queues(client, environ.get("AWS_REGION", "")).depth,
     )
 
 

@@ -45,6 +45,7 @@ DURATIONS = (
     "GroupInterval",
     "RepeatInterval",
     "ResolveAfter",
+    "MaxResolveAfter",
     "RegressWithin",
     "DigestInterval",
     "ErrorsLearning",
@@ -218,7 +219,13 @@ CALLS = {
         "aws/heartbeat_record",
         "aws/queue_depth",
     ),
-    "ReconcileRole": ("aws/incident_table", "aws/sns", "aws/heartbeat_log", "aws/queue_depth"),
+    "ReconcileRole": (
+        "aws/incident_table",
+        "aws/sns",
+        "aws/heartbeat_log",
+        "aws/queue_depth",
+        "aws/message_moves",
+    ),
     "NotifyRole": ("aws/delivery_table", "aws/notify_queue", "slack/credentials", "aws/heartbeat_record"),
 }
 """The adapters each function is wired with."""
@@ -229,7 +236,8 @@ BY_THE_PLATFORM = {
         "kinesis:*",
         "kms:Decrypt",
     },  # on-failure destination; event source and its key
-    "ReconcileRole": set(),
+    # SQS moves messages in the name of who asked for it.
+    "ReconcileRole": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:SendMessage"},
     "NotifyRole": {
         *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),  # event source
         "kms:Decrypt",  # Secrets Manager
@@ -255,6 +263,8 @@ ACTIONS = {
     "get_queue_url": "sqs:GetQueueUrl",
     "get_queue_attributes": "sqs:GetQueueAttributes",
     "get_metric_statistics": "cloudwatch:GetMetricStatistics",
+    "start_message_move_task": "sqs:StartMessageMoveTask",
+    "list_message_move_tasks": "sqs:ListMessageMoveTasks",
     "change_message_visibility": "sqs:ChangeMessageVisibility",
     "publish": "sns:Publish",
     "get_secret_value": "secretsmanager:GetSecretValue",

@@ -25,6 +25,8 @@ WITH_EVERYTHING = {
     "OperatorEmail": "ops@example.com",
     "ReservedConcurrency": "10",
     "SlackActions": "yes",
+    "RedriveQueues": "worker-dlq,billing-dlq.fifo",
+    "RedriveTargets": "worker",
 }
 WITH_A_STREAM = {"KmsKeyArn": KEY, "KinesisShards": "2"}
 DEPLOYMENTS = {
@@ -41,7 +43,7 @@ def translated(which):
     template["Resources"] = {
         name: each
         for name, each in template["Resources"].items()
-        if acts or each.get("Condition") != "ActsFromSlack"
+        if acts or each.get("Condition") not in {"ActsFromSlack", "RedrivesQueues", "RedrivesSomewhere"}
     }
     return template
 
@@ -111,6 +113,10 @@ READS_MORE = {"LookAtDeadLetterQueues", "HowOldIsTheOldestMessage"}
 """Statements that read numbers of any queue: which one is known from its alarm only (docs/security.md)."""
 
 
+OF_OTHERS = {"RedriveFromThisQueue", "RedriveToThisQueue", "LookAtThisQueue"}
+"""Statements about queues that are not the stack's, and whose key is not this one."""
+
+
 def test_no_role_has_an_action_by_wildcard_or_a_resource_that_is_everything(resources):
     seen = list(role_statements(resources))
     assert len(seen) > 10
@@ -136,7 +142,7 @@ def test_notify_reads_the_named_secrets_and_no_other(with_key):
 def test_without_further_destinations_there_is_no_policy_for_them(by_default):
     policies_there = of_type(by_default, "AWS::IAM::Policy")
     conditions = {each.get("Condition") for name, each in by_default.items() if name in policies_there}
-    assert conditions <= {"HasMoreSecrets"}
+    assert conditions <= {"HasMoreSecrets", "RedrivesQueues", "RedrivesSomewhere"}
 
 
 def test_a_role_is_worn_by_lambda_alone_but_for_the_one_that_fills_the_stream(resources):
@@ -192,6 +198,27 @@ def test_the_public_function_changes_no_incident_and_its_copies_are_few(with_key
     ]
     actions = {action for each in able for action in listed(each["Action"])}
     assert not actions & {"dynamodb:UpdateItem", "dynamodb:DeleteItem", "sns:Publish", "sqs:SendMessage"}
+
+
+def test_only_the_named_queues_can_be_redriven_and_only_to_the_named_ones(with_key):
+    able = {}
+    for role, statement in role_statements(with_key):
+        for action in listed(statement["Action"]):
+            names = [
+                json.dumps(each).rpartition(":")[2].strip('"}') for each in listed(statement["Resource"])
+            ]
+            able.setdefault((role, action), []).extend(names)
+    dead = ["billing-dlq.fifo", "worker-dlq"]
+    for action in ("StartMessageMoveTask", "ListMessageMoveTasks", "ReceiveMessage", "DeleteMessage"):
+        assert sorted(able["ReconcileRole", f"sqs:{action}"]) == dead, action
+    assert able["ReconcileRole", "sqs:SendMessage"] == ["worker"]
+    assert sorted(able["RespondRole", "sqs:GetQueueAttributes"]) == dead
+    assert sorted(able["RespondRole", "sqs:GetQueueUrl"]) == dead
+    assert not [role for role, action in able if "MessageMove" in action and role != "ReconcileRole"]
+
+
+def test_by_default_nothing_can_be_redriven(by_default):
+    assert "MessageMove" not in json.dumps(by_default)
 
 
 # ---------------------------------------------------------- who may speak to topics and queues
@@ -304,7 +331,7 @@ def test_with_a_key_each_role_may_use_it_in_the_name_of_the_services_it_calls_an
                 for host in statement["Condition"]["StringEquals"]["kms:ViaService"]
                 if host != {"Ref": "AWS::NoValue"}
             }
-        elif statement["Sid"] not in READS_MORE:  # a queue's attributes are not encrypted
+        elif statement["Sid"] not in READS_MORE | OF_OTHERS:  # a queue's attributes are not encrypted
             services = {action.partition(":")[0] for action in listed(statement["Action"])}
             calls.setdefault(role, set()).update(services & encrypted)
     assert via == calls

@@ -15,6 +15,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.sanitize import one_line
+from tocsin_cli.doctor import actions as doctor_actions
 from tocsin_cli.doctor import egress as doctor_way_out
 from tocsin_cli.doctor import ingress as doctor_way_in
 from tocsin_cli.doctor import stack as doctor_insides
@@ -56,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with deployed(arguments) as tocsin:
             stack = examined(tocsin, arguments)
-            checks = all_checks(configuration, drift=not arguments.no_drift, local=arguments.local)
+            send = _send_locally(stack) if arguments.local else doctor_actions.send_over_http
+            checks = all_checks(configuration, drift=not arguments.no_drift, local=arguments.local, send=send)
             found = list(findings(checks, stack))
     except DeployedError as error:
         print(f"tocsin doctor: {one_line(str(error))}", file=sys.stderr)
@@ -68,13 +70,20 @@ def run(arguments: argparse.Namespace) -> int:
     return int(any(each.level is Level.FAIL for each in found))
 
 
-def all_checks(configuration: Configuration, *, drift: bool = True, local: bool = False) -> dict[str, Check]:
+def all_checks(
+    configuration: Configuration,
+    *,
+    drift: bool = True,
+    local: bool = False,
+    send: doctor_actions.Send = doctor_actions.send_over_http,
+) -> dict[str, Check]:
     """Every check by its name, in the order of the way that a log line goes.
 
     Args:
         configuration: What the stack is expected to run.
         drift: Whether CloudFormation is asked for drift.
         local: Whether `tocsin local` is looked at, which leaves out ``NOT_CHECKED_LOCALLY``.
+        send: Calls the address that Slack calls.
     """
     signatures, settings = configuration
     checks: dict[str, Check] = {
@@ -82,7 +91,9 @@ def all_checks(configuration: Configuration, *, drift: bool = True, local: bool 
         "template": partial(doctor_insides.template, local=TEMPLATE),
         "function": doctor_insides.functions,
         "log-group": doctor_way_in.log_groups,
-        "filter-pattern": partial(doctor_way_in.filter_pattern_is_current, signatures=signatures),
+        "filter-pattern": partial(
+            doctor_way_in.filter_pattern_is_current, signatures=signatures, errors=settings.errors
+        ),
         "permission": doctor_way_in.permissions,
         "alarm-topic": doctor_way_in.alarm_topic,
         "alarm-rule": doctor_way_in.alarm_rules,
@@ -95,6 +106,7 @@ def all_checks(configuration: Configuration, *, drift: bool = True, local: bool 
         "queue-policy": doctor_way_out.queue_policy,
         "event-source": doctor_way_out.event_source,
         "secret": partial(doctor_way_out.credentials, settings=settings),
+        "slack-actions": partial(doctor_actions.acting, settings=settings, send=send),
         "ops-topic": doctor_way_out.other_road,
         "dead-letters": doctor_way_out.dead_letters,
         "alarm": doctor_insides.alarms,
@@ -133,6 +145,20 @@ def _clients(arguments: argparse.Namespace) -> tuple[Callable[[str], Any], str]:
     session = boto3.Session(region_name=region_or_environment(arguments.region))
     make: Callable[[str], Any] = session.client  # type: ignore[assignment] # one of many, named at run time
     return cache(make), arguments.stack
+
+
+def _send_locally(stack: Examined) -> doctor_actions.Send:
+    """What calls the function itself: `tocsin local` serves no address of it."""
+    from tocsin_cli.local_aws.cloud import CloudError, answer_request
+
+    def send(_url: str, headers: Mapping[str, str], body: str) -> int:
+        try:
+            function = stack.outputs["RespondFunctionName"]
+            return int(answer_request(stack.client("lambda"), function, headers, body)["statusCode"])
+        except CloudError:
+            return 502
+
+    return send
 
 
 def report(stack: Examined, found: Iterable[Finding], not_checked: Iterable[str] = ()) -> str:

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.config.routing import DEFAULT, LABELS, Route, RouteMatch, Routing
+from tocsin.core.config.routing import ALONE, DEFAULT, LABELS, Route, RouteMatch, Routing
 from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Severity
 from tocsin.core.problems import did_you_mean
@@ -115,8 +115,15 @@ def trace(routing: Routing, labels: dict[str, str], default_secret: str | None) 
         )
     return {
         "labels": {name: labels[name] for name in LABELS if labels.get(name)},
+        "group_by": _grouping(routing, labels),
         "destinations": destinations,
     }
+
+
+def _grouping(routing: Routing, labels: dict[str, str]) -> dict[str, Any]:
+    """What an alert with these labels is joined by with those of other services."""
+    route = routing.grouping_of(labels)
+    return {"route": route.key if route else None, "labels": list(route.group_by) if route else None}
 
 
 def _step(route: Route) -> dict[str, Any]:
@@ -125,6 +132,8 @@ def _step(route: Route) -> dict[str, Any]:
 
 def _show(answer: dict[str, Any]) -> None:
     print("alert        " + ", ".join(f"{name}={value}" for name, value in answer["labels"].items()))
+    if answer["group_by"]["route"]:
+        print("joined       " + _joined(**answer["group_by"]))
     for each in answer["destinations"]:
         print(f"destination  {each['destination']}")
         for path in each["paths"]:
@@ -136,6 +145,12 @@ def _show(answer: dict[str, Any]) -> None:
         if each["mention_hours"]:
             always = f", {' and '.join(each['urgent'])} always" if each["urgent"] else ""
             print(f"  only       {each['mention_hours']}{always}")
+
+
+def _joined(labels: list[str], route: str) -> str:
+    if {ALONE, "service"} & set(labels):
+        return f"with no other service (group_by of {route})"
+    return f"with other services that have the same {' and '.join(labels)} (group_by of {route})"
 
 
 def _words(match: dict[str, list[str]]) -> str:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import Any
 
+from tocsin.core.config.error_settings import ErrorSettings
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.signatures.signature import Signature
 from tocsin_cli.authoring.filter_pattern import Style, filter_pattern
 from tocsin_cli.doctor.findings import Examined, Finding, Resource, fail, is_missing, ok, principals, warn
@@ -294,19 +296,30 @@ def mapping(stack: Examined, function: str, check: str, why: str) -> Iterator[Fi
             )
 
 
-def filter_pattern_is_current(stack: Examined, signatures: Mapping[str, Signature]) -> Iterator[Finding]:
-    """The pattern that was deployed lets through what today's signatures may recognise."""
+def filter_pattern_is_current(
+    stack: Examined, signatures: Mapping[str, Signature], errors: ErrorSettings
+) -> Iterator[Finding]:
+    """The pattern that was deployed lets through what today's signatures may recognise, and hides no unknown error."""
     deployed = stack.parameters.get("FilterPattern", "")
     if not deployed:
         yield ok("filter-pattern", "no filter pattern: every line is looked at")
         return
+    looked_for = ErrorFinder(signatures, errors).raw_expression
+    if looked_for:
+        yield warn(
+            "filter-pattern",
+            "the deployed FilterPattern hides errors that no signature explains",
+            "no pattern stands for every way to state a level; such an error never reaches Tocsin, and nobody is told",
+            'tocsin deploy with an empty FilterPattern; or, if that is meant, tell = "off" under [errors] in tocsin.toml',
+        )
     right = {filter_pattern(signatures, style, terms_match_within_words=True).pattern for style in Style}
     if deployed in right:
         yield ok("filter-pattern", "the filter pattern is the one of these signatures")
     else:
+        only = " --signatures-only" if looked_for else ""
         yield warn(
             "filter-pattern",
             "the deployed FilterPattern is not the one that these signatures ask for",
             "made before a signature changed it may keep back that signature's lines",
-            set_parameter("FilterPattern", "<what `tocsin filter-pattern` prints>"),
+            set_parameter("FilterPattern", f"<what `tocsin filter-pattern{only}` prints>"),
         )

@@ -20,9 +20,11 @@ from tocsin.services.bot_channel import BotChannel
 from tocsin.services.delivery import Attempt, deliver
 from tocsin.services.webhook_channel import WebhookChannel
 from tocsin_cli.fake_slack.channel import Channel, Message
-from tocsin_cli.fake_slack.web_api import BOT_TOKEN, WebApiCall, webhook_answer
+from tocsin_cli.fake_slack.web_api import BOT_TOKEN, SCOPES, WebApiCall, webhook_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tocsin.core.model import Millis
     from tocsin.core.notifications.contract import Notification
     from tocsin.services.channel import Channel as Road
@@ -46,6 +48,8 @@ class OfflineSlack:
     """
 
     url = _URL
+    scopes: Sequence[str] = SCOPES
+    bot_token = BOT_TOKEN
 
     def __init__(self, mode: str) -> None:
         self._now: Millis = 0

@@ -1,6 +1,6 @@
 """Slack's side of a call: incoming webhooks, and the methods of the Web API that Tocsin uses.
 
-Any bot token that begins with ``xoxb-`` is let in.
+One bot token is let in, and another once it was rotated.
 
 Sources: Slack's documentation of each method (docs.slack.dev/reference/methods) and of incoming webhooks; the
 webhook's plain-text errors are those of Slack's changelog of May 2016. Where a detail is not documented the
@@ -36,14 +36,26 @@ _T = TypeVar("_T")
 BOT_TOKEN = "xoxb-local-tocsin"  # noqa: S105 -- opens nothing but this program
 BOT_USER, BOT_ID, APP_ID, TEAM_ID = "U0TOCSIN", "B0TOCSIN", "A0TOCSIN", "T0LOCAL"
 
+SCOPES = (
+    "chat:write",
+    "channels:history",
+    "groups:history",
+    "commands",
+    "users:read",
+    "usergroups:read",
+)
+"""The scopes that the bot has unless somebody takes one away: those of the app manifest."""
+
 _TS = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 
 class Workspace(Protocol):
-    """What a call works on: the channels by id, what is in them, and the address it is all found at."""
+    """What a call works on: the channels by id, what is in them, the bot's scopes and token, and its address."""
 
     channel: Channel
     channels: dict[str, str]
+    scopes: Sequence[str]
+    bot_token: str
 
     @property
     def url(self) -> str:
@@ -169,7 +181,8 @@ class WebApiCall:
         try:
             self._arguments = self._read_arguments()
             self._check_token()
-            return json_answer({"ok": True, **work(self)})
+            scopes = ("X-OAuth-Scopes", ",".join(self._slack.scopes))
+            return json_answer({"ok": True, **work(self)}, headers=(scopes,))
         except Refused as refused:
             return json_answer({"ok": False, "error": refused.error, **refused.details})
         except ChannelError as error:
@@ -202,7 +215,7 @@ class WebApiCall:
         token = token.strip() if scheme.lower() == "bearer" else str(self._arguments.get("token", ""))
         if not token:
             raise Refused("not_authed")
-        if token != BOT_TOKEN:
+        if token != self._slack.bot_token:
             raise Refused("invalid_auth")
 
     def _channel(self) -> str:

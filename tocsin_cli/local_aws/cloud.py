@@ -154,17 +154,34 @@ class Deployment:
         Raises:
             CloudError: The function failed; the message is what it raised.
         """
-        answer = self.client("lambda").invoke(
-            FunctionName=self.functions[function], Payload=json.dumps(event).encode()
-        )
-        payload = json.loads(answer["Payload"].read() or b"null")
-        if answer.get("FunctionError"):
-            raise CloudError(f"{function}: {payload.get('errorType')}: {payload.get('errorMessage')}")
-        return payload
+        return _invoke(self.client("lambda"), self.functions[function], function, event)
 
     def reconcile(self) -> Any:
         """Run ``reconcile`` now instead of at the next full minute."""
         return self.invoke("reconcile", {})
+
+
+def answer_request(client: Any, function: str, headers: Mapping[str, str], body: str) -> Any:
+    """Hand a function what its Function URL would, and return its answer.
+
+    Args:
+        client: For Lambda.
+        function: The function's name.
+        headers: The request's, in lower case.
+        body: The request's.
+
+    Raises:
+        CloudError: The function failed.
+    """
+    return _invoke(client, function, function, request_event(headers, body))
+
+
+def _invoke(client: Any, function: str, shown: str, event: Mapping[str, Any]) -> Any:
+    answer = client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+    payload = json.loads(answer["Payload"].read() or b"null")
+    if answer.get("FunctionError"):
+        raise CloudError(f"{shown}: {payload.get('errorType')}: {payload.get('errorMessage')}")
+    return payload
 
 
 def request_event(headers: Mapping[str, str], body: str) -> dict[str, Any]:

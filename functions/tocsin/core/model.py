@@ -204,6 +204,8 @@ class OccurrenceCount:
         muted_by: What in CloudWatch mutes the alarm, in words.
         muted_until: When that ends, where it is known.
         learned: For an unknown error in the digest: whether it was new, and Tocsin was learning.
+        learning_until: Likewise: until when Tocsin learns; 0 where it does not.
+        marked_by: For an alert in the digest because somebody said that it was none: who.
     """
 
     envelope: str
@@ -225,6 +227,8 @@ class OccurrenceCount:
     muted_by: str = ""
     muted_until: Millis | None = None
     learned: bool = False
+    learning_until: Millis = 0
+    marked_by: str = ""
 
 
 class ChangeKind(StrEnum):

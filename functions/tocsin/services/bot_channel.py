@@ -26,12 +26,16 @@ class BotChannel:
 
     has_threads = True
 
-    def __init__(self, slack: SlackBot, *, acts: bool = False) -> None:
-        self._slack, self._acts = slack, acts
+    def __init__(
+        self, slack: SlackBot, *, acts: bool = False, redrivable: frozenset[str] = frozenset()
+    ) -> None:
+        self._slack, self._acts, self._redrivable = slack, acts, redrivable
 
     def posting(self, notification: Notification, record: DeliveryRecord, audience: Audience) -> _BotPosting:
         """See ``Channel``."""
-        return _BotPosting(self._slack, notification, record, audience, acts=self._acts)
+        return _BotPosting(
+            self._slack, notification, record, audience, acts=self._acts, redrivable=self._redrivable
+        )
 
 
 class _BotPosting:
@@ -45,8 +49,9 @@ class _BotPosting:
         audience: Audience,
         *,
         acts: bool,
+        redrivable: frozenset[str],
     ) -> None:
-        self.acts = acts
+        self.acts, self.redrivable = acts, redrivable
         self.slack, self.notification, self.audience = slack, notification, audience
         self.incident: str = notification.incident.id
         self.sequence: int = notification.sequence
@@ -99,7 +104,13 @@ class _BotPosting:
             if self.record.shown < self.sequence:
                 self._edit()
             return
-        message = render(self.notification, late=self.late, mentions=self._calls(reply=False), acts=self.acts)
+        message = render(
+            self.notification,
+            late=self.late,
+            mentions=self._calls(reply=False),
+            acts=self.acts,
+            redrivable=self.redrivable,
+        )
         try:
             ts = self._post(message)
         except MessageGoneError as gone:
@@ -142,6 +153,7 @@ class _BotPosting:
             late=self.late,
             mentions=() if self.late else self.audience.concerned,
             acts=self.acts,
+            redrivable=self.redrivable,
         )
         say(
             lambda said: self.slack.update(ts, said, incident=self.incident, sequence=self.sequence),

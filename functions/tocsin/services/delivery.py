@@ -33,6 +33,9 @@ LEADER_EXPECTED: Millis = 3_000
 LEADER_BEGUN: Millis = 30_000
 """The same where somebody has begun to tell of it here."""
 
+LIST_EXPECTED: Millis = 150_000
+"""How long, by webhook, it waits to be listed by the message of the one that leads, which looks for others every minute."""
+
 
 class Store(Protocol):
     """Where delivery records are; see ``adapters.aws.delivery_table``."""
@@ -56,6 +59,26 @@ class Store(Protocol):
 
     def peek(self, incident: str) -> DeliveryRecord | None:
         """The record of an incident as it is, without a claim."""
+
+
+class Leads:
+    """The records of incidents that lead wide ones, kept for a batch; several threads may use it.
+
+    What is told of an incident that leads is not looked up again: its message stays where it is, and one that somebody
+    deletes meanwhile is missed where it is needed (``bot_channel``).
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, DeliveryRecord] = {}
+
+    def peek(self, incident: str) -> DeliveryRecord | None:
+        """The record of an incident as it is, or was when its message was there."""
+        # No lock: two threads may look it up at the same time. To wait for a call that hangs would cost more.
+        record = self._known.get(incident) or self._store.peek(incident)
+        if record is not None and record.ts:
+            self._known[incident] = record
+        return record
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +119,17 @@ def deliver(
     store: Store,
     attempt: Attempt,
     audience: Audience = Audience(),
+    leads: Leads | None = None,
 ) -> Delivery:
     """Tell a channel of one notification, once: claim the incident, wait for what goes first, tell, record.
+
+    Args:
+        notification: What to tell.
+        channel: Where.
+        store: What is known of it there.
+        attempt: This try.
+        audience: Whom it reaches.
+        leads: What is known of incidents that lead wide ones there, kept for further deliveries.
 
     Raises:
         RetryableDeliveryError: Try again later.
@@ -112,9 +144,14 @@ def deliver(
         lease.end(lease.record, unconfirmed=notification.sequence in lease.record.unconfirmed)
         raise RetryableDeliveryError("the one before it goes first", retry_after=1_000, busy=True)
     record = lease.record
-    if channel.has_threads and not record.ts and notification.wide is not None:
+    wide = notification.wide is not None
+    if (wide and not record.ts) if channel.has_threads else (wide or record.thread):
         try:
-            record = _in_leaders_thread(notification, record, store, attempt)
+            record = (
+                _in_leaders_thread(notification, record, leads or Leads(store), attempt)
+                if channel.has_threads
+                else _listed_by_leader(notification, record, store, attempt, audience.mentions)
+            )
         except RetryableDeliveryError:
             lease.end(lease.record, unconfirmed=notification.sequence in lease.record.unconfirmed)
             raise
@@ -130,7 +167,7 @@ def deliver(
 
 
 def _in_leaders_thread(
-    notification: Notification, record: DeliveryRecord, store: Store, attempt: Attempt
+    notification: Notification, record: DeliveryRecord, leads: Leads, attempt: Attempt
 ) -> DeliveryRecord:
     """The record of an incident that joined a wide one: it is told in the thread of the one that leads, if that is here.
 
@@ -140,12 +177,48 @@ def _in_leaders_thread(
     lead = notification.wide.lead if notification.wide else notification.incident.id
     if lead == notification.incident.id:
         return record
-    known = store.peek(lead)
+    known = leads.peek(lead)
     if known is not None and known.ts:
         return replace(record, channel=known.channel, thread=known.thread or known.ts)
     age = attempt.now - millis_of(notification.at)
     if 0 <= age < (LEADER_BEGUN if known is not None else LEADER_EXPECTED):
         raise RetryableDeliveryError("the incident that leads goes first", retry_after=1_000, busy=True)
+    return record
+
+
+def _listed_by_leader(
+    notification: Notification,
+    record: DeliveryRecord,
+    store: Store,
+    attempt: Attempt,
+    mentions: tuple[str, ...],
+) -> DeliveryRecord:
+    """By webhook: the record of an incident that joined a wide one, whose message lists it, or is about to.
+
+    The services of a cause only become more. So a list of as many as there were when this one joined has it, and what
+    no list has in time is told by itself, as is whatever calls somebody whom the one that leads has not called.
+
+    Raises:
+        RetryableDeliveryError: The one that leads will list it soon.
+    """
+    wide = notification.wide
+    lead = record.thread or (wide.lead if wide else "")
+    if not lead or lead == notification.incident.id:
+        return record
+    known = store.peek(lead)
+    if record.thread or wide is None:  # its end and its reminders: for as long as the one that leads goes on
+        return record if known is not None and known.listed else replace(record, thread="")
+    age = attempt.now - millis_of(notification.at)
+    if known is None or not known.shown:
+        if 0 <= age < (LEADER_EXPECTED if known is None else LEADER_BEGUN):
+            raise RetryableDeliveryError("the incident that leads goes first", retry_after=1_000, busy=True)
+        return record
+    if not set(mentions) <= set(known.called.split()):
+        return record
+    if known.listed >= wide.service_count:
+        return replace(record, thread=lead)
+    if 0 <= age < LIST_EXPECTED:
+        raise RetryableDeliveryError("the incident that leads lists it soon", retry_after=10_000, busy=True)
     return record
 
 

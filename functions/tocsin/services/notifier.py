@@ -27,7 +27,7 @@ from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.notifications.queue_message import QueueMessage, read_body
 from tocsin.core.signatures.heartbeat import TOO_LATE, Heartbeat
 from tocsin.services.channel import Audience, Channel, Outcome
-from tocsin.services.delivery import Attempt, Delivery, Store, deliver
+from tocsin.services.delivery import Attempt, Delivery, Leads, Store, deliver
 from tocsin.services.lanes import Item, lanes_of, work_through
 from tocsin.services.retry import MAX_DELAY, Failure, backoff, failure_of, place
 
@@ -119,6 +119,7 @@ class Notifier:
     heartbeats: list[Millis] = field(default_factory=list)
     latencies: list[Millis] = field(default_factory=list)
     _channels: dict[tuple[str, int], tuple[Credential, Channel]] = field(default_factory=dict)
+    _leads: dict[str, Leads] = field(default_factory=dict)
     _turns: dict[str, Millis] = field(default_factory=dict)
     _begun: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -132,6 +133,7 @@ class Notifier:
         Returns:
             The ids of the messages that are to come back.
         """
+        # Read here and not by the threads: msgspec 0.22 crashes the process where two learn a type at the same time.
         items = [_read(QueueMessage.of(record)) for record in records]
         done: set[int] = set()
 
@@ -238,14 +240,15 @@ class Notifier:
         self, notification: Notification, message: QueueMessage, target: NotificationTarget
     ) -> Delivery:
         """Deliver with the credential as it is known; with a fresh one if Slack refuses that."""
-        destination = target.destination
+        destination, store = target.destination, self.store_of(target.destination)
+        leads = self._leads.setdefault(destination.name, Leads(store))
 
         def attempt(credential: Credential, number: int) -> Delivery:
             now = self.clock()
             return deliver(
                 notification,
                 self._channel(destination, credential),
-                self.store_of(destination),
+                store,
                 Attempt(
                     claimant=f"{self.claimant}/{message.id}/{number}",
                     now=now,
@@ -253,6 +256,7 @@ class Notifier:
                     patience=ORDERING_WINDOW,
                 ),
                 Audience(target.mentions, target.concerned, self.replies),
+                leads,
             )
 
         secret = self.secret_of(destination)

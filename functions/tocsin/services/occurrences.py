@@ -10,7 +10,7 @@ from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.origin import elsewhere
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
-from tocsin.core.matching.invocations import Found
+from tocsin.core.matching.invocations import Found, stated_request
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.recognition import recognised
@@ -74,6 +74,7 @@ class OccurrenceReader:
         counts: dict[str, OccurrenceCount] = {}
         times: dict[str, list[Millis]] = {}
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
+        messages: dict[str, str] = {}
         kinds: Counter[str] = Counter()
         for event, matches in self._found(envelope, service):
             for match in matches:
@@ -91,8 +92,9 @@ class OccurrenceReader:
                 if name not in counts:
                     counts[name] = self._occurrence_count(envelope, event, match, name, fields, service, now)
                 times.setdefault(name, []).append(event.timestamp)
+                messages[name] = event.message
         return [
-            grouped(_all_of(counted, times[name]), self._signatures[counted.signature])
+            grouped(_all_of(counted, times[name], messages[name]), self._signatures[counted.signature])
             for name, counted in counts.items()
         ]
 
@@ -138,15 +140,16 @@ class OccurrenceReader:
 
     def _alarm_occurrence_count(self, change: AlarmChange, match: Match, now: Millis) -> OccurrenceCount:
         rule, extra = self._signatures[match.signature], self._settings.redaction
-        service = name_of(
-            self._settings.service_of_alarm(change.name, change.dimensions, self._elsewhere(change)), extra
-        )
+        elsewhere = self._elsewhere(change)
+        service = name_of(self._settings.service_of_alarm(change.name, change.dimensions, elsewhere), extra)
+        # A service may claim alarms of one name in several accounts: each has an OK of its own.
+        alarm = f"{change.name} ({elsewhere})" if elsewhere else change.name
         strict = self._settings.is_strict(service)
         fields = {name: field_value(value, extra) for name, value in match.fields.items()}
         firing = change.state is AlarmState.ALARM
         counted = OccurrenceCount(
             envelope=change.id,
-            fingerprint=fingerprint(rule, service, fields, alarm=change.name),
+            fingerprint=fingerprint(rule, service, fields, alarm=alarm),
             signature=match.signature, service=service, fields=fields, count=int(firing),
             first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra, strict=strict),
             state=AlertState.FIRING if firing else AlertState.RESOLVED,
@@ -159,8 +162,11 @@ class OccurrenceReader:
         return grouped(counted, rule)
 
 
-def _all_of(counted: OccurrenceCount, times: list[Millis]) -> OccurrenceCount:
-    """An occurrence count of one, as one of all the events with these times."""
+def _all_of(counted: OccurrenceCount, times: list[Millis], message: str) -> OccurrenceCount:
+    """An occurrence count of one, as one of all the events with these times.
+
+    What the platform alone says of one request may be said again in the next envelope: the request is its name then.
+    """
     if len(times) == 1:
-        return counted
+        return replace(counted, envelope=stated_request(message) or counted.envelope)
     return replace(counted, count=len(times), first_seen=min(times), last_seen=max(times))

@@ -28,6 +28,7 @@ from tocsin.core.incidents.wide import (
     is_looked_for,
     own_cause,
     services_led,
+    time_to_join,
     wide_as_lead,
     wide_when_opened,
 )
@@ -37,6 +38,7 @@ from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import Notification
 from tocsin.services.absence import QueueDepths
 from tocsin.services.reconciling_round import Reconciliation, Round
+from tocsin.services.redriving import MessageMoves
 
 
 class Publisher(Protocol):
@@ -66,6 +68,7 @@ class Reconciler:
         services: Says which changes concern which service; None where changes are not looked at.
         takes_actions: Whether people can act from Slack.
         errors: Where unknown errors are kept; None where they are not, or nobody can act.
+        moves: What redrives dead-letter queues; None where nothing does.
     """
 
     ledger: Ledger
@@ -76,6 +79,7 @@ class Reconciler:
     services: Settings | None = None
     takes_actions: bool = False
     errors: ErrorStore | None = None
+    moves: MessageMoves | None = None
 
     def reconcile(
         self,
@@ -127,8 +131,7 @@ class Reconciler:
         cause = own_cause(incident, self.policy)
         if cause is None or entry.reason is not Reason.OPENED:
             return None if cause is None else wide_as_lead(incident, cause)
-        # One that was quiet for long enough to be over leads nobody any more.
-        within = min(self.policy.intervals.wide_within, self.policy.resolve_after(cause.signature))
+        within = time_to_join(incident, self.policy)
         try:
             joined = self.ledger.join_wide(cause.key, incident.id, incident.service, entry.at, within)
         except Exception:  # whatever it is: then it is told by itself, which loses nothing

@@ -17,6 +17,7 @@ from tocsin.core.incidents.acting import MAX_ACTIONS
 from tocsin.core.incidents.actions import Action, ActionKind
 from tocsin.core.incidents.after_deploy import startup_silences
 from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning
+from tocsin.core.incidents.false_alerts import false_alerts
 from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
 from tocsin.core.incidents.lifecycle import (
     Advance,
@@ -42,6 +43,7 @@ from tocsin.core.incidents.store import (
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
 from tocsin.services.absence import absences
 from tocsin.services.known_errors import take_pressed_as_known
+from tocsin.services.redriving import is_asked_for, look_at_moves, start_asked
 
 if TYPE_CHECKING:
     from tocsin.services.reconciliation import Reconciler
@@ -154,11 +156,13 @@ class Round:
             suspects=self._suspects,
             wide_services=() if self._fresh else self._with.services_led(stored.incident, self._now),
             actions=actions,
+            moves=look_at_moves(self._with.moves, stored.incident),
         )
         self._apply(stored, waiting, observed)
         if self._done.incident is not None:
             for silence in matched_since(self._done.incident, silences, self._now):
                 self._ledger.note_match(silence.id, silence.last_matched)
+        self._redrive()
 
     def _waiting(self, incident: Incident | None) -> list[OccurrenceCount]:
         """What is to be applied, the fresh ones first: what is new must not wait behind a backlog."""
@@ -206,6 +210,10 @@ class Round:
             if moved.incident is None or unchanged:
                 continue
             others = {entry.sequence for entry in _outbox(stored)}
+            if self._policy.intervals.digest_interval:
+                # Before the press counts as applied: what is lost between the two is done again, and counted once.
+                for marked in false_alerts(moved.incident, moved.acted):
+                    self._ledger.count(marked)
             version = self._ledger.save(
                 moved.incident,
                 stored.version,
@@ -267,6 +275,12 @@ class Round:
             policy=self._policy,
             observed=observed,
         )
+
+    def _redrive(self) -> None:
+        """Start the redrive that the incident, as it is stored now, asks for."""
+        incident, moves = self._done.incident, self._with.moves
+        if moves is not None and incident is not None and is_asked_for(incident):
+            start_asked(self._ledger, moves, self._ledger.load(self._service), self._now)
 
     def _find_suspects(self) -> Sequence[Change]:
         """What changed lately and may be behind an incident of the service; nothing where it cannot be read."""

@@ -16,6 +16,7 @@ from tocsin.adapters.slack.credentials import BotCredential, Credential
 from tocsin.adapters.slack.errors import DeliveryError
 from tocsin.core.incidents.actions import Action, ActionKind
 from tocsin.core.incidents.incident import Incident
+from tocsin.core.incidents.redriving import redrivable
 from tocsin.core.incidents.store import Ledger
 from tocsin.core.model import TEST_MODE_GROUP, Millis
 from tocsin.core.slack import action_answers as answers
@@ -30,8 +31,17 @@ from tocsin.core.slack.interactions import (
     identity_of,
     read_interaction,
 )
+from tocsin.core.slack.redrive_dialog import (
+    MAX_QUEUES,
+    QUEUE,
+    REDRIVE_DIALOG,
+    chosen_queue,
+    insists,
+    redrive_dialog,
+)
 from tocsin.core.slack.signing import Refusal, refusal_of
 from tocsin.core.slack.silence_dialog import (
+    REASON,
     Author,
     DialogContext,
     Wrong,
@@ -120,6 +130,8 @@ class Responder:
         hurry: Asks for a service to be reconciled now; may fail, and then the next round does.
         redacted: Makes what a person typed fit to be stored and shown.
         may_act: The user group that may act; empty for everybody in the channel.
+        redrive_queues: The dead-letter queues that may be redriven.
+        depth_of: How many messages wait in a queue of that name; None where it cannot be told.
         notes: Things that did not go as they should; never what was typed.
     """
 
@@ -130,6 +142,8 @@ class Responder:
     hurry: Callable[[Action, str], None]
     redacted: Callable[[str], str]
     may_act: str = ""
+    redrive_queues: frozenset[str] = frozenset()
+    depth_of: Callable[[str], int | None] = lambda _: None
     notes: list[str] = field(default_factory=list)
     _fresh_at: Millis = 0
     _members: tuple[Millis, frozenset[str]] | None = None
@@ -181,15 +195,17 @@ class Responder:
             return OK  # a button that opens an address, or one of another version
         if not self._may(press.user, people, now):
             return self._tell(people, press.response_url, answers.MAY_NOT)
+        context = DialogContext(target, press.response_url)
         if kind is ActionKind.SILENCE:
-            try:
-                people.open_dialog(
-                    press.trigger_id, silence_dialog(DialogContext(target, press.response_url))
-                )
-            except DeliveryError as error:
-                self.notes.append(f"the dialog could not be opened: {error}")
-                return self._tell(people, press.response_url, answers.LATER)
-            return OK
+            return self._open(people, press, silence_dialog(context))
+        if kind is ActionKind.REDRIVE:
+            queues = self._redrivable(target)
+            if not queues:
+                return self._tell(people, press.response_url, answers.NO_QUEUE)
+            waiting = [
+                (alert, name, self.depth_of(name)) for alert, name in list(queues.items())[:MAX_QUEUES]
+            ]
+            return self._open(people, press, redrive_dialog(context, waiting))
         action = Action(
             id=_identity(press.trigger_id, name),
             kind=kind,
@@ -205,15 +221,18 @@ class Responder:
 
     def _submitted(self, submission: Submission, people: People, now: Millis) -> Answer:
         dialog, user = submission.view, submission.user
-        if dialog.callback_id != DIALOG:
+        if dialog.callback_id not in {DIALOG, REDRIVE_DIALOG}:
             return OK
         try:
             context = context_of(dialog)
         except ValueError:
             return Answer(REFUSED, refusal=Refusal.UNREADABLE)
         target = context.target
+        redrives = dialog.callback_id == REDRIVE_DIALOG
         if not self._may(user, people, now):
-            return _errors("reason", answers.MAY_NOT)
+            return _errors(QUEUE if redrives else REASON, answers.MAY_NOT)
+        if redrives:
+            return self._redrive(submission, context, now)
         offset = self._offset(user, people) if asks_for_the_morning(dialog) else 0
         incident = self.ledger.load(target.service).incident
         alert = incident.alerts.get(target.fingerprint) if incident else None
@@ -233,6 +252,44 @@ class Responder:
             silence=silence,
         )
         return self._keep(action, context.response_url)
+
+    def _redrive(self, submission: Submission, context: DialogContext, now: Millis) -> Answer:
+        fingerprint = chosen_queue(submission.view)
+        if fingerprint not in self._redrivable(context.target):
+            return _errors(QUEUE, answers.NO_QUEUE)
+        action = Action(
+            id=_identity(submission.view.id, REDRIVE_DIALOG),
+            kind=ActionKind.REDRIVE,
+            service=context.target.service,
+            incident=context.target.incident,
+            user=submission.user.id,
+            name=self._name(submission.user),
+            at=now,
+            fingerprint=fingerprint,
+            insists=insists(submission.view),
+        )
+        return self._keep(action, context.response_url)
+
+    def _redrivable(self, target: Target) -> dict[str, str]:
+        """The names of the queues of an incident that may be redriven, by the fingerprints of their alerts."""
+        incident = self.ledger.load(target.service).incident if self.redrive_queues else None
+        if incident is None or incident.id != target.incident or incident.resolved_at is not None:
+            return {}
+        names: dict[str, str] = {}
+        for alert in redrivable(incident, self.redrive_queues):
+            if (
+                alert.fields["queue"] not in names.values()
+            ):  # its depth and its backlog may both have an alarm
+                names[alert.fingerprint] = alert.fields["queue"]
+        return names
+
+    def _open(self, people: People, press: Press, view: Mapping[str, Any]) -> Answer:
+        try:
+            people.open_dialog(press.trigger_id, view)
+        except DeliveryError as error:
+            self.notes.append(f"the dialog could not be opened: {error}")
+            return self._tell(people, press.response_url, answers.LATER)
+        return OK
 
     def _command(self, command: Command, credential: BotCredential, people: People, now: Millis) -> Answer:
         if command.channel_id != credential.channel:

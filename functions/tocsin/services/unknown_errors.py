@@ -204,6 +204,7 @@ class UnknownErrors:
             service=TEST_MODE_GROUP,
             origin_service=counted.service,
             learned=observed.learned,
+            learning_until=self._learning_until(now) if self._is_learning(now) else 0,
         )
 
     def _places(
@@ -234,11 +235,12 @@ class UnknownErrors:
         return self._read[error]
 
     def _is_learning(self, now: Millis) -> bool:
-        if not self._learning:
-            return False
+        return bool(self._learning) and now < self._learning_until(now)
+
+    def _learning_until(self, now: Millis) -> Millis:
         if self._since is None:
             self._since = self._store().learning_since(now)
-        return now < self._since + self._learning
+        return self._since + self._learning
 
     def _told_apart(self, counted: OccurrenceCount, now: Millis) -> OccurrenceCount:
         """The occurrence count; as one of too many where its service has very many errors that were not known.

@@ -49,7 +49,10 @@ class _WebhookPosting:
         """Post it, unless it only counts further what a newer one has counted, or what a later one will count."""
         if self.late and only_counts(self.notification):
             return Outcome.SUPERSEDED
-        if self.record.shown and not _is_worth_a_message(self.notification):
+        if self.record.thread and _is_in_leaders_message(self.notification):
+            return Outcome.ROLLED_UP
+        listed = _services_listed(self.notification)
+        if self.record.shown and listed <= self.record.listed and not _is_worth_a_message(self.notification):
             return Outcome.ROLLED_UP
         if self.unconfirmed:
             self.notes.append(
@@ -58,8 +61,26 @@ class _WebhookPosting:
         news = self.notification.reason in NEWS or not newest(self.record)
         calls = self.mentions if news and not self.late else ()
         say(self.slack.post, render_standalone(self.notification, late=self.late, mentions=calls), self.notes)
-        self.record = replace(self.record, shown=max(self.record.shown, self.sequence))
+        over = self.notification.reason is Reason.RESOLVED and not self.late
+        self.record = replace(
+            self.record,
+            shown=max(self.record.shown, self.sequence),
+            listed=0 if over else max(self.record.listed, listed),
+            called=" ".join(dict.fromkeys([*self.record.called.split(), *calls])),
+        )
         return Outcome.DELIVERED
+
+
+def _services_listed(notification: Notification) -> int:
+    """How many services a message about this notification lists, as that of the incident that leads a wide one."""
+    wide = notification.wide
+    return wide.service_count if wide is not None and wide.lead == notification.incident.id else 0
+
+
+def _is_in_leaders_message(notification: Notification) -> bool:
+    """Whether the message of the incident that leads a wide one says it too: that it failed, and that it goes on."""
+    goes_on = notification.reason is Reason.UPDATE and not says_more(notification)
+    return goes_on or notification.reason in {Reason.OPENED, Reason.REPEAT}
 
 
 def _is_worth_a_message(notification: Notification) -> bool:

@@ -23,6 +23,8 @@ from tocsin.core.model import Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin_cli.authoring.filter_pattern import MAX_PATTERN_LENGTH, Style, filter_pattern
 from tocsin_cli.commands import filter_pattern as command
+from tocsin_cli.doctor.findings import Examined
+from tocsin_cli.doctor.ingress import filter_pattern_is_current
 from tocsin_cli.main import main
 
 SHIPPED = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
@@ -281,7 +283,32 @@ def test_no_pattern_keeps_back_an_error_that_no_signature_explains(monkeypatch, 
     status, out, err = run(monkeypatch, capsys, [], own=Settings())
     assert (status, out) == (0, "\n")
     assert "errors that no signature explains are looked for" in err
-    assert run(monkeypatch, capsys, ["--signatures-only"], own=Settings())[1] == PATTERN + "\n"
+    status, out, err = run(monkeypatch, capsys, ["--signatures-only"], own=Settings())
+    assert (status, out) == (0, PATTERN + "\n")
+    assert "do not reach Tocsin" in err
+
+
+def examined(pattern):
+    described = {"Parameters": [{"ParameterKey": "FilterPattern", "ParameterValue": pattern}]}
+    return Examined("tocsin", "here", "us-east-1", lambda _: None, described, {})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "errors", "said"),
+    [
+        ("", ErrorSettings(), []),
+        (PATTERN, ErrorSettings(), ["hides errors"]),
+        (PATTERN, ErrorSettings(tell=ErrorMode.OFF), []),
+        (PATTERN, ErrorSettings(tell=ErrorMode.OFF, log_groups=(("/aws/lambda/pay", ErrorMode.NEW),)), ["hides errors"]),
+        ("?ERROR", ErrorSettings(), ["hides errors", "--signatures-only"]),
+        ("?ERROR", ErrorSettings(tell=ErrorMode.OFF), ["is not the one"]),
+    ],
+)  # fmt: skip
+def test_the_doctor_warns_of_a_pattern_that_hides_errors_unless_nobody_looks_for_them(pattern, errors, said):
+    found = list(filter_pattern_is_current(examined(pattern), SIGNATURES, errors))
+    warned = [f"{each.what} {each.fix}" for each in found if each.level != "ok"]
+    assert len(warned) == len(said)
+    assert all(words in warning for words, warning in zip(said, warned, strict=True))
 
 
 def test_the_command_says_why_there_is_none_and_answers_the_empty_one(monkeypatch, capsys):

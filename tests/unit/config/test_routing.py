@@ -43,7 +43,7 @@ def refused(text: str) -> list[str]:
         routing = routing_of(text)
     except ConfigurationError as error:
         return str(error).splitlines()
-    return [str(problem) for problem in routing_problems(routing, FILE, {"known"}, {"team"})]
+    return [str(problem) for problem in routing_problems(routing, FILE, {"known"}, {"team"}, {"host"})]
 
 
 def places(text: str, **labels: str) -> tuple[str, ...]:
@@ -297,6 +297,13 @@ ROUTE = ONCALL + "[[routes]]\n"
         (ROUTE + "match = {service = 'x'}", "routes[0].match.service: must be a list of at least one text"),
         (ROUTE + "match = {service = []}", "routes[0].match.service: must be a list of at least one text"),
         (ROUTE + "match = 'x'", "routes[0].match: must be a table"),
+        (ROUTE + "group_by = ['hosts']", "routes[0].group_by: 'hosts': no such label (did you mean host?); there are signature, service"),
+        (ROUTE + "group_by = ['signatur']", "routes[0].group_by: 'signatur': no such label (did you mean signature?)"),
+        (ROUTE + "group_by = []", "routes[0].group_by: must be a list of at least one label"),
+        (ROUTE + "group_by = 'host'", "routes[0].group_by: must be a list of at least one label"),
+        (ROUTE + "group_by = ['...', 'host']", 'routes[0].group_by: "..." joins nothing and stands alone'),
+        (ROUTE + "[[routes.routes]]\ngroup_by = ['x']", "routes[0].routes[0].group_by: 'x': no such label"),
+        (ROUTE + "groupby = ['host']", "routes[0].groupby: unknown key (did you mean group_by?)"),
         (ROUTE + "continue = 'yes'", "routes[0].continue: must be true or false"),
         (ROUTE + "continues = true", "routes[0].continues: unknown key"),
         (ROUTE + "[[routes.routes]]\ndestination = 'x'", "routes[0].routes[0].destination: no such destination"),
@@ -354,6 +361,8 @@ def test_a_mistake_in_the_routing_is_named_with_file_key_and_reason(text, proble
         ROUTE + "match = {severity = ['low']}\n[[routes]]\nmatch = {service = ['x']}",
         ROUTE + "match = {signature = ['known', 'un*'], owner = ['team', '']}",
         "[destinations.default]\nmention = 'S0614TZR7'",
+        ROUTE + "group_by = ['signature', 'host', 'account', 'region', 'severity', 'owner']",
+        ROUTE + "group_by = ['...']",
     ],
 )
 def test_what_can_be_meant_so_is_not_refused(text):
@@ -429,6 +438,24 @@ def test_route_looks_a_signature_up_and_answers_scripts_in_json(root, capsys, mo
             ]],
         }
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("group_by", "said"),
+    [
+        (
+            ["signature", "host"],
+            "with other services that have the same signature and host (group_by of routes[0])",
+        ),
+        (["..."], "with no other service (group_by of routes[0])"),
+    ],
+)
+def test_route_says_what_group_by_joins(tmp_path, root, capsys, group_by, said):
+    (root / "tocsin.toml").write_text(f"[[routes]]\ngroup_by = {group_by!r}\n", "utf-8")
+    assert main(["route", "--root", str(root), "--labels", "severity=low"]) == 0
+    assert f"joined       {said}" in capsys.readouterr().out.splitlines()
+    assert main(["route", "--root", str(root), "--labels", "severity=low", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["group_by"] == {"route": "routes[0]", "labels": group_by}
 
 
 @pytest.mark.parametrize(

@@ -209,13 +209,6 @@ def test_a_message_of_the_one_that_leads_that_is_gone_hides_nothing():
     assert [each["thread_ts"] for each in world.slack.messages()] == [None]
 
 
-def test_a_webhook_tells_each_and_then_the_first_with_all_of_them():
-    world = World(mode="webhook")
-    for service in services(3):
-        world.fails(service, T0, host="db-1")
-    assert len(world.in_channel()) == 3
-
-
 def test_a_table_that_cannot_be_asked_who_leads_costs_nothing_but_the_thread():
     class Broken(MemoryLedger):
         def join_wide(self, *_):

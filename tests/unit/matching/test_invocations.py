@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tocsin.adapters.files.configuration import load_configuration
+from tocsin.core.config.error_settings import ErrorSettings
 from tocsin.core.matching.invocations import Found, once_per_invocation
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.recognition import recognised
+from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors
 from tocsin.core.model import LogEvent
+from tocsin.core.signatures.signature import Status
 
-MATCHER = Matcher(load_configuration(Path(__file__).resolve().parents[3] / "functions", {}).signatures)
+SIGNATURES = load_configuration(Path(__file__).resolve().parents[3] / "functions", {}).signatures
+MATCHER = Matcher(SIGNATURES)
 ONE, TWO = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"
 
 
-def counted(lines):
-    found = [Found(LogEvent(str(n), n, line), MATCHER.match(line)) for n, line in enumerate(lines)]
+def counted(lines, pause=1):
+    found = [Found(LogEvent(str(n), n * pause, line), MATCHER.match(line)) for n, line in enumerate(lines)]
     return Counter(
-        match.signature for one in once_per_invocation(found, MATCHER.explains) for match in one.matches
+        match.signature
+        for one in once_per_invocation(found, MATCHER.explains, MATCHER.catches_all)
+        for match in one.matches
     )
 
 
@@ -109,3 +117,58 @@ def test_a_failure_of_another_kind_in_the_same_invocation_is_kept():
     assert counted([*timed_out(ONE)[:1], throttled, *timed_out(ONE)[1:]]) == {
         "aws-throttled": 1, "lambda-timeout": 1,
     }  # fmt: skip
+
+
+NAMED = 'ERROR app: FATAL: database "None" does not exist'
+WRAPPED = '[ERROR] OrderError: could not read the order\nTraceback (most recent call last):\n  File "/var/task/app.py", line 9, in run'
+UNKNOWN = "ERROR request 17 went wrong"
+ALL = WithUnknownErrors(MATCHER, ErrorFinder(SIGNATURES, ErrorSettings()), lambda *_: False)
+
+
+def all_counted(lines, pause=1, recogniser=ALL):
+    events = [LogEvent(str(n), n * pause, line) for n, line in enumerate(lines)]
+    return Counter(match.signature for one in recognised(events, recogniser) for match in one.matches)
+
+
+def start(name):
+    return f"START RequestId: {name} Version: $LATEST"
+
+
+@pytest.mark.parametrize(
+    "lines", [[NAMED, UNKNOWN, WRAPPED], [UNKNOWN, NAMED, WRAPPED], [WRAPPED, UNKNOWN, NAMED]]
+)
+def test_a_failure_with_a_name_is_not_told_again_without_it_by_the_same_invocation(lines):
+    assert all_counted([start(ONE), *lines, f"END RequestId: {ONE}"]) == {"database-none": 1}
+
+
+def test_what_another_invocation_says_is_told_whatever_is_named_next_to_it():
+    lines = [start(ONE), NAMED, f"END RequestId: {ONE}", start(TWO), UNKNOWN, WRAPPED]
+    assert all_counted(lines) == {"database-none": 1, "unknown-error": 1, "unhandled-exception": 1}
+
+
+def test_what_comes_more_than_a_second_from_it_is_a_failure_of_its_own():
+    counts = all_counted([start(ONE), NAMED, UNKNOWN, WRAPPED], pause=1_001)
+    assert counts == {"database-none": 1, "unknown-error": 1, "unhandled-exception": 1}
+
+
+def test_where_no_invocation_is_known_each_line_stands_for_itself():
+    assert all_counted([NAMED, UNKNOWN, WRAPPED]) == {
+        "database-none": 1, "unknown-error": 1, "unhandled-exception": 1,
+    }  # fmt: skip
+
+
+def test_that_an_invocation_timed_out_explains_no_error_that_it_logged_before():
+    lines = [timed_out(ONE)[0], UNKNOWN, *timed_out(ONE)[1:]]
+    assert all_counted(lines) == {"lambda-timeout": 1, "unknown-error": 1}
+
+
+def test_a_signature_in_test_mode_hides_no_error_of_its_invocation():
+    throttled = (
+        "ERROR app: An error occurred (ThrottlingException) when calling the Query operation: slow down"
+    )
+    rule = replace(SIGNATURES["aws-throttled"], status=Status.TEST)
+    signatures = {**SIGNATURES, rule.id: rule}
+    finder = ErrorFinder(signatures, ErrorSettings())
+    recogniser = WithUnknownErrors(Matcher(signatures), finder, lambda *_: False)
+    counts = all_counted([start(ONE), throttled, UNKNOWN, WRAPPED], recogniser=recogniser)
+    assert counts == {"aws-throttled": 1, "unhandled-exception": 1, "unknown-error": 2}

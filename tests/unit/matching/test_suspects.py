@@ -80,7 +80,7 @@ def stream(messages, pauses):
 
 def by_looking_at_all(events):
     found = [Found(event, MATCHER.match(event.message)) for event in joined(events)]
-    return once_per_invocation(found, MATCHER.explains)
+    return once_per_invocation(found, MATCHER.explains, MATCHER.catches_all)
 
 
 @settings(max_examples=400, deadline=None)

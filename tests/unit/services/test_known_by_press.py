@@ -40,9 +40,16 @@ class Pressing(Errors):
 
     def press(self, at=PRESSED, **more):
         given = {
-            "id": f"a{at}", "kind": ActionKind.KNOWN_ERROR, "service": "backend", "incident": self.incident.id,
-            "user": "UADA", "name": "Ada", "at": at, "signature": "unknown-error", "fingerprint": self.error.id,
-        } | more  # fmt: skip
+            "id": f"a{at}",
+            "kind": ActionKind.KNOWN_ERROR,
+            "service": "backend",
+            "incident": self.incident.id,
+            "user": "UADA",
+            "name": "Ada",
+            "at": at,
+            "signature": "unknown-error",
+            "fingerprint": self.error.id,
+        } | more
         self.ledger.keep_action(Action(**given))
 
     def reconciled(self, at=PRESSED):

@@ -100,7 +100,7 @@ class Store:
     """The delivery records, with leases as the table keeps them, for threads too."""
 
     def __init__(self):
-        self.kept, self.leases, self.lock = {}, {}, threading.Lock()
+        self.kept, self.leases, self.peeked, self.lock = {}, {}, [], threading.Lock()
 
     def claim(self, name, sequence, claimant, now, lease):
         with self.lock:
@@ -118,6 +118,7 @@ class Store:
             self.kept[name] = replace(record, unconfirmed=marks)
 
     def peek(self, name):
+        self.peeked.append(name)
         return self.kept.get(name)
 
 
@@ -263,6 +264,18 @@ def test_each_thread_has_a_connection_of_its_own():
     assert len(world.connected) == len(set(world.connected)) == 3
 
 
+def test_no_thread_of_the_pool_reads_a_message_for_msgspec_learns_its_types_in_one_thread_only(monkeypatch):
+    from tocsin.services import notifier
+
+    readers, read = set(), notifier.read_body
+    monkeypatch.setattr(
+        notifier, "read_body", lambda body: (readers.add(threading.get_ident()), read(body))[1]
+    )
+    with ThreadPoolExecutor(3) as pool:
+        assert World(pool).work(*(about(f"i{number}") for number in range(6))) == []
+    assert readers == {threading.get_ident()}
+
+
 def test_the_most_severe_is_begun_first_and_of_two_as_severe_the_older():
     world = World(Later(lambda _: 0))
     batch = [
@@ -303,6 +316,22 @@ def test_who_joined_a_wide_incident_is_told_in_the_thread_of_one_that_leads_from
     assert world.slack.posts[0] == ("lead", 1, None)
     assert {thread for *_, thread in world.slack.posts[1:]} == {"1"}
     assert world.queue.deferred == {}
+
+
+def test_one_that_leads_is_looked_up_once_for_all_of_a_batch_that_joined_it():
+    world = World(Later(last))
+    assert world.work(about("lead")) == []
+    assert world.work(*(about(f"i{number}", lead="lead") for number in range(10))) == []
+    assert {thread for *_, thread in world.slack.posts[1:]} == {"1"}
+    assert world.store.peeked == ["lead"]
+
+
+def test_one_that_leads_and_is_not_told_yet_is_looked_up_again_by_the_next_that_needs_it():
+    world = World(None)
+    assert world.work(about("a", lead="lead")) == ["a/1"]
+    assert world.work(about("lead")) == []
+    assert world.work(about("a", lead="lead")) == []
+    assert world.slack.posts == [("lead", 1, None), ("a", 1, "1")]
 
 
 def test_a_lead_that_fails_sends_only_those_back_that_wait_for_it():

@@ -21,6 +21,7 @@ from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.slack import action_answers as answers
 from tocsin.core.slack.action_blocks import Target, dump_target
 from tocsin.core.slack.interactions import read_interaction
+from tocsin.core.slack.redrive_dialog import redrive_dialog
 from tocsin.core.slack.signing import Refusal, signature_of
 from tocsin.core.slack.silence_dialog import DialogContext, silence_dialog, until_morning
 from tocsin.services.applying import apply_pressed
@@ -133,6 +134,21 @@ class World:
         } | more  # fmt: skip
         return self.send({"payload": json.dumps(payload)}, secret=secret, age=age)
 
+    def redrive(self, *, view="V1", user="UADA", queue="d", how="checked", **more):
+        context = DialogContext(
+            Target(more.get("incident", self.incident.id), "worker", "f", "boom"), RESPONSE_URL
+        )
+        shown = redrive_dialog(context, [("d", "worker-dlq", 1)])
+        chosen = {"queue": queue, "how": how}
+        payload = {
+            "type": "view_submission", "user": {"id": user, "name": "Ada"}, "api_app_id": APP, "team": {"id": TEAM},
+            "view": {
+                "id": view, "callback_id": shown["callback_id"], "private_metadata": shown["private_metadata"],
+                "state": {"values": {block: {"e": {"selected_option": {"value": value}}} for block, value in chosen.items()}},
+            },
+        }  # fmt: skip
+        return self.send({"payload": json.dumps(payload)})
+
     def submit(self, *, view="V1", user="UADA", **typed):
         chosen = {"what": "service", "until": "1h"} | typed
         values = {
@@ -232,6 +248,17 @@ def test_a_rotated_secret_counts_at_once_and_forged_requests_make_us_read_it_onc
     for number in range(20):
         world.press("take", trigger=str(number), secret="forged-forged-forged")
     assert world.reads == 1
+
+
+def test_who_pressed_before_the_new_secret_was_kept_waits_a_minute_and_no_longer(world):
+    new = {"secret": "the-new-secret-of-the-app"}
+    assert world.press("take", trigger="1", **new).refusal is Refusal.WRONG_SIGNATURE
+    world.secrets.append(BotCredential("xoxb-1", CHANNEL, new["secret"], APP, TEAM))
+    world.now += 59_999
+    assert world.press("take", trigger="2", **new).refusal is Refusal.WRONG_SIGNATURE
+    world.now += 1
+    assert world.press("take", trigger="3", **new).refusal is None
+    assert len(pending(world)) == 1
 
 
 def test_without_a_signing_secret_nothing_is_let_in(world):
@@ -425,3 +452,73 @@ def test_not_an_alert_is_kept_on_the_record(world):
     world.reconciled()
     (done,) = world.incident.record
     assert (done.kind, done.outcome, done.detail) == (ActionKind.NOT_AN_ALERT, ActionOutcome.DONE, "boom")
+
+
+@pytest.fixture
+def with_queue(world):
+    """The world with a dead-letter queue whose alarm fires in the incident, and which may be redriven."""
+    at = NOW - H
+    world.ledger.count(
+        OccurrenceCount(
+            envelope="d", fingerprint="d", signature="boom", service="worker", fields={"queue": "worker-dlq"},
+            count=1, first_seen=at, last_seen=at, received_at=at, sample="s",
+        )
+    )  # fmt: skip
+    world.reconciler.reconcile("worker", at)
+    world.responder.redrive_queues = frozenset({"worker-dlq"})
+    world.responder.depth_of = lambda name: 42 if name == "worker-dlq" else None
+    return world
+
+
+def test_the_redrive_button_opens_a_dialog_with_the_depth_as_it_is_now_and_changes_nothing(with_queue):
+    assert with_queue.press("redrive").status == 200
+    ((_, view),) = with_queue.slack.dialogs
+    queue, how = (block["element"]["options"] for block in view["blocks"])
+    assert [(option["text"]["text"], option["value"]) for option in queue] == [
+        ("worker-dlq: about 42 messages now", "d")
+    ]
+    assert [option["value"] for option in how] == ["checked", "anyway"]
+    assert pending(with_queue) == []
+
+
+def test_a_depth_that_cannot_be_told_is_said(with_queue):
+    with_queue.responder.depth_of = lambda _: None
+    with_queue.press("redrive")
+    assert "worker-dlq: depth not known" in json.dumps(with_queue.slack.dialogs)
+
+
+@pytest.mark.parametrize("how", ["checked", "anyway"])
+def test_a_submitted_redrive_is_written_down_once_however_often_it_comes(with_queue, how):
+    for _ in range(5):
+        assert with_queue.redrive(how=how).body is None
+        with_queue.now += 1_000
+    (action,) = pending(with_queue)
+    assert (action.kind, action.fingerprint, action.insists) == (ActionKind.REDRIVE, "d", how == "anyway")
+
+
+@pytest.mark.parametrize("queue", ["f", "unknown", ""])
+def test_a_queue_that_was_not_offered_cannot_be_submitted(with_queue, queue):
+    assert set(with_queue.redrive(queue=queue).body["errors"]) == {"queue"}
+    assert pending(with_queue) == []
+
+
+@pytest.mark.parametrize("named", [frozenset(), frozenset({"another-dlq"})])
+def test_without_the_queue_among_those_that_may_be_nothing_is_redriven(with_queue, named):
+    with_queue.responder.redrive_queues = named
+    with_queue.press("redrive")
+    assert with_queue.slack.said == [answers.NO_QUEUE]
+    assert set(with_queue.redrive().body["errors"]) == {"queue"}
+    assert with_queue.slack.dialogs == pending(with_queue) == []
+
+
+def test_a_redrive_of_an_incident_that_is_over_or_of_an_old_message_is_answered_in_words(with_queue):
+    with_queue.press("redrive", value=with_queue.value(incident="20250101-000000-old"))
+    assert with_queue.slack.said == [answers.NO_QUEUE]
+    assert set(with_queue.redrive(incident="20250101-000000-old").body["errors"]) == {"queue"}
+    assert pending(with_queue) == []
+
+
+def test_who_may_not_redrives_nothing():
+    world = World(may_act="S0ONCALL")
+    assert world.redrive(user="UEVE").body["errors"] == {"queue": answers.MAY_NOT}
+    assert pending(world) == []

@@ -270,6 +270,27 @@ def test_the_digest_lists_each_learned_and_each_known_error_with_its_count():
     assert "ERROR no stock (unknown-error) in backend: once" in text
 
 
+def test_what_is_learned_is_told_in_one_digest_whenever_the_day_began():
+    world = Errors(replace(SETTINGS, errors=ErrorSettings(learning=DAY)))
+    words = [f"{a}{b}" for a in "abcd" for b in "klmnop"]
+    for hour, word in enumerate(words):  # one an hour, for the whole day, over the digest at eight
+        world.detect(logs([f"ERROR cannot {word} it"], first_id=hour * 10), T0 + hour * HOUR)
+        world.reconciler.reconcile(TEST_MODE_GROUP, T0 + hour * HOUR + 30 * MIN)
+    assert world.published == []
+    told = digested(world, T0 + 2 * DAY)
+    assert told["title"] == f"{len(words)} unknown errors"
+    assert world.reasons == ["digest"]
+
+
+def test_once_it_is_learned_the_digest_comes_each_morning():
+    world = Errors(replace(SETTINGS, errors=ErrorSettings(learning=DAY)))
+    world.detect(logs([PAY]))
+    for hour in range(1, 24 * 4):
+        world.detect(logs([PAY], first_id=hour * 10), T0 + hour * HOUR)
+        world.reconciler.reconcile(TEST_MODE_GROUP, T0 + hour * HOUR + 30 * MIN)
+    assert world.reasons == ["digest"] * 3
+
+
 def test_a_known_error_is_in_the_digest_as_known_and_steady(world):
     world.detect(logs([PAY]))
     world.detect(logs([PAY] * 3, first_id=10), T0 + 2 * HOUR)

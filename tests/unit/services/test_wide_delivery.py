@@ -105,9 +105,11 @@ def test_one_that_has_begun_to_be_told_is_waited_for_longer_and_not_for_ever():
     assert world.threads() == [None]
 
 
-def test_a_webhook_waits_for_nobody():
+def test_by_webhook_too_nobody_waits_long_for_one_that_is_not_told():
     world = World("webhook")
-    world.tell(told("b"))
+    with pytest.raises(RetryableDeliveryError):
+        world.tell(told("b"), age=LEADER_EXPECTED - 1)
+    world.tell(told("b"), age=LEADER_EXPECTED)
     assert world.threads() == [None]
 
 

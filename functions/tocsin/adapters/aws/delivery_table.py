@@ -123,6 +123,7 @@ class DeliveryStore:
                 Key=self._key(incident),
                 UpdateExpression=(
                     "SET channel = :channel, ts = :ts, shown = :shown, told = :told, thread = :thread, "
+                    "listed = :listed, mentioned = :called, "
                     "expires_at = :expiry "
                     "REMOVE lease_owner, lease_until" + ("" if unconfirmed else " DELETE unconfirmed :this")
                 ),
@@ -134,6 +135,8 @@ class DeliveryStore:
                     ":shown": {"N": str(record.shown)},
                     ":told": {"S": record.told},
                     ":thread": {"S": record.thread},
+                    ":listed": {"N": str(record.listed)},
+                    ":called": {"S": record.called},
                     ":expiry": {"N": str(now // 1000 + KEEP_SECONDS)},
                     **({} if unconfirmed else {":this": {"NS": [str(sequence)]}}),
                 },
@@ -171,4 +174,6 @@ def _record(item: dict[str, AttributeValueTypeDef], now: Millis) -> DeliveryReco
         unconfirmed=frozenset(map(int, item.get("unconfirmed", {}).get("NS", ()))),
         attempted_at=int(item.get("attempted_at", {}).get("N", str(now))),
         thread=item.get("thread", {}).get("S", ""),
+        listed=int(item.get("listed", {}).get("N", "0")),
+        called=item.get("mentioned", {}).get("S", ""),
     )

@@ -76,9 +76,11 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
         problems += error.problems
     if settings.routing.routes:
         from tocsin.core.config.routing_reader import routing_problems
+        from tocsin.core.signatures.captured_names import captured_names
 
         owners = {signature.owner for signature in signatures.values()}
-        problems += routing_problems(settings.routing, FILE, {*signatures, UNKNOWN_ERROR}, owners)
+        known, captured = {*signatures, UNKNOWN_ERROR}, captured_names(signatures.values())
+        problems += routing_problems(settings.routing, FILE, known, owners, captured)
     if problems:
         raise ConfigurationError(tuple(problems))
     return Configuration(signatures, settings)

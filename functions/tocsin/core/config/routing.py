@@ -26,6 +26,9 @@ DEFAULT = "default"
 LABELS = ("severity", "service", "owner", "signature")
 """What a route can match on; an alert without an owner has the empty one."""
 
+ALONE = "..."
+"""In ``group_by``, as in Alertmanager: by all labels there are, so that nothing is joined with anything."""
+
 NEWS = frozenset(set(Reason) - {Reason.UPDATE, Reason.RESOLVED, Reason.DIGEST})
 """Reasons for which an owner is called; growth, the end of an incident and a digest call nobody."""
 
@@ -78,6 +81,8 @@ class Route:
         destination: The name of the destination, its parent's where it states none.
         goes_on: Whether the siblings after it are asked too (``continue``).
         routes: Its children.
+        group_by: The labels in which incidents that go by it must agree to be told as one, its parent's where it
+            states none; empty for the built-in rule of wide incidents.
     """
 
     key: str
@@ -85,6 +90,7 @@ class Route:
     destination: str
     goes_on: bool = False
     routes: tuple[Route, ...] = ()
+    group_by: tuple[str, ...] = ()
 
     def fits(self, labels: Labels) -> bool:
         """Whether an alert with these labels comes to this route."""
@@ -143,6 +149,11 @@ class Routing:
     def destinations_of(self, labels: Labels) -> tuple[str, ...]:
         """The names of the destinations, each once."""
         return tuple(dict.fromkeys(arrival.destination for arrival in self.arrivals(labels)))
+
+    def grouping_of(self, labels: Labels) -> Route | None:
+        """The route whose ``group_by`` says what an alert is joined with: the first that it comes out of and that has one."""
+        ends = (arrival.path[-1] for arrival in self.arrivals(labels) if arrival.path)
+        return next((route for route in ends if route.group_by), None)
 
     def targets_for(self, notification: Notification) -> tuple[NotificationTarget, ...]:
         """Where a notification is told, and whom it calls there.

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from tocsin.core.config.grouping import grouping_problems, read_group_by
 from tocsin.core.config.routing import DEFAULT, HERE, LABELS, Destination, Mention, Route, Routing
 from tocsin.core.model import Severity
 from tocsin.core.problems import Problem, did_you_mean
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tocsin.core.weekly_hours import WeeklyHours
 
 DESTINATION_KEYS, OWNER_KEYS = ("secret", "mention", "mention_hours", "zone", "urgent"), ("mention",)
-ROUTE_KEYS = ("match", "destination", "continue", "routes")
+ROUTE_KEYS = ("match", "destination", "continue", "group_by", "routes")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _SECRET = re.compile(r"(?!xox)[A-Za-z0-9/_+=.@-]{1,512}")
@@ -42,7 +43,11 @@ def read_routing(data: Mapping[str, Any], file: str, problems: list[Problem]) ->
 
 
 def routing_problems(
-    routing: Routing, file: str, signatures: Collection[str], owners: Collection[str]
+    routing: Routing,
+    file: str,
+    signatures: Collection[str],
+    owners: Collection[str],
+    captured: Collection[str] = (),
 ) -> Iterator[Problem]:
     """What is wrong with routes that were read, in themselves and against the signatures.
 
@@ -51,6 +56,7 @@ def routing_problems(
         file: The file's name, for the problems.
         signatures: The ids of all signatures.
         owners: The owners that signatures name.
+        captured: The fields that signatures capture.
     """
     known: dict[str, tuple[Collection[str], str]] = {
         "severity": (set(Severity), f"no such severity; there are {', '.join(Severity)}"),
@@ -68,6 +74,7 @@ def routing_problems(
                     near = did_you_mean(glob, there)
                     yield Problem(file, f"{route.key}.match.{label}", f"{glob!r}: {reason}{near}")
     yield from _unreachable(routing.routes, (), file)
+    yield from grouping_problems(_all(routing.routes), file, captured)
 
 
 class _Reader:
@@ -188,17 +195,28 @@ class _Reader:
         return ()
 
     def _routes(
-        self, tables: object, key: str, inherited: str, destinations: Collection[str]
+        self,
+        tables: object,
+        key: str,
+        inherited: str,
+        destinations: Collection[str],
+        group_by: tuple[str, ...] = (),
     ) -> tuple[Route, ...]:
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             self._wrong(key, f"must be a list of tables, write [[{_NUMBER.sub('', key)}]]")
             return ()
         return tuple(
-            self._route(table, f"{key}[{n}]", inherited, destinations) for n, table in enumerate(tables)
+            self._route(table, f"{key}[{n}]", inherited, destinations, group_by)
+            for n, table in enumerate(tables)
         )
 
     def _route(
-        self, table: Mapping[str, Any], key: str, inherited: str, destinations: Collection[str]
+        self,
+        table: Mapping[str, Any],
+        key: str,
+        inherited: str,
+        destinations: Collection[str],
+        group_by: tuple[str, ...],
     ) -> Route:
         self._only(table, key, ROUTE_KEYS)
         destination = table.get("destination", inherited)
@@ -212,8 +230,14 @@ class _Reader:
         if not isinstance(goes_on, bool):
             self._wrong(f"{key}.continue", f"must be true or false, is {goes_on!r}")
             goes_on = False
-        children = self._routes(table.get("routes", []), f"{key}.routes", destination, destinations)
-        return Route(key, self._match(table.get("match", {}), f"{key}.match"), destination, goes_on, children)
+        if "group_by" in table:
+            try:
+                group_by = read_group_by(table["group_by"])
+            except ValueError as error:
+                self._wrong(f"{key}.group_by", str(error))
+        children = self._routes(table.get("routes", []), f"{key}.routes", destination, destinations, group_by)
+        match = self._match(table.get("match", {}), f"{key}.match")
+        return Route(key, match, destination, goes_on, children, group_by)
 
     def _match(self, table: object, key: str) -> dict[str, tuple[str, ...]]:
         if not isinstance(table, dict):

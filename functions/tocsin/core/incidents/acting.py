@@ -21,6 +21,7 @@ from tocsin.core.incidents.actions import (
 from tocsin.core.incidents.incident import Incident
 from tocsin.core.incidents.inhibition import severity_of
 from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.redriving import asked
 from tocsin.core.model import AlertState, Millis, Reason
 from tocsin.core.signatures.signature import TEMPLATE
 from tocsin.core.times import iso_time
@@ -106,6 +107,8 @@ def _outcome(incident: Incident, action: Action, policy: Policy) -> _Acted:
         return _taken(incident, action, policy)
     if action.kind is ActionKind.OVER:
         return _over(incident, action)
+    if action.kind is ActionKind.REDRIVE:
+        return _Acted(*asked(incident, action, policy))
     holder = incident.acknowledged
     if action.kind is not ActionKind.HAND_BACK or holder is None:
         return _Acted(ActionOutcome.NOTHING_TO_DO, "", incident)
@@ -122,8 +125,8 @@ def _detail_of_what_stands(incident: Incident, action: Action) -> str | None:
     if action.kind is ActionKind.KNOWN_ERROR:
         # What was counted already goes on, until the alert was quiet for long enough.
         alert = incident.alerts.get(action.fingerprint)
-        template = alert.fields.get(TEMPLATE, "") if alert else ""
-        return f"{iso_time(action.at + KNOWN_FOR)}: {template}"
+        until, template = iso_time(action.at + KNOWN_FOR), alert.fields.get(TEMPLATE) if alert else None
+        return f"{until}: {template}" if template else until
     return None
 
 

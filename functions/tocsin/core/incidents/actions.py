@@ -26,6 +26,7 @@ class ActionKind(StrEnum):
     OVER = "over"
     NOT_AN_ALERT = "not-an-alert"
     KNOWN_ERROR = "known-error"
+    REDRIVE = "redrive"
 
 
 class ActionOutcome(StrEnum):
@@ -53,8 +54,9 @@ class Action:
         at: When it was pressed, by our own clock.
         silence: For ``silence``, the silence to be made.
         signature: For ``not-an-alert``, the signature that was wrong.
-        fingerprint: For ``not-an-alert`` and ``known-error``, the alert.
+        fingerprint: For ``not-an-alert``, ``known-error`` and ``redrive``, the alert.
         refused: Why it cannot be done, as was found when it was about to be applied; empty for nothing in its way.
+        insists: For ``redrive``, whether it is to be done although the cause still fires.
     """
 
     id: str
@@ -68,6 +70,7 @@ class Action:
     signature: str = ""
     fingerprint: str = ""
     refused: str = ""
+    insists: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +118,49 @@ class Acknowledgement:
     def active(self, now: Millis) -> bool:
         """Whether it still holds."""
         return now < self.until
+
+
+class RedriveState(StrEnum):
+    """How far a redrive is."""
+
+    ASKED = "asked"
+    STARTING = "starting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """Moving what lies in a dead-letter queue back to the queues it came from, as the incident keeps it.
+
+    Attributes:
+        action: The id of the press.
+        fingerprint: The alert of the queue.
+        queue: The queue's name.
+        account: The account that owns it; empty for one's own.
+        region: Its Region; empty for one's own.
+        user: The id in Slack of who pressed.
+        name: Their name.
+        asked_at: When it was pressed.
+        state: How far it is.
+        claimed_at: When a reconciliation last set out to start it.
+        before: When the queue's latest move began that was there by then: a later one is this one; 0 for none.
+        moved: Messages moved so far, about.
+        reported_at: When its progress was last told.
+    """
+
+    action: str
+    fingerprint: str
+    queue: str
+    account: str
+    region: str
+    user: str
+    name: str
+    asked_at: Millis
+    state: RedriveState = RedriveState.ASKED
+    claimed_at: Millis = 0
+    before: Millis = 0
+    moved: int = 0
+    reported_at: Millis = 0

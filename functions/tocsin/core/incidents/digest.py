@@ -1,6 +1,7 @@
 """The digest: once a day one message about what was counted and told to nobody, and none while there is nothing.
 
 That is what signatures in test mode recognised, and unknown errors: those learned after a first deployment, and known ones.
+Beside them stand alerts that were told, and of which people said in Slack that they were none.
 
 What is in test mode is counted into an incident of a group of its own (``test_mode``), so that counting once, the outbox and
 telling once are those of every incident. It never speaks but once: when the digest is due it queues that one
@@ -15,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tocsin.core.incidents.counting import MAX_ALERTS, alert_of, counted, reached, slid
+from tocsin.core.incidents.false_alerts import false_alert_counted, false_alert_name
 from tocsin.core.incidents.incident import Alert, Incident, Notified, Pace, Pending
 from tocsin.core.incidents.lifecycle import Advance, incident_id
 from tocsin.core.incidents.policy import Policy
@@ -83,7 +85,8 @@ def next_digest_at(after: Millis, interval: Millis) -> Millis:
 
 def _due_at(incident: Incident, policy: Policy) -> Millis | None:
     interval = policy.intervals.digest_interval
-    return next_digest_at(incident.opened_at, interval) if interval else None
+    # What Tocsin learns after a first deployment is told together, not cut in two by the digest of that morning.
+    return next_digest_at(max(incident.opened_at, incident.learning_until), interval) if interval else None
 
 
 def _opened(before: Incident | None, occurrence_count: OccurrenceCount, now: Millis) -> Incident:
@@ -114,9 +117,17 @@ def _told(incident: Incident, now: Millis) -> Incident:
 
 
 def _counted(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
-    """The incident with an occurrence count counted: one alert for each signature and service, and for each unknown error."""
+    """The incident with an occurrence count counted: one alert for each signature and service.
+
+    Each unknown error has an alert of its own, and so has each alert that people said was none.
+    """
     name = _name(occurrence_count)
+    if occurrence_count.learning_until > incident.learning_until:
+        incident = replace(incident, learning_until=occurrence_count.learning_until)
     known = incident.alerts.get(name)
+    if occurrence_count.marked_by and (known or len(incident.alerts) < MAX_ALERTS):
+        alert = false_alert_counted(known, occurrence_count)
+        return replace(incident, alerts={**incident.alerts, name: alert})
     if known is None and not occurrence_count.count:
         return incident
     if known is None and len(incident.alerts) >= MAX_ALERTS:
@@ -156,6 +167,8 @@ def _weighed(alert: Alert, before: Alert | None, occurrence_count: OccurrenceCou
 
 
 def _name(occurrence_count: OccurrenceCount) -> str:
+    if occurrence_count.marked_by:
+        return false_alert_name(occurrence_count)
     if occurrence_count.signature == UNKNOWN_ERROR:
         return occurrence_count.fingerprint  # each of them is another error
     return hashlib.sha256(

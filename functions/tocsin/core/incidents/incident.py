@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tocsin.core.incidents.actions import Acknowledgement, PerformedAction
+from tocsin.core.incidents.actions import Acknowledgement, PerformedAction, Redrive
 from tocsin.core.model import AlertState, Change, Millis, Origin, Reason
 
 
@@ -102,6 +102,7 @@ class Alert:
         only_contributors: Whether nothing but contributors told of the alarm: then it is over when all of them are.
         muted_by: What in CloudWatch mutes the alarm, in words.
         muted_until: When that ends, where it is known.
+        marked_by: For an alert in the digest because people said that it was none: who.
         learned_quiet: The quiet that means "over", learned from how it came back (``flapping``); 0 before it did.
     """
 
@@ -131,6 +132,7 @@ class Alert:
     only_contributors: bool = False
     muted_by: str = ""
     muted_until: Millis | None = None
+    marked_by: str = ""
     learned_quiet: Millis = 0
 
 
@@ -242,9 +244,11 @@ class Incident:
         acknowledged: Who has it; None for nobody.
         record: What people did, the oldest first; the last ones of very many.
         actions_not_notified: The ids of what people did of which no notification has told yet.
+        redrive: The latest redrive of a dead-letter queue; None for none.
         wide_alert: The alert whose cause it may share with incidents of other services; empty for none.
         wide_services: As the leader of a wide incident, the services of all that joined it; else empty.
         wide_notified: How many of them people were told of.
+        learning_until: For the digest: until when what Tocsin learns goes into this one; 0 where it does not learn.
     """
 
     id: str
@@ -266,9 +270,11 @@ class Incident:
     acknowledged: Acknowledgement | None = None
     record: tuple[PerformedAction, ...] = ()
     actions_not_notified: tuple[str, ...] = ()
+    redrive: Redrive | None = None
     wide_alert: str = ""
     wide_services: tuple[str, ...] = ()
     wide_notified: int = 0
+    learning_until: Millis = 0
 
     @property
     def notified_at(self) -> Millis | None:

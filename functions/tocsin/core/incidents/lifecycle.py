@@ -25,6 +25,7 @@ from tocsin.core.incidents.inhibition import inhibitor
 from tocsin.core.incidents.muting import mute
 from tocsin.core.incidents.outbox import Due, notified
 from tocsin.core.incidents.policy import Policy
+from tocsin.core.incidents.redriving import MovesLook, followed, is_under_way
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.wide import is_looked_for
 from tocsin.core.model import AlertState, Change, Millis, OccurrenceCount, Reason
@@ -76,6 +77,7 @@ class Observed:
         changes: What was deployed or altered and concerns its service.
         suspects: Looks up what else changed lately; asked only once there is news to explain, because it may cost a read.
         actions: What people did, and was not applied yet.
+        moves: What a look at the moves of the queue found that is being redriven; None where nobody looked.
         wide_services: The services of the wide incident that it leads; empty where it leads none.
     """
 
@@ -86,6 +88,7 @@ class Observed:
     changes: Sequence[Change] = ()
     suspects: Callable[[], Sequence[Change]] = tuple
     actions: Sequence[Action] = ()
+    moves: MovesLook | None = None
     wide_services: tuple[str, ...] = ()
 
 
@@ -124,7 +127,7 @@ def advance(
         if name in current.alerts
     }
     current = act_all(replace(current, alerts={**current.alerts, **read}), acted, policy)
-    current = _quieted(current, now, policy, observed)
+    current = _quieted(followed(current, observed.moves, now), now, policy, observed)
     if observed.wide_services:
         current = replace(current, wide_services=observed.wide_services)
     current, reason_detail = mute(current, observed.silences, now, policy.signatures)
@@ -210,7 +213,8 @@ def _news(incident: Incident, audible_alerts: Sequence[Alert], now: Millis, poli
     waited = any(now >= alert.joined_at + policy.intervals.group_wait for alert in not_notified)
     if not_notified and ((waited and (fresh or incident.pace.burst < MAX_BURSTS)) or over):
         return Due(Reason.NEW_ALERT, _names(not_notified))
-    if over and incident.return_notified and now >= _ends_at(incident, policy):
+    ends = now >= _ends_at(incident, policy) and not is_under_way(incident, now)
+    if over and incident.return_notified and ends:
         return Due(Reason.RESOLVED, _names(grown(incident)))
     return None
 
@@ -268,7 +272,7 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
             for alert in _announced(incident)
             if not alert.notified.individually
         ]
-    if is_looked_for(incident, now, policy):
+    if is_looked_for(incident, now, policy) or is_under_way(incident, now):
         times.append(now + MINUTE)
     if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
         times.append(now + min(MINUTE, intervals.group_interval))
@@ -412,7 +416,8 @@ def _spoken(
         if pending.reason is Reason.RESOLVED:
             return incident
     untold = incident.notified_at is None or not incident.return_notified
-    if untold and not incident.firing and not observed.more and not _waiting(audible(incident, policy)):
+    waits = observed.more or is_under_way(incident, now) or _waiting(audible(incident, policy))
+    if untold and not incident.firing and not waits:
         # Nothing ever reached its threshold, or it was muted: over, and nobody needs to hear of it.
         return replace(incident, resolved_at=now)
     return incident

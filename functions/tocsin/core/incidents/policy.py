@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tocsin.core.absence.watch import is_watched
+from tocsin.core.config.routing import Routing
 from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.incident import Alert
 from tocsin.core.incidents.test_mode import is_in_test_mode
@@ -15,10 +16,11 @@ from tocsin.core.signatures.signature import Signature, Source
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Intervals, and the signatures by id."""
+    """Intervals, the signatures by id, and the routes, which say what incidents are joined by."""
 
     intervals: Intervals
     signatures: Mapping[str, Signature]
+    routing: Routing = field(default_factory=Routing)
 
     def resolve_after(self, signature: str) -> Millis:
         """The quiet period after which an alert of this signature is resolved."""

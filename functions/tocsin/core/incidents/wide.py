@@ -6,6 +6,9 @@ others are replies in its thread. The leader's message lists the services.
 
 One cause is the same signature with the same shared thing (a host, a bucket, a module), or the same signature in very many
 services at once. An alarm, and a rule that takes whatever no other explains, say nothing about a common cause.
+
+A route's ``group_by`` says instead what incidents that go by it have to agree in, alarms and all: whoever wrote it wants
+them as one.
 """
 
 from __future__ import annotations
@@ -13,13 +16,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from tocsin.core.config.routing import ALONE
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.inhibition import severity_of
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.model import DRILL, AlertState, Millis
 from tocsin.core.times import MINUTE
+
+if TYPE_CHECKING:
+    from tocsin.core.config.routing import Route
 
 SHARED: Final = ("host", "bucket", "database", "queue", "store", "module")
 """Fields that name what several services may use together."""
@@ -36,23 +43,26 @@ class Cause:
     """What incidents of several services may have in common.
 
     Attributes:
-        signature: The signature's id.
+        signature: The signature's id; empty where a route joins whatever its signature.
         shared: By field, what they share; empty where it is the signature alone.
+        route: The route whose ``group_by`` joins them; empty for the built-in rule.
     """
 
     signature: str
     shared: tuple[tuple[str, str], ...] = ()
+    route: str = ""
 
     @property
     def key(self) -> str:
         """Unique for the cause, and short."""
-        text = "\x1f".join((self.signature, *(f"{name}={value}" for name, value in self.shared)))
+        by = (f"by {self.route}",) if self.route else ()
+        text = "\x1f".join((self.signature, *(f"{name}={value}" for name, value in self.shared), *by))
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     @property
     def least(self) -> int:
         """How many services make it a wide incident."""
-        return 2 if self.shared else MANY
+        return 2 if self.shared or self.route else MANY
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ def leading_fingerprint(fingerprints: Iterable[str], incident: Incident, policy:
         for name in fingerprints
         if (alert := incident.alerts.get(name))
         and alert.state is AlertState.FIRING
-        and cause_of(alert, policy)
+        and cause_of(alert, incident.service, policy)
     ]
     worst = min(
         alerts, key=lambda alert: (severity_of(alert, policy.signatures).rank, alert.first_seen), default=None
@@ -105,13 +115,36 @@ def leading_fingerprint(fingerprints: Iterable[str], incident: Incident, policy:
     return "" if worst is None else worst.fingerprint
 
 
-def cause_of(alert: Alert, policy: Policy) -> Cause | None:
+def cause_of(alert: Alert, service: str, policy: Policy) -> Cause | None:
     """The cause that an alert may share with those of other services; None where it says nothing about one."""
     rule = policy.signatures.get(alert.signature)
-    if rule is None or rule.catch_all or alert.origin.is_stateful or alert.signature == DRILL:
+    if rule is None or alert.signature == DRILL:
+        return None
+    labels = {
+        "severity": rule.severity.value,
+        "service": service,
+        "owner": rule.owner,
+        "signature": alert.signature,
+    }
+    route = policy.routing.grouping_of(labels) if policy.routing.routes else None
+    if route is not None:
+        labels |= {"account": alert.origin.account, "region": alert.origin.region}
+        return _cause_by_route(route, {**alert.fields, **labels})
+    if rule.catch_all or alert.origin.is_stateful:
         return None
     shared = tuple((name, alert.fields[name]) for name in SHARED if alert.fields.get(name))
     return Cause(alert.signature, shared)
+
+
+def _cause_by_route(route: Route, labels: Mapping[str, str]) -> Cause | None:
+    """What a route joins an alert by; None where it joins nothing, or the alert does not have all that it names.
+
+    An alert without a host says nothing about which host it is, so it is joined with no other that says nothing.
+    """
+    if {ALONE, "service"} & set(route.group_by) or not all(labels.get(name) for name in route.group_by):
+        return None
+    shared = tuple((name, labels[name]) for name in route.group_by if name != "signature")
+    return Cause(labels["signature"] if "signature" in route.group_by else "", shared, route.key)
 
 
 def is_looked_for(incident: Incident, now: Millis, policy: Policy) -> bool:
@@ -127,7 +160,15 @@ def is_looked_for(incident: Incident, now: Millis, policy: Policy) -> bool:
 def own_cause(incident: Incident, policy: Policy) -> Cause | None:
     """The cause that an incident may share with others, by what it opened with."""
     alert = incident.alerts.get(incident.wide_alert)
-    return cause_of(alert, policy) if alert is not None and policy.intervals.wide_within else None
+    if alert is None or not policy.intervals.wide_within:
+        return None
+    return cause_of(alert, incident.service, policy)
+
+
+def time_to_join(incident: Incident, policy: Policy) -> Millis:
+    """How long after the first others may join it: one that was quiet for long enough to be over leads nobody any more."""
+    alert = incident.alerts[incident.wide_alert]
+    return min(policy.intervals.wide_within, policy.resolve_after(alert.signature))
 
 
 def services_led(joined: Joined | None, incident: Incident, cause: Cause) -> tuple[str, ...]:

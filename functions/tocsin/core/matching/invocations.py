@@ -2,18 +2,26 @@
 
 A time-out is a ``Task timed out`` and a ``REPORT … Status: timeout``; a death is ``Runtime exited``, a
 ``platform.runtimeDone`` and a ``platform.report``; a failed start is a ``LAMBDA_WARNING``, an ``[ERROR]`` and an
-``INIT_REPORT``, each of them twice. What the application logs itself counts as it stands.
+``INIT_REPORT``, each of them twice. What the application logs itself counts as it stands, but for one thing: a failure
+that has a name is often logged again on its way out, without it (``ERROR request failed``, then the crash of a wrapper).
+What nothing but a catch-all recognises is left out where the same invocation names its failure within a second.
+No state is kept of invocations: of what lies in two envelopes, only what the platform says of one request by itself is
+counted once (``stated_request``).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import re2
 
 from tocsin.core.matching.crash_lines import may_go_on
-from tocsin.core.model import LogEvent, Match
+from tocsin.core.model import LogEvent, Match, Millis
+
+SAME_FAILURE: Millis = 1_000
+"""Between the lines of one failure in one invocation; what comes later may be another one."""
 
 
 class Found(NamedTuple):
@@ -108,12 +116,24 @@ def _changes(events: Sequence[LogEvent], place: int) -> bool:
     )
 
 
-def once_per_invocation(found: Sequence[Found], explains: Callable[[str, str], bool]) -> list[Found]:
+def stated_request(message: str) -> str:
+    """The request that a line is the platform's statement about; empty for any other line.
+
+    Where it is the only line of its alert in an envelope, it is counted under this name, so that ``Task timed out`` at the
+    end of one envelope and its ``REPORT`` at the beginning of the next are one.
+    """
+    return _name_in(message) if _STATEMENT.match(message) else ""
+
+
+def once_per_invocation(
+    found: Sequence[Found], explains: Callable[[str, str], bool], catches_all: Callable[[str], bool]
+) -> list[Found]:
     """Leave out what one invocation says again about one failure.
 
     Args:
         found: Events of one stream in their order, all of them: those without a match tell where invocations begin.
         explains: Whether one signature (its id) explains another, as within one line.
+        catches_all: Whether a signature recognises whatever has no name.
 
     Returns:
         The events that still have a match.
@@ -126,24 +146,30 @@ def once_per_invocation(found: Sequence[Found], explains: Callable[[str, str], b
         name = _name_in(message)
         begins = _may_begin(message) and bool(_BEGINS.match(message))
         if (begins and started) or (name and request and name != request):
-            answer += _once(segment, explains, begun=begun, known=bool(request))
+            answer += _once(segment, explains, catches_all, begun=begun, known=bool(request))
             segment, request, started, begun = [], "", False, False
         begun = begun or begins
         request = request or name
         started = started or (begins and bool(_STARTS.match(message)))
         if one.matches:
             segment.append(one)
-    return answer + _once(segment, explains, begun=begun, known=bool(request))
+    return answer + _once(segment, explains, catches_all, begun=begun, known=bool(request))
 
 
 def _once(
-    segment: list[Found], explains: Callable[[str, str], bool], *, begun: bool, known: bool
+    segment: list[Found],
+    explains: Callable[[str, str], bool],
+    catches_all: Callable[[str], bool],
+    *,
+    begun: bool,
+    known: bool,
 ) -> list[Found]:
     """Leave out what is said again in what may be one invocation.
 
     Args:
         segment: The events with a match, up to where another invocation begins.
         explains: Whether one signature explains another.
+        catches_all: Whether a signature recognises whatever has no name.
         begun: Whether its beginning was seen: then everything in it is of one invocation, and one failure explains another.
         known: Whether its request was named: then at least the platform's statements are. A filter may have kept the
             beginnings back, and two crashes in a row are then two.
@@ -157,13 +183,20 @@ def _once(
     for place, one in enumerate(segment):
         for match in one.matches:
             places.setdefault(match.signature, []).append((kinds[place], -len(match.fields), place))
+    named = _named(segment, kinds, catches_all) if begun and known else {}
     answer = []
     for place, one in enumerate(segment):
-        kept = one.matches
+        kept: Sequence[Match] = [
+            match
+            for match in one.matches
+            if not (
+                catches_all(match.signature) and _is_named_near(one.event.timestamp, match, named, explains)
+            )
+        ]
         if kinds[place] != _OWN:
             kept = [
                 match
-                for match in one.matches
+                for match in kept
                 if min(places[match.signature])[2] == place
                 and not (
                     kinds[place] == _STATED
@@ -174,6 +207,29 @@ def _once(
         if kept:
             answer.append(one._replace(matches=kept))
     return answer
+
+
+def _named(
+    segment: list[Found], kinds: list[int], catches_all: Callable[[str], bool]
+) -> dict[str, list[Millis]]:
+    """What the application and the runtime say by name, and when, in order: the platform says how it ended, not why."""
+    named: dict[str, list[Millis]] = {}
+    for kind, one in zip(kinds, segment, strict=True):
+        for match in one.matches:
+            if kind != _STATED and not catches_all(match.signature):
+                named.setdefault(match.signature, []).append(one.event.timestamp)
+    return {name: sorted(times) for name, times in named.items()}
+
+
+def _is_named_near(
+    at: Millis, match: Match, named: dict[str, list[Millis]], explains: Callable[[str, str], bool]
+) -> bool:
+    """Whether something that explains a match was said about when it was."""
+    for name, times in named.items():
+        near = bisect_left(times, at - SAME_FAILURE)
+        if near < len(times) and times[near] <= at + SAME_FAILURE and explains(name, match.signature):
+            return True
+    return False
 
 
 def _kind(message: str, *, begun: bool) -> int:

@@ -185,11 +185,11 @@ class Matcher:
 
     def explains(self, signature: str, other: str) -> bool:
         """Whether one signature explains another one away, as within one line."""
-        return other in self._explains.get(signature, ()) or (
-            signature != other
-            and self._signatures[other].catch_all
-            and not self._signatures[signature].catch_all
-        )
+        return bool(self._explained(other, (Match(signature, {}),)))
+
+    def catches_all(self, signature: str) -> bool:
+        """Whether a signature recognises whatever has no name."""
+        return self._signatures[signature].catch_all
 
     def match_alarm(self, change: AlarmChange) -> list[Match]:
         """Recognise an alarm by its metric and its name, whatever state it changed to.

@@ -33,6 +33,9 @@ class Recogniser(Protocol):
     def explains(self, signature: str, other: str) -> bool:
         """Whether one explains another away."""
 
+    def catches_all(self, signature: str) -> bool:
+        """Whether a signature recognises whatever has no name."""
+
 
 class _Recognised(NamedTuple):
     first: int
@@ -71,7 +74,7 @@ def recognised(
                 by_place.get(first) or Found(put_together(events, first, end), ())
                 for first, end in crash_spans(events, floor, stop)
             ]
-            answer += once_per_invocation(whole, recogniser.explains)
+            answer += once_per_invocation(whole, recogniser.explains, recogniser.catches_all)
         floor = stop
     return answer
 

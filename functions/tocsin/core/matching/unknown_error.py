@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import re2
 
-from tocsin.core.matching.error_template import error_start, error_template
+from tocsin.core.matching.error_template import ADMISSION, error_start, error_template
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import TRANSLATED, read_line
 from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options, joined_search
@@ -134,7 +134,7 @@ def raw_expression(level: Level) -> str:
     """
     kinds = 1 if level.rank >= Level.ERROR.rank else 2
     words = rf"{_BEFORE}(?i:{'|'.join(_WORDS[:kinds])})\b"
-    return "|".join((words, *_NUMBERS[:kinds], *_SHORT[:kinds], _ESCAPES, *TRANSLATED))
+    return "|".join((words, ADMISSION, *_NUMBERS[:kinds], *_SHORT[:kinds], _ESCAPES, *TRANSLATED))
 
 
 class ErrorFinder:
@@ -193,7 +193,7 @@ class ErrorFinder:
             service: Its service, likewise.
             strict: Whether the template shows only what is known to be harmless.
         """
-        if self._lowest is None or any(self._explains(match.signature) for match in found):
+        if self._lowest is None or any(self.explains(match.signature) for match in found):
             return None
         level = self._settings.level_of(service, log_group)
         if level is None or not self.may_show(message.encode("utf-8", "replace")):
@@ -218,7 +218,8 @@ class ErrorFinder:
             template = self._templates[key] = error_template(message, self._redaction, level, strict=strict)
         return template
 
-    def _explains(self, name: str) -> bool:
+    def explains(self, name: str) -> bool:
+        """Whether what a signature recognises is no unknown error: one in test mode leaves it one."""
         rule = self._signatures.get(name)
         return rule is None or rule.status is Status.STABLE
 
@@ -261,7 +262,11 @@ class WithUnknownErrors:
         return [*found, unknown] if unknown else found
 
     def explains(self, signature: str, other: str) -> bool:
-        """See ``Matcher.explains``; an unknown error is explained by any other, and explains none."""
+        """See ``Matcher.explains``; an unknown error is explained by what explains it in its own line, and explains none."""
         if UNKNOWN_ERROR in (signature, other):
-            return signature != UNKNOWN_ERROR
+            return signature != UNKNOWN_ERROR and self._errors.explains(signature)
         return self._matcher.explains(signature, other)
+
+    def catches_all(self, signature: str) -> bool:
+        """See ``Matcher.catches_all``."""
+        return signature == UNKNOWN_ERROR or self._matcher.catches_all(signature)

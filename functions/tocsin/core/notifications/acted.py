@@ -55,6 +55,7 @@ _WORDS = {
     "hand-back": "↩️ {by} handed it back: nobody has it now.",
     "silence": "🔕 {by} silenced {detail}",
     "over": "✅ {by} says that it is over.",
+    "redrive": "📤 Redrive by {by}: {detail}.",
     "not-an-alert": "🙅 {by} says that this is no alert: {detail}",
     "known-error": "📗 {by} takes this error as known until {detail}",
 }

@@ -30,7 +30,7 @@ from tocsin.core.notifications.contract import (
     to_json,
 )
 from tocsin.core.notifications.explanation import latest_round, why
-from tocsin.core.notifications.sentences import filled, place_of
+from tocsin.core.notifications.sentences import filled, first_action_of, place_of
 from tocsin.core.sanitize import clipped, one_line, visible
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 from tocsin.core.times import iso_time
@@ -120,7 +120,8 @@ def build_notification(
 def _wide(wide: Wide) -> WideIncident:
     return WideIncident(
         lead=wide.lead,
-        signature=wide.cause.signature,
+        signature=wide.cause.signature or None,
+        route=wide.cause.route or None,
         shared={name: clipped(one_line(value), _MAX_FIELD_LENGTH) for name, value in wide.cause.shared},
         services=tuple(clipped(one_line(name), 256) for name in wide.services[:_MAX_SERVICES]),
         service_count=len(wide.services),
@@ -215,19 +216,22 @@ def _alert(
         likely_cause=_cause(incident, alert, signatures),
         queue=_queue(alert, pending),
         test_mode=InTestMode(status=test_mode_status(rule), would_have_fired=alert.would_have_fired)
-        if alert.origin_service
+        if alert.origin_service and not alert.marked_by
         else None,
+        marked_by=clipped(one_line(alert.marked_by), _MAX_FIELD_LENGTH) or None,
         count=alert.count,
         count_since_last=max(0, alert.count - pending.notified_before.get(alert.fingerprint, 0)),
         first_seen=iso_time(alert.first_seen),
         last_seen=iso_time(_until(alert, pending)),
         fields=fields,
         summary=filled(summary, service, fields, code=False),
-        first_action=filled(
+        first_action=first_action_of(
             action,
             service,
-            {**place_of(alert), **{name: value for name, value in fields.items() if value}},
-            code=True,
+            {
+                **place_of(alert, likely_cause(incident, alert, signatures)),
+                **{name: value for name, value in fields.items() if value},
+            },
         ),
         runbook_url=f"{runbooks_url}{rule.runbook}{_CONFIRM}" if rule and rule.runbook else runbooks_url,
         sample=clipped(visible(alert.sample), _MAX_SAMPLE_LENGTH) or None,
@@ -302,17 +306,22 @@ def _title(alert: Alert, signatures: Mapping[str, Signature]) -> str:
 
 
 def _digest_title(alerts: list[Alert]) -> str:
-    errors = sum(alert.signature == UNKNOWN_ERROR for alert in alerts)
-    rules = len({alert.signature for alert in alerts} - {UNKNOWN_ERROR})
-    parts = ((rules, "signature{} in test mode"), (errors, "unknown error{}"))
+    counted = [alert for alert in alerts if not alert.marked_by]
+    errors = sum(alert.signature == UNKNOWN_ERROR for alert in counted)
+    rules = len({alert.signature for alert in counted} - {UNKNOWN_ERROR})
+    parts = (
+        (len(alerts) - len(counted), "false alert{}"),
+        (rules, "signature{} in test mode"),
+        (errors, "unknown error{}"),
+    )
     return ", ".join(f"{count:,} {what.format('s' * (count != 1))}" for count, what in parts if count)
 
 
-def _digest_order(alert: NotifiedAlert) -> tuple[bool, bool, int]:
-    """What is in test mode first, then errors that are new, then known ones; of each kind the most frequent first."""
+def _digest_order(alert: NotifiedAlert) -> tuple[bool, bool, bool, int]:
+    """What people said was no alert first, then what is in test mode, then errors that are new, then known ones; of each kind the most frequent first."""
     learned = alert.test_mode is not None and alert.test_mode.would_have_fired > 0
     is_error = alert.signature == UNKNOWN_ERROR
-    return is_error, is_error and not learned, -alert.count
+    return alert.marked_by is None, is_error, is_error and not learned, -alert.count
 
 
 def _owner(alert: Alert, signatures: Mapping[str, Signature]) -> str:

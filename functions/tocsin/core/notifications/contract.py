@@ -96,7 +96,7 @@ class ReportedAction(Part, frozen=True, kw_only=True):
         Meta(
             description="What was done. More may be added.",
             extra_json_schema={
-                "enum": ["take", "hand-back", "silence", "over", "not-an-alert", "known-error"]
+                "enum": ["take", "hand-back", "silence", "over", "not-an-alert", "known-error", "redrive"]
             },
         ),
     ]
@@ -106,7 +106,7 @@ class ReportedAction(Part, frozen=True, kw_only=True):
         str | None,
         Meta(
             description="For a silence: what it mutes, until when, and why; for a false alert: the signature; "
-            "for a known error: until when, and its template."
+            "for a known error: until when, and its template; for a redrive: the queue, and how far it is."
         ),
     ] = None
 
@@ -162,7 +162,12 @@ class WideIncident(Part, frozen=True, kw_only=True):
     """Incidents of several services that opened within a short time with one likely cause."""
 
     lead: Annotated[str, Meta(description="The id of the incident that leads: the first that was told.")]
-    signature: Annotated[str, Meta(description="The signature that all of them opened with.")]
+    signature: Annotated[
+        str | None,
+        Meta(
+            description="The signature that all of them opened with; null where a route joins them whatever it is."
+        ),
+    ]
     shared: Annotated[
         dict[str, str],
         Meta(
@@ -177,6 +182,10 @@ class WideIncident(Part, frozen=True, kw_only=True):
         ),
     ]
     service_count: Annotated[int, Meta(description="How many had joined.", ge=2)]
+    route: Annotated[
+        str | None,
+        Meta(description="The route whose group_by joins them, as routes[0]; null for the built-in rule."),
+    ] = None
 
 
 class ReportedChange(Part, frozen=True, kw_only=True):
@@ -343,6 +352,10 @@ class NotifiedAlert(Part, frozen=True, kw_only=True):
     test_mode: Annotated[
         InTestMode | None,
         Meta(description="In a digest, how the signature in test mode did; else null."),
+    ] = None
+    marked_by: Annotated[
+        str | None,
+        Meta(description="In a digest, who said in Slack that this alert was none; else null."),
     ] = None
     count: Count
     count_since_last: Annotated[

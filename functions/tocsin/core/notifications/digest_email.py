@@ -13,16 +13,40 @@ _MAX_SAMPLE_LENGTH = 300
 _MAX_SERVICE_LENGTH = 100
 
 
+def quiet_words(notification: Notification) -> str:
+    """What kind of things follow."""
+    marked = sum(alert.marked_by is not None for alert in notification.alerts)
+    if not marked:
+        return QUIET
+    if marked == len(notification.alerts):
+        return "People said in Slack that these were no alerts."
+    return (
+        "First what people said in Slack was no alert. Then what was counted, and told to nobody one by one."
+    )
+
+
+def seen_words(notification: Notification) -> str:
+    """How often all that was counted was seen, with what leads to it; empty where all that there is was told already."""
+    marked = sum(alert.count for alert in notification.alerts if alert.marked_by)
+    seen = notification.incident.count - marked
+    return f"seen {times(seen)}" if seen > 0 else ""
+
+
+def count_words(alert: NotifiedAlert) -> str:
+    """How often an entry was seen, or how many people said that it is no alert."""
+    return f"marked {times(alert.count)}" if alert.marked_by else times(alert.count)
+
+
 def digest_text(notification: Notification) -> str:
     """The body for people: what each signature in test mode recognised, and unknown errors: where, how often; how it ends."""
     incident = notification.incident
     since = incident.opened_at[:19].replace("T", " ")
     parts = [
-        f"{notification.title}, seen {times(incident.count)}, since {since} UTC",
-        QUIET,
+        ", ".join(filter(None, (notification.title, seen_words(notification), f"since {since} UTC"))),
+        quiet_words(notification),
     ]
     for alert in notification.alerts:
-        parts += ["", f"- {subject(alert)} ({alert.signature}) in {where(alert)}: {times(alert.count)}"]
+        parts += ["", f"- {subject(alert)} ({alert.signature}) in {where(alert)}: {count_words(alert)}"]
         parts.append(f"  from {_time(alert.first_seen)} to {_time(alert.last_seen)} UTC")
         parts.append(f"  {verdict(alert)}")
         if alert.sample:
@@ -40,7 +64,13 @@ def subject(alert: NotifiedAlert) -> str:
 
 
 def verdict(alert: NotifiedAlert) -> str:
-    """What a stable signature would have told, and whether it is in test mode still; one clause without log text."""
+    """What a stable signature would have told, and whether it is in test mode still; one clause without log text.
+
+    Of an alert that people said was none, who said so and whose it is.
+    """
+    if alert.marked_by:
+        owner = f" It belongs to {one_line(alert.owner)}." if alert.owner else ""
+        return f"{one_line(alert.marked_by)} said that this was no alert.{owner}"
     would_have_fired = alert.test_mode.would_have_fired if alert.test_mode else 0
     if alert.signature == UNKNOWN_ERROR:
         return (
@@ -84,15 +114,18 @@ def more_words(notification: Notification, shown: int) -> str:
 
 def how_it_ends(notification: Notification) -> str:
     """How a trial ends, for whoever decides; empty where none of them is in test mode still."""
-    rules = [alert for alert in notification.alerts if alert.signature != UNKNOWN_ERROR]
+    counted = [alert for alert in notification.alerts if alert.marked_by is None]
+    rules = [alert for alert in counted if alert.signature != UNKNOWN_ERROR]
     words = []
+    if len(counted) < len(notification.alerts):
+        words.append("`tocsin signatures feedback` gives the lines of false alerts, ready for `ignores`.")
     if any(_status(alert) == "test" for alert in rules):
         words.append(
             'To be told of a signature at once, set status = "stable" and deploy; to be rid of it, "off", or delete it.'
         )
     elif rules:
         words.append("None of the signatures is in test mode any more.")
-    if len(rules) < len(notification.alerts):
+    if len(rules) < len(counted):
         words.append("Counts of unknown errors are approximate; `tocsin errors` lists all of them.")
     return " ".join(words)
 

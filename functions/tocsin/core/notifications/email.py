@@ -15,7 +15,7 @@ from tocsin.core.notifications.phrases import (
     times,
     why_words,
 )
-from tocsin.core.notifications.wide_words import wide_words
+from tocsin.core.notifications.wide_words import Medium, wide_words
 from tocsin.core.sanitize import clipped, one_line, visible
 
 MAX_SUBJECT_LENGTH = 99
@@ -69,7 +69,7 @@ def email_text(notification: Notification) -> str:
         f"{_occurrence_count(notification)}",
     ]
     parts += [*action_words(notification), *filter(None, [holder_words(notification)])]
-    if wide := wide_words(notification):
+    if wide := wide_words(notification, Medium.EMAIL):
         parts += ["", wide]
     parts += _circumstances(main, notification)
     if changed := changes_words(notification, str):

@@ -84,7 +84,9 @@ def _text(
         case Reason.SILENCE_EXPIRED:
             return pending.reason_detail or "a silence ended"
         case Reason.DIGEST:
-            return "what was counted and told to nobody since the last digest"
+            marked = any(alert.marked_by for alert in listed)
+            what = "marked as no alert, or counted and not told," if marked else "counted and told to nobody"
+            return f"what was {what} since the last digest"
 
 
 def _went_on(incident: Incident, pending: Pending) -> str:

@@ -20,25 +20,37 @@ USAGE = (
     "`/tocsin`: what is going on, and who has it\n`/tocsin silences`: what is muted\n"
     "`/tocsin silence service=worker 2h we deploy`: mute a service, a `signature=…` or a field, for a time, with a reason"
 )
+NO_QUEUE = "No dead-letter queue of this incident may be redriven, or its alarm is over: nothing was changed."
 TOO_LATE = "That incident is over, or this is an old message: nothing was changed."
 
 
 def outcome_words(performed: PerformedAction | None) -> str:
     """What came of a press; empty where the message itself shows it."""
-    if performed is None:
+    if performed is None or performed.outcome is ActionOutcome.TOO_LATE:
         return TOO_LATE
+    if performed.kind is ActionKind.REDRIVE:
+        return _redrive_words(performed.outcome, escape(performed.detail))
     if performed.outcome is ActionOutcome.DONE:
         return _done_words(performed)
     if performed.outcome is ActionOutcome.SOMEBODY_ELSE:
         return f"{escape(performed.detail)} has it already."
-    if performed.outcome is ActionOutcome.TOO_LATE:
-        return TOO_LATE
     if performed.outcome is ActionOutcome.STILL_SEEN:
         return "It is not over: it was seen again after you pressed. Nothing was changed."
     if performed.outcome is ActionOutcome.REFUSED:
         return f"Nothing was changed: {escape(performed.detail)}."
     has_it = performed.kind is ActionKind.TAKE
     return "You have it already." if has_it else "Nobody has it, so nothing was changed."
+
+
+def _redrive_words(outcome: ActionOutcome, detail: str) -> str:
+    return {
+        ActionOutcome.DONE: f"Redriving {detail}. The incident's thread tells how it goes.",
+        ActionOutcome.SOMEBODY_ELSE: f"{detail} redrives a queue of this incident already: see its thread.",
+        ActionOutcome.REFUSED: (
+            f"Nothing was redriven, because {detail}: what goes back now would fail again. "
+            "Press once more and choose “Redrive anyway” if you must."
+        ),
+    }.get(outcome, "The alarm of that queue does not fire any more: nothing was redriven.")
 
 
 def open_words(incidents: Sequence[Incident]) -> str:

@@ -74,8 +74,16 @@ def done_block(notification: Notification) -> list[Block]:
     return [section(cut("\n".join(lines), _MAX_WORDS))] if lines else []
 
 
-def action_buttons(notification: Notification, main: NotifiedAlert) -> list[Block]:
-    """The buttons under the message of an incident that goes on."""
+def action_buttons(
+    notification: Notification, main: NotifiedAlert, redrivable: frozenset[str] = frozenset()
+) -> list[Block]:
+    """The buttons under the message of an incident that goes on.
+
+    Args:
+        notification: The incident as it is told.
+        main: The alert that the message is headed by.
+        redrivable: The dead-letter queues that people may redrive.
+    """
     if notification.incident.status is not AlertState.FIRING:
         return []
     target = Target(notification.incident.id, notification.service, main.fingerprint, main.signature)
@@ -99,8 +107,11 @@ def action_buttons(notification: Notification, main: NotifiedAlert) -> list[Bloc
     block: Block = {"type": "actions", "elements": elements}
     if length(value) <= _MAX_BLOCK_ID:  # an option's own value is too short for it
         block["block_id"] = value
-        known = [("📗 Known error", ActionKind.KNOWN_ERROR)] if main.signature == UNKNOWN_ERROR else []
-        elements.append(_menu([*known, ("🙅 Not an alert", ActionKind.NOT_AN_ALERT)]))
+        more = [("📗 Known error", ActionKind.KNOWN_ERROR)] if main.signature == UNKNOWN_ERROR else []
+        more.append(("🙅 Not an alert", ActionKind.NOT_AN_ALERT))
+        if any(alert.fields.get("queue") in redrivable for alert in notification.alerts if _fires(alert)):
+            more.append(("📤 Redrive…", ActionKind.REDRIVE))
+        elements.append(_menu(more))
     return [block]
 
 
@@ -108,6 +119,10 @@ def kind_of(action_id: str) -> ActionKind | None:
     """What an element of ours means; None for one that is not ours or was removed."""
     name = action_id.removeprefix(PREFIX)
     return ActionKind(name) if name != action_id and name in set(ActionKind) else None
+
+
+def _fires(alert: NotifiedAlert) -> bool:
+    return alert.state == AlertState.FIRING
 
 
 MENU = PREFIX + "more"

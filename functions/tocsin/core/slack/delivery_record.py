@@ -19,7 +19,10 @@ class DeliveryRecord:
             stays a few bytes.
         unconfirmed: Sequences of which an attempt began and was not seen to end: Slack may or may not have them.
         attempted_at: When the first attempt began; no message of this incident can be older.
-        thread: The message in whose thread its message is, where it joined a wide incident; else empty.
+        thread: Where it joined a wide incident: the message in whose thread its message is, or, by webhook, the id of
+            the incident whose message lists it; else empty.
+        listed: For a webhook, how many services the message of the incident that leads has listed; 0 once it is over.
+        called: For a webhook, whom its messages called, with blanks between.
     """
 
     channel: str = ""
@@ -29,6 +32,8 @@ class DeliveryRecord:
     unconfirmed: frozenset[int] = frozenset()
     attempted_at: Millis = 0
     thread: str = ""
+    listed: int = 0
+    called: str = ""
 
 
 def includes(ranges: str, number: int) -> bool:

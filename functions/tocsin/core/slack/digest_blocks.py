@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.digest_email import (
-    QUIET,
+    count_words,
     how_it_ends,
     more_words,
+    quiet_words,
     reason_words,
+    seen_words,
     subject,
     verdict,
     where,
 )
-from tocsin.core.notifications.phrases import times
 from tocsin.core.slack.elements import Block, context, header, section
 from tocsin.core.slack.mrkdwn import code, escape, fence, mrkdwn, time_token
 
@@ -24,7 +25,7 @@ _SHORTEST_FENCE = 40
 
 def headline(notification: Notification) -> str:
     """The first line."""
-    return f"🧪 {notification.title} · seen {times(notification.incident.count)}"
+    return " · ".join(filter(None, (f"🧪 {notification.title}", seen_words(notification))))
 
 
 def digest_blocks(notification: Notification, most: int, sample: int) -> list[Block]:
@@ -36,7 +37,7 @@ def digest_blocks(notification: Notification, most: int, sample: int) -> list[Bl
         sample: How many characters of each sample are shown; 0 for none.
     """
     since = time_token(millis_of(notification.incident.opened_at))
-    blocks = [header(headline(notification)), section(f"{QUIET} Since {since}:")]
+    blocks = [header(headline(notification)), section(f"{quiet_words(notification)} Since {since}:")]
     shown = notification.alerts[:most]
     for alert in shown:
         blocks += [{"type": "divider"}, section(_entry(alert, sample))]
@@ -50,7 +51,7 @@ def _entry(alert: NotifiedAlert, sample: int) -> str:
     seen = f"{time_token(first)}" + (f" – {time_token(last)}" if last > first else "")
     lines = [
         f"*{mrkdwn(subject(alert), 200)}* · {code(alert.signature, 80)} in {code(where(alert), 110)}",
-        f"*{times(alert.count)}* · {seen}",
+        f"*{count_words(alert)}* · {seen}",
         f"_{escape(verdict(alert))}_",
     ]
     if alert.sample and sample >= _SHORTEST_FENCE:

@@ -32,7 +32,7 @@ from tocsin.core.notifications.phrases import (
     times,
     why_words,
 )
-from tocsin.core.notifications.wide_words import wide_words
+from tocsin.core.notifications.wide_words import Medium, wide_words
 from tocsin.core.slack import digest_blocks as slack_digest
 from tocsin.core.slack.action_blocks import action_buttons, done_block, holder_block
 from tocsin.core.slack.alert_blocks import (
@@ -56,7 +56,7 @@ MAX_JSON = 12_800
 MAX_BLOCKS = 50
 _FALLBACK, _PLAIN = 600, 3_500
 _MENTIONS = 20
-_MAX_WIDE = 1_000
+_MAX_WIDE = 2_000
 
 _LATE = "🕓 Delayed:"
 
@@ -101,7 +101,12 @@ _ROOMS = (
 
 
 def render(
-    notification: Notification, *, late: bool = False, mentions: Sequence[str] = (), acts: bool = False
+    notification: Notification,
+    *,
+    late: bool = False,
+    mentions: Sequence[str] = (),
+    acts: bool = False,
+    redrivable: frozenset[str] = frozenset(),
 ) -> SlackMessage:
     """The incident's one message in bot mode: its state as of this notification.
 
@@ -110,6 +115,7 @@ def render(
         late: Whether a newer one was told before it.
         mentions: Ids of the user groups that it calls; from configuration, never from what was logged.
         acts: Whether people can act on it here.
+        redrivable: The dead-letter queues that they may redrive.
     """
     if notification.reason is Reason.DIGEST:
         return _digest(notification)
@@ -122,8 +128,8 @@ def render(
         main,
         headline,
         lambda budget: [
-            *_whole(notification, main, headline, budget, min(budget.sample, 1000)),
-            *(action_buttons(notification, main) if acts else ()),
+            *_whole(notification, main, headline, budget, min(budget.sample, 1000), Medium.THREAD),
+            *(action_buttons(notification, main, redrivable) if acts else ()),
         ],
         late=late,
         mentions=mentions,
@@ -142,7 +148,7 @@ def render_standalone(
         notification,
         main,
         headline,
-        lambda budget: _whole(notification, main, headline, budget, budget.sample),
+        lambda budget: _whole(notification, main, headline, budget, budget.sample, Medium.WEBHOOK),
         late=late,
         mentions=mentions,
     )
@@ -238,7 +244,12 @@ def _wakes(notification: Notification, reason: Reason, about: list[NotifiedAlert
 
 
 def _whole(
-    notification: Notification, main: NotifiedAlert, headline: str, budget: SizeBudget, sample: int
+    notification: Notification,
+    main: NotifiedAlert,
+    headline: str,
+    budget: SizeBudget,
+    sample: int,
+    medium: Medium,
 ) -> list[Block]:
     reason = notification.reason
     over = reason is Reason.RESOLVED
@@ -247,7 +258,7 @@ def _whole(
         blocks.append(section(_overtaken(notification)))
     if over and not budget.late:
         blocks.append(section(_over(notification)))
-    if wide := wide_words(notification):
+    if wide := wide_words(notification, medium):
         blocks.append(section(f"🔗 {mrkdwn(wide, _MAX_WIDE)}"))
     if not over:
         blocks += holder_block(notification)

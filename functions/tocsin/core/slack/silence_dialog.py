@@ -13,6 +13,7 @@ from tocsin.core.incidents.incident import Alert
 from tocsin.core.incidents.silences import MAX_LETTERS, MAX_SILENCE, Silence
 from tocsin.core.model import Millis
 from tocsin.core.slack.action_blocks import DIALOG, Target
+from tocsin.core.slack.dialog_blocks import input_block, plain, select, short
 from tocsin.core.slack.interactions import Dialog
 from tocsin.core.times import DAY, HOUR, format_duration, parse_duration
 
@@ -57,26 +58,26 @@ def silence_dialog(context: DialogContext) -> dict[str, Any]:
     target = context.target
     what = [("The whole service", "service")]
     if target.fingerprint:
-        signature = _clipped(f"Everything of {target.signature} in this service")
+        signature = short(f"Everything of {target.signature} in this service")
         what = [("This alert", "alert"), (signature, "signature"), *what]
     until = [("1 hour", "1h"), ("4 hours", "4h"), ("Until tomorrow, 9:00 of my time", _MORNING_VALUE)]
     return {
         "type": "modal",
         "callback_id": DIALOG,
         "private_metadata": msgspec.json.encode(context).decode(),
-        "title": _plain("Silence"),
-        "submit": _plain("Silence"),
-        "close": _plain("Cancel"),
+        "title": plain("Silence"),
+        "submit": plain("Silence"),
+        "close": plain("Cancel"),
         "blocks": [
-            _input(WHAT, f"What is to be quiet in {_clipped(target.service, 60)}", _select(what)),
-            _input(UNTIL, "For how long", _select(until)),
-            _input(
+            input_block(WHAT, f"What is to be quiet in {short(target.service, 60)}", select(what)),
+            input_block(UNTIL, "For how long", select(until)),
+            input_block(
                 SPAN,
                 "Or for another time, such as 90m, 8h or 2d",
                 {"type": "plain_text_input", "action_id": SPAN, "max_length": 20},
                 optional=True,
             ),
-            _input(
+            input_block(
                 REASON,
                 "Why, for those who wonder where the alert is",
                 {"type": "plain_text_input", "action_id": REASON, "max_length": MAX_REASON},
@@ -204,26 +205,3 @@ def until_morning(now: Millis, offset: Millis) -> Millis:
     """How long it is to nine o'clock tomorrow by a clock that is ahead of UTC by ``offset``."""
     midnight = (now + offset) // DAY * DAY
     return midnight + DAY + MORNING - offset - now
-
-
-def _select(options: list[tuple[str, str]]) -> dict[str, Any]:
-    listed = [{"text": _plain(label), "value": value} for label, value in options]
-    return {"type": "static_select", "action_id": "chosen", "options": listed, "initial_option": listed[0]}
-
-
-def _input(block: str, label: str, element: dict[str, Any], *, optional: bool = False) -> dict[str, Any]:
-    return {
-        "type": "input",
-        "block_id": block,
-        "label": _plain(label),
-        "element": element,
-        "optional": optional,
-    }
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text, "emoji": False}
-
-
-def _clipped(text: str, most: int = 75) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
