@@ -162,7 +162,7 @@ def test_with_a_seal_nothing_is_tried_again_and_the_same_is_read(tmp_path, monke
     literals = after.signatures["engine-broken"].literals
     assert {expression: tuple(found) for expression, found in literals.items()}
     for name, entry in before.signatures.items():
-        for field in type(entry).__dataclass_fields__:
+        for field in type(entry).__struct_fields__:
             if field != "literals":
                 assert getattr(after.signatures[name], field) == getattr(entry, field)
 
