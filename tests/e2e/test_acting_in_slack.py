@@ -196,7 +196,9 @@ def test_by_clicking_an_error_becomes_known_and_goes_on_without_a_word(tocsin):
             f"document.querySelector('#m{ts.replace('.', chr(92) * 2 + '.')} > .body > .content > .actions"
             ' [data-value="known-error"]\').click()'
         )
-        browser.wait_until("document.getElementById('only-you').textContent.includes('Known until')", 20)
+        browser.wait_until(
+            f"document.getElementById('m{ts}').textContent.includes('takes this error as known until')", 20
+        )
         complaints = [event["entry"]["text"] for event in browser.events("Log.entryAdded")]
         assert complaints == []
     says(tocsin, ts, "Ada takes this error as known until")

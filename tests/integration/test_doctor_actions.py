@@ -164,6 +164,7 @@ def test_the_scope_for_groups_is_asked_for_only_where_a_group_may_act_and_one_hi
     assert patient.wrong() == []
     patient.slack.scopes = ["chat:write", "commands", "users:read"]
     (one,) = patient.wrong()
+    assert one.level is Level.WARN
     assert "channels:history or groups:history" in one.what
 
 

@@ -6,11 +6,21 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 
-from reliability.deployment import simulated_aws
-from reliability.enumeration import MODES, Hit, Outcome, all_runs, calls_without_a_fault, hits, thinned
+from reliability.deployment import Mode, simulated_aws
+from reliability.enumeration import (
+    ALL_MODES,
+    MODES,
+    Hit,
+    Outcome,
+    all_runs,
+    calls_without_a_fault,
+    hits,
+    thinned,
+)
 from reliability.page import meanings, rows, table, write
-from reliability.permissions import record
+from reliability.permissions import record, recorded_requests
 from reliability.storm import measured_storm
 
 MILLION = 1_000_000
@@ -23,10 +33,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--most", type=int, help="runs of each kind of call and fault; all if not given")
     parser.add_argument("--occurrences", type=int, default=MILLION, help="in the storm")
     parser.add_argument("--only", choices=("faults", "storm"), help="one part of the page")
+    parser.add_argument("--modes", nargs="+", choices=ALL_MODES, default=ALL_MODES, help="of the faults")
     given = parser.parse_args(arguments)
     broken = 0
     if given.only != "storm":
-        broken = _faults(given.processes, given.most)
+        told, acted = [mode for mode in given.modes if mode in MODES], "people" in given.modes
+        broken = _faults(told, "summary", given.processes, given.most) if told else 0
+        broken += _faults(["people"], "people-summary", given.processes, given.most) if acted else 0
     if given.only != "faults":
         _say(f"{given.occurrences:,} occurrences ...")
         report, complaints = measured_storm(given.occurrences)
@@ -37,12 +50,12 @@ def main(arguments: list[str]) -> int:
     return int(bool(broken))
 
 
-def _faults(processes: int, most: int | None) -> int:
+def _faults(modes: Sequence[Mode], part: str, processes: int, most: int | None) -> int:
     began = time.monotonic()
     todo: list[Hit] = []
     listed: dict[str, int] = {}
     with simulated_aws():
-        for mode in MODES:
+        for mode in modes:
             calls, unharmed = calls_without_a_fault(mode)
             if unharmed.broken:
                 _say(f"without any fault: {unharmed.broken}")
@@ -62,21 +75,24 @@ def _faults(processes: int, most: int | None) -> int:
     broken = [outcome for outcome in outcomes if outcome.broken]
     twice = [outcome for outcome in outcomes if outcome.twice]
     late = max(outcomes, key=lambda outcome: outcome.late)
+    words = {"bot": "with a bot token", "webhook": "with a webhook", "people": "where people act"}
+    calls = " and ".join(f"{count} calls {words[mode]}" for mode, count in listed.items())
     summary = (
-        f"The scenario makes {listed['bot']} calls with a bot token and {listed['webhook']} with a webhook. "
+        f"The scenario makes {calls}. "
         f"{len(outcomes):,} runs of {possible:,} possible, one fault each: {len(broken)} broke an invariant; in "
-        f"{sum(outcome.hit.mode == 'bot' for outcome in twice)} with a bot token and "
+        f"{sum(outcome.hit.mode != 'webhook' for outcome in twice)} with a bot token and "
         f"{len(twice)} with a webhook something stands in the channel twice; the latest word came "
         f"{late.late // 1_000} s after it would have come without the fault.\n"
     )
     write(
         {
             "meanings": meanings(),
-            "summary": summary,
-            **{mode: table(rows(one for one in outcomes if one.hit.mode == mode)) for mode in MODES},
+            part: summary,
+            **{mode: table(rows(one for one in outcomes if one.hit.mode == mode)) for mode in modes},
         }
     )
-    record(request for outcome in outcomes for request in outcome.asked)
+    asked = {request for outcome in outcomes for request in outcome.asked}
+    record(asked | recorded_requests() if "people" in modes else asked)
     _say(summary + f"{time.monotonic() - began:.0f} s")
     return len(broken)
 

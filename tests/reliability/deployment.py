@@ -53,7 +53,7 @@ LIMITS = {"detect": 60 * SECOND, "reconcile": 55 * SECOND, "notify": 60 * SECOND
 VISIBILITY, MAX_RECEIVES, BATCH = 360, 100, 10
 """The queue's settings in the template."""
 
-Mode = Literal["bot", "webhook"]
+Mode = Literal["bot", "webhook", "people"]
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "x",
     "AWS_SECRET_ACCESS_KEY": "x",
@@ -153,7 +153,7 @@ class Deployment:
         self.wire = Wire(self.slack, T0)
         self.wire.plan = plan or Plan()
         self.wire.meanwhile = self._meanwhile
-        self.wire.invoked = lambda event: self._at(self.wire.now, lambda: self._invoke("reconcile", event))
+        self.wire.invoked = lambda event: self._at(self.wire.now, functools.partial(self._reconcile, event))
         wires.attach(self.wire)
         self.began = T0
         self.refused: list[dict[str, Any]] = []
@@ -178,7 +178,13 @@ class Deployment:
 
     def ask(self, event: dict[str, Any]) -> Any:
         """Have ``respond`` answer one request of its Function URL; what it raised, if it failed."""
-        return self._invoke("respond", event)
+        self._meanwhile_event = functools.partial(self._invoke, "respond", event)
+        answer = self._invoke("respond", event)
+        if self._redeliver:
+            self._redeliver = False
+            _forget(self._handlers["respond"])
+            self._invoke("respond", event)
+        return answer
 
     def run_until(self, time: int, *, quiet: Callable[[], bool] = lambda: False) -> None:
         """Let time pass; ends early once nothing is scheduled before then and ``quiet`` says so."""
@@ -259,14 +265,18 @@ class Deployment:
 
     def _reconcile_each_minute(self) -> None:
         due = self.wire.now
-        self._meanwhile_event = lambda: self._invoke("reconcile", {})
-        self._invoke("reconcile", {})
+        self._reconcile({})
+        self._at(due + MINUTE, self._reconcile_each_minute)
+
+    def _reconcile(self, event: dict[str, Any]) -> None:
+        again = functools.partial(self._invoke, "reconcile", event)
+        self._meanwhile_event = again
+        self._invoke("reconcile", event)
         if self._redeliver:
             self._redeliver = False
             _forget(self._handlers["reconcile"])
-            self._invoke("reconcile", {})
-            self._at(self.wire.now + 3 * MINUTE, lambda: self._invoke("reconcile", {}))
-        self._at(due + MINUTE, self._reconcile_each_minute)
+            again()
+            self._at(self.wire.now + 3 * MINUTE, again)
 
     def _notify_all(self) -> None:
         """What the queue's event source does: hand over what is visible, delete what was told."""
@@ -348,7 +358,7 @@ class Deployment:
             )
         secret = (
             {"bot_token": self.slack.bot_token, "channel": self.slack.channel_id, **self.slack.signing}
-            if self.mode == "bot"
+            if self.mode != "webhook"
             else {"webhook_url": self.slack.webhook_url}
         )
         self.secret = f"tocsin/slack-{number}"
@@ -366,6 +376,9 @@ class Deployment:
         failure_queues = {"detect": urls["failures"], "reconcile": "", "notify": urls["notify-dead"]}
         for name, handler in self._handlers.items():
             handler.environ = {**environ, "TOCSIN_FAILURE_QUEUE_URL": failure_queues.get(name, "")}
+        # As in the template: what people did is no matter of detect's.
+        for name in ("TOCSIN_SLACK_ACTIONS", "TOCSIN_REDRIVE_QUEUES"):
+            self._handlers["detect"].environ.pop(name, None)
         config = _configuration(tuple(environment.items()))
         self._handlers["detect"].config = lambda: config
         self._handlers["reconcile"].config = config

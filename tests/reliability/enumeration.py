@@ -11,11 +11,16 @@ from dataclasses import dataclass
 
 from reliability.deployment import Deployment, Mode, simulated_aws
 from reliability.faults import Call, Fault, Plan
+from reliability.people import ACTS, PeopleStory
 from reliability.permissions import Request
 from reliability.scenario import SHORT, Story
 from reliability.verdict import Verdict, judge
 
 MODES: tuple[Mode, ...] = ("bot", "webhook")
+"""How Slack is told."""
+
+ALL_MODES: tuple[Mode, ...] = (*MODES, "people")
+"""And with people who act, told by a bot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,17 @@ class Outcome:
 
 def calls_without_a_fault(mode: Mode) -> tuple[list[Call], Verdict]:
     """The scenario once, unharmed: every call that leaves the process, and what came of it."""
-    story = Story(Deployment(mode, environment=SHORT))
-    story.play()
+    story = _played(mode)
     return story.deployment.wire.plan.calls, judge(story)
+
+
+def _played(mode: Mode, plan: Plan | None = None) -> Story:
+    if mode == "people":
+        story: Story = PeopleStory(Deployment(mode, plan, environment=ACTS))
+    else:
+        story = Story(Deployment(mode, plan, environment=SHORT))
+    story.play()
+    return story
 
 
 def hits(mode: Mode, calls: list[Call]) -> list[Hit]:
@@ -73,10 +86,18 @@ def hits(mode: Mode, calls: list[Call]) -> list[Hit]:
         Hit(mode, number, call, fault)
         for number, call in enumerate(calls)
         for fault in Fault
-        if number not in idle
-        and (mode == MODES[0] or call.function == "notify")
-        and (fault is not Fault.REDELIVERED or call.opens)
+        if number not in idle and _is_tried(mode, call) and (fault is not Fault.REDELIVERED or call.opens)
     ]
+
+
+def _is_tried(mode: Mode, call: Call) -> bool:
+    """Whether a call is not one that another mode has tried already, in the same place of the story."""
+    if mode == "people":
+        return call.function in {"respond", "reconcile"} or call.about in {
+            "unknown error",
+            "when learning began",
+        }
+    return mode == MODES[0] or call.function == "notify"
 
 
 def thinned(todo: list[Hit], most: int) -> list[Hit]:
@@ -94,8 +115,7 @@ def thinned(todo: list[Hit], most: int) -> list[Hit]:
 
 def run(hit: Hit, unharmed: Verdict) -> Outcome:
     """The scenario once more, with one fault."""
-    story = Story(Deployment(hit.mode, Plan({hit.number: hit.fault}), environment=SHORT))
-    story.play()
+    story = _played(hit.mode, Plan({hit.number: hit.fault}))
     verdict = judge(story)
     broken = list(verdict.broken)
     struck = story.deployment.wire.struck
@@ -118,7 +138,7 @@ _unharmed: dict[Mode, Verdict] = {}
 
 def _begin() -> None:
     _stack.enter_context(simulated_aws())
-    _unharmed.update({mode: calls_without_a_fault(mode)[1] for mode in MODES})
+    _unharmed.update({mode: calls_without_a_fault(mode)[1] for mode in ALL_MODES})
 
 
 def _run(hit: Hit) -> Outcome:

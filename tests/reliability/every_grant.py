@@ -15,9 +15,11 @@ from msgspec.structs import replace
 from reliability.deployment import MINUTE, SECOND, Deployment
 from reliability.faults import Plan
 from reliability.scenario import SHORT, Story, envelope
+from tocsin.adapters.aws.error_table import ErrorTable
 from tocsin.core.config.routing import DEFAULT, Destination, Route, Routing
 from tocsin.core.signatures.heartbeat import heartbeat_line
-from tocsin.core.slack.action_blocks import load_target
+from tocsin.core.signatures.signature import UNKNOWN_ERROR
+from tocsin.core.slack.action_blocks import MENU, Target, dump_target, load_target
 from tocsin.core.slack.signing import signature_of
 from tocsin.core.slack.silence_dialog import DialogContext, silence_dialog
 from tocsin_cli.fake_slack.channel import Fault as SlackFault
@@ -71,7 +73,7 @@ def _let_happen(deployment: Deployment) -> None:
 
 
 def _people(deployment: Deployment) -> None:
-    """Somebody takes the incident, silences it by the dialog, and types every command."""
+    """Somebody takes the incident, chooses what the menu has, silences it by the dialog, and types every command."""
     value = next(
         element["value"]
         for _, message in deployment.told
@@ -82,6 +84,14 @@ def _people(deployment: Deployment) -> None:
     for number, name in enumerate(("tocsin-take", "tocsin-silence")):
         action = {"action_id": name, "value": value}
         _send(deployment, _payload(deployment, "block_actions", actions=[action], trigger_id=f"1.{number}"))
+        _pass(deployment, SECOND)
+    (error,) = ErrorTable(deployment._platform("dynamodb"), deployment.table).everything()
+    of_error = Target(load_target(value).incident, error.service, error.id, UNKNOWN_ERROR)
+    for number, (chosen, block) in enumerate(
+        {"not-an-alert": value, "known-error": dump_target(of_error)}.items()
+    ):
+        action = {"action_id": MENU, "selected_option": {"value": chosen}, "block_id": block}
+        _send(deployment, _payload(deployment, "block_actions", actions=[action], trigger_id=f"3.{number}"))
         _pass(deployment, SECOND)
     dialog = silence_dialog(DialogContext(load_target(value), _ANSWERS))
     typed = {"what": {"selected_option": {"value": "service"}}, "until": {"selected_option": {"value": "1h"}}}

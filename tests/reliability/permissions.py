@@ -96,6 +96,8 @@ def _resource(service: str, given: Mapping[str, Any]) -> str:
             return f"arn:aws:dynamodb:{PLACE}:table/{_name(given['TableName'])}{index}"
         case "sns":
             return _name(given["TopicArn"])
+        case "sqs" if "SourceArn" in given:
+            return str(given["SourceArn"])
         case "sqs":
             name = given.get("QueueName") or given["QueueUrl"].rpartition("/")[2]
             return f"arn:aws:sqs:{PLACE}:{_name(name)}"

@@ -97,6 +97,10 @@ class Story:
         self.alarm("worker", "OK", after=230 * SECOND)
         self.until_quiet()
 
+    def complaints(self) -> list[str]:
+        """What does not hold beyond what every story is asked; see ``people``."""
+        return []
+
     def until_quiet(self, most: int = 150 * MINUTE) -> None:
         """Let time pass until everything is over and told, or until it should long have been."""
         deployment = self.deployment

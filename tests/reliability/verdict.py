@@ -59,10 +59,11 @@ def judge(story: Story, *, most_told: int = TWICE) -> Verdict:
     _counted_once(story, incidents, refused, verdict)
     _all_told(deployment, incidents, verdict)
     _nothing_unfinished(deployment, verdict)
-    if deployment.mode == "bot":
-        _told_by_bot(deployment, verdict)
-    else:
+    if deployment.mode == "webhook":
         _told_by_webhook(deployment, verdict, most_told)
+    else:
+        _told_by_bot(deployment, verdict)
+    verdict.broken += story.complaints()
     return verdict
 
 

@@ -22,6 +22,7 @@ from moto.core.models import botocore_stubber
 from moto.dynamodb.models.table import Table
 
 from reliability.faults import Call, Fault, KilledError, Plan
+from reliability.message_moves import sqs_moves
 from reliability.permissions import Request
 from reliability.permissions import requests as requests_of
 from tocsin_cli.fake_slack.responses import Answer, fault_answer
@@ -39,7 +40,14 @@ SERVICES = {
 }
 AWS_TIMEOUT_MS, SLACK_TIMEOUT_MS = 5_000, 10_000
 THROTTLING = {"dynamodb": "ProvisionedThroughputExceededException"}
-ITEMS = {"A": "occurrence count", "I": "delivery record"}
+ITEMS = {
+    "A": "occurrence count",
+    "I": "delivery record",
+    "SEEN": "request",
+    "SILENCE": "silence",
+    "E": "unknown error",
+    "ERRORS": "when learning began",
+}
 _AWS_FAILS = {Fault.ERROR_BEFORE, Fault.ERROR_AFTER, Fault.THROTTLED, Fault.TIMEOUT}
 
 
@@ -57,6 +65,7 @@ class Wire:
         meanwhile: Called for the faults in which another invocation runs at this very moment.
         invoked: Called with the event when a function invokes another.
         asked: What IAM was asked.
+        moves: When each move of messages out of a dead-letter queue was started.
         largest: The largest item, message and Slack message that passed, in bytes, by name.
     """
 
@@ -69,6 +78,7 @@ class Wire:
         self.meanwhile: Callable[[Fault], None] = lambda _: None
         self.invoked: Callable[[dict[str, Any]], None] = lambda _: None
         self.asked: set[Request] = set()
+        self.moves: list[int] = []
         self.struck: list[tuple[Call, Fault]] = []
         self.largest: dict[str, int] = {}
         self.counts: dict[str, int] = {}
@@ -147,6 +157,10 @@ class Wire:
         self.largest[event_name] = max(self.largest.get(event_name, 0), size)
         token = ""
         _table_copies.clear()
+        if "MessageMoveTask" in event_name:
+            status, said = sqs_moves(self.moves, event_name.rpartition(".")[2], self.now)
+            headers = {"content-type": "application/x-amz-json-1.0"}
+            return AWSResponse(request.url, status, headers, MockRawResponse(json.dumps(said).encode()))  # type: ignore[arg-type]
         if event_name.endswith("lambda.Invoke"):
             self.invoked(json.loads(request.body))
             return AWSResponse(request.url, 202, {}, MockRawResponse(b""))  # type: ignore[arg-type]
@@ -169,16 +183,13 @@ class Wire:
         parts = urlsplit(request.url or "")
         hook = parts.path.startswith("/services/")
         method = "webhook" if hook else parts.path.removeprefix("/api/")
+        method = "response_url" if parts.path.startswith("/answers/") else method
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body
         self.largest[method] = max(self.largest.get(method, 0), len(body))
 
         def work() -> Answer:
-            if hook:
-                return webhook_answer(
-                    self.slack, self.slack.channel_of_webhook(parts.path), "application/json", body
-                )
-            return WebApiCall(self.slack, method, dict(request.headers), parts.query, body).answer()
+            return self._work(method, request, body)
 
         about = "reply" if b'"thread_ts"' in body else ""
         fault = self._begin("Slack", method, about)
@@ -209,6 +220,17 @@ class Wire:
         response.status_code, response._content, response.url = answer.status, answer.body, request.url or ""
         response.headers.update({"Content-Type": answer.content_type, **dict(answer.headers)})
         return response
+
+    def _work(self, method: str, request: requests.PreparedRequest, body: bytes) -> Answer:
+        """What the local Slack does when a request reaches it."""
+        parts = urlsplit(request.url or "")
+        if method == "webhook":
+            channel = self.slack.channel_of_webhook(parts.path)
+            return webhook_answer(self.slack, channel, "application/json", body)
+        if method == "response_url":
+            self.slack.interactivity.say(parts.path.rpartition("/")[2], json.loads(body)["text"])
+            return Answer(200, b"ok", "text/plain")
+        return WebApiCall(self.slack, method, dict(request.headers), parts.query, body).answer()
 
     def _answer(self, method: str, work: Callable[[], Answer], *, hook: bool) -> Answer:
         """As the local Slack's own server does: with the faults it was told to show."""
@@ -307,9 +329,17 @@ def _about(operation: str, body: dict[str, Any]) -> str:
     key = body.get("Item") or body.get("Key") or {}
     kind, _, _ = str(key.get("pk", {}).get("S", "")).partition("#")
     if operation == "Query":
-        return "pending occurrence counts" if "IndexName" in body else "silences"
+        if "IndexName" in body:
+            return (
+                "pending actions"
+                if ":actions" in body["ExpressionAttributeValues"]
+                else "pending occurrence counts"
+            )
+        return "silences"
     if not kind:
         return ""
+    if key["pk"]["S"] == "A#@action":
+        return "action"
     if kind == "G":
         return "incident" if key["sk"]["S"] == "CURRENT" else "closed incident"
     what = ITEMS.get(kind, kind)

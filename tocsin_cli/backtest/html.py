@@ -13,10 +13,11 @@ import msgspec
 from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.sanitize import clipped, visible
-from tocsin.core.slack.messages import render_standalone
 from tocsin.core.times import DAY, HOUR, MINUTE, format_duration
+from tocsin_cli.backtest.in_slack import ToldInSlack
 from tocsin_cli.backtest.report import Report
 from tocsin_cli.backtest.timeline import summary
+from tocsin_cli.fake_slack.channel import Message
 from tocsin_cli.slack_view.page import document_head, render_log, source_hash
 from tocsin_cli.terminal import pluralize
 
@@ -77,7 +78,13 @@ def render_backtest_page(report: Report) -> str:
         f"style-src '{source_hash(style)}'"
     )
     told = [incident for incident in report["incidents"] if incident["notifications"]]
-    drawn = "".join(_incident(incident, report, is_open=len(told) == 1) for incident in told[:MAX_DRAWN])
+    channel = ToldInSlack(
+        (msgspec.convert(each, Notification) for each in report["notifications"]), report["slack"]["mode"]
+    )
+    drawn = "".join(
+        _incident(incident, channel.of_incident(incident["id"]), is_open=len(told) == 1)
+        for incident in told[:MAX_DRAWN]
+    )
     more = (
         f'<p class="soft">… and {len(told) - MAX_DRAWN:,} more incidents; --json has them all.</p>'
         if len(told) > MAX_DRAWN
@@ -104,12 +111,20 @@ def _numbers(report: Report, told: Sequence[Report]) -> str:
         (report["lines"], "lines", ""),
         (report["occurrences"], "occurrences", ""),
         (len(told), "incidents", ""),
-        (slack["messages"], "messages in the channel", " main"),
-        (slack["replies"], "replies in threads", ""),
-        (slack["silent_edits"], "silent edits", ""),
-        (slack["by_webhook"], "messages, if by webhook", ""),
-        (slack["after_end"], "of these assumed after the last line", ""),
     ]
+    if slack["mode"] == "webhook":
+        cells += [
+            (slack["by_webhook"], "messages in the channel", " main"),
+            (slack["messages"], "messages, if with a bot", ""),
+        ]
+    else:
+        cells += [
+            (slack["messages"], "messages in the channel", " main"),
+            (slack["replies"], "replies in threads", ""),
+            (slack["silent_edits"], "silent edits", ""),
+            (slack["by_webhook"], "messages, if by webhook", ""),
+        ]
+    cells.append((slack["after_end"], "of these assumed after the last line", ""))
     return "".join(f'<div class="number{look}"><b>{count:,}</b>{words}</div>' for count, words, look in cells)
 
 
@@ -243,7 +258,7 @@ def _told(entry: Report, top: int, start: Millis, end: Millis) -> str:
 # --- the incidents --------------------------------------------------------------------------------------------------
 
 
-def _incident(incident: Report, report: Report, *, is_open: bool) -> str:
+def _incident(incident: Report, messages: Sequence[Message], *, is_open: bool) -> str:
     end = incident["resolved_at"] or incident["notifications"][-1]["at"]
     rows = "".join(
         f'<tr><td><code>{_text(alert["signature"])}</code></td><td class="count">{alert["count"]:,}</td>'
@@ -251,30 +266,25 @@ def _incident(incident: Report, report: Report, *, is_open: bool) -> str:
         f'<td class="at">{_at(alert["first_seen"])}</td><td class="at">{_at(alert["last_seen"])}</td><td class="soft">{_why(alert)}</td></tr>'
         for alert in incident["alerts"]
     )
-    ids = [f"{incident['id']}/{entry['sequence']}" for entry in _worth_drawing(incident["notifications"])]
-    contracts = {each["id"]: msgspec.convert(each, Notification) for each in report["notifications"]}
-    messages = []
-    for name in ids:
-        message = render_standalone(contracts[name])
-        at = millis_of(contracts[name].at) / 1000
-        messages.append({"ts": f"{at:.6f}", "text": message.text, "blocks": message.blocks, "via": "webhook"})
-    left_out = len(incident["notifications"]) - len(ids)
+    drawn = messages if len(messages) <= MAX_MESSAGES else [*messages[: MAX_MESSAGES - 1], messages[-1]]
+    left_out = len(messages) - len(drawn)
     note = f'<p class="soft">{left_out:,} more messages in between are not drawn.</p>' if left_out else ""
     return f"""<details class="incident"{" open" if is_open else ""}>
 <summary><span class="pill {incident["severity"]}">{incident["severity"]}</span><b>{_text(incident["title"])}</b>
 <span>{_text(incident["service"])}</span><span class="soft">{_at(incident["opened_at"])} – {_at(end)} ·
-{pluralize(incident["count"], "occurrence")} · {pluralize(len(incident["notifications"]), "message")}</span></summary>
+{pluralize(incident["count"], "occurrence")} · {_seen(messages)}</span></summary>
 <div><table><tr><th>Alert</th><th>Count</th><th>Fields</th><th>First seen</th><th>Last seen</th><th></th></tr>{rows}</table>
-{note}<div class="log">{render_log(messages)}</div></div>
+{note}<div class="log">{render_log(drawn)}</div></div>
 </details>
 """
 
 
-def _worth_drawing(notifications: Sequence[Report]) -> list[Report]:
-    """What says something new, and the last update; of many, the first ones and the last one."""
-    updates = [entry for entry in notifications if entry["reason"] not in SAYS]
-    kept = [entry for entry in notifications if entry["reason"] in SAYS or entry in updates[-1:]]
-    return kept if len(kept) <= MAX_MESSAGES else [*kept[: MAX_MESSAGES - 1], kept[-1]]
+def _seen(messages: Sequence[Message]) -> str:
+    """How much an incident says in the channel: of a bot's messages, one, with replies in its thread."""
+    if not messages or messages[0]["via"] == "webhook":
+        return pluralize(len(messages), "message")
+    replies = len(messages) - 1
+    return f"1 message, {replies:,} {'reply' if replies == 1 else 'replies'}"
 
 
 def _why(alert: Report) -> str:

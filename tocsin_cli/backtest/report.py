@@ -13,8 +13,8 @@ from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import Notification, document_of
 from tocsin.core.signatures.signature import Signature
-from tocsin.core.slack.messages import render_thread
 from tocsin.core.times import iso_time
+from tocsin_cli.backtest.in_slack import slack_report
 from tocsin_cli.simulation import Outcome
 
 VERSION = "1"
@@ -22,13 +22,16 @@ VERSION = "1"
 Report = dict[str, Any]
 
 
-def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str] = ()) -> Report:
+def build_report(
+    outcome: Outcome, config: Configuration, problems: Sequence[str] = (), mode: str = "bot"
+) -> Report:
     """Write the document of ``tocsin backtest --json``; docs/backtest.md explains it.
 
     Args:
         outcome: What the simulation answered.
         config: The configuration it ran with.
         problems: What could not be read.
+        mode: How Slack is spoken to, ``bot`` or ``webhook``.
     """
     told: dict[str, list[Notification]] = {}
     for notification in outcome.notifications:
@@ -42,7 +45,11 @@ def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str
         "occurrences": sum(outcome.occurrences.values()),
         "messages": len(outcome.notifications),
         "digests": len(outcome.digests),
-        "slack": _in_slack(outcome, told),
+        "slack": slack_report(
+            outcome.notifications,
+            [each.id for each in outcome.notifications if outcome.is_after_end(each)],
+            mode,
+        ),
         "signatures": dict(outcome.occurrences.most_common()),
         "intervals": {
             name: getattr(intervals, name) / 1000
@@ -60,29 +67,6 @@ def build_report(outcome: Outcome, config: Configuration, problems: Sequence[str
         "ignored": dict(outcome.ignored),
         "unexplained": outcome.unexplained.report(),
         "problems": list(problems),
-    }
-
-
-def _in_slack(outcome: Outcome, told: Mapping[str, Sequence[Notification]]) -> Report:
-    """What people see of the notifications, by the two ways into Slack, and how many of them come after the last line.
-
-    A bot posts one message for each incident, edits it with every notification, and replies with what is news. A
-    webhook posts each.
-    """
-    replies = {
-        notification.id: render_thread(notification)
-        for notifications in told.values()
-        for notification in notifications[1:]
-    }
-    later = [each for each in outcome.notifications if outcome.is_after_end(each)]
-    return {
-        "incidents": len(told),
-        "messages": len(told),
-        "replies": sum(reply is not None for reply in replies.values()),
-        "shown_in_channel_too": sum(reply is not None and reply.broadcast for reply in replies.values()),
-        "silent_edits": sum(reply is None for reply in replies.values()),
-        "by_webhook": len(outcome.notifications),
-        "after_end": len(later),
     }
 
 

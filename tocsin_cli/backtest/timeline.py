@@ -35,15 +35,21 @@ def summary(report: Report) -> str:
 
 
 def in_slack(slack: Report) -> str:
-    """What people would have seen, with a bot and by webhook, and how much of it is assumed after the log's end."""
+    """What people would have seen in the mode that is set, then in the other; how much is assumed after the log's end."""
     if not slack["incidents"]:
         return "nobody would have been told anything"
-    words = (
-        f"{pluralize(slack['incidents'], 'incident')} · {pluralize(slack['messages'], 'message')} in the channel, "
-        f"{slack['replies']:,} {'reply' if slack['replies'] == 1 else 'replies'}, {pluralize(slack['silent_edits'], 'silent edit')}; "
-        f"by webhook {slack['by_webhook']:,}"
+    bot = (
+        f"{pluralize(slack['messages'], 'message')} in the channel, "
+        f"{slack['replies']:,} {'reply' if slack['replies'] == 1 else 'replies'}, {pluralize(slack['silent_edits'], 'silent edit')}"
     )
-    return words + (f" · {slack['after_end']:,} of these after the last line" if slack["after_end"] else "")
+    webhook = pluralize(slack["by_webhook"], "message")
+    if slack["mode"] == "webhook":
+        seen = f"{webhook} in the channel; with a bot {bot.replace(' in the channel', '')}"
+        which = f"{slack['after_end']:,} of the {slack['by_webhook']:,}"
+    else:
+        seen, which = f"{bot}; by webhook {slack['by_webhook']:,}", f"{slack['after_end']:,} of these"
+    words = f"{pluralize(slack['incidents'], 'incident')} · {seen}"
+    return words + (f" · {which} after the last line" if slack["after_end"] else "")
 
 
 def show_report(report: Report, *, everything: bool = False, console: Console | None = None) -> None:

@@ -21,6 +21,7 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.model import Millis
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.backtest.external_sort import in_time_order
+from tocsin_cli.backtest.in_slack import MODES
 from tocsin_cli.backtest.log_files import Reading, files_below, read_file
 from tocsin_cli.backtest.report import Report, build_report, compare
 from tocsin_cli.configuration_folder import read_configuration
@@ -75,6 +76,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"an interval: {', '.join(INTERVALS)}; for example group_interval=10m",
     )
     parser.add_argument(
+        "--mode", choices=MODES, default="bot", help="how your Slack is spoken to (default: %(default)s)"
+    )
+    parser.add_argument(
         "--changed-since",
         metavar="REF",
         help="also run the signatures of a git reference, and say what differs",
@@ -113,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         print(f"tocsin backtest: {error}", file=sys.stderr)
         return 2
-    report = build_report(outcomes[0], config, reading.problems)
+    report = build_report(outcomes[0], config, reading.problems, arguments.mode)
     if before is not None:
         report["comparison"] = compare(outcomes[1], outcomes[0], arguments.changed_since)
     for problem in reading.problems:
@@ -159,6 +163,25 @@ def replay_cloudwatch(
     given = argparse.Namespace(log_group=groups, since=since, until="0s", region=region)
     with _progress() as progress:
         after, before = replay(in_time_order(_from_cloudwatch(given, progress)), configs, region or "")
+    return compare(before, after, ref)
+
+
+def replay_files(configs: Iterable[Configuration], names: Iterable[str], ref: str) -> Report:
+    """Run the lines of files through two configurations, and compare.
+
+    Args:
+        configs: The configuration, and the one before it.
+        names: Files and folders, as the command takes them.
+        ref: What the one before is called.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    reading = Reading()
+    with _progress() as progress:
+        after, before = replay(in_time_order(_from_files(names, reading, progress)), configs)
+    for problem in reading.problems:
+        print(f"tocsin plan: {problem}", file=sys.stderr)
     return compare(before, after, ref)
 
 

@@ -142,27 +142,29 @@ def _bot(name: str, credential: BotCredential, api_url: str, settings: Settings)
             "compare OAuth & Permissions of the app with docs/guides/slack-app-manifest-actions.yaml",
         )
         return
-    missing = list(_missing({scope.strip() for scope in said.split(",")}, settings))
+    given = {scope.strip() for scope in said.split(",")}
+    missing = [scope for scope in _needed(settings) if scope.name not in given]
     for scope in missing:
-        yield fail(
+        yield fail(CHECK, f"the bot has not the scope {scope.name}", scope.lost, _add(scope.name))
+    if not given.intersection(_HISTORY):
+        names = " or ".join(_HISTORY)
+        yield warn(
             CHECK,
-            f"the bot has not the scope {scope.name}",
-            scope.lost,
-            f"OAuth & Permissions of the app: add {scope.name} to the bot token's scopes, and install the app again",
+            f"the bot has not the scope {names}",
+            "after a crash in mid-post it cannot find its own message, and posts again",
+            _add(names),
         )
-    if not missing:
+    elif not missing:
         yield ok(CHECK, "the bot has the scopes that acting from Slack needs")
 
 
-def _missing(scopes: set[str], settings: Settings) -> Iterator[_Scope]:
-    wanted = [*_SCOPES]
-    if settings.may_act:
-        wanted.append(_Scope("usergroups:read", "who may act is not known, so nobody may"))
-    yield from (scope for scope in wanted if scope.name not in scopes)
-    if not scopes.intersection(_HISTORY):
-        yield _Scope(
-            " or ".join(_HISTORY), "after a crash in mid-post the bot cannot find its own message again"
-        )
+def _needed(settings: Settings) -> list[_Scope]:
+    group = _Scope("usergroups:read", "who may act is not known, so nobody may")
+    return [*_SCOPES, *([group] if settings.may_act else [])]
+
+
+def _add(scope: str) -> str:
+    return f"OAuth & Permissions of the app: add {scope} to the bot token's scopes, and install the app again"
 
 
 def _address(stack: Examined, name: str, credential: BotCredential, send: Send) -> Iterator[Finding]:

@@ -49,6 +49,7 @@ class OfflineSlack:
 
     url = _URL
     scopes: Sequence[str] = SCOPES
+    bot_token = BOT_TOKEN
 
     def __init__(self, mode: str) -> None:
         self._now: Millis = 0

@@ -41,10 +41,14 @@ class Interactivity:
         channel: What people see, and the faults.
         identity: The app's and the team's id.
         url: Says where answers to a person are taken.
+
+    Attributes:
+        signing_secret: What requests are signed with; another one once it was rotated.
     """
 
     def __init__(self, channel: Channel, identity: tuple[str, str], url: Callable[[], str]) -> None:
         self._channel, self._identity, self._url = channel, identity, url
+        self.signing_secret = SIGNING_SECRET
         self._sender: Sender | None = None
         self._numbers = itertools.count(1)
         self._dialogs: dict[str, dict[str, Any]] = {}
@@ -80,7 +84,8 @@ class Interactivity:
         seen = self._seen(status, answers)
         dialog = self._dialogs.get(trigger)
         if dialog is None and status == 200:
-            self._wait(answers, before)
+            # What is chosen from a menu is always answered, which may come after the channel has changed.
+            self._wait(answers, None if "selected_option" in action else before)
             seen = self._seen(status, answers)
         return seen | {"dialog": dialog and {"view_id": dialog["id"], "view": dialog["view"]}}
 
@@ -172,7 +177,7 @@ class Interactivity:
         kind = fault.error if fault else None
         body = urlencode(fields)
         at = str(int(time.time()) - (360 if kind == "late" else 0))
-        secret = "somebody-elses-secret" if kind == "bad_signature" else SIGNING_SECRET
+        secret = "somebody-elses-secret" if kind == "bad_signature" else self.signing_secret
         headers = {
             "content-type": "application/x-www-form-urlencoded",
             "x-slack-request-timestamp": at,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from tocsin_cli.fake_slack.channel import Channel, Fault, Message, fault_json, read_fault
-from tocsin_cli.fake_slack.interactivity import PEOPLE, SIGNING_SECRET, Interactivity
+from tocsin_cli.fake_slack.interactivity import PEOPLE, Interactivity
 from tocsin_cli.fake_slack.responses import (
     Answer,
     fault_answer,
@@ -62,6 +62,10 @@ class LocalSlack:
         on_message: Called with each new message, in order.
         on_edit: Called with each edited message, in order.
 
+    Attributes:
+        scopes: What the bot may do, as Slack says in a header of each answer.
+        bot_token: The one token that is let in, for the secret in bot mode; another one once it was rotated.
+
     Raises:
         OSError: On ``start``, when the port is taken.
     """
@@ -79,6 +83,7 @@ class LocalSlack:
         self.channel = Channel(clock, on_message, on_edit)
         self.channels = dict(DEFAULT_CHANNELS if channels is None else channels)
         self.scopes: Sequence[str] = SCOPES
+        self.bot_token = BOT_TOKEN
         self.stopping = threading.Event()
         self.interactivity = Interactivity(self.channel, (APP_ID, TEAM_ID), lambda: self.url)
         self._host, self._port = host, port
@@ -144,14 +149,9 @@ class LocalSlack:
         return self.url + "/api/"
 
     @property
-    def bot_token(self) -> str:
-        """A token that is let in, for the secret in bot mode."""
-        return BOT_TOKEN
-
-    @property
     def signing(self) -> dict[str, str]:
         """What the secret holds besides in bot mode, so that people can act."""
-        return {"signing_secret": SIGNING_SECRET, "app_id": APP_ID, "team_id": TEAM_ID}
+        return {"signing_secret": self.interactivity.signing_secret, "app_id": APP_ID, "team_id": TEAM_ID}
 
     @property
     def channel_id(self) -> str:

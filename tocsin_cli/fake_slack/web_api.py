@@ -1,6 +1,6 @@
 """Slack's side of a call: incoming webhooks, and the methods of the Web API that Tocsin uses.
 
-Any bot token that begins with ``xoxb-`` is let in.
+One bot token is let in, and another once it was rotated.
 
 Sources: Slack's documentation of each method (docs.slack.dev/reference/methods) and of incoming webhooks; the
 webhook's plain-text errors are those of Slack's changelog of May 2016. Where a detail is not documented the
@@ -50,11 +50,12 @@ _TS = re.compile(r"\d{1,12}(\.\d{1,6})?")
 
 
 class Workspace(Protocol):
-    """What a call works on: the channels by id, what is in them, the bot's scopes, and the address it is all found at."""
+    """What a call works on: the channels by id, what is in them, the bot's scopes and token, and its address."""
 
     channel: Channel
     channels: dict[str, str]
     scopes: Sequence[str]
+    bot_token: str
 
     @property
     def url(self) -> str:
@@ -214,7 +215,7 @@ class WebApiCall:
         token = token.strip() if scheme.lower() == "bearer" else str(self._arguments.get("token", ""))
         if not token:
             raise Refused("not_authed")
-        if token != BOT_TOKEN:
+        if token != self._slack.bot_token:
             raise Refused("invalid_auth")
 
     def _channel(self) -> str:

@@ -350,7 +350,7 @@ def test_on_a_terminal_the_first_line_says_it_all(capsys, outages):
     assert main(["backtest", str(outages / "A.jsonl")]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == (
-        "168 lines · 72 occurrences · 1 incident · 1 message in the channel, 1 reply, 35 silent edits; by webhook 37"
+        "168 lines · 72 occurrences · 1 incident · 1 message in the channel, 1 reply, 35 silent edits; by webhook 8"
     )
     assert any("14:02:17" in line and "opened" in line for line in out)
     assert any("update ×" in line for line in out)
@@ -406,27 +406,62 @@ def test_bars_rise_with_the_occurrences():
 
 
 def test_a_summary_counts_in_words():
-    slack = {"incidents": 0, "messages": 0, "replies": 1, "silent_edits": 5, "by_webhook": 7, "after_end": 0}
+    slack = {
+        "mode": "bot", "incidents": 0, "messages": 0, "replies": 1, "silent_edits": 5, "by_webhook": 7, "after_end": 0
+    }  # fmt: skip
     counted = {"lines": 14_302, "occurrences": 1, "slack": slack}
     assert summary(counted) == "14,302 lines · 1 occurrence · nobody would have been told anything"
     assert summary({**counted, "slack": {**slack, "incidents": 1, "messages": 1, "after_end": 2}}) == (
         "14,302 lines · 1 occurrence · 1 incident · 1 message in the channel, 1 reply, 5 silent edits; by webhook 7"
         " · 2 of these after the last line"
     )
+    one = {**slack, "mode": "webhook", "incidents": 1, "messages": 1, "after_end": 2}
+    assert summary({**counted, "slack": one}) == (
+        "14,302 lines · 1 occurrence · 1 incident · 7 messages in the channel; with a bot 1 message, 1 reply, 5 silent edits"
+        " · 2 of the 7 after the last line"
+    )
 
 
 def test_what_people_see_adds_up_to_the_notifications(capsys, outages):
     answer = report(capsys, outages / "D.jsonl")
     slack = answer["slack"]
-    assert (
-        slack["messages"] + slack["replies"] + slack["silent_edits"]
-        == slack["by_webhook"]
-        == answer["messages"]
-    )
+    assert slack["messages"] + slack["replies"] + slack["silent_edits"] == answer["messages"]
+    assert slack["messages"] < slack["by_webhook"] <= answer["messages"]
     assert slack["incidents"] == sum(bool(incident["notifications"]) for incident in answer["incidents"])
     assert slack["after_end"] == sum(
         entry["after_end"] for incident in answer["incidents"] for entry in incident["notifications"]
     )
+
+
+def test_the_page_speaks_of_the_mode_that_is_set_and_draws_its_messages(tmp_path, capsys, outages):
+    shown = {}
+    for mode in ("bot", "webhook"):
+        page = tmp_path / f"{mode}.html"
+        assert main(["backtest", str(outages / "A.jsonl"), "--mode", mode, "--html", str(page)]) == 0
+        shown[mode] = page.read_text()
+    assert "<b>1</b>messages in the channel" in shown["bot"]
+    assert "<b>8</b>messages, if by webhook" in shown["bot"]
+    assert "incoming webhook" not in shown["bot"]
+    assert "<b>8</b>messages in the channel" in shown["webhook"]
+    assert "<b>1</b>messages, if with a bot" in shown["webhook"]
+    assert "incoming webhook" in shown["webhook"]
+    assert "2 more messages in between are not drawn" in shown["webhook"]
+
+
+def test_thirty_services_that_lose_one_host_are_one_message_by_bot_and_two_by_webhook(tmp_path, capsys):
+    line = 'could not translate host name "db-1.example.internal" to address: Name or service not known'
+    events = [
+        {
+            "message": f"[ERROR] {line}",
+            "timestamp": AT + number * 30,
+            "logGroup": f"/aws/lambda/service-{number}",
+        }
+        for number in range(30)
+    ]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    slack = report(capsys, tmp_path / "a.jsonl")["slack"]
+    assert (slack["incidents"], slack["messages"]) == (30, 1)
+    assert slack["by_webhook"] == 2 + 30  # the end of each is told
 
 
 # --- two versions ---

@@ -250,6 +250,17 @@ def test_a_rotated_secret_counts_at_once_and_forged_requests_make_us_read_it_onc
     assert world.reads == 1
 
 
+def test_who_pressed_before_the_new_secret_was_kept_waits_a_minute_and_no_longer(world):
+    new = {"secret": "the-new-secret-of-the-app"}
+    assert world.press("take", trigger="1", **new).refusal is Refusal.WRONG_SIGNATURE
+    world.secrets.append(BotCredential("xoxb-1", CHANNEL, new["secret"], APP, TEAM))
+    world.now += 59_999
+    assert world.press("take", trigger="2", **new).refusal is Refusal.WRONG_SIGNATURE
+    world.now += 1
+    assert world.press("take", trigger="3", **new).refusal is None
+    assert len(pending(world)) == 1
+
+
 def test_without_a_signing_secret_nothing_is_let_in(world):
     world.secrets[:] = [BotCredential("xoxb-1", CHANNEL)]
     assert world.press("take", secret="").refusal is Refusal.NOT_SIGNED

@@ -133,8 +133,9 @@ class Settings(Struct, frozen=True):
     def service_of_alarm(self, name: str, dimensions: Mapping[str, str], elsewhere: str = "") -> str:
         """Name the service an alarm belongs to, by its name and the resources its metric is about.
 
-        An alarm that no service claims is a service of its own, so that it still reaches people: that of the
-        resource its metric is about, and without one (a currency is none) the alarm itself.
+        An alarm that no service claims is a service of its own, so that it still reaches people: the function that
+        its metric is about, whose log group has the same name; else all that its metric names, which says what kind of
+        thing it is, so that a queue is not the function of its name; and without any (a currency is none) the alarm.
 
         Args:
             name: The alarm's name.
@@ -145,8 +146,7 @@ class Settings(Struct, frozen=True):
         for service in self.services:
             if any(fnmatchcase(candidate, glob) for glob in service.alarms for candidate in candidates):
                 return service.name
-        resources = (value for dimension, value in dimensions.items() if dimension != "Currency")
-        return _located(_unreserved(next(resources, name)), elsewhere)
+        return _located(_unreserved(_of_resources(dimensions) or f"{name} (alarm)"), elsewhere)
 
     def after_deploy(self, service: str) -> Millis:
         """For how long after a deploy of a service what begins is start-up noise; 0 for never."""
@@ -155,7 +155,7 @@ class Settings(Struct, frozen=True):
     def service_of_function(self, function: str) -> str:
         """Name the service of a Lambda function: that of the log group Lambda gives it, else as for an alarm."""
         named = self.service_of_log_group(f"/aws/lambda/{function}")
-        return named if named != function else self.service_of_alarm(function, {})
+        return named if named != function else self.service_of_alarm(function, {"FunctionName": function})
 
     def services_of_stack(self, stack: str) -> tuple[str, ...]:
         """Name the services that claim a stack: by ``stacks``, or where none does by ``alarms``; empty for none."""
@@ -181,6 +181,34 @@ def short_name(log_group: str) -> str:
         return rest if "/" in rest and not rest.startswith("/") else log_group
     # Without a slash it could be a function's name, with one inside it could be of AWS's.
     return log_group if log_group.startswith("/") or not log_group else f"{log_group} (log group)"
+
+
+_KINDS = {
+    "QueueName": "queue",
+    "TopicName": "topic",
+    "TableName": "table",
+    "BucketName": "bucket",
+    "ApiName": "API",
+    "ApiId": "API id",
+    "StateMachineArn": "state machine",
+    "DBInstanceIdentifier": "database instance",
+    "DBClusterIdentifier": "database cluster",
+    "LogGroupName": "log group",
+}
+"""What the values of dimensions are, in words; of others the dimension's own name is said."""
+
+
+def _of_resources(dimensions: Mapping[str, str]) -> str:
+    """What a metric is about, in a name that no other thing has; empty for nothing."""
+    if dimensions.get("FunctionName"):
+        return dimensions["FunctionName"]
+    resources = sorted(
+        (each for each in dimensions.items() if each[0] != "Currency"), key=lambda each: each[0]
+    )
+    if not resources:
+        return ""
+    values = ", ".join(value for _, value in resources)
+    return f"{values} ({', '.join(_KINDS.get(dimension, dimension) for dimension, _ in resources)})"
 
 
 def _located(name: str, elsewhere: str) -> str:

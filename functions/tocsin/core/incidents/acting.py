@@ -126,8 +126,8 @@ def _detail_of_what_stands(incident: Incident, action: Action) -> str | None:
     if action.kind is ActionKind.KNOWN_ERROR:
         # What was counted already goes on, until the alert was quiet for long enough.
         alert = incident.alerts.get(action.fingerprint)
-        template = alert.fields.get(TEMPLATE, "") if alert else ""
-        return f"{iso_time(action.at + KNOWN_FOR)}: {template}"
+        until, template = iso_time(action.at + KNOWN_FOR), alert.fields.get(TEMPLATE) if alert else None
+        return f"{until}: {template}" if template else until
     return None
 
 

@@ -71,9 +71,14 @@ _PREFIXES = (
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
     # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
     r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
-    # ERRO[0012] (logrus), npm ERR! …
+    # Fatal error: …, Webhook Error: …, [ERROR shop::orders] … (env_logger)
+    r"^\W{0,8}(?i:(fatal)) error: ",
+    r"^[A-Z]\w+ (Error): [A-Z]\w*[ '][A-Za-z]",
+    rf"^\[(?:\d\S+ +)?({_UPPER}) +[\w:.-]+\] ",
+    # ERRO[0012] (logrus), npm ERR! …, nginx: [emerg] …
     r"^(INFO|WARN|ERRO|FATA|PANI|DEBU|TRAC)\[\d{2,}\]",
     r"^npm (ERR|WARN|warn|error)!? ",
+    r"^[\w./-]{1,40}: \[(emerg|alert|crit|error|warn|notice|info|debug)\] ",
     # <3>… (journald), <11>1 … (syslog): the severity is the number modulo eight
     r"^<(\d{1,3})>",
 )
@@ -83,8 +88,8 @@ _AMID_WORDS = next(
 )
 """The one that looks past words which may be prose: "if you see ERROR: …"."""
 _LOGGER_WORDS = lazy_re2(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
-_CONTAINER = lazy_re2(r"^[\w.-]+\s+\|\s+")
-"""The name of its container, which Docker writes before each line."""
+_CONTAINER = lazy_re2(r"^(?:\d+\|)?[\w.-]+\s+\|\s+")
+"""The name of its container, which Docker writes before each line, or of its process and its number, as PM2 does."""
 _EACH = tuple(map(lazy_re2, _PREFIXES))
 _TOGETHER: list[re2.Set] = []
 
@@ -118,6 +123,7 @@ def statement(line: str) -> tuple[Level | None, bool]:
             together.Add(prefix)
         together.Compile()
         _TOGETHER.append(together)
+    amid_words = None
     for number in sorted(_TOGETHER[0].Match(line.encode("utf-8", "replace")) or ()):
         found = _EACH[number].search(line)
         if found:
@@ -127,7 +133,11 @@ def statement(line: str) -> tuple[Level | None, bool]:
                 level = _numeric_level(int(word) % 8, python=False)
             if level is not None:
                 amid = number == _AMID_WORDS and not _LOGGER_WORDS.search(line[: found.start(1)])
-                return level, not amid
+                if not amid:
+                    return level, True
+                amid_words = level  # unless a logger states one
+    if amid_words is not None:
+        return amid_words, False
     inner = _CONTAINER.match(line)
     return statement(line[inner.end() :]) if inner else (None, False)
 
