@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
