@@ -141,13 +141,14 @@ def test_where_detect_does_not_see_the_line_it_stops_at_detect(world):
 def test_a_drill_of_a_dead_letter_queues_alarm_goes_to_slack_and_back_and_the_alarm_is_put_back(world):
     deployed, slack = world
     done = alarm_drill(deployed, "worker")
+    assert state_of(deployed, done.target)[0] == "INSUFFICIENT_DATA"  # nobody has looked yet
     steps = list(done.run())
     assert [(each.name, each.passed) for each in steps] == [
         (name, True) for name in ("alarm", "set", "detect", "publish", "slack", "put back", "resolved")
     ], [each.text for each in steps]
     times = [each.seconds for each in steps]
     assert times == sorted(times)
-    assert state_of(deployed, done.target) == ("OK", REASON)
+    assert state_of(deployed, done.target) == ("INSUFFICIENT_DATA", REASON)
     written = json.dumps(report(done, steps, {"tocsin": "0"}))
     assert done.target not in written
     assert [each for each in slack.messages() if "worker" in json.dumps(each)]
@@ -176,6 +177,7 @@ def test_an_alarm_that_is_not_there_or_fires_already_is_not_drilled(world):
 def test_where_the_alarm_tells_nobody_it_stops_at_detect_and_is_put_back(world):
     deployed, _ = world
     cloudwatch, one = deployed.client("cloudwatch"), alarm_drill(deployed, within=SOON)
+    earlier, _ = state_of(deployed, one.target)
     cloudwatch.disable_alarm_actions(AlarmNames=[one.target])
     names, last = outcome(one.run())
     assert (names, "enable-alarm-actions" in last.text) == (["alarm"], True)
@@ -186,7 +188,20 @@ def test_where_the_alarm_tells_nobody_it_stops_at_detect_and_is_put_back(world):
     names, last = outcome(alarm_drill(deployed, within=SOON).run())
     sns.subscribe(TopicArn=topic, Protocol=subscription["Protocol"], Endpoint=subscription["Endpoint"])
     assert (names[-1], "tocsin doctor" in last.text) == ("detect", True)
-    assert state_of(deployed, one.target) == ("OK", REASON)
+    assert state_of(deployed, one.target) == (earlier, REASON)
+
+
+def test_a_drill_that_is_broken_off_leaves_the_state_that_was_there(world):
+    deployed, _ = world
+    done = alarm_drill(deployed, "backend")
+    deployed.client("cloudwatch").set_alarm_state(
+        AlarmName=done.target, StateValue="INSUFFICIENT_DATA", StateReason="new"
+    )
+    steps = done.run()
+    assert [next(steps).name for _ in range(2)] == ["alarm", "set"]
+    assert state_of(deployed, done.target)[0] == "ALARM"
+    steps.close()
+    assert state_of(deployed, done.target) == ("INSUFFICIENT_DATA", REASON)
 
 
 def test_where_slack_does_not_take_it_it_stops_at_slack_and_says_where_the_message_lies(world):

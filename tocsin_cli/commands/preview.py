@@ -13,9 +13,10 @@ import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.routing import NEWS, NotificationTarget
@@ -37,8 +38,7 @@ from tocsin_cli.simulation import LoggedLine, Simulation
 REASONS = (Reason.OPENED, Reason.UPDATE, Reason.RESOLVED)
 MORE = 211
 """Occurrences that an update tells of in addition: an incident in full swing."""
-
-_REQUEST_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 class PreviewError(Exception):
@@ -229,17 +229,17 @@ def _of_line(config: Configuration, line: str, log_group: str, reason: Reason, n
     if reason is Reason.OPENED:
         return lived.first(reason)
     later = lived.simulation.now + MINUTE
-    # A stream and a request for each: the lines of one invocation, which the sample's request id names, would count as one.
+    # A stream and a request for each: what one invocation says of itself would count as one failure.
     lived.simulation.feed(
-        LoggedLine(later + number * 100, _of_request(line, number), log_group, f"{stream}{number:x}")
+        LoggedLine(
+            later + number * 100,
+            _UUID.sub(f"00000000-0000-4000-8000-{number:012x}", line),
+            log_group,
+            f"{stream}{number:x}",
+        )
         for number in range(MORE)
     )
     return lived.later(reason, later + MORE * 100)
-
-
-def _of_request(line: str, number: int) -> str:
-    """The line as another request would have logged it."""
-    return _REQUEST_ID.sub(lambda found: f"{found[0][:-4]}{number:04x}", line)
 
 
 def _of_alarm(config: Configuration, rule: Signature, reason: Reason, now: Millis) -> Notification:

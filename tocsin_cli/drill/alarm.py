@@ -23,6 +23,8 @@ class AlarmDrill(Drill):
     """One fire drill of an alarm, which is the ``target``; what it calls at night, the drill calls."""
 
     _set: bool = False
+    _earlier: str = "OK"
+    """The state that the alarm had."""
     _before: dict[str, int] = field(default_factory=dict)
     """How often the alarm had fired in each open incident: counted, because its clock is not ours."""
 
@@ -32,7 +34,7 @@ class AlarmDrill(Drill):
             yield from Drill.run(self)
         finally:
             if self._set:
-                self._put("OK")
+                self._restore()
 
     def _steps(self) -> tuple[Callable[[], Step], ...]:
         return self._look, self._fire, self._detect, self._publish, self._slack, self._put_back, self._resolve
@@ -55,6 +57,7 @@ class AlarmDrill(Drill):
                 f"the actions of {self.target} are off: aws cloudwatch enable-alarm-actions "
                 f"--alarm-names {self.target}",
             )
+        self._earlier = alarm["StateValue"]
         self._before = {
             incident.id: each.count
             for incident in self._history().open_incidents()
@@ -74,9 +77,14 @@ class AlarmDrill(Drill):
         return self._seen("set", "set to ALARM")
 
     def _put_back(self) -> Step:
-        self._put("OK")
+        self._restore()
         self._set = False
-        return self._seen("put back", "set to OK; CloudWatch itself decides at its next look")
+        return self._seen("put back", f"set to {self._earlier}; CloudWatch itself decides at its next look")
+
+    def _restore(self) -> None:
+        """Give the alarm the state that it had, by way of OK: INSUFFICIENT_DATA ends no incident."""
+        for state in dict.fromkeys(("OK", self._earlier)):
+            self._put(state)
 
     def _put(self, state: str) -> None:
         self.stack.client("cloudwatch").set_alarm_state(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -144,6 +146,61 @@ def test_byte_code_is_the_same_wherever_it_was_built(tmp_path, monkeypatch):
     assert len(code) > 20
     assert all(str(tmp_path).encode() not in content for content in code)
     assert any(b"/var/task/" in content for content in code)
+
+
+@pytest.fixture
+def wheels(tmp_path, monkeypatch):
+    """A package index of one wheel, which pip finds without a network; with the lock's line for it."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    wheel = folder / "plutonium-1.0-py3-none-any.whl"
+    record = "plutonium-1.0.dist-info"
+    files = {
+        "plutonium/__init__.py": "GRAMS = {'one', 'two', 'three'}\n",
+        f"{record}/METADATA": "Metadata-Version: 2.1\nName: plutonium\nVersion: 1.0\n",
+        f"{record}/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{record}/entry_points.txt": "[console_scripts]\nplutonium = plutonium:GRAMS\n",
+    }
+    listed = "".join(f"{name},,\n" for name in [*files, f"{record}/RECORD"])
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, text in {**files, f"{record}/RECORD": listed}.items():
+            archive.writestr(name, text)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return f"plutonium==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+
+
+def package(functions, target):
+    lambda_package.make_package(functions, target)
+    return {
+        str(path.relative_to(target)): (path.read_bytes(), path.stat().st_mode & 0o777)
+        for path in sorted(target.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_two_builds_in_two_folders_are_the_same_byte_for_byte(functions, wheels, tmp_path, monkeypatch):
+    """With this Python in place of Lambda's, so that it can be tried anywhere."""
+    monkeypatch.setattr(lambda_package, "RUNTIME", ".".join(map(str, sys.version_info[:2])))
+    (functions / "requirements.lock").write_text(wheels, "utf-8")
+    elsewhere = tmp_path / "somebody" / "else" / "s checkout"
+    shutil.copytree(functions, elsewhere)
+    one = package(functions, tmp_path / "one")
+    another = package(elsewhere, tmp_path / "deep" / "down" / "another")
+    assert one == another
+    assert {"detect.py", "respond.py", "plutonium/__init__.py", "tocsin/bootstrap.py"} <= set(one)
+    assert sum(name.endswith(".pyc") for name in one) > 100
+    for name, (content, _) in one.items():
+        assert str(tmp_path).encode() not in content, name
+    assert not [name for name in one if name.startswith("bin/")]
+
+
+def test_a_wheel_of_another_hash_is_refused_and_so_is_one_without(functions, wheels, tmp_path):
+    for line in (wheels.replace("sha256:", "sha256:0")[:-2] + "\n", "plutonium==1.0\n"):
+        (functions / "requirements.lock").write_text(line, "utf-8")
+        with pytest.raises(lambda_package.PackagingError):
+            package(functions, tmp_path / "refused")
+        assert not (tmp_path / "refused" / "plutonium").exists()
 
 
 def test_the_lock_names_what_requirements_ask_for_and_every_wheel_by_its_hash():

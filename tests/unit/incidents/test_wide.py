@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.incidents.test_lifecycle import INTERVALS, T0, occurrence_count, signature
 from tocsin.adapters.slack.errors import RetryableDeliveryError

@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.core.model import Reason, Severity
 from tocsin.core.notifications.account_names import account_words
@@ -76,8 +78,7 @@ _EDITED = {**_NEWS, Reason.NEW_ALERT: "", Reason.UPDATE: ""}
 """The same in the message that is edited: growth does not change what the incident is."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlackMessage:
+class SlackMessage(Struct, frozen=True):
     """One message as Slack takes it.
 
     Attributes:
