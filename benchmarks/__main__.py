@@ -29,6 +29,7 @@ from benchmarks import (
     matching,
     notifying,
     peers,
+    shares,
     suspects,
     throughput,
 )
@@ -78,12 +79,25 @@ FIGURES = (
         "ordinary logs with suspicious words ÷ standard-library decode", "ordinary_logs_over_decode", 1.3, 1.0
     ),
     Figure("one match in 1,000 lines ÷ no match", "one_in_a_thousand_over_nothing", 1.5, 1.2),
+    Figure(
+        "one known unknown error in 1,000 lines ÷ no match",
+        "known_error_in_a_thousand_over_nothing",
+        1.5,
+        1.2,
+    ),
     Figure("one line in ten matches", "one_in_ten_mb_per_s", 120, 200, " MB/s", at_least=True),
     Figure("300 signatures ÷ 30", "three_hundred_over_thirty", 1.25, 1.1),
     Figure("cold start to first answer ÷ import boto3", "cold_start_over_import_boto3", 1.0, 0.5),
     Figure("AWS calls, batch without a match", "calls_no_match", 0, 0, ""),
     Figure("AWS calls, batch that adds to one known alert", "calls_known_alert", 1, 1, ""),
     Figure("AWS calls per alert and batch in a storm", "calls_per_batch_in_a_storm", 1, 1, ""),
+    Figure(
+        "AWS calls a minute for a known error, 1,000 lines a minute",
+        "calls_a_minute_of_a_known_error",
+        1,
+        1,
+        "",
+    ),
     Figure("log line → local Slack, p50", "log_line_to_slack_p50_ms", 250, 100, " ms"),
     Figure("log line → local Slack, p99", "log_line_to_slack_p99_ms", 1000, 1000, " ms"),
     Figure(
@@ -105,6 +119,7 @@ def main() -> int:
         ("log line to Slack", latency),
         ("a hundred incidents to a slow Slack", notifying),
         ("peers", peers),
+        ("shares of matching lines", shares),
         ("grouping of templates", grouping),
         ("cold start in the Lambda image", container_cold_start),
     ):

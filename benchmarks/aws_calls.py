@@ -14,12 +14,15 @@ from benchmarks.batches import batch, ordinary_batch
 
 ROOT = Path(__file__).resolve().parent.parent
 FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+UNKNOWN = "ERROR app.pay: payment provider answered 500 for order {n}"
 NOW = 1_795_000_000_000
+MINUTE = 60_000
+MINUTES, BATCHES_A_MINUTE = 65, 20
 STORM = 200
 
 
 def measure() -> dict[str, float]:
-    """Calls for a batch without a match, one that adds to a known alert, and per batch of a storm."""
+    """Calls for a batch without a match, one that adds to a known alert, per batch of a storm, and a minute for a known error."""
     credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
     with patch.dict(os.environ, credentials), mock_aws():
         return _measure()
@@ -49,10 +52,20 @@ def _measure() -> dict[str, float]:
         calls.clear()
         for i in range(STORM):
             detector.detect(batch([FAULT] * 100, first_id=1000 + i * 100), NOW + 2 + i)
+        storm = calls.total()
+        # The error is learned first, as on a first day, and then known: its record, or its number for the digest.
+        detector.detect(batch([UNKNOWN.format(n=1)], first_id=10**6), NOW + MINUTE)
+        calls.clear()
+        for i in range(MINUTES * BATCHES_A_MINUTE):
+            lines = [UNKNOWN.format(n=n) for n in range(50)]
+            at = (NOW // MINUTE + 2) * MINUTE + i * MINUTE // BATCHES_A_MINUTE
+            detector.detect(batch(lines, first_id=2 * 10**6 + i * 100), at)
+        known_error = calls.total()
     return {
         "calls_no_match": without,
         "calls_known_alert": known,
-        "calls_per_batch_in_a_storm": calls.total() / STORM,
+        "calls_per_batch_in_a_storm": storm / STORM,
+        "calls_a_minute_of_a_known_error": known_error / MINUTES,
     }
 
 

@@ -17,7 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from benchmarks.batches import ordinary_lines
 from benchmarks.signature_sets import shipped
 from benchmarks.stopwatch import best_of
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.signatures.signature import Signature
 
 QUIET, DENSE, ONE_IN = 3_000, 1_000, 10
 REPEATED = 20
@@ -180,15 +181,20 @@ WAYS: dict[str, Callable[[list[str], Numbered], Any]] = {
 }
 
 
-def compare() -> dict[str, Any]:
-    """Milliseconds and differences by way, on a quiet and on a dense batch; the reason where a way was left out."""
+def expressions_of(signatures: Mapping[str, Signature]) -> Numbered:
+    """The expressions that all ways can be given."""
     # A line has no line break in it, and ripgrep refuses an expression that asks for one.
-    numbered = [
+    return [
         (name, text)
-        for name, entry in shipped().items()
+        for name, entry in signatures.items()
         for text in entry.any
         if not re.search(r"(?<!\[\^)\\n", text)
     ]
+
+
+def compare() -> dict[str, Any]:
+    """Milliseconds and differences by way, on a quiet and on a dense batch; the reason where a way was left out."""
+    numbered = expressions_of(shipped())
     result: dict[str, Any] = {"expressions": len(numbered), "left_out": {}}
     for kind, lines in (("quiet", lines_of(QUIET, 0)), ("dense", lines_of(DENSE, ONE_IN))):
         truth = naive(lines, numbered)()
@@ -212,10 +218,15 @@ def compare() -> dict[str, Any]:
 
 def measure() -> dict[str, Any]:
     """What ``compare`` says in the other environment; ``skipped`` with the reason where there is none."""
+    return {"peers": elsewhere("benchmarks.peers")}
+
+
+def elsewhere(module: str) -> dict[str, Any]:
+    """What a module prints in the environment of the candidates; ``skipped`` with the reason where there is none."""
     if not PYTHON.exists():
-        return _skipped(f"there is no {PYTHON}; `make bench` makes it, if the candidates can be installed")
+        return {"skipped": f"there is no {PYTHON}; `make bench` makes it, if the candidates can be installed"}
     done = subprocess.run(
-        [PYTHON, "-m", "benchmarks.peers"],
+        [PYTHON, "-m", module],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -223,12 +234,9 @@ def measure() -> dict[str, Any]:
         env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"},
     )
     if done.returncode:
-        return _skipped((done.stderr.strip().splitlines() or ["it failed without a word"])[-1])
-    return {"peers": json.loads(done.stdout)}
-
-
-def _skipped(reason: str) -> dict[str, Any]:
-    return {"peers": {"skipped": reason}}
+        return {"skipped": (done.stderr.strip().splitlines() or ["it failed without a word"])[-1]}
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 if __name__ == "__main__":

@@ -20,6 +20,10 @@ NOW = 1_795_000_000_000
 EVENTS = 12_000
 SHARES = (10_000, 1_000, 100, 10, 1)
 """One line in so many is a failure."""
+ERROR_SHARES = (1_000, 100, 10, 1)
+"""One line in so many is a known error that no signature explains."""
+KNOWN_ERROR = "ERROR app.pay: payment provider answered 500 for order {n} after 31 ms"
+"""What no signature explains, and this process knows after the first batch."""
 _ORDINARY = (
     "Accepted publickey for deploy from 10.0.{n}.7 port {m} ssh2",
     "Starting executor ID {m} on host node-{n}",
@@ -66,18 +70,24 @@ def measure() -> dict[str, Any]:
     nothing, decode, size = taken(ordinary_lines(EVENTS))
     ordinary, ordinary_decode, _ = taken(server_lines(2_000))
     speeds = {"0": size / nothing * 1000}
-    times = {}
+    times, errors, error_speeds = dict[int, float](), dict[int, float](), dict[str, float]()
     for one_in in SHARES:
         lines = ordinary_lines(EVENTS)
         lines[::one_in] = [FAULT] * len(lines[::one_in])
         times[one_in], _, size = taken(lines)
         speeds[f"1/{one_in}"] = size / times[one_in] * 1000
+        if one_in in ERROR_SHARES:
+            lines[::one_in] = [KNOWN_ERROR.format(n=number) for number in range(len(lines[::one_in]))]
+            errors[one_in], _, size = taken(lines)
+            error_speeds[f"1/{one_in}"] = size / errors[one_in] * 1000
     return {
         "ordinary_logs_over_decode": ordinary / ordinary_decode,
         "nothing_over_decode": nothing / decode,
         "one_in_a_thousand_over_nothing": times[1_000] / nothing,
         "one_in_ten_mb_per_s": speeds["1/10"],
         "mb_per_s_by_share": speeds,
+        "known_error_in_a_thousand_over_nothing": errors[1_000] / nothing,
+        "mb_per_s_by_share_of_known_errors": error_speeds,
     }
 
 

@@ -12,7 +12,13 @@ COLOURS = ("#0b6e4f", "#4ea1ff", "#d1495b", "#edae49", "#7d5ba6", "#8a8d91", "#c
 Points = Sequence[tuple[float, float]]
 
 
-def line_chart(title: str, x_axis: str, y_axis: str, lines: Mapping[str, Points]) -> str:
+def line_chart(
+    title: str,
+    x_axis: str,
+    y_axis: str,
+    lines: Mapping[str, Points],
+    x_names: Mapping[int, str] | None = None,
+) -> str:
     """The chart.
 
     Args:
@@ -20,6 +26,7 @@ def line_chart(title: str, x_axis: str, y_axis: str, lines: Mapping[str, Points]
         x_axis: What is counted to the right.
         y_axis: What is counted upwards.
         lines: Points, all above zero, by name.
+        x_names: What stands below the chart at a power of ten, by its exponent, instead of the number.
     """
     xs = [x for points in lines.values() for x, _ in points]
     ys = [y for points in lines.values() for _, y in points]
@@ -40,7 +47,7 @@ def line_chart(title: str, x_axis: str, y_axis: str, lines: Mapping[str, Points]
     for power in range(left, right + 1):
         x, _ = place(10**power, 10**low)
         parts.append(f'<line x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{TOP + tall}" stroke="#e3e6ea"/>')
-        parts.append(_text(x, TOP + tall + 20, _short(10**power), "middle"))
+        parts.append(_text(x, TOP + tall + 20, (x_names or {}).get(power) or _short(10**power), "middle"))
     for power in range(low, high + 1):
         _, y = place(10**left, 10**power)
         parts.append(f'<line x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + wide}" y2="{y:.1f}" stroke="#e3e6ea"/>')

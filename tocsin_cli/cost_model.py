@@ -123,6 +123,8 @@ class Machine:
 
 ONE_PROCESSOR_MB = 1769
 WRITE_UNITS_A_TALLY = 5
+UNITS_A_RECORD = 2
+"""Of what is known of an unknown error: 1 to 3 KB, by the length of its example."""
 OWN_LOG_KB = 0.5
 WRITES_AN_INCIDENT, REQUESTS_AN_INCIDENT, NOTIFICATIONS_AN_INCIDENT = 40, 12, 4
 RECORDS_A_READ = 100
@@ -195,6 +197,22 @@ def tocsin(load: Load, machine: Machine = Machine()) -> dict[str, float]:
         items["stream: shards"] = shards_for(load, machine) * HOURS * price["shard_hour"]
         items["stream: puts"] = units * price["put_unit"]
     return items
+
+
+def unknown_errors(errors: int, an_hour: float) -> tuple[float, float]:
+    """Writes a month for known and steady unknown errors, and US dollars.
+
+    Of each a copy of ``detect`` writes once a minute at most; what is seen from minute to minute is given to the digest
+    in place of such a write, and what is not, beside one.
+
+    Args:
+        errors: How many.
+        an_hour: How often each is seen.
+    """
+    digest = HOURS * min(an_hour, 1)
+    records = HOURS * min(an_hour, 60) - (digest if an_hour >= 60 else 0)
+    units = records * UNITS_A_RECORD + digest * WRITE_UNITS_A_TALLY
+    return errors * (records + digest), errors * units * PRICES["dynamodb_write"].usd
 
 
 def shards_for(load: Load, machine: Machine = Machine()) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.result_tables import Titled, tables
 from benchmarks.scale_simulation import spread, storm
+from benchmarks.shares import SHARES
 from benchmarks.svg_chart import line_chart
 from tocsin_cli.cost_model import (
     LOADS,
@@ -25,6 +26,7 @@ from tocsin_cli.cost_model import (
     instead,
     shards_for,
     tocsin,
+    unknown_errors,
     with_filter,
 )
 
@@ -32,6 +34,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 RESULTS = ROOT / "benchmarks" / "results.json"
 BEGIN, END = "<!-- measured: make bench, then make docs -->\n", "<!-- end of what was measured -->\n"
+OFTEN = (("without a pause", 1_000.0), ("once an hour", 1.0), ("once a day", 1 / 24))
+"""How often each of some unknown errors is seen in an hour."""
 FAILURES = 30
 """Told apart by what Tocsin is compared with; about as many signatures ship for log lines."""
 STREAM_FROM_GB = 1_000
@@ -51,7 +55,10 @@ def main() -> None:
     page = DOCS / "performance.md"
     page.write_text(performance(page.read_text("utf-8"), results), "utf-8")
     (DOCS / "images" / "throughput.svg").write_text(throughput_chart(results["measured"]), "utf-8")
-    print("written: docs/performance.md, docs/images/throughput.svg")
+    if "mb_per_s" in results["measured"]["shares"]:
+        shares = DOCS / "images" / "shares.svg"
+        shares.write_text(shares_chart(results["measured"]["shares"]["mb_per_s"]), "utf-8")
+    print("written: docs/performance.md and its pictures")
 
 
 def modelled() -> dict[Path, str]:
@@ -102,6 +109,22 @@ def throughput_chart(measured: Mapping[str, Any]) -> str:
         lines.setdefault(row["kind"], []).append((row["events"], row["mb_per_s"]))
     return line_chart(
         "Throughput of detect on one core", "log events in a batch", "MB of log a second", lines
+    )
+
+
+def shares_chart(speeds: Mapping[str, Mapping[str, float]]) -> str:
+    # Nothing has no logarithm: it stands where one in a hundred thousand would.
+    exponents = dict(enumerate(next(iter(speeds.values())), -len(SHARES) + 1))
+    lines = {
+        name: [(10**exponent, by_share[share]) for exponent, share in exponents.items()]
+        for name, by_share in speeds.items()
+    }
+    return line_chart(
+        "Throughput over the share of lines that match",
+        "share of lines that match",
+        "MB of log a second",
+        lines,
+        exponents,
     )
 
 
@@ -190,6 +213,8 @@ def cost_page() -> str:
                 level="##",
             ),
             BESIDE,
+            markdown(steady_errors(), level="##"),
+            ERRORS,
             "## Which knob matters\n",
             *(knobs(load, items, fewer) for load, items, fewer in zip(LOADS, plain, filtered, strict=True)),
             KNOBS,
@@ -205,6 +230,21 @@ def cost_page() -> str:
             markdown(Titled("Prices", ["USD", "for one", "read in"], prices)),
         ]
     )
+
+
+def steady_errors() -> Titled:
+    """What unknown errors cost that are known and never stop."""
+    header = ["errors"]
+    for words, _ in OFTEN:
+        header += [f"{words}: writes a month", "USD"]
+    rows = []
+    for errors in (10, 100, 1_000):
+        row = [f"{errors:,}"]
+        for _, an_hour in OFTEN:
+            writes, cost = unknown_errors(errors, an_hour)
+            row += [f"{writes:,.0f}", usd(cost)]
+        rows.append(row)
+    return Titled("Known errors that no signature explains", header, rows)
 
 
 def knobs(load: Load, items: Mapping[str, float], filtered: Mapping[str, float]) -> str:
@@ -237,6 +277,11 @@ each query: here each byte once for each alarm; with a window that is wider than
 and New Relic only what the log costs is listed, at public prices, without hosts and users; they do much else.
 """
 
+ERRORS = """Nothing of it is in the sums above. The writes do not depend on how often an error comes within a minute: a thousand lines a
+minute are one write, by each copy of `detect` that sees it. An error that is news is written as often, and for a day at most.
+What they cost `detect` in time is in [performance.md](performance.md). Without them (`tell = "off"`), and with FilterPattern,
+which keeps such lines back, nothing of this is paid, and nobody is told of an error that has no signature.
+"""
 KNOBS = """
 At the small size nothing that Tocsin does shows on the bill: what is paid are alarms and the secret. In the middle what
 counts is how many batches there are, not how long each takes: FilterPattern first, then Lambda's own three lines about each

@@ -10,7 +10,16 @@ import copy
 import json
 
 import pytest
-from calls_in_our_name import KEY, SECRET_KEY, STREAM, STREAM_KEY, of_keys, of_lambda, of_the_stream
+from calls_in_our_name import (
+    KEY,
+    SECRET_KEY,
+    STREAM,
+    STREAM_KEY,
+    of_keys,
+    of_lambda,
+    of_redrives,
+    of_the_stream,
+)
 from policies import ARNS, resource_statements, role_statements
 from policy_judges import (
     JUDGES,
@@ -25,6 +34,7 @@ from policy_judges import (
 from reliability.deployment import Deployment, simulated_aws
 from reliability.enumeration import MODES
 from reliability.every_grant import every_grant
+from reliability.people import ACTS, PeopleStory
 from reliability.permissions import LEADING_KEYS, PLACE, Request, recorded_requests
 from reliability.scenario import SHORT, Story
 from translated_template import translated_with
@@ -33,6 +43,8 @@ DEPLOYMENTS = {
     "with what is there by default": {},
     "with everything": {
         "SlackActions": "yes",
+        "RedriveQueues": "worker-dlq",
+        "RedriveTargets": "worker",
         "MoreSlackSecretNames": "tocsin/team-a",
         "KmsKeyArn": KEY,
         "SlackSecretKeyArn": SECRET_KEY,
@@ -76,6 +88,9 @@ def asked():
             story = Story(Deployment(mode, environment=SHORT))
             story.play()
             made |= story.deployment.wire.asked
+        people = PeopleStory(Deployment("people", environment=ACTS))
+        people.play()
+        made |= people.deployment.wire.asked
         return frozenset(made | every_grant().wire.asked)
 
 
@@ -92,7 +107,10 @@ def of_a_deployment(asked, parameters):
     """What is asked where these parameters are given, with what AWS does in our name."""
     acts = "SlackActions" in parameters
     made = {
-        each for each in asked if (acts or (each.function != "respond" and "team-a" not in each.resource))
+        each
+        for each in asked
+        if acts
+        or (each.function != "respond" and "team-a" not in each.resource and "MessageMove" not in each.action)
     }
     made.update(of_lambda("detect", "reconcile", "notify", *(["respond"] if acts else [])))
     if "KinesisStreamArn" in parameters or "KinesisShards" in parameters:
@@ -100,6 +118,8 @@ def of_a_deployment(asked, parameters):
     if "KmsKeyArn" in parameters:
         own = "SlackSecretKeyArn" in parameters  # otherwise secrets are encrypted with AWS's key
         made.update(of_keys([each for each in made if own or not each.action.startswith("secretsmanager")]))
+    if "RedriveQueues" in parameters:
+        made.update(of_redrives("worker-dlq", "worker"))  # queues of others, whose keys are not ours
     return made
 
 

@@ -16,9 +16,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from reliability.deployment import HOUR, MINUTE, SECOND, Deployment, simulated_aws
-from reliability.enumeration import MODES, calls_without_a_fault, hits, run
+from reliability.enumeration import ALL_MODES, MODES, calls_without_a_fault, hits, run
 from reliability.faults import MEANING, Fault
 from reliability.page import is_worse, read_rows
+from reliability.people import ACTS, PeopleStory
 from reliability.permissions import recorded_requests
 from reliability.scenario import LINES, SHORT, Story
 from reliability.storm import storm
@@ -37,23 +38,24 @@ def aws():
 
 @pytest.fixture(scope="module")
 def unharmed(aws):
-    return {mode: calls_without_a_fault(mode) for mode in MODES}
+    return {mode: calls_without_a_fault(mode) for mode in ALL_MODES}
 
 
 # --------------------------------------------------------- one fault at every call
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ALL_MODES)
 def test_without_a_fault_everything_holds_and_is_told_at_once(unharmed, mode):
     calls, verdict = unharmed[mode]
     assert verdict.broken == []
     assert verdict.twice == 0
     assert verdict.told_at["backend begun"] == 0
-    assert {call.function for call in calls} == {"detect", "reconcile", "notify"}
+    functions = {"detect", "reconcile", "notify"} | ({"respond"} if mode == "people" else set())
+    assert {call.function for call in calls} == functions
     assert {call.service for call in calls} >= {"DynamoDB", "SNS", "Secrets Manager", "Slack"}
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ALL_MODES)
 def test_the_page_has_a_row_for_every_call_and_a_cell_for_every_fault(unharmed, mode):
     found = {}
     for hit in hits(mode, unharmed[mode][0]):
@@ -64,18 +66,18 @@ def test_the_page_has_a_row_for_every_call_and_a_cell_for_every_fault(unharmed, 
 
 
 def some_for_each_kind_of_call(mode, calls):
-    """Two calls of each kind, where there are so many, each with another fault; the page has them all."""
+    """A call or two of each kind, where there are so many, each with another fault; the page has them all."""
     of_call, seen = {}, {}
     for hit in hits(mode, calls):
         of_call.setdefault(hit.number, []).append(hit)
     for found in of_call.values():
         turn = seen.setdefault(found[0].call.row, [len(seen), 0])
-        if turn[1] < 2:
+        if turn[1] < (1 if mode == "people" else 2):
             yield found[(turn[0] + 4 * turn[1]) % len(found)]
         turn[1] += 1
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ALL_MODES)
 def test_a_fault_at_any_call_breaks_nothing_and_costs_no_more_than_the_page_says(unharmed, mode):
     calls, verdict = unharmed[mode]
     page, complaints = read_rows(mode), []
@@ -126,6 +128,23 @@ def test_the_verdict_sees_what_a_webhook_leaves_out():
     assert missing.endswith("resolved was not told")
     story.deployment.told = [*kept, kept[0], kept[0]]
     assert any("told 3 times" in line for line in judge(story).broken)
+
+
+def test_the_verdict_sees_what_people_did_and_was_lost_or_done_twice():
+    story = PeopleStory(Deployment("people", environment=ACTS))
+    story.play()
+    assert judge(story).broken == []
+    wire = story.deployment.wire
+    wire.moves.append(wire.now)
+    assert judge(story).broken == ["2 moves were started"]
+    wire.moves.clear()
+    assert judge(story).broken == ["0 moves were started"]
+    wire.moves.append(wire.now)
+    published = story.deployment.published()
+    silent = [note for note in published if not any(done["kind"] == "take" for done in note["actions"])]
+    assert len(silent) == len(published) - 1
+    story.deployment.published = lambda: silent
+    assert "take was not told" in judge(story).broken
 
 
 # ------------------------------------------------------------------ random schedules

@@ -45,6 +45,7 @@ DURATIONS = (
     "GroupInterval",
     "RepeatInterval",
     "ResolveAfter",
+    "MaxResolveAfter",
     "RegressWithin",
     "DigestInterval",
     "ErrorsLearning",

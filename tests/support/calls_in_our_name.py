@@ -50,6 +50,13 @@ def of_the_stream(arn: str) -> Iterator[Request]:
     yield Request("logs.amazonaws.com", "kinesis:PutRecord", arn)
 
 
+def of_redrives(source: str, target: str) -> Iterator[Request]:
+    """SQS moves messages in the name of who asked for it (SQS Developer Guide, "Dead-letter queue redrive permissions")."""
+    for action in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes"):
+        yield Request("reconcile", f"sqs:{action}", f"arn:aws:sqs:{PLACE}:{source}")
+    yield Request("reconcile", "sqs:SendMessage", f"arn:aws:sqs:{PLACE}:{target}")
+
+
 def of_keys(requests: Iterable[Request]) -> Iterator[Request]:
     """What KMS is asked when these requests are about things that keys of one's own encrypt."""
     region = PLACE.partition(":")[0]

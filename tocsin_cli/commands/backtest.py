@@ -166,6 +166,25 @@ def replay_cloudwatch(
     return compare(before, after, ref)
 
 
+def replay_files(configs: Iterable[Configuration], names: Iterable[str], ref: str) -> Report:
+    """Run the lines of files through two configurations, and compare.
+
+    Args:
+        configs: The configuration, and the one before it.
+        names: Files and folders, as the command takes them.
+        ref: What the one before is called.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    reading = Reading()
+    with _progress() as progress:
+        after, before = replay(in_time_order(_from_files(names, reading, progress)), configs)
+    for problem in reading.problems:
+        print(f"tocsin plan: {problem}", file=sys.stderr)
+    return compare(before, after, ref)
+
+
 def _sorted_lines(
     arguments: argparse.Namespace, reading: Reading, progress: Progress | None
 ) -> Iterator[LoggedLine]:

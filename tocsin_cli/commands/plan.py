@@ -1,7 +1,7 @@
 """What a deploy would change: resources of the stack, signatures added, changed and removed; nothing is deployed.
 
 Compares with what the stack runs now, or, with `--changed-since REF` and without AWS, with a git reference. With `--backtest
-7d` it says what the changed signatures would have made of the last days' logs.
+7d` it says what the changed signatures would have made of the last days' logs, with `--backtest FILE` of lines that you have.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.authoring.changes import Changes, changes
 from tocsin_cli.authoring.locations import located
+from tocsin_cli.backtest.cloudwatch import moment
 from tocsin_cli.backtest.git_configuration import configuration_at
-from tocsin_cli.commands.backtest import replay_cloudwatch
+from tocsin_cli.commands.backtest import replay_cloudwatch, replay_files
 from tocsin_cli.commands.build import build, checked_project
 from tocsin_cli.commands.deploy import stack_name
 from tocsin_cli.configuration_folder import read_configuration
@@ -33,6 +34,7 @@ from tocsin_cli.product import version
 from tocsin_cli.stack.deployed_configuration import deployed_configuration
 from tocsin_cli.stack.parameters import for_sam, given_parameters
 from tocsin_cli.stack.target import region_or_environment
+from tocsin_cli.terminal import pluralize
 
 _CHANGE_SET = re.compile(r"arn:aws[\w-]*:cloudformation:\S+:changeSet/\S+")
 _MARKS = {"Add": "+", "Modify": "~", "Remove": "-"}
@@ -54,7 +56,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--changed-since", metavar="REF", help="compare with a git reference instead, without AWS"
     )
     parser.add_argument(
-        "--backtest", metavar="DURATION", help="also replay that much of the watched log groups, such as 7d"
+        "--backtest",
+        metavar="DURATION|FILE",
+        help="also replay that much of the watched log groups, such as 7d, or a file or folder of log lines",
     )
     parser.add_argument("--markdown", action="store_true", help="for a comment on a pull request")
     parser.add_argument(
@@ -69,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigurationError as error:
         for problem in error.problems:
             print(located(problem, arguments.root), file=sys.stderr)
-    except (PlanError, BuildError, ValueError) as error:
+    except (PlanError, BuildError, OSError, ValueError) as error:
         print(f"tocsin plan: {error}", file=sys.stderr)
     except Exception as error:
         if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
@@ -82,6 +86,9 @@ def _run(arguments: argparse.Namespace) -> int:
     after = read_configuration(arguments.root, {})
     deployment = read_deployment(arguments.root, arguments.env)
     region = region_or_environment(arguments.region or deployment.region)
+    groups = list(filter(None, as_text(deployment.parameters.get("LogGroupNames", "")).split(",")))
+    if arguments.backtest:
+        _refuse_what_cannot_be_replayed(arguments.backtest, groups)
     resources: list[str] | None = None
     if arguments.changed_since:
         before: Configuration | None = configuration_at(arguments.changed_since, arguments.root, {})
@@ -101,8 +108,7 @@ def _run(arguments: argparse.Namespace) -> int:
         _markdown(found, compared, before, after) if arguments.markdown else _text(found, compared, resources)
     )
     if arguments.backtest:
-        groups = as_text(deployment.parameters.get("LogGroupNames", "")).split(",")
-        told = _backtest([after, before], list(filter(None, groups)), arguments.backtest, region, compared)
+        told = _backtest([after, before], groups, arguments.backtest, region, compared)
         # In Markdown four blanks make it a block of text, whatever stands in it.
         print("", *(f"    {line}" if arguments.markdown else line for line in told), sep="\n")
     return 0
@@ -233,16 +239,33 @@ def _message(config: Configuration, name: str) -> str:
     return "\n".join(line.rstrip() for line in drawn.getvalue().splitlines())
 
 
-def _backtest(
-    configs: list[Configuration], groups: list[str], since: str, region: str | None, compared: str
-) -> list[str]:
-    """What the messages of the last days would have been, a line for each thing that differs."""
+def _refuse_what_cannot_be_replayed(what: str, groups: list[str]) -> None:
+    """Said before anything is built, which takes a minute.
+
+    Raises:
+        PlanError: It is neither a file nor a time, or there is no log group to read.
+    """
+    if Path(what).exists():
+        return
+    try:
+        moment(what, time.time_ns() // 1_000_000)
+    except ValueError as error:
+        raise PlanError(f"--backtest: there is no file {what}, and {error}") from error
     if not groups:
         raise PlanError("no log groups to replay: [deploy.parameters] names none in LogGroupNames")
-    comparison = replay_cloudwatch(configs, groups, since, region, compared)
+
+
+def _backtest(
+    configs: list[Configuration], groups: list[str], what: str, region: str | None, compared: str
+) -> list[str]:
+    """What the messages of these lines would have been, a line for each thing that differs."""
+    if Path(what).exists():
+        lines, comparison = what, replay_files(configs, [what], compared)
+    else:
+        lines, comparison = f"the last {what}", replay_cloudwatch(configs, groups, what, region, compared)
     told = comparison["messages"]
     return [
-        f"the last {since}: {told['before']} messages with {compared}, {told['after']} with this",
+        f"{lines}: {pluralize(told['before'], 'message')} with {compared}, {told['after']:,} with this",
         *(
             f"  ~ {name}: {counts['before']} occurrences, now {counts['after']}"
             for name, counts in comparison["signatures"].items()

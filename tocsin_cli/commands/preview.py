@@ -12,9 +12,10 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.routing import NEWS, NotificationTarget

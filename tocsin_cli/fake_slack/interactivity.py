@@ -84,7 +84,8 @@ class Interactivity:
         seen = self._seen(status, answers)
         dialog = self._dialogs.get(trigger)
         if dialog is None and status == 200:
-            self._wait(answers, before)
+            # What is chosen from a menu is always answered, which may come after the channel has changed.
+            self._wait(answers, None if "selected_option" in action else before)
             seen = self._seen(status, answers)
         return seen | {"dialog": dialog and {"view_id": dialog["id"], "view": dialog["view"]}}
 

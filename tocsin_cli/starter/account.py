@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _DEAD = re.compile(r"(?i)(^|[-_.])(dlq|dead[-_]?letters?|failed|failures?|poison)([-_.]|$)")
+_OURS = re.compile(r"-(?:NotifyDeadLetterQueue|FailureQueue)-\w+$")
+"""Queues of a Tocsin stack, which has alarms of its own on them."""
 _KINDS = ("/aws/lambda/", "/ecs/", "/aws/ecs/", "/aws/apigateway/", "/aws/rds/", "/aws/states/")
 """How log groups begin that tell most about what users feel; the others come after them."""
 MAX_OFFERED = 20
@@ -86,7 +88,7 @@ def prefixes(alarms: list[str]) -> list[str]:
 
 def _dead_letter_queues(sqs: Any) -> list[str]:
     urls = [url for page in sqs.get_paginator("list_queues").paginate() for url in page.get("QueueUrls", ())]
-    names = {url.rpartition("/")[2] for url in urls}
+    names = {name for url in urls if not _OURS.search(name := url.rpartition("/")[2])}
     targets: set[str] = set()
     for url in urls:
         attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["RedrivePolicy"])

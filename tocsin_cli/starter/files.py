@@ -90,7 +90,7 @@ stack  = {json.dumps(answers.stack)}
 region = {json.dumps(answers.region)}
 
 [deploy.parameters] # the template's parameters; what is not here has the template's default
-{lines}
+{lines}{"" if answers.email else '# OperatorEmail = "ops@example.com" # told when Slack cannot be; without it the doctor finds the stack broken' + chr(10)}
 # A further environment lies over these: tocsin deploy --env staging
 # [env.staging]
 # stack = "{answers.stack}-staging"
@@ -242,7 +242,8 @@ jobs:
           NUMBER: ${{ github.event.pull_request.number }}
           BACKTEST: ${{ steps.logs.outcome == 'success' && '7d' || '' }}
         run: |
-          tocsin plan --changed-since "origin/$BASE" --markdown ${BACKTEST:+--backtest "$BACKTEST"} | tee plan.md
+          tocsin plan --changed-since "origin/$BASE" --markdown ${BACKTEST:+--backtest "$BACKTEST"} > plan.md
+          cat plan.md
           gh pr comment "$NUMBER" --edit-last --create-if-none --body-file plan.md ||
             echo "no comment: a pull request from a fork may not write one"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
@@ -140,15 +141,16 @@ class OccurrenceReader:
 
     def _alarm_occurrence_count(self, change: AlarmChange, match: Match, now: Millis) -> OccurrenceCount:
         rule, extra = self._signatures[match.signature], self._settings.redaction
-        service = name_of(
-            self._settings.service_of_alarm(change.name, change.dimensions, self._elsewhere(change)), extra
-        )
+        elsewhere = self._elsewhere(change)
+        service = name_of(self._settings.service_of_alarm(change.name, change.dimensions, elsewhere), extra)
+        # A service may claim alarms of one name in several accounts: each has an OK of its own.
+        alarm = f"{change.name} ({elsewhere})" if elsewhere else change.name
         strict = self._settings.is_strict(service)
         fields = {name: field_value(value, extra) for name, value in match.fields.items()}
         firing = change.state is AlarmState.ALARM
         counted = OccurrenceCount(
             envelope=change.id,
-            fingerprint=fingerprint(rule, service, fields, alarm=change.name),
+            fingerprint=fingerprint(rule, service, fields, alarm=alarm),
             signature=match.signature, service=service, fields=fields, count=int(firing),
             first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra, strict=strict),
             state=AlertState.FIRING if firing else AlertState.RESOLVED,

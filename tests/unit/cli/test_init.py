@@ -13,7 +13,7 @@ from tocsin.core.config.settings import parse_settings
 from tocsin_cli.authoring.check import check
 from tocsin_cli.deployment_file import read_deployment
 from tocsin_cli.main import main
-from tocsin_cli.starter.account import prefixes, ranked_log_groups
+from tocsin_cli.starter.account import _dead_letter_queues, prefixes, ranked_log_groups
 
 
 def init(folder, *more):
@@ -101,6 +101,38 @@ def test_a_pull_request_is_backtested_where_a_role_is_given_and_never_one_from_a
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         assert done.stdout.split() == ["plan", "--changed-since", "origin/main", "--markdown", *extra]
+
+
+def test_a_plan_that_fails_comments_nothing_and_fails_the_check(tmp_path):
+    assert init(tmp_path) == 0
+    steps = yaml.safe_load((tmp_path / ".github" / "workflows" / "tocsin.yml").read_text("utf-8"))["jobs"][
+        "check"
+    ]["steps"]
+    (shown,) = [step for step in steps if step.get("name") == "What this changes"]
+    # As GitHub runs a step that names no shell: a pipe would hide the failure.
+    done = subprocess.run(
+        ["bash", "-e", "-c", 'tocsin() { return 1; }; gh() { echo "commented"; }\n' + shown["run"]],
+        cwd=tmp_path, env={**os.environ, "BASE": "main", "NUMBER": "7", "BACKTEST": ""},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "commented" not in done.stdout
+
+
+def test_dead_letter_queues_are_offered_and_tocsins_own_never():
+    names = ["orders", "orders-dlq", "alerts-NotifyDeadLetterQueue-4QX", "alerts-FailureQueue-8ZZ"]
+
+    class Queues:
+        def get_paginator(self, _):
+            return self
+
+        def paginate(self):
+            return [{"QueueUrls": [f"https://sqs.example.com/1/{name}" for name in names]}]
+
+        def get_queue_attributes(self, QueueUrl, AttributeNames):  # noqa: N803 - boto3's names
+            return {}
+
+    assert _dead_letter_queues(Queues()) == ["orders-dlq"]
 
 
 def test_what_usually_matters_is_offered_first_and_tocsins_own_never():

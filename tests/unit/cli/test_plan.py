@@ -68,6 +68,29 @@ def test_the_comment_shows_the_message_and_nothing_in_it_ends_its_block(folder, 
     assert any("The gateway refused an order" in line for line in lines)
 
 
+def test_a_comment_with_a_backtest_says_in_a_block_what_the_lines_of_a_file_would_have_told(folder, capsys):
+    line = "ERROR payment gateway refused order 7 <b>](https://example.com) ```"
+    (folder / "day.log").write_text(f"2026-02-02T00:03:11.201Z {line}\n", "utf-8")
+    (folder / "signatures" / "own.toml").write_text(
+        SIGNATURE.replace('"high"', '"high"\nstatus = "test"'), "utf-8"
+    )
+    assert main(["plan", "--changed-since", "HEAD", "--markdown", "--backtest", "day.log"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start = lines.index("    day.log: 2 messages with HEAD, 0 with this")
+    assert lines[start - 1] == "", "four blanks are a block only after an empty line"
+    assert any("The gateway refused an order" in each for each in lines[start:])
+    assert all(each.startswith("    ") for each in lines[start:]), "nothing in it is read as Markdown"
+
+
+def test_what_cannot_be_replayed_is_said_before_anything_is_done(folder, capsys):
+    assert main(["plan", "--changed-since", "HEAD", "--backtest", "dya.log"]) == 1
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert "there is no file dya.log" in said
+    assert main(["plan", "--changed-since", "HEAD", "--backtest", "7d"]) == 1
+    assert "LogGroupNames" in capsys.readouterr().err
+
+
 def test_a_reference_that_is_none_is_said(folder, capsys):
     assert main(["plan", "--changed-since", "nowhere"]) == 1
     assert "nowhere" in capsys.readouterr().err

@@ -74,5 +74,41 @@ def test_what_the_settings_name_is_one_service_in_every_account():
 
 def test_alarms_of_one_name_in_two_accounts_are_two_services():
     where = elsewhere(Origin("222222222222", "eu-central-1"), HOME)
-    assert SETTINGS.service_of_alarm("Depth", {"QueueName": "mail-dlq"}, where) == "mail-dlq (222222222222)"
-    assert SETTINGS.service_of_alarm("Depth", {"QueueName": "mail-dlq"}) == "mail-dlq"
+    assert (
+        SETTINGS.service_of_alarm("Depth", {"QueueName": "mail-dlq"}, where)
+        == "mail-dlq (queue) (222222222222)"
+    )
+    assert SETTINGS.service_of_alarm("Depth", {"QueueName": "mail-dlq"}) == "mail-dlq (queue)"
+
+
+RESOURCES = st.dictionaries(
+    st.sampled_from(["QueueName", "TableName", "ClusterName", "ServiceName", "ApiName", "Stage"]),
+    st.text("ab-", min_size=1, max_size=3),
+    max_size=3,
+)
+
+
+@given(RESOURCES, RESOURCES, NAMES, NAMES)
+def test_alarms_of_two_things_are_never_one_service_nor_that_of_a_log_group(one, other, name, group):
+    first, second = (SETTINGS.service_of_alarm(name, each) for each in (one, other))
+    assert (first == second) == (one == other)
+    assert first != SETTINGS.service_of_log_group(f"/aws/lambda/{group}")
+    assert first != SETTINGS.service_of_log_group(group)
+
+
+def test_two_services_of_one_cluster_are_two_services_and_what_they_are_is_said():
+    one, other = (
+        SETTINGS.service_of_alarm("Cpu", {"ClusterName": "prod", "ServiceName": name})
+        for name in ("shop", "mail")
+    )
+    assert (one, other) == ("prod, shop (ClusterName, ServiceName)", "prod, mail (ClusterName, ServiceName)")
+
+
+def test_an_alarm_of_a_function_is_with_what_the_function_logs():
+    of_alarm = SETTINGS.service_of_alarm("Errors", {"Resource": "mailer:live", "FunctionName": "mailer"})
+    assert of_alarm == SETTINGS.service_of_log_group("/aws/lambda/mailer") == "mailer"
+
+
+def test_alarms_without_any_resource_are_each_by_itself_and_no_function():
+    assert SETTINGS.service_of_alarm("orders", {}) == "orders (alarm)"
+    assert SETTINGS.service_of_alarm("orders", {"Currency": "USD"}) == "orders (alarm)"

@@ -77,8 +77,8 @@ def test_services_are_found_by_log_group_and_by_alarm():
     assert settings.service_of_log_group("/aws/lambda/mailer") == "mailer"
     assert settings.service_of_alarm("Depth", {"QueueName": "my-worker-dlq.fifo"}) == "worker"
     assert settings.service_of_alarm("worker-errors", {}) == "worker"
-    assert settings.service_of_alarm("Depth", {"QueueName": "mail-dlq"}) == "mail-dlq"
-    assert settings.service_of_alarm("Composite", {}) == "Composite"
+    assert settings.service_of_alarm("Depth", {"QueueName": "mail-dlq"}) == "mail-dlq (queue)"
+    assert settings.service_of_alarm("Composite", {}) == "Composite (alarm)"
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 
 import pytest
 from message_moves import Killed, MemoryMoves
+from msgspec.structs import replace
 
 from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.actions import Action, ActionKind, ActionOutcome, RedriveState
@@ -17,6 +18,7 @@ from tocsin.core.model import AlertState, OccurrenceCount, Origin, Reason, Sever
 from tocsin.core.notifications.acted import action_words
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.slack.action_answers import TOO_LATE, outcome_words
+from tocsin.core.slack.messages import render
 from tocsin.services.reconciliation import Reconciler
 
 T0 = 1_770_000_000_000
@@ -373,3 +375,28 @@ def test_who_may_not_redrive_leaves_it_to_who_may(world):
 def test_an_incident_of_a_version_without_redrives_is_read():
     world = World(MemoryLedger())
     assert world.redrive is None
+
+
+@pytest.mark.parametrize(
+    ("queues", "shown"), [(set(), False), ({"another-dlq"}, False), ({"worker-dlq", "x"}, True)]
+)
+def test_the_menu_has_redrive_only_under_an_incident_of_a_named_queue(world, queues, shown):
+    message = render(world.published[-1], acts=True, redrivable=frozenset(queues))
+    assert ('"value": "redrive"' in json.dumps(message.blocks)) is shown
+    assert ("Redrive" in json.dumps(message.blocks)) is shown
+
+
+def test_the_menu_has_no_redrive_once_the_alarm_of_the_queue_is_over(world):
+    world.error()
+    world.depth = 0
+    world.now += MIN
+    world.alarm(AlertState.RESOLVED)
+    world.reconcile(6 * MIN)
+    message = render(world.published[-1], acts=True, redrivable=frozenset({"worker-dlq"}))
+    assert "tocsin-take" in json.dumps(message.blocks)
+    assert "Redrive" not in json.dumps(message.blocks)
+
+
+def test_without_the_right_to_act_there_is_no_redrive(world):
+    message = render(world.published[-1], redrivable=frozenset({"worker-dlq"}))
+    assert "Redrive" not in json.dumps(message.blocks)

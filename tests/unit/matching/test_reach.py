@@ -1,4 +1,4 @@
-"""What the lines of the twelfth round came to, once the kinds that failed had been fixed; first readings are in the evidence."""
+"""What the last two rounds came to, once the kinds that failed had been fixed; first readings are in the evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tools.log_wrappings import wrapped
 
 ROOT = Path(__file__).parents[3]
-ROWS = [json.loads(line) for line in (ROOT / "tests/corpus/reach/twelfth.jsonl").read_text().splitlines()]
+ROWS = [
+    json.loads(line)
+    for path in sorted((ROOT / "tests/corpus/reach").glob("*.jsonl"))
+    for line in path.read_text().splitlines()
+]
 FAILING, NEAR_MISSES = [row for row in ROWS if row["labels"]], [row for row in ROWS if not row["labels"]]
 CATCH_ALLS = {"unhandled-exception", UNKNOWN_ERROR}
 SIGNATURES = load_configuration(ROOT / "functions", {}).signatures
@@ -34,7 +38,7 @@ def test_no_more_than_one_failing_line_in_a_hundred_is_silent_and_few_get_anothe
     right = [
         bool(ids) and ids <= {*row["labels"], *CATCH_ALLS} for ids, row in zip(found, FAILING, strict=True)
     ]
-    assert right.count(False) <= 2
+    assert right.count(False) <= 3
 
 
 @pytest.mark.parametrize("row", NEAR_MISSES, ids=[str(place) for place in range(len(NEAR_MISSES))])
@@ -61,6 +65,22 @@ def test_no_more_than_one_in_a_thousand_is_silent_in_ordinary_wrappings_at_level
         ("thread '<unnamed>' has overflowed its stack", "unhandled-exception"),
         ("connect ECONNREFUSED 10.0.0.7:27017", "store-unreachable"),
         ("An unhandled exception occurred while processing the request.", "unhandled-exception"),
+        ("Could not open the ledger: it is locked", UNKNOWN_ERROR),
+        ("web-1  | failed to open the ledger: it is locked", UNKNOWN_ERROR),
+        ("2025/01/01 00:00:00 store.go:17: cannot open the ledger", UNKNOWN_ERROR),
+        ("Error while opening the ledger", UNKNOWN_ERROR),
+        ('{"message": "Unable to open the ledger", "tenant": 5}', UNKNOWN_ERROR),
+        ('{"level": "info", "message": "Unable to open the ledger", "tenant": 5}', ""),
+        ("INFO Unable to open the ledger, made a new one", ""),
+        ("2025-01-01 00:00:00,000 WARNING store: Failed to open the ledger", ""),
+        ("the ledger that we failed to open is here again", ""),
+        ("Failed to open the ledger, as expected", ""),
+        ("3|api  | Error: no ledger", UNKNOWN_ERROR),
+        ("Ledger Error: Page seven is torn", UNKNOWN_ERROR),
+        ("Mean Error: 0.31", ""),
+        ("asyncpg.exceptions.UndefinedPageError: page seven", "unhandled-exception"),
+        ("ledger.errors.Torn: page seven", "unhandled-exception"),
+        ("SQLSTATE[HY000]: General error: no ledger", "unhandled-exception"),
         ("INFO 17 lines were read, the process exited as expected", ""),
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from tocsin_cli.cost_model import (
     instead,
     shards_for,
     tocsin,
+    unknown_errors,
     with_filter,
 )
 from tools import performance_page
@@ -51,6 +52,13 @@ def test_by_hand_one_million_quiet_batches_of_ten_milliseconds():
     assert items["detect: requests"] == pytest.approx(0.20)
     assert items["detect: processor"] == pytest.approx(1e6 * 0.01 * 0.0000133334, rel=0.001)
     assert items["detect: its own log"] == pytest.approx(0.25)
+
+
+def test_by_hand_known_errors_cost_one_write_a_minute_at_most():
+    assert unknown_errors(1, 1_000)[0] == 730 * 60
+    assert unknown_errors(1, 10**9) == unknown_errors(1, 60)
+    assert unknown_errors(10, 1) == (10 * 730 * 2, pytest.approx(10 * 730 * 7 * 0.625e-6))
+    assert unknown_errors(1, 1 / 24)[0] == pytest.approx(730 / 24 * 2)
 
 
 def test_the_alarms_that_are_paid_for_are_those_of_the_template():

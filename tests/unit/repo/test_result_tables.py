@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import container_cold_start, grouping, peers
+from benchmarks import container_cold_start, grouping, peers, shares
 from benchmarks.result_tables import Titled, number, tables
 from tools import performance_page
 
 WHY = "there is no such thing here"
 MEASURED = {
     "peers": {"skipped": WHY},
+    "shares": {"skipped": WHY},
     "container_cold_start": {"skipped": WHY},
     "cold_start_ms": 20.0,
     "import_boto3_ms": 150.0,
@@ -48,6 +49,17 @@ def test_what_was_left_out_says_why():
     assert all(len(row) == len(table.header) for table in shown for row in table.rows)
 
 
+def test_a_share_that_was_measured_of_failures_only_has_an_empty_cell_beside_it():
+    speeds = {
+        "mb_per_s_by_share": {"0": 200.0, "1/10": 50.0},
+        "mb_per_s_by_share_of_known_errors": {"1/10": 30.0},
+    }
+    (table,) = [
+        table for table in tables({**MEASURED, **speeds}) if table.title.startswith("Warm `detect`, 12")
+    ]
+    assert table.rows == [["0", "200", ""], ["1/10", "50.0", "30.0"]]
+
+
 def test_a_peer_that_was_left_out_stands_in_the_table_with_its_reason():
     row = {"ms": 1.0, "lines": 10, "missed": 0, "more": 0, "start_ms": 0.0}
     measured = {
@@ -79,6 +91,23 @@ def test_tocsins_answer_in_the_comparison_is_that_of_one_search_per_expression_w
     assert peers.tocsin(lines, numbered)() == peers.naive(lines, numbered)() == set()
     line = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
     assert peers.tocsin([line], numbered)() == peers.naive([line], numbered)()
+
+
+SPEEDS = {way: {shares.share_name(n): 10.0 for n in shares.SHARES} for way in ("Tocsin", "hyperscan")}
+
+
+def test_each_way_has_a_row_with_its_speed_at_each_share_and_what_was_left_out_says_why():
+    measured = {**MEASURED, "shares": {"mb_per_s": SPEEDS, "left_out": {"ripgrep": WHY}}}
+    (table,) = [table for table in tables(measured) if table.title.startswith("MB of log a second")]
+    assert table.header == ["way", "none", "1/10,000", "1/1,000", "1/100", "1/10", "all"]
+    assert table.rows[0] == ["Tocsin", *["10.0"] * 6]
+    assert table.rows[2] == ["ripgrep", WHY, *[""] * 5]
+
+
+def test_the_chart_of_shares_goes_from_none_to_all():
+    chart = performance_page.shares_chart(SPEEDS)
+    below = [name for name in ("none", "1/10,000", "1/1,000", "1/100", "1/10", "all") if f">{name}<" in chart]
+    assert below == list(SPEEDS["Tocsin"])
 
 
 def test_only_what_stands_between_the_marks_is_written_anew():

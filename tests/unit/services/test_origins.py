@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_detecting import BOOM, SETTINGS, SIGNATURES, World, logs
+from test_detecting import BOOM, MIN, SETTINGS, SIGNATURES, T0, World, alarm, logs
 
 from tocsin.core.matching.matcher import Matcher
 from tocsin.services.detection import Detector
@@ -82,3 +82,22 @@ def test_one_name_in_two_accounts_is_two_alerts(world):
     world.detect(logs([BOOM], group="/aws/lambda/mailer", owner="777788889999"))
     assert [each["service"] for each in world.published] == ["mailer", "mailer (777788889999)"]
     assert len({each["alerts"][0]["fingerprint"] for each in world.published}) == 2
+
+
+def elsewhere_alarm(state, at):
+    told = alarm(state, at)
+    return json.loads(json.dumps(told).replace("123456789012", "777788889999"))
+
+
+def test_alarms_of_one_name_in_two_accounts_that_one_service_claims_are_two_alerts_each_with_its_own_ok(
+    world,
+):
+    world.detect(alarm())
+    world.detect(elsewhere_alarm("ALARM", "2026-02-03T11:00:01.000+0000"), T0 + 1_000)
+    world.detect(elsewhere_alarm("OK", "2026-02-03T11:04:00.000+0000"), T0 + 4 * MIN)
+    states = {each["account"]: each["state"] for each in world.published[-1]["alerts"]}
+    assert world.published[0]["service"] == "backend"
+    assert states[HOME] == "firing"
+    assert not any(each["reason"] == "resolved" for each in world.published)
+    world.detect(alarm("OK", "2026-02-03T11:05:00.000+0000"), T0 + 5 * MIN)
+    assert world.published[-1]["reason"] == "resolved"

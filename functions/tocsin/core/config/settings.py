@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tocsin.core.config.account_names import read_account_names
 from tocsin.core.config.error_settings import SERVICE_KEYS, ErrorSettings, read_error_settings
@@ -25,8 +27,7 @@ MAX_SERVICE_LENGTH = 100
 MAX_AFTER_DEPLOY: Millis = 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Intervals:
+class Intervals(Struct, frozen=True):
     """When an incident speaks; the meanings are Alertmanager's.
 
     Attributes:
@@ -61,8 +62,7 @@ class RepliesInChannel(StrEnum):
     ALWAYS = "always"
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """One service: the group its alerts are gathered in.
 
     Attributes:
@@ -82,8 +82,7 @@ class Service:
     after_deploy: Millis = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Everything that is configuration and not a signature.
 
     Attributes:
@@ -134,8 +133,9 @@ class Settings:
     def service_of_alarm(self, name: str, dimensions: Mapping[str, str], elsewhere: str = "") -> str:
         """Name the service an alarm belongs to, by its name and the resources its metric is about.
 
-        An alarm that no service claims is a service of its own, so that it still reaches people: that of the
-        resource its metric is about, and without one (a currency is none) the alarm itself.
+        An alarm that no service claims is a service of its own, so that it still reaches people: the function that
+        its metric is about, whose log group has the same name; else all that its metric names, which says what kind of
+        thing it is, so that a queue is not the function of its name; and without any (a currency is none) the alarm.
 
         Args:
             name: The alarm's name.
@@ -146,8 +146,7 @@ class Settings:
         for service in self.services:
             if any(fnmatchcase(candidate, glob) for glob in service.alarms for candidate in candidates):
                 return service.name
-        resources = (value for dimension, value in dimensions.items() if dimension != "Currency")
-        return _located(_unreserved(next(resources, name)), elsewhere)
+        return _located(_unreserved(_of_resources(dimensions) or f"{name} (alarm)"), elsewhere)
 
     def after_deploy(self, service: str) -> Millis:
         """For how long after a deploy of a service what begins is start-up noise; 0 for never."""
@@ -156,7 +155,7 @@ class Settings:
     def service_of_function(self, function: str) -> str:
         """Name the service of a Lambda function: that of the log group Lambda gives it, else as for an alarm."""
         named = self.service_of_log_group(f"/aws/lambda/{function}")
-        return named if named != function else self.service_of_alarm(function, {})
+        return named if named != function else self.service_of_alarm(function, {"FunctionName": function})
 
     def services_of_stack(self, stack: str) -> tuple[str, ...]:
         """Name the services that claim a stack: by ``stacks``, or where none does by ``alarms``; empty for none."""
@@ -182,6 +181,34 @@ def short_name(log_group: str) -> str:
         return rest if "/" in rest and not rest.startswith("/") else log_group
     # Without a slash it could be a function's name, with one inside it could be of AWS's.
     return log_group if log_group.startswith("/") or not log_group else f"{log_group} (log group)"
+
+
+_KINDS = {
+    "QueueName": "queue",
+    "TopicName": "topic",
+    "TableName": "table",
+    "BucketName": "bucket",
+    "ApiName": "API",
+    "ApiId": "API id",
+    "StateMachineArn": "state machine",
+    "DBInstanceIdentifier": "database instance",
+    "DBClusterIdentifier": "database cluster",
+    "LogGroupName": "log group",
+}
+"""What the values of dimensions are, in words; of others the dimension's own name is said."""
+
+
+def _of_resources(dimensions: Mapping[str, str]) -> str:
+    """What a metric is about, in a name that no other thing has; empty for nothing."""
+    if dimensions.get("FunctionName"):
+        return dimensions["FunctionName"]
+    resources = sorted(
+        (each for each in dimensions.items() if each[0] != "Currency"), key=lambda each: each[0]
+    )
+    if not resources:
+        return ""
+    values = ", ".join(value for _, value in resources)
+    return f"{values} ({', '.join(_KINDS.get(dimension, dimension) for dimension, _ in resources)})"
 
 
 def _located(name: str, elsewhere: str) -> str:
@@ -296,7 +323,7 @@ def _unreserved(service: str) -> str:
 
 
 def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems: list[Problem]) -> Intervals:
-    names = [entry.name for entry in fields(Intervals)]
+    names = list(Intervals.__struct_fields__)
     problems += [
         Problem(
             FILE, f"intervals.{key}", f"unknown key{did_you_mean(key, names)}; known are {', '.join(names)}"

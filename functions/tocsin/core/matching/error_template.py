@@ -9,6 +9,7 @@ import re2
 
 from tocsin.core.matching.levels import MAX_PREFIX_LENGTH, statement
 from tocsin.core.matching.logline import LogLine, read_line
+from tocsin.core.matching.quoting import quoted_as
 from tocsin.core.matching.template import template_of
 from tocsin.core.model import Level
 from tocsin.core.redaction.sample import WITHHELD, normalise
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
 MAX_LINES = 400
 """Lines of one event among which the one at error is looked for."""
 
+ADMISSION = r"(?:[Ff]ailed|[Uu]nable) to |[Cc]ould ?n[o']t |[Cc]annot |[Cc]an't |[Ee]rror (?:while|during|in|when|on|\w+ing) "
+"""How a line that states no level says at its beginning that something went wrong."""
+_ADMITS = re2.compile(
+    rf"^(?:(?:\d+\|)?[\w.-]+\s+\|\s+)?(?:[^\sA-Za-z]*\d\S*\s+){{0,3}}(?:[\w./-]+:\d+:\s+)?((?:{ADMISSION})\w)"
+)
+"""The same after the name of a container, a time, and a place in the code."""
 _EXCEPTION = re2.compile(r"^[\w.$]*(?:Error|Exception|Failure|Fault)\b")
 
 
 def error_start(line: LogLine, level: Level) -> int | None:
     """Where the first line begins that states this level or worse; None where none does.
 
-    Prose that names a level ("if you see ERROR: …") states none. Each line is looked at once, so the time is linear.
+    Prose that names a level ("if you see ERROR: …") states none. Where nothing states a level, a line that begins with
+    "Failed to …" or the like counts as one at error. Each line is looked at once, so the time is linear.
 
     Args:
         line: The log event.
@@ -50,7 +58,13 @@ def error_start(line: LogLine, level: Level) -> int | None:
             start = stop + 1
         if looked >= MAX_LINES:
             return None
-    return None
+    return 0 if level.rank <= Level.ERROR.rank and _admits(line) else None
+
+
+def _admits(line: LogLine) -> bool:
+    """Whether a line without a level says in its first words that something failed, and is no quotation."""
+    found = _ADMITS.search(line.text[:MAX_PREFIX_LENGTH].partition("\n")[0])
+    return found is not None and line.level is None and not quoted_as(line.text, *found.span(1))
 
 
 def error_template(

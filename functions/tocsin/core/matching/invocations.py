@@ -15,8 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-import re2
-
+from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.matching.crash_lines import may_go_on
 from tocsin.core.model import LogEvent, Match, Millis
 
@@ -31,26 +30,24 @@ class Found(NamedTuple):
     matches: Sequence[Match]
 
 
-_STATEMENT = re2.compile(
+_STATEMENT = lazy_re2(
     r"(?:INIT_REPORT|RESTORE_REPORT|REPORT)\s|RequestId: \S+ (?:Error:|Process exited)|[^\n]{0,120}\bTask timed out after |"
     r"[^\n]{0,120}\bLAMBDA_WARNING: |[^\n]{0,200}\"type\":\s?\"platform\."
 )
 """What the platform says about an invocation or a start."""
-_CRASH = re2.compile(
+_CRASH = lazy_re2(
     r"\[ERROR\] [A-Z]|[^\n]{0,120}\tERROR\t(?:Uncaught Exception|Invoke Error|Unhandled Promise Rejection)\b|"
     r"\{[^\n]{0,120}\"log_level\":\s?\"ERROR\""
 )
 """What the runtime says when the handler, or its import, failed."""
-_BEGINS = re2.compile(
-    r"START RequestId:|INIT_START\b|[^\n]{0,200}\"type\":\s?\"platform\.(?:start|initStart)\""
-)
-_STARTS = re2.compile(r"START RequestId:|[^\n]{0,200}\"type\":\s?\"platform\.start\"")
-_REQUEST = re2.compile(r"(?i)(?:\brequestId[\"\s:]{1,4}|\dZ\s+)([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
+_BEGINS = lazy_re2(r"START RequestId:|INIT_START\b|[^\n]{0,200}\"type\":\s?\"platform\.(?:start|initStart)\"")
+_STARTS = lazy_re2(r"START RequestId:|[^\n]{0,200}\"type\":\s?\"platform\.start\"")
+_REQUEST = lazy_re2(r"(?i)(?:\brequestId[\"\s:]{1,4}|\dZ\s+)([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
 
 
 _MAX_NAMED = 400
 """Characters of an event within which its invocation is named."""
-_NAMED = re2.compile(
+_NAMED = lazy_re2(
     r"(?i:requestId)[\"\s:]{1,4}(?i:[0-9a-f]{8}-)|\dZ\s+(?i:[0-9a-f]{8}-)|START RequestId:|INIT_START|\"platform\.(?:start|initStart)"
 )
 _BLANKS_AFTER_Z = ("z\t", "z ", "z\n", "z\r", "z\f")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re2
 
+from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.model import Level
 
 MAX_SYSLOG_PRIORITY = 191
@@ -70,6 +71,10 @@ _PREFIXES = (
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
     # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
     r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
+    # Fatal error: …, Webhook Error: …, [ERROR shop::orders] … (env_logger)
+    r"^\W{0,8}(?i:(fatal)) error: ",
+    r"^[A-Z]\w+ (Error): [A-Z]\w*[ '][A-Za-z]",
+    rf"^\[(?:\d\S+ +)?({_UPPER}) +[\w:.-]+\] ",
     # ERRO[0012] (logrus), npm ERR! …, nginx: [emerg] …
     r"^(INFO|WARN|ERRO|FATA|PANI|DEBU|TRAC)\[\d{2,}\]",
     r"^npm (ERR|WARN|warn|error)!? ",
@@ -82,10 +87,10 @@ _AMID_WORDS = next(
     place for place, prefix in enumerate(_PREFIXES) if prefix.startswith(r"^(?:\S+[\s|]+){1,4}?")
 )
 """The one that looks past words which may be prose: "if you see ERROR: …"."""
-_LOGGER_WORDS = re2.compile(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
-_CONTAINER = re2.compile(r"^[\w.-]+\s+\|\s+")
-"""The name of its container, which Docker writes before each line."""
-_COMPILED: list[re2._Regexp] = []
+_LOGGER_WORDS = lazy_re2(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
+_CONTAINER = lazy_re2(r"^(?:\d+\|)?[\w.-]+\s+\|\s+")
+"""The name of its container, which Docker writes before each line, or of its process and its number, as PM2 does."""
+_EACH = tuple(map(lazy_re2, _PREFIXES))
 _TOGETHER: list[re2.Set] = []
 
 
@@ -116,12 +121,11 @@ def statement(line: str) -> tuple[Level | None, bool]:
         together = re2.Set.SearchSet()
         for prefix in _PREFIXES:
             together.Add(prefix)
-            _COMPILED.append(re2.compile(prefix))
         together.Compile()
         _TOGETHER.append(together)
     amid_words = None
     for number in sorted(_TOGETHER[0].Match(line.encode("utf-8", "replace")) or ()):
-        found = _COMPILED[number].search(line)
+        found = _EACH[number].search(line)
         if found:
             word = found.group(1)
             level = _LETTERS.get(word) or _WORDS.get(word.lower())

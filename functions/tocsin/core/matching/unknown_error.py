@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import re2
+from msgspec.structs import replace
 
-from tocsin.core.matching.error_template import error_start, error_template
+from tocsin.core.matching.error_template import ADMISSION, error_start, error_template
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import TRANSLATED, read_line
 from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options, joined_search
@@ -134,7 +134,7 @@ def raw_expression(level: Level) -> str:
     """
     kinds = 1 if level.rank >= Level.ERROR.rank else 2
     words = rf"{_BEFORE}(?i:{'|'.join(_WORDS[:kinds])})\b"
-    return "|".join((words, *_NUMBERS[:kinds], *_SHORT[:kinds], _ESCAPES, *TRANSLATED))
+    return "|".join((words, ADMISSION, *_NUMBERS[:kinds], *_SHORT[:kinds], _ESCAPES, *TRANSLATED))
 
 
 class ErrorFinder:

@@ -30,7 +30,7 @@ from tocsin.core.notifications.contract import (
     to_json,
 )
 from tocsin.core.notifications.explanation import latest_round, why
-from tocsin.core.notifications.sentences import filled, place_of
+from tocsin.core.notifications.sentences import filled, first_action_of, place_of
 from tocsin.core.sanitize import clipped, one_line, visible
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 from tocsin.core.times import iso_time
@@ -225,11 +225,13 @@ def _alert(
         last_seen=iso_time(_until(alert, pending)),
         fields=fields,
         summary=filled(summary, service, fields, code=False),
-        first_action=filled(
+        first_action=first_action_of(
             action,
             service,
-            {**place_of(alert), **{name: value for name, value in fields.items() if value}},
-            code=True,
+            {
+                **place_of(alert, likely_cause(incident, alert, signatures)),
+                **{name: value for name, value in fields.items() if value},
+            },
         ),
         runbook_url=f"{runbooks_url}{rule.runbook}{_CONFIRM}" if rule and rule.runbook else runbooks_url,
         sample=clipped(visible(alert.sample), _MAX_SAMPLE_LENGTH) or None,

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from tocsin.core.incidents.incident import Alert
+from tocsin.core.notifications.named_in_line import how_to_find, named_in
 from tocsin.core.sanitize import clipped, one_line
+from tocsin.core.times import DAY, iso_time
 
 MAX_IN_SENTENCE_LENGTH: Final = 120
 _MAX_SENTENCE_LENGTH: Final = 2_000
@@ -19,17 +21,59 @@ _IN_QUOTES = re.compile(r"[A-Za-z0-9_./:(\[][A-Za-z0-9_./:@=+#()\[\],%& -]*", re
 _FUNCTION_GROUP = "/aws/lambda/"
 
 
-def place_of(alert: Alert) -> dict[str, str]:
-    """Where an alert comes from, under the names that sentences know it by; what is not known is left out."""
+def place_of(alert: Alert, cause: Alert | None = None) -> dict[str, str]:
+    """Where an alert comes from and what its line names, as sentences know it; what is not known is left out.
+
+    Args:
+        alert: The alert.
+        cause: For an alarm, what is likely behind it: the function that logged it is the one to look at.
+    """
+    month = iso_time(alert.last_seen)[:8]
+    known = {
+        **named_in(alert.sample, alert.origin.log_stream),
+        "log_group": alert.origin.log_group,
+        "function": _function_of(alert) or (_function_of(cause) if cause is not None else ""),
+        "alarm": alert.origin.alarm,
+        "first_day": f"{month}01",
+        "next_day": iso_time(alert.last_seen + DAY)[:10],
+    }
+    if alert.fields.get("bucket_name"):
+        known["bucket"] = alert.fields["bucket_name"]
+    return {name: value for name, value in known.items() if value}
+
+
+def _function_of(alert: Alert) -> str:
     group = alert.origin.log_group
     function = group.removeprefix(_FUNCTION_GROUP) if group.startswith(_FUNCTION_GROUP) else ""
-    known = {
-        "log_group": group,
-        "function": function if "/" not in function else "",
-        "alarm": alert.origin.alarm,
-        "bucket": alert.fields.get("bucket_name", ""),
-    }
-    return {name: value for name, value in known.items() if value}
+    return function if "/" not in function else ""
+
+
+def first_action_of(template: str, service: str, fields: Mapping[str, str]) -> str:
+    """What to do first, with what is known put in, and where to find what its commands need and nobody knows."""
+    missing = [
+        found[1]
+        for found in _PLACEHOLDER.finditer(template)
+        if _in_code(template, found) and not _as_in_command(template, found, fields.get(found[1], ""))
+    ]
+    command = fields.get("function", "")
+    function = command if _IN_COMMAND.fullmatch(command) else "FUNCTION"
+    hints = how_to_find([name for name in dict.fromkeys(missing) if name != "service"], function)
+    said = filled(template, service, fields, code=True)
+    return clipped(f"{said} {hints}", _MAX_SENTENCE_LENGTH) if hints else said
+
+
+def _in_code(template: str, found: re.Match[str]) -> bool:
+    return template.count("`", 0, found.start()) % 2 == 1
+
+
+def _as_in_command(template: str, found: re.Match[str], value: str) -> str:
+    """A value as it may stand in a command; empty where it may not."""
+    text = one_line(value)
+    quoted = template[: found.start()].endswith("'") and template.startswith("'", found.end())
+    safe = (_IN_QUOTES if quoted else _IN_COMMAND).fullmatch(text)
+    # A name that is cut off names something else; of `file://…` the aws command sends the file's content.
+    whole = len(text) <= _MAX_IN_COMMAND_LENGTH and "://" not in text
+    return text if safe and whole else ""
 
 
 def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool) -> str:
@@ -46,14 +90,9 @@ def filled(template: str, service: str, fields: Mapping[str, str], *, code: bool
 
     def value(found: re.Match[str]) -> str:
         name = found[1]
-        inside = template.count("`", 0, found.start()) % 2 == 1
         text = one_line(service if name == "service" else fields.get(name, ""))
-        if inside:
-            quoted = template[: found.start()].endswith("'") and template.startswith("'", found.end())
-            safe = (_IN_QUOTES if quoted else _IN_COMMAND).fullmatch(text)
-            # A name that is cut off names something else; of `file://…` the aws command sends the file's content.
-            whole = len(text) <= _MAX_IN_COMMAND_LENGTH and "://" not in text
-            return text if safe and whole else name.upper()
+        if _in_code(template, found):
+            return _as_in_command(template, found, text) or name.upper()
         if name == "service":
             return clipped(text, MAX_IN_SENTENCE_LENGTH)
         if name not in fields:
