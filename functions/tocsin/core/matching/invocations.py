@@ -6,7 +6,7 @@ A time-out is a ``Task timed out`` and a ``REPORT … Status: timeout``; a death
 that has a name is often logged again on its way out, without it (``ERROR request failed``, then the crash of a wrapper).
 What nothing but a catch-all recognises is left out where the same invocation names its failure within a second.
 No state is kept of invocations: of what lies in two envelopes, only what the platform says of one request by itself is
-counted once (``stated_request``).
+counted once (``stated_attempt``).
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from tocsin.core.model import LogEvent, Match, Millis
 
 SAME_FAILURE: Millis = 1_000
 """Between the lines of one failure in one invocation; what comes later may be another one."""
+
+ATTEMPT: Millis = 10_000
+"""More than lies between the platform's statements about one attempt, and less than Lambda waits before a retry."""
 
 
 class Found(NamedTuple):
@@ -113,13 +116,20 @@ def _changes(events: Sequence[LogEvent], place: int) -> bool:
     )
 
 
-def stated_request(message: str) -> str:
-    """The request that a line is the platform's statement about; empty for any other line.
+def stated_attempt(message: str, at: Millis) -> str:
+    """The attempt at a request that a line is the platform's statement about; empty for any other line.
 
     Where it is the only line of its alert in an envelope, it is counted under this name, so that ``Task timed out`` at the
-    end of one envelope and its ``REPORT`` at the beginning of the next are one.
+    end of one envelope and its ``REPORT`` at the beginning of the next are one. A retry, which Lambda makes under the same
+    request id after a minute and after two (Lambda Developer Guide, "Error handling for asynchronous invocation"), is
+    another attempt.
+
+    Args:
+        message: The line.
+        at: When it was written.
     """
-    return _name_in(message) if _STATEMENT.match(message) else ""
+    request = _name_in(message) if _STATEMENT.match(message) else ""
+    return f"{request}/{at // ATTEMPT}" if request else ""
 
 
 def once_per_invocation(
