@@ -8,10 +8,11 @@ WORKERS ?= 2
 STACKS ?= 3
 BENCH  := .venv-bench
 JUDGE  := .venv-judge
+SECOND := .venv-second
 ARCHITECTURE ?= both
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit coverage nightly judge hooks lock lint check bench events docs reliability screenshot build wheel deploy doctor clean
+.PHONY: help setup demo test unit coverage nightly judge second hooks lock lint check bench events docs reliability screenshot build wheel deploy doctor clean
 
 help: ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -51,6 +52,17 @@ $(JUDGE)/.ready: Makefile
 
 judge: $(READY) $(JUDGE)/.ready ## Have a second judge (PMapper, parliament) look at every permission
 	@$(BIN)/python -m pytest -q tests/integration/test_permissions.py
+
+# The last LocalStack that needs no account, with the versions that it was written against.
+$(SECOND)/.ready: Makefile
+	@echo "Setting up $(SECOND), with LocalStack ..."
+	@$(PYTHON) -m venv $(SECOND)
+	@$(SECOND)/bin/python -m pip install --quiet --disable-pip-version-check 'localstack-core[runtime]==4.14.0' 'cbor2<6' \
+	  'cryptography<47' 'pyopenssl<26' service-identity flask flask-cors
+	@touch $@
+
+second: $(READY) $(SECOND)/.ready ## Deploy the template onto LocalStack, and write what it says of it
+	@PYTHONPATH=functions:.:tests:tests/support $(BIN)/python -m second_implementation
 
 lint: $(READY) ## ruff, mypy, tocsin check, sam validate
 	$(BIN)/ruff check .
@@ -109,4 +121,4 @@ screenshot: $(READY) ## Take the picture in the README anew (needs Chromium)
 	@PYTHONPATH=functions:.:tests:tests/support $(BIN)/python -m tools.screenshot
 
 clean: ## Remove everything that make made
-	rm -rf $(VENV) $(BENCH) $(JUDGE) build dist .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(JUDGE) $(SECOND) build dist .aws-sam .tocsin .pytest_cache .mypy_cache .ruff_cache .hypothesis
