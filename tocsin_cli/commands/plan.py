@@ -268,7 +268,7 @@ def _backtest(
     return [
         f"{lines}: {pluralize(told['before'], 'message')} with {compared}, {told['after']:,} with this",
         *(
-            f"  ~ {name}: {counts['before']} occurrences, now {counts['after']}"
+            f"  ~ {name}: {pluralize(counts['before'], 'occurrence')}, now {counts['after']:,}"
             for name, counts in comparison["signatures"].items()
         ),
         *(
