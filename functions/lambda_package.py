@@ -227,13 +227,33 @@ def _compile(target: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Make the package in the folder named; ``TOCSIN_ARCHITECTURE`` may choose one processor."""
+    root = Path(__file__).resolve().parent
     try:
         machines = chosen_machines(os.environ.get("TOCSIN_ARCHITECTURE", ""))
-        make_package(Path(__file__).resolve().parent, Path(arguments[0]), machines)
+        refuse_stale_signatures(root)
+        make_package(root, Path(arguments[0]), machines)
     except PackagingError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def refuse_stale_signatures(root: Path) -> None:
+    """Refuse compiled signatures without which every cold start would try every expression again.
+
+    Args:
+        root: The deployment root.
+
+    Raises:
+        PackagingError: They are missing, or of other signatures, settings or code.
+    """
+    from tocsin.adapters.files.compiled_search import stale_files
+
+    if stale := stale_files(root):
+        raise PackagingError(
+            f"not packaged: {' and '.join(stale)}: missing, or older than the signatures, tocsin.toml or the code. "
+            "Run tocsin check, which writes them anew when all is right, commit them, and build again."
+        )
 
 
 def chosen_machines(architecture: str) -> Sequence[str]:

@@ -4,7 +4,6 @@ import itertools
 import json
 import re
 import threading
-from dataclasses import replace
 from typing import ClassVar
 
 import boto3
@@ -15,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledgers import create_incident_table
 from moto import mock_aws
+from msgspec.structs import replace
 from sample_incidents import (
     BUCKET,
     DLQ,

@@ -4,12 +4,12 @@ import importlib
 import io
 import json
 import logging
-from dataclasses import replace
 
 import boto3
 import pytest
 from ledgers import create_incident_table
 from moto import mock_aws
+from msgspec.structs import replace
 from sample_incidents import IMPORT_ERROR, RUNBOOKS, SIGNATURES, incident, pending
 
 from tocsin.adapters.aws.sns import AlertsTopic

@@ -8,12 +8,12 @@ import re
 import subprocess
 import time
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 from sample_incidents import BUCKET, DLQ, IMPORT_ERROR, incident, pending
 
 from tocsin.adapters.aws.delivery_table import DeliveryStore

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from tocsin.adapters.aws.incident_table import IncidentTable

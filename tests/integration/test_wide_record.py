@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.adapters.aws.delivery_table import DeliveryStore
 from tocsin.core.slack.delivery_record import DeliveryRecord

@@ -7,9 +7,10 @@ Slack that asks for patience, and everything that people can press or type.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
+
+from msgspec.structs import replace
 
 from reliability.deployment import MINUTE, SECOND, Deployment
 from reliability.faults import Plan

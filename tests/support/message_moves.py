@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.core.incidents.actions import Redrive
 from tocsin.core.incidents.redriving import Move, MovesLook, MoveState

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.core.incidents.incident import Alert, Incident, Pace, Pending, QueueReading
 from tocsin.core.model import AlertState, Origin, Reason, Severity

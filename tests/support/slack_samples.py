@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import requests
+from msgspec.structs import replace
 from sample_incidents import (
     BUCKET,
     DLQ,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.settings import Settings
@@ -52,23 +52,23 @@ def changes(before: Configuration, after: Configuration) -> Changes:
 
 
 def _signature(old: Signature, new: Signature) -> Iterator[str]:
-    for each in fields(Signature):
-        before, after = getattr(old, each.name), getattr(new, each.name)
-        if each.name in _NOT_COMPARED or before == after:
+    for name in Signature.__struct_fields__:
+        before, after = getattr(old, name), getattr(new, name)
+        if name in _NOT_COMPARED or before == after:
             continue
-        key = "not" if each.name == "none" else each.name
-        if each.name in {"matches", "ignores"}:
+        key = "not" if name == "none" else name
+        if name in {"matches", "ignores"}:
             yield f"{key}: {len(before)} samples, now {len(after)}"
-        elif each.name in {"severity", "status", "owner", "runbook", "title"}:
+        elif name in {"severity", "status", "owner", "runbook", "title"}:
             yield f"{key}: {before or 'nothing'}, now {after or 'nothing'}"
         else:
             yield f"{key} changed"
 
 
 def _settings(old: Settings, new: Settings) -> Iterator[str]:
-    for each in fields(Settings):
-        before, after = getattr(old, each.name), getattr(new, each.name)
+    for name in Settings.__struct_fields__:
+        before, after = getattr(old, name), getattr(new, name)
         if before == after:
             continue
         words = f"{before}, now {after}"
-        yield f"{each.name}: {words}" if len(words) <= _LONGEST else f"{each.name} changed"
+        yield f"{name}: {words}" if len(words) <= _LONGEST else f"{name} changed"

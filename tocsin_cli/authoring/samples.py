@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from tocsin.core.absence.expected_lines import ExpectedLines, Sign
 from tocsin.core.matching.matcher import Matcher

@@ -13,7 +13,8 @@ import os
 import sys
 from pathlib import Path
 
-from tocsin.adapters.files.configuration import COMPILED, compile_signatures
+from tocsin.adapters.files.compiled_search import COMPILED
+from tocsin.adapters.files.configuration import compile_signatures
 from tocsin_cli.authoring.advice import overridden, warnings
 from tocsin_cli.authoring.check import check
 from tocsin_cli.authoring.json_schema import signature_schema

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tocsin.core.absence.expected_lines import ExpectedLines, Sign
 from tocsin.core.matching.matcher import Explanation, Matcher, Verdict

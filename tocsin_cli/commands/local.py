@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 from tocsin.adapters.sam_local import DOOR_PORT
@@ -28,7 +27,7 @@ def parameter_name(key: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in key.split("_"))
 
 
-INTERVALS = frozenset(parameter_name(each.name) for each in fields(Intervals))
+INTERVALS = frozenset(map(parameter_name, Intervals.__struct_fields__))
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.routing import NEWS, NotificationTarget
@@ -36,6 +38,7 @@ from tocsin_cli.simulation import LoggedLine, Simulation
 REASONS = (Reason.OPENED, Reason.UPDATE, Reason.RESOLVED)
 MORE = 211
 """Occurrences that an update tells of in addition: an incident in full swing."""
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
 class PreviewError(Exception):
@@ -226,9 +229,15 @@ def _of_line(config: Configuration, line: str, log_group: str, reason: Reason, n
     if reason is Reason.OPENED:
         return lived.first(reason)
     later = lived.simulation.now + MINUTE
-    # A stream for each: the lines of one invocation, which the sample's request id names, would count as one failure.
+    # A stream and a request for each: what one invocation says of itself would count as one failure.
     lived.simulation.feed(
-        LoggedLine(later + number * 100, line, log_group, f"{stream}{number:x}") for number in range(MORE)
+        LoggedLine(
+            later + number * 100,
+            _UUID.sub(f"00000000-0000-4000-8000-{number:012x}", line),
+            log_group,
+            f"{stream}{number:x}",
+        )
+        for number in range(MORE)
     )
     return lived.later(reason, later + MORE * 100)
 

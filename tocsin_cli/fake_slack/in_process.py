@@ -6,11 +6,11 @@ connection is missing, so that a year of messages takes seconds and nothing wait
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
+from msgspec.structs import replace
 from requests.adapters import BaseAdapter
 
 from tocsin.adapters.slack.web_api import SlackBot

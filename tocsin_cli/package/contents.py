@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import _imp  # for _imp.source_hash: importlib.util's knows its own Python's byte code only
 import re
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tocsin.adapters.files.configuration import compile_signatures
+from tocsin.adapters.files.compiled_search import stale_files
 from tocsin_cli.package.elf import compiled
 from tocsin_cli.package.imports import unresolved_imports
 
@@ -71,14 +69,9 @@ def _own_files(package: Path, root: Path, own: Sequence[str]) -> Iterator[str]:
 
 def _seal(package: Path) -> Iterator[str]:
     """The compiled signatures must fit, else every cold start tries every expression again."""
-    with tempfile.TemporaryDirectory(prefix="tocsin-compile-") as folder:
-        copy = Path(folder)
-        if (package / "signatures").is_dir():
-            shutil.copytree(package / "signatures", copy / "signatures")
-        if (package / "tocsin.toml").is_file():
-            shutil.copy(package / "tocsin.toml", copy)
-        if compile_signatures(copy):
-            yield "signatures/compiled.json: does not fit the signatures: tocsin check, commit what it writes, build again"
+    for name in stale_files(package):
+        if (package / name).is_file():
+            yield f"{name}: does not fit the signatures: tocsin check, commit what it writes, build again"
 
 
 def _what_does_not_belong(package: Path, own: Sequence[str]) -> Iterator[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Final
 
 import msgspec
+from msgspec import Struct, field
 
 Millis = int
 """A point in time, or a span, in milliseconds."""
@@ -57,8 +57,7 @@ class LogEvent(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(Struct, frozen=True):
     """One delivery of a subscription: log events of one stream of one log group.
 
     Attributes:
@@ -89,8 +88,7 @@ class AlarmState(StrEnum):
     INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmChange:
+class AlarmChange(Struct, frozen=True):
     """One state change of a CloudWatch alarm, whichever of the three shapes it came in.
 
     Attributes:
@@ -134,8 +132,7 @@ class AlarmChange:
     muted_until: Millis | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(Struct, frozen=True):
     """That a signature recognised a log line.
 
     Attributes:
@@ -151,8 +148,7 @@ class Match:
     end: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where an alert comes from: a log group, an alarm or a line that is missing, and the account it is in.
 
     Attributes:
@@ -177,8 +173,7 @@ class Origin:
         return bool(self.alarm) or self.absence
 
 
-@dataclass(frozen=True, slots=True)
-class OccurrenceCount:
+class OccurrenceCount(Struct, frozen=True):
     """What one envelope, or one alarm change, adds to one alert: the unit that is counted exactly once.
 
     Everything in it is redacted and bounded in size: it is what the table, SNS and Slack see.
@@ -240,8 +235,7 @@ class ChangeKind(StrEnum):
     ALIAS = "alias"
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """Something that was deployed or altered; everything in it is redacted and bounded in size.
 
     Attributes:

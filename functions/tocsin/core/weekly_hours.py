@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from tocsin.core.model import Millis
 
@@ -19,8 +20,7 @@ _HOURS: Final = re.compile(r"(?:([a-z,-]{1,40}) )?([0-2]\d):([0-5]\d)-([0-2]\d):
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,30}(?:/[A-Za-z0-9_+-]{1,30}){0,2}")
 
 
-@dataclass(frozen=True, slots=True)
-class WeeklyHours:
+class WeeklyHours(Struct, frozen=True):
     """Hours that come again each week, by the clock on the wall.
 
     Attributes:

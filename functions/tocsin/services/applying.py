@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tocsin.adapters.slack.errors import DeliveryError
 from tocsin.core.incidents.acting import performed_by
@@ -14,8 +15,7 @@ from tocsin.services.reconciliation import Reconciler
 from tocsin.services.reconciling_round import Reconciliation
 
 
-@dataclass(slots=True)
-class Applied:
+class Applied(Struct):
     """What came of it.
 
     Attributes:

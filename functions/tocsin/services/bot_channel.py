@@ -7,8 +7,9 @@ between the post and the record of it, posts nothing twice.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from tocsin.adapters.slack.errors import CredentialRefusedError, MessageGoneError
 from tocsin.adapters.slack.web_api import Found, SlackBot

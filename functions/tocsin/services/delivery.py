@@ -13,8 +13,10 @@ it is told all the same, marked as late: it must not look like an alarm that is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from tocsin.adapters.aws.delivery_table import BusyError, LeaseLostError
 from tocsin.adapters.slack.errors import DeliveryError, RetryableDeliveryError

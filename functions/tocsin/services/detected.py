@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from tocsin.core.absence.watch import Observation
 from tocsin.core.model import Millis
 
 
-@dataclass(slots=True)
-class Detected:
+class Detected(Struct):
     """What one event came to.
 
     Attributes:

@@ -7,8 +7,9 @@ AWS call. A batch that only adds to an alert known to this process makes one: th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import Observation, Watch, is_missing, is_worth_a_write, merged
@@ -71,8 +72,7 @@ class FailureQueue(Protocol):
         """Keep a record with what is wrong with it; returns when it is safely there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeats:
+class Heartbeats(Struct, frozen=True):
     """Where heartbeats come from and go to.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.core.errors.error_history import ErrorRecord, taken_as_known
 from tocsin.core.errors.error_store import ErrorStore

@@ -15,8 +15,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from tocsin.adapters.slack.credentials import Credential
 from tocsin.adapters.slack.errors import CredentialRefusedError, RetryableDeliveryError

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tocsin.core.config.settings import Settings
 from tocsin.core.incidents.test_mode import grouped
 from tocsin.core.ingest.origin import elsewhere
 from tocsin.core.matching.fingerprint import fingerprint, masked_fields
-from tocsin.core.matching.invocations import Found, stated_request
+from tocsin.core.matching.invocations import Found, stated_attempt
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.recognition import recognised
@@ -168,5 +169,5 @@ def _all_of(counted: OccurrenceCount, times: list[Millis], message: str) -> Occu
     What the platform alone says of one request may be said again in the next envelope: the request is its name then.
     """
     if len(times) == 1:
-        return replace(counted, envelope=stated_request(message) or counted.envelope)
+        return replace(counted, envelope=stated_attempt(message, counted.first_seen) or counted.envelope)
     return replace(counted, count=len(times), first_seen=min(times), last_seen=max(times))

@@ -11,8 +11,9 @@ its incident and sequence and shows it once.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from tocsin.core.config.settings import Settings
 from tocsin.core.errors.error_store import ErrorStore
@@ -55,8 +56,7 @@ class Queues(QueueDepths, Protocol):
         """What is in a queue now; None when it cannot be told. Never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reconciler:
+class Reconciler(Struct, frozen=True):
     """Brings incidents up to date.
 
     Attributes:

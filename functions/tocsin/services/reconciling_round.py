@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tocsin.core.incidents import digest
 from tocsin.core.incidents import dlq_growth as queue_watch
@@ -61,8 +63,7 @@ LOOK_AGAIN: Millis = 15 * 60_000
 """The longest an open incident goes unlooked at: a deploy may have shortened its intervals meanwhile."""
 
 
-@dataclass(slots=True)
-class Reconciliation:
+class Reconciliation(Struct):
     """What one reconciliation did.
 
     Attributes:

@@ -8,8 +8,9 @@ minutes, in which somebody may have corrected the secret.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tocsin.adapters.slack.errors import (
     CredentialRefusedError,
@@ -33,8 +34,7 @@ MAX_RETRY_AFTER_HONOURED = 20
 that says "in half a minute" for an hour must not use up the tries that the queue allows (``maxReceiveCount``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """That a message was not told in one destination, or could not be read.
 
     Attributes:

@@ -15,9 +15,11 @@ sighting. A service with very many new errors within an hour is told of as that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tocsin.core.config.settings import Settings
 from tocsin.core.errors.error_history import (
@@ -54,8 +56,7 @@ Original = tuple[OccurrenceCount, object]
 """An occurrence count with the record of the event that it came from."""
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """What this process remembers of an error.
 
     Attributes:

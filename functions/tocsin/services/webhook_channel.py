@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.adapters.slack.webhook import SlackWebhook
 from tocsin.core.config.routing import NEWS

@@ -7,11 +7,11 @@ import itertools
 import json
 import re
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import Configuration, compile_signatures, load_configuration
 from tocsin.core.absence.expected_lines import ExpectedLines, Sign

@@ -6,13 +6,13 @@ import base64
 import gzip
 import json
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import Configuration, load_configuration
 from tocsin.core.absence.watch import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -14,6 +13,7 @@ import re2
 from botocore.stub import Stubber
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import Configuration, load_configuration
 from tocsin.core.config.error_settings import ErrorMode, ErrorSettings

@@ -8,13 +8,13 @@ import re
 import shutil
 import sys
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import test_runbooks as rules_for_runbooks
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.matching.matcher import Matcher

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from sample_incidents import BUCKET, IMPORT_ERROR, T0, incident
 
 from tocsin.core.incidents.actions import ActionKind, ActionOutcome, PerformedAction

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 import re
-from dataclasses import replace
 
 import pytest
 from hostile_text import hostile
 from hypothesis import given, settings
+from msgspec.structs import replace
 from rich.console import Console
 from sample_incidents import BUCKET, DLQ, IMPORT_ERROR, SIGNATURES, T0, incident, pending
 

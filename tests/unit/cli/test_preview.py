@@ -6,11 +6,11 @@ import base64
 import gzip
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.config.settings import Intervals

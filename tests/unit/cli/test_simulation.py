@@ -6,12 +6,12 @@ import base64
 import gzip
 import itertools
 import json
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.config.settings import Intervals, Service, Settings

@@ -117,13 +117,8 @@ def test_an_id_of_the_pack_is_not_taken_silently(own):
 
 
 def test_what_is_built_says_the_same_as_ones_own_folder_and_is_sealed(own, tmp_path):
-    from tocsin.adapters.files.compiled_search import compiled_search
-    from tocsin.adapters.files.configuration import (
-        _unseal,
-        load_configuration,
-        read_overlay_file,
-        read_signature_files,
-    )
+    from tocsin.adapters.files.compiled_search import COMPILED, SEALED_SEARCH, stale_files
+    from tocsin.adapters.files.configuration import load_configuration
 
     root = own('[override.lambda-timeout]\nseverity = "low"\n[pack]\noff = ["python"]')
     before = sorted(path.name for path in root.rglob("*"))
@@ -134,11 +129,12 @@ def test_what_is_built_says_the_same_as_ones_own_folder_and_is_sealed(own, tmp_p
     assert {name: (rule.severity, rule.status, rule.any) for name, rule in here.signatures.items()} == {
         name: (rule.severity, rule.status, rule.any) for name, rule in there.signatures.items()
     }
-    assert _unseal(built, read_signature_files(built, []), read_overlay_file(built, [])) is not None
-    assert compiled_search(built)
+    assert stale_files(built) == []
     settings = built / "tocsin.toml"
     settings.write_text(settings.read_text("utf-8").replace('"low"', '"high"'), "utf-8")
-    assert compiled_search(built) is None, "the compiled signatures is of this very override"
+    assert stale_files(built) == [COMPILED, SEALED_SEARCH], (
+        "the compiled signatures are of this very override"
+    )
     assert load_configuration(built, {}).signatures["lambda-timeout"].severity is Severity.HIGH
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from dataclasses import replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sample_incidents import DLQ, IMPORT_ERROR, RUNBOOKS, SIGNATURES, TIMEOUT, incident, pending
 
 from tocsin.core.config.routing import DEFAULT, LABELS, Destination, Route, Routing

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from test_lifecycle import MIN, T0, H, Life, alarm
 
 from tocsin.core.incidents.contributors import MAX_CONTRIBUTORS

@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from test_reconciling import CrashError, Crashing
 
 from tocsin.core.config.routing import DEFAULT, Destination, Route, Routing

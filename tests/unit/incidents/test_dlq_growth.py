@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from test_lifecycle import INTERVALS, MIN, SIGNATURES, T0, H, Life, alarm, occurrence_count
 
 from tocsin.core.incidents.dlq_growth import expires_at

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from test_acting import MIN, POLICY, SIGNATURES, T0, H, World, occurrence
 
 from tocsin.core.config.settings import Intervals

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.incidents.test_lifecycle import INTERVALS, T0, occurrence_count
 from tests.unit.incidents.test_wide import SIGNATURES, World

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from sample_incidents import T0
 
 from tocsin.core.incidents.incident import Alert, Incident

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.incidents.test_lifecycle import INTERVALS, SIGNATURES, T0, H, Life, alarm, occurrence_count
 from tocsin.core.config.settings import parse_settings

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from message_moves import Killed, MemoryMoves
+from msgspec.structs import replace
 
 from tocsin.core.config.settings import Intervals
 from tocsin.core.incidents.actions import Action, ActionKind, ActionOutcome, RedriveState

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.config.error_settings import ErrorSettings

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sample_incidents import TIMEOUT
 
 from tocsin.adapters.files.configuration import load_configuration

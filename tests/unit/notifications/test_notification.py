@@ -1,7 +1,6 @@
 """The contract: what is published about an incident, valid, bounded and complete whatever the log held."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -9,6 +8,7 @@ import pytest
 from hostile_text import hostile
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sample_incidents import (
     BUCKET,
     DLQ,

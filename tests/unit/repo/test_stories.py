@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.ingest.alarms import parse_alarm

@@ -6,12 +6,12 @@ import base64
 import gzip
 import json
 import re
-from dataclasses import replace
 
 import pytest
 from change_events import by_cloudformation, call_event, stack_event
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sample_incidents import IMPORT_ERROR, RUNBOOKS, SIGNATURES, incident, pending
 from test_detecting import BOOM, SETTINGS, logs, packed
 from test_detecting import SIGNATURES as KABOOM

@@ -3,12 +3,12 @@
 import json
 import logging
 import re
-from dataclasses import replace
 
 import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sample_incidents import BUCKET, IMPORT_ERROR, MINUTE, RUNBOOKS, SIGNATURES, T0, incident, pending
 
 from tocsin.adapters.slack.credentials import BotCredential, SlackSecret, WebhookCredential, read_credential

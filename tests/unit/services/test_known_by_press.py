@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from test_detecting import BOOM, MIN, T0, logs
 from test_unknown_errors import DAY, HOUR, PAY, Errors
 

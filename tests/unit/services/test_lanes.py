@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from msgspec.structs import replace as with_values
 from sample_incidents import IMPORT_ERROR, MINUTE, RUNBOOKS, SIGNATURES, T0, incident, pending
 

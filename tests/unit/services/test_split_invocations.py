@@ -65,3 +65,12 @@ def test_a_delivery_that_comes_again_counts_nothing_whoever_reads_it():
         world.detector = world.another_process()
         world.detect(logs([said(ONE)]), T0 + minute * MIN)
     assert world.incident.count == 1
+
+
+def test_a_retry_under_the_same_request_is_another_failure():
+    world = Split()
+    for attempt in range(3):
+        written = [{"id": str(attempt), "timestamp": T0 + attempt * MIN, "message": said(ONE)}]
+        world.detect(logs([], logEvents=written), T0 + attempt * MIN)
+    world.reconciler.reconcile("backend", T0 + 10 * MIN)
+    assert world.incident.count == 3

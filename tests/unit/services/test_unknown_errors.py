@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from test_detecting import BOOM, MIN, SIGNATURES, T0, World, logs
 from test_detecting import SETTINGS as LEARNING
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from msgspec.structs import replace as with_values
 from sample_incidents import IMPORT_ERROR, RUNBOOKS, SIGNATURES, incident, pending
 

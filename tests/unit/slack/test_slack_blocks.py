@@ -2,13 +2,13 @@
 
 import json
 import re
-from dataclasses import replace
 
 import msgspec
 import pytest
 from hostile_text import hostile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from sample_incidents import (
     BUCKET,
     DLQ,

@@ -31,8 +31,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from tocsin.adapters.aws.wide_table import Member, join_wide, joined, wide_key
 from tocsin.core.absence.watch import Watch

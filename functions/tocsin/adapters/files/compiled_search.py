@@ -2,7 +2,9 @@
 
 ``tocsin check`` leaves it beside the configuration that it found right, under the digest of exactly those files and of
 the code that read them. A cold start that finds it needs nothing else before its first answer: no signature is read, no
-setting parsed. After any change it counts for nothing, and everything is read, tried and refused as ever.
+setting parsed. After any change it counts for nothing: a build refuses it, and a command reads and tries everything itself.
+
+Imports the standard library only: a build looks at it before any dependency is there.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 SEALED_SEARCH = "signatures/search.json"
+COMPILED = "signatures/compiled.json"
 
 _CODE = Path(__file__).resolve().parent.parent.parent
 _READERS = (
@@ -33,9 +36,28 @@ def compiled_search(root: Path) -> str | None:
     Args:
         root: The deployment root.
     """
-    content = _content(root)
-    expression = content.get("expression")
-    return expression if isinstance(expression, str) and content.get("digest") == _digest(root) else None
+    expression = compiled_content(root, SEALED_SEARCH).get("expression")
+    return expression if isinstance(expression, str) else None
+
+
+def stale_files(root: Path) -> list[str]:
+    """Which of the compiled files are missing, or are of another configuration or code.
+
+    Args:
+        root: The deployment root.
+    """
+    return [name for name in (COMPILED, SEALED_SEARCH) if not compiled_content(root, name)]
+
+
+def compiled_content(root: Path, name: str) -> dict[str, Any]:
+    """The content of a compiled file of exactly this configuration; empty where there is none.
+
+    Args:
+        root: The deployment root.
+        name: Which: ``COMPILED`` or ``SEALED_SEARCH``.
+    """
+    content = _content(root, name)
+    return content if content.get("digest") == configuration_digest(root) else {}
 
 
 def seal_search(root: Path, expression: str) -> bool:
@@ -47,22 +69,27 @@ def seal_search(root: Path, expression: str) -> bool:
     Raises:
         OSError: It cannot be written.
     """
-    content = {"digest": _digest(root), "expression": expression}
-    if _content(root) == content:
+    content = {"digest": configuration_digest(root), "expression": expression}
+    if _content(root, SEALED_SEARCH) == content:
         return False
     (root / SEALED_SEARCH).write_text(json.dumps(content, indent=0) + "\n", "utf-8")
     return True
 
 
-def _content(root: Path) -> dict[str, Any]:
+def _content(root: Path, name: str) -> dict[str, Any]:
     try:
-        content = json.loads((root / SEALED_SEARCH).read_bytes())
+        content = json.loads((root / name).read_bytes())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 
 
-def _digest(root: Path) -> str:
+def configuration_digest(root: Path) -> str:
+    """What names a configuration and the code that reads it.
+
+    Args:
+        root: The deployment root.
+    """
     digest = hashlib.sha256()
     code = [(name, _CODE / name) for name in _READERS]
     data = [

@@ -2,30 +2,31 @@
 
 Compiling every expression and deriving its literals takes longer than all the rest of a cold start. ``tocsin check``
 therefore leaves a compiled form, ``signatures/compiled.json``: what it derived, under the digest of exactly the files (and of the
-code that read them) that it found right. With it, a cold start reads what is already known to be right; without,
-or after any change, everything is tried again and refused in the same words. Beside it lies the search that most cold
-starts need alone (``compiled_search``).
+code that read them) that it found right. No package is built without it. With it, a cold start reads what is already
+known to be right; a command, in a folder that was changed since, tries everything again and refuses it in the same words.
+Beside it lies the search that most cold starts need alone (``compiled_search``).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tocsin.adapters.files.compiled_search import seal_search
+from tocsin.adapters.files.compiled_search import (
+    COMPILED,
+    compiled_content,
+    configuration_digest,
+    seal_search,
+)
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
-from tocsin.core.signatures import absence_rule as absence_module
-from tocsin.core.signatures import literals as literals_module
-from tocsin.core.signatures import reader as signatures_module
 from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.core.signatures.literals import Literal, NoLiteralError, required_literals
@@ -62,7 +63,7 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
     problems: list[Problem] = []
     texts = read_signature_files(root, problems, pack=pack)
     overlay = read_overlay_file(root, problems)
-    signatures, found = _unseal(root, texts, overlay) or _read(texts, overlay)
+    signatures, found = (None if pack else _unseal(root)) or _read(texts, overlay)
     problems += found
     if overlay is not None and UNKNOWN_ERROR in overlay.overrides:
         own = overridden(overlay.overrides[UNKNOWN_ERROR], FILE, problems)
@@ -156,8 +157,6 @@ def literal_problems(signature: Signature) -> list[Problem]:
 
 # --- the compiled signatures ---
 
-COMPILED = "signatures/compiled.json"
-
 
 def compile_signatures(root: Path) -> bool:
     """Leave the compiled signatures for configuration that was just found right.
@@ -180,8 +179,7 @@ def compile_signatures(root: Path) -> bool:
     )
     written = seal_search(root, "|".join(filter(None, searches)))
     texts, overlay = read_signature_files(root, []), read_overlay_file(root, [])
-    digest = _digest(texts, overlay)
-    if _sealed(root).get("digest") == digest:
+    if compiled_content(root, COMPILED):
         return written
     tables: Mapping[str, Mapping[str, Any]] = parse_tables(texts, [])
     if overlay is not None:
@@ -190,7 +188,7 @@ def compile_signatures(root: Path) -> bool:
         tables = overlaid(tables, overlay, [])
     signatures, _ = read_signatures(tables)
     content = {
-        "digest": digest,
+        "digest": configuration_digest(root),
         "tables": tables,
         "known": {
             expression: [[*literal.words, literal.any_case] for literal in required_literals(expression)]
@@ -205,32 +203,13 @@ def compile_signatures(root: Path) -> bool:
     return True
 
 
-def _unseal(
-    root: Path, texts: Mapping[str, str], overlay: Overlay | None
-) -> tuple[dict[str, Signature], list[Problem]] | None:
-    """What the compiled signatures says about exactly these texts and what is laid over them, or None where it says nothing."""
-    content = _sealed(root)
-    if not texts or content.get("digest") != _digest(texts, overlay):
+def _unseal(root: Path) -> tuple[dict[str, Signature], list[Problem]] | None:
+    """What the compiled signatures say, or None where they are not of exactly this configuration."""
+    content = compiled_content(root, COMPILED)
+    if not content:
         return None
     known = {
         expression: tuple(Literal(tuple(words), any_case) for *words, any_case in found)
         for expression, found in content["known"].items()
     }
     return read_signatures(content["tables"], known=known | dict.fromkeys(content["excluding"], ()))
-
-
-def _sealed(root: Path) -> dict[str, Any]:
-    try:
-        content = json.loads((root / COMPILED).read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _digest(texts: Mapping[str, str], overlay: Overlay | None) -> str:
-    digest = hashlib.sha256(repr(overlay).encode() if overlay else b"")
-    for module in (signatures_module, absence_module, literals_module):
-        digest.update(Path(str(module.__file__)).read_bytes())
-    for file, text in texts.items():
-        digest.update(f"{file}\0{len(text)}\0{text}".encode())
-    return digest.hexdigest()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
+
+from msgspec.structs import replace
 
 from tocsin.core.absence.watch import Observation, Sighting
 from tocsin.core.ingest.origin import may_have_origins

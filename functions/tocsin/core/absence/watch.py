@@ -9,7 +9,9 @@ it may be as much later than the truth as the sign was late: told a little later
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.core.matching.fingerprint import fingerprint
 from tocsin.core.model import AlertState, Millis, OccurrenceCount, Origin
@@ -19,8 +21,7 @@ from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.times import format_duration, iso_time
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """One sign of life or of work.
 
     Attributes:
@@ -39,8 +40,7 @@ class Sighting:
     queue: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """What one envelope, or one look at a queue, adds to a watch; any number of sightings, in any order."""
 
     service: str
@@ -55,8 +55,7 @@ class Observation:
         return replace(self, signs=(*self.signs, *other.signs), work=(*self.work, *other.work))
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Struct, frozen=True):
     """What is known of one line in one service.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from tocsin.core.model import Level, Millis
 from tocsin.core.problems import Problem, did_you_mean
@@ -27,8 +28,7 @@ class ErrorMode(StrEnum):
     OFF = "off"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorSettings:
+class ErrorSettings(Struct, frozen=True):
     """What is an unknown error where.
 
     Attributes:

@@ -8,9 +8,10 @@ root fits everything and leads to the destination ``default``, so no alert can v
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from tocsin.core.model import DRILL, AlertState, Millis, Reason, Severity
 from tocsin.core.times import parse_iso_time
@@ -46,8 +47,7 @@ def at_any_severity(*called: str) -> Mention:
     return dict.fromkeys(Severity, called)
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """A place in Slack.
 
     Attributes:
@@ -60,9 +60,13 @@ class Destination:
 
     name: str
     secret: str = ""
-    mention: Mention = field(default_factory=dict, hash=False)
+    mention: Mention = field(default_factory=dict)
     hours: WeeklyHours | None = None
     urgent: frozenset[str] = frozenset({Severity.CRITICAL})
+
+    def __hash__(self) -> int:
+        """By name, which no two have; a mention, a mapping, has no hash."""
+        return hash(self.name)
 
     def may_call(self, severity: str, *moments: Millis | None) -> bool:
         """Whether something of this severity may call somebody at one of these moments."""
@@ -71,8 +75,7 @@ class Destination:
         return any(moment is not None and self.hours.cover(moment) for moment in moments)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """A node of the tree.
 
     Attributes:
@@ -100,8 +103,7 @@ class Route:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RouteMatch:
+class RouteMatch(Struct, frozen=True):
     """Where an alert comes out of the tree.
 
     Attributes:
@@ -113,8 +115,7 @@ class RouteMatch:
     path: tuple[Route, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NotificationTarget:
+class NotificationTarget(Struct, frozen=True):
     """A destination that is told of a notification.
 
     Attributes:
@@ -128,8 +129,7 @@ class NotificationTarget:
     concerned: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(Struct, frozen=True):
     """Who is told of what, and where.
 
     Attributes:

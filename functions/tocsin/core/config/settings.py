@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tocsin.core.config.account_names import read_account_names
 from tocsin.core.config.error_settings import SERVICE_KEYS, ErrorSettings, read_error_settings
@@ -25,8 +27,7 @@ MAX_SERVICE_LENGTH = 100
 MAX_AFTER_DEPLOY: Millis = 3_600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Intervals:
+class Intervals(Struct, frozen=True):
     """When an incident speaks; the meanings are Alertmanager's.
 
     Attributes:
@@ -61,8 +62,7 @@ class RepliesInChannel(StrEnum):
     ALWAYS = "always"
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """One service: the group its alerts are gathered in.
 
     Attributes:
@@ -82,8 +82,7 @@ class Service:
     after_deploy: Millis = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """Everything that is configuration and not a signature.
 
     Attributes:
@@ -324,7 +323,7 @@ def _unreserved(service: str) -> str:
 
 
 def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems: list[Problem]) -> Intervals:
-    names = [entry.name for entry in fields(Intervals)]
+    names = list(Intervals.__struct_fields__)
     problems += [
         Problem(
             FILE, f"intervals.{key}", f"unknown key{did_you_mean(key, names)}; known are {', '.join(names)}"

@@ -17,9 +17,11 @@ counted with its next one, and lost if there is none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.core.model import Millis
 from tocsin.core.stored_document import dump_document, load_document
@@ -54,8 +56,7 @@ class ErrorState(StrEnum):
     KNOWN = "known"
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorRecord:
+class ErrorRecord(Struct, frozen=True):
     """What is kept of one unknown error of one service. Everything in it is redacted.
 
     Attributes:
@@ -107,8 +108,7 @@ class ErrorRecord:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True):
     """That an unknown error was seen.
 
     Attributes:

@@ -7,8 +7,9 @@ resolves an incident resolves what was received until then; what was received la
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from tocsin.core.incidents.actions import (
     KNOWN_FOR,

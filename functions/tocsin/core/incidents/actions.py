@@ -6,8 +6,9 @@ occurrence count. What it is pressed on may have moved meanwhile: then it change
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.model import Millis
@@ -40,8 +41,7 @@ class ActionOutcome(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """Something a person pressed.
 
     Attributes:
@@ -73,8 +73,7 @@ class Action:
     insists: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PerformedAction:
+class PerformedAction(Struct, frozen=True):
     """An action once it was applied, as the incident keeps it for the record.
 
     Attributes:
@@ -99,8 +98,7 @@ class PerformedAction:
     fingerprint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
+class Acknowledgement(Struct, frozen=True):
     """Who has an incident.
 
     Attributes:
@@ -131,8 +129,7 @@ class RedriveState(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Redrive:
+class Redrive(Struct, frozen=True):
     """Moving what lies in a dead-letter queue back to the queues it came from, as the incident keeps it.
 
     Attributes:

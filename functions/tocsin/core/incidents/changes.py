@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from tocsin.core.incidents.incident import Incident
 from tocsin.core.model import Change, ChangeKind, Millis

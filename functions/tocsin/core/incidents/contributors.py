@@ -8,7 +8,8 @@ over when all of them are.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tocsin.core.incidents.incident import Alert, Contributor
 from tocsin.core.model import AlertState, OccurrenceCount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.core.incidents.contributors import alarm_itself, contributed, first_heard
 from tocsin.core.incidents.flapping import after_return, learned_from

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tocsin.core.incidents.counting import MAX_ALERTS, alert_of, counted, reached, slid
 from tocsin.core.incidents.false_alerts import false_alert_counted, false_alert_name

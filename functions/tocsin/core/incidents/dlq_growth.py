@@ -7,7 +7,7 @@ when its oldest message is about to be lost for good.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.core.incidents.incident import Alert, Incident, QueueReading
 from tocsin.core.incidents.policy import Policy

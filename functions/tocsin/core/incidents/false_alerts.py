@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tocsin.core.incidents.acting import performed_by
 from tocsin.core.incidents.actions import Action, ActionKind, ActionOutcome

@@ -12,7 +12,7 @@ counted and shown, and not told as back again.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.core.incidents.incident import Alert
 from tocsin.core.incidents.policy import Policy

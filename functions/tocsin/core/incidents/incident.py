@@ -7,14 +7,15 @@ Values only. What changes them is in the other modules of this package; how they
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tocsin.core.incidents.actions import Acknowledgement, PerformedAction, Redrive
 from tocsin.core.model import AlertState, Change, Millis, Origin, Reason
 
 
-@dataclass(frozen=True, slots=True)
-class Contributor:
+class Contributor(Struct, frozen=True):
     """One series of an alarm over many.
 
     Attributes:
@@ -28,8 +29,7 @@ class Contributor:
     at: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class QueueReading:
+class QueueReading(Struct, frozen=True):
     """What a look at a dead-letter queue found.
 
     Attributes:
@@ -48,8 +48,7 @@ class QueueReading:
     grown_at: Millis | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Notified:
+class Notified(Struct, frozen=True):
     """What people were last told of an alert.
 
     Attributes:
@@ -71,8 +70,7 @@ class Notified:
     queue_warnings: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """All occurrences of one fingerprint within an incident.
 
     Attributes:
@@ -136,8 +134,7 @@ class Alert:
     learned_quiet: Millis = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(Struct, frozen=True):
     """A notification that is due and not yet handed to SNS.
 
     Attributes:
@@ -168,8 +165,7 @@ class Pending:
     actions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How often people have been notified of an incident.
 
     Attributes:
@@ -205,8 +201,7 @@ class Pace:
         return Pace(now, now, repeats, burst_since=since, burst=burst)
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """An alert that is over.
 
     Attributes:
@@ -218,8 +213,7 @@ class Ended:
     incident: str
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """The alerts of one group (one service) that are active together.
 
     Attributes:

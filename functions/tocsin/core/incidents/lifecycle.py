@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.acting import act_all, after_notification, quiet_until
@@ -64,8 +66,7 @@ class Advance(NamedTuple):
     acted: tuple[Action, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(Struct, frozen=True):
     """What an incident cannot know by itself.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.inhibition import severity_of

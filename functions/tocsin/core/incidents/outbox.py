@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.changes import began_at

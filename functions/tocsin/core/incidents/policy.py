@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tocsin.core.absence.watch import is_watched
 from tocsin.core.config.routing import Routing
@@ -14,8 +15,7 @@ from tocsin.core.model import DRILL, Millis
 from tocsin.core.signatures.signature import Signature, Source
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """Intervals, the signatures by id, and the routes, which say what incidents are joined by."""
 
     intervals: Intervals

@@ -9,8 +9,10 @@ refuses a second one at a time on a queue.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.actions import (
@@ -54,8 +56,7 @@ class MoveState(StrEnum):
     FAILED = "FAILED"
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """One move of messages out of a queue, as SQS tells of it.
 
     Attributes:
@@ -73,8 +74,7 @@ class Move:
     failure: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class MovesLook:
+class MovesLook(Struct, frozen=True):
     """What a look at a queue's moves found.
 
     Attributes:

@@ -6,7 +6,7 @@ version condition, so its parts can never disagree.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.stored_document import dump_document, load_document

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tocsin.core.model import Millis
 from tocsin.core.stored_document import dump_document
@@ -36,8 +38,7 @@ MAX_FIELDS: Final = 20
 MAX_FIELD_LETTERS: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+class Silence(Struct, frozen=True):
     """A mute of the alerts it covers, from when it begins until it expires.
 
     Attributes:
@@ -192,7 +193,7 @@ def load_silence(text: str) -> Silence:
         if name not in data:
             raise ValueError(f"{name}: required")
     # By hand, so that a fault is said in the words that people who write a silence know.
-    return Silence(**{each.name: data[each.name] for each in fields(Silence) if each.name in data})
+    return Silence(**{name: data[name] for name in Silence.__struct_fields__ if name in data})
 
 
 def _check_text(name: str, value: object, most: int) -> None:

@@ -7,8 +7,9 @@ in a dictionary for dry runs and backtests. The same tests run against both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from tocsin.core.absence.watch import Watch
 from tocsin.core.incidents.actions import Action
@@ -26,8 +27,7 @@ def key_of(occurrence_count: OccurrenceCount) -> CountKey:
     return occurrence_count.fingerprint, occurrence_count.envelope
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A service's latest incident as stored, with the version that a save must name."""
 
     incident: Incident | None

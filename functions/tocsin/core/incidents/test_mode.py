@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tocsin.core.model import TEST_MODE_GROUP, OccurrenceCount
 from tocsin.core.signatures.signature import Signature, Status

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from tocsin.core.config.routing import ALONE
 from tocsin.core.incidents.incident import Alert, Incident
@@ -38,8 +39,7 @@ MAX_SERVICES: Final = 300
 """Services that one wide incident remembers; whatever more fail are told by themselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """What incidents of several services may have in common.
 
     Attributes:
@@ -65,8 +65,7 @@ class Cause:
         return 2 if self.shared or self.route else MANY
 
 
-@dataclass(frozen=True, slots=True)
-class Joined:
+class Joined(Struct, frozen=True):
     """The incidents of one cause.
 
     Attributes:
@@ -85,8 +84,7 @@ class Joined:
         return tuple(sorted(set(self.members.values())))
 
 
-@dataclass(frozen=True, slots=True)
-class Wide:
+class Wide(Struct, frozen=True):
     """What one incident knows of the wide incident that it belongs to.
 
     Attributes:

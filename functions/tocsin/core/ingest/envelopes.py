@@ -14,10 +14,11 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.core.ingest.inflation import MAX_INFLATED, EnvelopeError, inflate
 from tocsin.core.ingest.json_kinds import kind_of
@@ -29,8 +30,7 @@ from tocsin.core.times import is_plausible
 _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-@dataclass(frozen=True, slots=True)
-class ControlMessage:
+class ControlMessage(Struct, frozen=True):
     """CloudWatch Logs probing whether the destination is reachable: it holds no log events, so nothing to do."""
 
     log_group: str

@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from tocsin.core.ingest.alarms import CONTRIBUTOR_CHANGE, STATE_CHANGE
 from tocsin.core.ingest.change_events import API_CALL, STACK_CHANGE
@@ -38,8 +39,7 @@ class UnknownEventError(ValueError):
     """An event that `detect` does not know; its text names the keys seen and what is accepted."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogsRecord:
+class LogsRecord(Struct, frozen=True):
     """An envelope of a CloudWatch Logs subscription.
 
     Attributes:
@@ -51,8 +51,7 @@ class LogsRecord:
     original: object
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmRecord:
+class AlarmRecord(Struct, frozen=True):
     """A change of an alarm.
 
     Attributes:
@@ -64,8 +63,7 @@ class AlarmRecord:
     original: object
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRecord:
+class ChangeRecord(Struct, frozen=True):
     """A change of a stack or a function.
 
     Attributes:
@@ -77,15 +75,13 @@ class ChangeRecord:
     original: object
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoredRecord:
+class IgnoredRecord(Struct, frozen=True):
     """A record that is in order and asks for nothing; ``why`` is for the log."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class BadRecord:
+class BadRecord(Struct, frozen=True):
     """A record that cannot be read, to be dead_lettered while the others go on.
 
     Attributes:

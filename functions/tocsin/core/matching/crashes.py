@@ -6,11 +6,11 @@ How each runtime writes it is in the table ``RUNTIMES``. That something is a cra
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import re2
 
+from tocsin.core.lazy_expressions import lazy, lazy_re2
 from tocsin.core.matching.runtimes import NAMED, RUNTIMES, Runtime
 
 LONGEST = 20_000
@@ -46,10 +46,10 @@ class _Compiled(NamedTuple):
 _ROWS: list[_Compiled] = []
 _BY_WORDS = ("rust", "go", "php", "ruby", "dotnet", "node", "java", "process", "python")
 _HEAD = r"(?:\[?(?:ERROR|CRITICAL|FATAL)\]?[\s:|-]+)?"
-_ANYWHERE = re2.compile(rf"(?m)^{_HEAD}(?P<exception>{NAMED})(?:: (?P<message>[^\n]*)|\s*$)")
+_ANYWHERE = lazy_re2(rf"(?m)^{_HEAD}(?P<exception>{NAMED})(?:: (?P<message>[^\n]*)|\s*$)")
 _NO_TYPE = frozenset({"Traceback", "During", "The", "ERROR", "CRITICAL", "FATAL", "INFO", "WARNING", "DEBUG"})
-_PYTHON_HEAD = re2.compile(r"(?m)^[^\n]{0,60}?Traceback \(most recent call last\):")
-_PATH_HEAD = re.compile(
+_PYTHON_HEAD = lazy_re2(r"(?m)^[^\n]{0,60}?Traceback \(most recent call last\):")
+_PATH_HEAD = lazy(
     r"^(?:file://)?(?:/var/task/|/usr/src/app/|/opt/app/|/app/|/code/|/srv/|/home/\w+/|/workspace/|\./)"
 )
 

@@ -6,23 +6,24 @@ import hashlib
 import re
 from collections.abc import Mapping
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.signatures.signature import Signature
 
 # Parts of a value that differ between two occurrences of one fault. Ordered: the longer shape first.
 _VARYING = (
-    (re.compile(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<uuid>"),
-    (re.compile(r"\b(?:0x)?[0-9a-f]{16,}\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
-    (re.compile(r"\b\d+(?:\.\d+)*\b"), "<n>"),
+    (lazy(r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b", re.IGNORECASE), "<uuid>"),
+    (lazy(r"\b(?:0x)?[0-9a-f]{16,}\b", re.IGNORECASE), "<hex>"),
+    (lazy(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.,]*(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    (lazy(r"\b\d+(?:\.\d+)*\b"), "<n>"),
 )
 
 # In the words of a crash, also what was quoted, addresses, paths, and every word with a digit in it.
 _VARYING_IN_WORDS = (
-    (re.compile(r"[\"'`][^\"'`\n]{0,120}[\"'`]"), "<text>"),
-    (re.compile(r"\b[a-z]+://\S+"), "<address>"),
-    (re.compile(r"\S+@\S+"), "<mail>"),
-    (re.compile(r"(?:/[\w.@-]+){2,}/?"), "<path>"),
-    (re.compile(r"\S*\d\S*"), "<n>"),
+    (lazy(r"[\"'`][^\"'`\n]{0,120}[\"'`]"), "<text>"),
+    (lazy(r"\b[a-z]+://\S+"), "<address>"),
+    (lazy(r"\S+@\S+"), "<mail>"),
+    (lazy(r"(?:/[\w.@-]+){2,}/?"), "<path>"),
+    (lazy(r"\S*\d\S*"), "<n>"),
 )
 WORDS = "message"
 """The field that holds the words of a crash."""

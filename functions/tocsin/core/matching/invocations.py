@@ -6,7 +6,7 @@ A time-out is a ``Task timed out`` and a ``REPORT … Status: timeout``; a death
 that has a name is often logged again on its way out, without it (``ERROR request failed``, then the crash of a wrapper).
 What nothing but a catch-all recognises is left out where the same invocation names its failure within a second.
 No state is kept of invocations: of what lies in two envelopes, only what the platform says of one request by itself is
-counted once (``stated_request``).
+counted once (``stated_attempt``).
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-import re2
-
+from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.matching.crash_lines import may_go_on
 from tocsin.core.model import LogEvent, Match, Millis
 
 SAME_FAILURE: Millis = 1_000
 """Between the lines of one failure in one invocation; what comes later may be another one."""
+
+ATTEMPT: Millis = 10_000
+"""More than lies between the platform's statements about one attempt, and less than Lambda waits before a retry."""
 
 
 class Found(NamedTuple):
@@ -31,26 +33,24 @@ class Found(NamedTuple):
     matches: Sequence[Match]
 
 
-_STATEMENT = re2.compile(
+_STATEMENT = lazy_re2(
     r"(?:INIT_REPORT|RESTORE_REPORT|REPORT)\s|RequestId: \S+ (?:Error:|Process exited)|[^\n]{0,120}\bTask timed out after |"
     r"[^\n]{0,120}\bLAMBDA_WARNING: |[^\n]{0,200}\"type\":\s?\"platform\."
 )
 """What the platform says about an invocation or a start."""
-_CRASH = re2.compile(
+_CRASH = lazy_re2(
     r"\[ERROR\] [A-Z]|[^\n]{0,120}\tERROR\t(?:Uncaught Exception|Invoke Error|Unhandled Promise Rejection)\b|"
     r"\{[^\n]{0,120}\"log_level\":\s?\"ERROR\""
 )
 """What the runtime says when the handler, or its import, failed."""
-_BEGINS = re2.compile(
-    r"START RequestId:|INIT_START\b|[^\n]{0,200}\"type\":\s?\"platform\.(?:start|initStart)\""
-)
-_STARTS = re2.compile(r"START RequestId:|[^\n]{0,200}\"type\":\s?\"platform\.start\"")
-_REQUEST = re2.compile(r"(?i)(?:\brequestId[\"\s:]{1,4}|\dZ\s+)([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
+_BEGINS = lazy_re2(r"START RequestId:|INIT_START\b|[^\n]{0,200}\"type\":\s?\"platform\.(?:start|initStart)\"")
+_STARTS = lazy_re2(r"START RequestId:|[^\n]{0,200}\"type\":\s?\"platform\.start\"")
+_REQUEST = lazy_re2(r"(?i)(?:\brequestId[\"\s:]{1,4}|\dZ\s+)([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
 
 
 _MAX_NAMED = 400
 """Characters of an event within which its invocation is named."""
-_NAMED = re2.compile(
+_NAMED = lazy_re2(
     r"(?i:requestId)[\"\s:]{1,4}(?i:[0-9a-f]{8}-)|\dZ\s+(?i:[0-9a-f]{8}-)|START RequestId:|INIT_START|\"platform\.(?:start|initStart)"
 )
 _BLANKS_AFTER_Z = ("z\t", "z ", "z\n", "z\r", "z\f")
@@ -116,13 +116,20 @@ def _changes(events: Sequence[LogEvent], place: int) -> bool:
     )
 
 
-def stated_request(message: str) -> str:
-    """The request that a line is the platform's statement about; empty for any other line.
+def stated_attempt(message: str, at: Millis) -> str:
+    """The attempt at a request that a line is the platform's statement about; empty for any other line.
 
     Where it is the only line of its alert in an envelope, it is counted under this name, so that ``Task timed out`` at the
-    end of one envelope and its ``REPORT`` at the beginning of the next are one.
+    end of one envelope and its ``REPORT`` at the beginning of the next are one. A retry, which Lambda makes under the same
+    request id after a minute and after two (Lambda Developer Guide, "Error handling for asynchronous invocation"), is
+    another attempt.
+
+    Args:
+        message: The line.
+        at: When it was written.
     """
-    return _name_in(message) if _STATEMENT.match(message) else ""
+    request = _name_in(message) if _STATEMENT.match(message) else ""
+    return f"{request}/{at // ATTEMPT}" if request else ""
 
 
 def once_per_invocation(

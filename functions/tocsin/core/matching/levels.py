@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re2
 
+from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.model import Level
 
 MAX_SYSLOG_PRIORITY = 191
@@ -86,10 +87,10 @@ _AMID_WORDS = next(
     place for place, prefix in enumerate(_PREFIXES) if prefix.startswith(r"^(?:\S+[\s|]+){1,4}?")
 )
 """The one that looks past words which may be prose: "if you see ERROR: …"."""
-_LOGGER_WORDS = re2.compile(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
-_CONTAINER = re2.compile(r"^(?:\d+\|)?[\w.-]+\s+\|\s+")
+_LOGGER_WORDS = lazy_re2(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
+_CONTAINER = lazy_re2(r"^(?:\d+\|)?[\w.-]+\s+\|\s+")
 """The name of its container, which Docker writes before each line, or of its process and its number, as PM2 does."""
-_COMPILED: list[re2._Regexp] = []
+_EACH = tuple(map(lazy_re2, _PREFIXES))
 _TOGETHER: list[re2.Set] = []
 
 
@@ -120,12 +121,11 @@ def statement(line: str) -> tuple[Level | None, bool]:
         together = re2.Set.SearchSet()
         for prefix in _PREFIXES:
             together.Add(prefix)
-            _COMPILED.append(re2.compile(prefix))
         together.Compile()
         _TOGETHER.append(together)
     amid_words = None
     for number in sorted(_TOGETHER[0].Match(line.encode("utf-8", "replace")) or ()):
-        found = _COMPILED[number].search(line)
+        found = _EACH[number].search(line)
         if found:
             word = found.group(1)
             level = _LETTERS.get(word) or _WORDS.get(word.lower())

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import re2
+from msgspec import Struct, field
 
 from tocsin.core.matching.levels import (
     LEVEL_KEYS,
@@ -35,8 +35,7 @@ FARTHEST_HEADER = 400
 """Lines that a continuation line looks back for the line that carries the level."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A stretch of the text that came from one JSON object, or from between objects.
 
     Attributes:
@@ -50,8 +49,7 @@ class Part:
     is_json: bool
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     r"""A log event as matching sees it.
 
     Attributes:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import re2
+from msgspec import Struct
 
 from tocsin.core.expressions import re2_options
 from tocsin.core.matching.crashes import read_crash
@@ -58,8 +58,7 @@ class Verdict(NamedTuple):
     match: Match | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """Everything that ``tocsin explain`` shows.
 
     Attributes:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import re2
+from msgspec.structs import replace
 
 from tocsin.core.matching.error_template import ADMISSION, error_start, error_template
 from tocsin.core.matching.levels import LEVEL_KEYS

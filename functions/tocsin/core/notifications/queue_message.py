@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import Notification
@@ -14,8 +14,7 @@ from tocsin.core.notifications.parsing import NotANotificationError, notificatio
 from tocsin.core.signatures.heartbeat import Heartbeat, heartbeat_from
 
 
-@dataclass(frozen=True, slots=True)
-class QueueMessage:
+class QueueMessage(Struct, frozen=True):
     """One message, as SQS gives it to a function.
 
     Attributes:

@@ -13,19 +13,20 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.redaction.key_values import Span
 
-_DATABASE: Final = re.compile(
+_DATABASE: Final = lazy(
     r"(?i)(?:postgres\w*|postgis|psycopg\w*|mysql\w*|mariadb\w*|mssql\w*|sqlserver|oracle\w*|mongodb|rediss?|valkey|"
     r"amqps?|kafka|snowflake|redshift\w*|clickhouse\w*|cockroach\w*|db2|neo4j|bolt|ldaps?|nats|couchbase|cassandra)"
     r"(?:\+[\w.\-]{1,30})?"
 )
-_SCHEME: Final = re.compile(r"(?i)[a-z][a-z0-9+.\-]{0,30}\Z")
-_SLASHES: Final = re.compile(r":(?:\\{0,8}/){2}")
-_ENCODED_COLON: Final = re.compile(r"(?i)%(?:25){0,3}3A|:")
-_ENDS_URL: Final = re.compile(r"""\s|["'`<>](?:[\s,;:)\]}>]|$)|\\{1,16}["']|\\[nrt]""")
-_HOST_AND_PORT: Final = re.compile(r"[^@:]*(?::\d{1,5})?")
-_PLAIN_USER: Final = re.compile(r"[a-z][a-z_\-]{0,14}")
+_SCHEME: Final = lazy(r"(?i)[a-z][a-z0-9+.\-]{0,30}\Z")
+_SLASHES: Final = lazy(r":(?:\\{0,8}/){2}")
+_ENCODED_COLON: Final = lazy(r"(?i)%(?:25){0,3}3A|:")
+_ENDS_URL: Final = lazy(r"""\s|["'`<>](?:[\s,;:)\]}>]|$)|\\{1,16}["']|\\[nrt]""")
+_HOST_AND_PORT: Final = lazy(r"[^@:]*(?::\d{1,5})?")
+_PLAIN_USER: Final = lazy(r"[a-z][a-z_\-]{0,14}")
 _MAX_USERINFO_LENGTH: Final = 600
 
 
@@ -90,7 +91,7 @@ def encoded_userinfo_password(text: str, found: re.Match[str]) -> Span | None:
     return at - len(userinfo) + (colon.end() if colon else 0), at
 
 
-KEY_END: Final = re.compile(r"(?i)- ?END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?[A-Z ]{0,10} ?-{0,5}")
+KEY_END: Final = lazy(r"(?i)- ?END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?[A-Z ]{0,10} ?-{0,5}")
 
 
 def private_key(text: str, found: re.Match[str]) -> Span | None:
@@ -148,8 +149,8 @@ def basic(_text: str, found: re.Match[str]) -> Span | None:
     return found.span("hide") if b":" in decoded else None
 
 
-ROW_END: Final = re.compile(r"""\)(?:\.?\s*(?:\n|$|\\{1,16}[nr"])|\.?" | already | is | conflicts )""")
-PARAMETERS_END: Final = re.compile(r"""\](?:\s*(?:\n|$|\\{1,16}[nr"'])|\s*\(Background|["'])""")
+ROW_END: Final = lazy(r"""\)(?:\.?\s*(?:\n|$|\\{1,16}[nr"])|\.?" | already | is | conflicts )""")
+PARAMETERS_END: Final = lazy(r"""\](?:\s*(?:\n|$|\\{1,16}[nr"'])|\s*\(Background|["'])""")
 
 
 def until(pattern: re.Pattern[str]) -> Callable[[str, re.Match[str]], Span | None]:
@@ -166,7 +167,7 @@ _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 """Luhn: a digit doubled, its own digits added up."""
 
 
-_CARD: Final = re.compile(
+_CARD: Final = lazy(
     r"4(?:\d{12}|\d{15})|(?:5[1-5]|2[2-7]|6[0245679]|5[0678])\d{14}|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|35\d{14}"
 )
 """Visa, Mastercard and the rest with sixteen digits, American Express, Diners Club, JCB."""
@@ -182,7 +183,7 @@ def card(_text: str, found: re.Match[str]) -> Span | None:
     return None if total % 10 else found.span()
 
 
-_IBAN_COUNTRY: Final = re.compile(
+_IBAN_COUNTRY: Final = lazy(
     "A[DELTZ]|B[AEGHRY]|C[HRYZ]|D[EKO]|E[EGS]|F[IOR]|G[BEILRT]|H[RU]|I[ELQST]|JO|K[WZ]|L[BCITUVY]|M[CDEKRTU]|N[LO]|OM|P[KLST]|QA|"
     "R[OSU]|S[ACEIKMTV]|T[LNR]|UA|V[AG]|XK"
 )

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tocsin.core.lazy_expressions import lazy
+
 Span = tuple[int, int]
 """Where something begins and ends in a text."""
 
@@ -42,41 +44,41 @@ def key(*words: str, whole: bool = False) -> str:
     return rf"(?i:{NOT_OURS}{start}(?:{'|'.join(words)}){end}){SEPARATOR}"
 
 
-_QUOTED: Final = re.compile(r"""[bBuUrRfF]{0,2}(?P<escapes>\\{0,64})(?P<quote>["'`])""")
-_CALL: Final = re.compile(r"[A-Za-z_][\w.]{0,60}\(")
-_UNQUOTED: Final = re.compile(
+_QUOTED: Final = lazy(r"""[bBuUrRfF]{0,2}(?P<escapes>\\{0,64})(?P<quote>["'`])""")
+_CALL: Final = lazy(r"[A-Za-z_][\w.]{0,60}\(")
+_UNQUOTED: Final = lazy(
     # Up to a blank, except where something else visibly begins: the next parameter of a URL or connection
     # string, or a quote that closes what the whole text stands in.
     r"""(?:(?!&[\w.\-%\[\]]{1,60}=|\\u0026|;\s{0,4}[A-Za-z][\w .\-]{0,40}=|\\{0,16}["'`](?:[\s,;:)\]}>]|$)|</?[a-zA-Z])\S)*+"""
 )
-_BARE: Final = re.compile(r"[^\s,}\])]*+")  # what JSON and Python write without quotes
-_BLOCK: Final = re.compile(r"[|>][+\-\d]{0,2}[ \t]{0,8}\r?\n(?:[ \t]+[^\n]*(?:\n|$)|(?!\n{40})\n)*+")
-_ESCAPED_BLOCK: Final = re.compile(
+_BARE: Final = lazy(r"[^\s,}\])]*+")  # what JSON and Python write without quotes
+_BLOCK: Final = lazy(r"[|>][+\-\d]{0,2}[ \t]{0,8}\r?\n(?:[ \t]+[^\n]*(?:\n|$)|(?!\n{40})\n)*+")
+_ESCAPED_BLOCK: Final = lazy(
     r"""[|>][+\-\d]{0,2}[ \t]{0,8}(?:\\{1,16}r)?(?:\\{1,16}n[ \t]+(?:(?!\\{1,16}[rn]|\\{0,16}["'])[^\n])*+)++"""
 )
-_PHRASE: Final = re.compile(
+_PHRASE: Final = lazy(
     # What is read must be hidden, or the next key would read it again; so it ends where many blanks begin.
     r"""(?:(?!,(?! ?\d{4}| [A-Z][a-z]{1,30}[ \t]{0,4}(?:[|;,\n]|\Z))|[;|&\n\r\t"'<>)\]}]|\\[nrt"']|\s{1,4}[\w.\-]{1,40}\s{0,2}[=:]|\s{40}).)*+"""
 )
-_LINE: Final = re.compile(r"""(?:(?!\\{1,16}[rn]|\\{0,16}["'`](?:[,;:)\]}>\s]|$))[^\r\n])*+""")
-_TO_END_OF_LINE: Final = re.compile(r"[^\r\n]*+")
-_PARAMETERS: Final = re.compile(r"(?i)[\"'\\]{0,4}(?:digest|oauth|aws4|signature|hawk|mac)[ \-]")
-_EMPTY: Final = re.compile(
+_LINE: Final = lazy(r"""(?:(?!\\{1,16}[rn]|\\{0,16}["'`](?:[,;:)\]}>\s]|$))[^\r\n])*+""")
+_TO_END_OF_LINE: Final = lazy(r"[^\r\n]*+")
+_PARAMETERS: Final = lazy(r"(?i)[\"'\\]{0,4}(?:digest|oauth|aws4|signature|hawk|mac)[ \-]")
+_EMPTY: Final = lazy(
     # Yes and no: MySQL's "(using password: YES)".
     r"(?i)(?:\$\d{1,3}|\?|%s|none|null|nil|undefined|true|false|yes|no|nan|\*+|x{3,}|<[a-z _\-]{0,30}>|)[,;.)\]}\"']*"
 )
-_PROSE: Final = re.compile(
+_PROSE: Final = lazy(
     # After "password:" in a sentence; as a value, none of them keeps anybody out.
     r"(?i)(?:not|must|is|was|are|has|missing|invalid|expired|required|field|empty|unset|failed|failure|denied|error|"
     r"the|an?|for|from|in|no|unable|cannot|could|should|does|value|str|string|int|bool|secretstr|optional|ok|"
     r"user|authentication|unauthorized|forbidden|wrong|incorrect|mismatch|malformed)[,;.:)\]}]*"
 )
-_NUMBER: Final = re.compile(r"\d{1,9}(?:\.\d+)?(?![\w.\-+=~!@$^*]|//)")
-_BLANKS: Final = re.compile(r"[^\S\r\n]*+")
+_NUMBER: Final = lazy(r"\d{1,9}(?:\.\d+)?(?![\w.\-+=~!@$^*]|//)")
+_BLANKS: Final = lazy(r"[^\S\r\n]*+")
 _MAX_WORD_LENGTH: Final = 64
 """Characters of a value that are read to see whether it is prose; a longer word is none."""
 _OPENING: Final = {"[": "]", "{": "}", "(": ")"}
-_BRACKET: Final = re.compile(r"[\[\]{}()]")
+_BRACKET: Final = lazy(r"[\[\]{}()]")
 
 
 def value(text: str, found: re.Match[str]) -> Span | None:

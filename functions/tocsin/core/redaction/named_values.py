@@ -14,14 +14,15 @@ from typing import Final
 import re2
 
 from tocsin.core.expressions import re2_options
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.redaction.key_values import SEPARATOR, Span, phrase, value
 from tocsin.core.redaction.provider_rules import NAMES
 from tocsin.core.redaction.shapes import looks_random
 
-_KEY: Final = re.compile(
+_KEY: Final = lazy(
     rf"(?:(?<![\w.\-\\])|(?<=\\[nrt]))(?<!REDACTED:)(?P<key>[^\W\d_][\w.\-]{{0,63}}+(?:(?<=['’])|)){SEPARATOR}"
 )
-_WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]+|[^\W\d_]+")
+_WORD: Final = lazy(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[A-Z]+|[^\W\d_]+")
 
 
 def _names(text: str) -> frozenset[str]:
@@ -103,9 +104,9 @@ _ID_WORDS: Final = _names(
 )
 """Last words of names whose value is an id, though it be of 32 hex digits."""
 
-_HEX: Final = re.compile(r"(?i)[0-9a-f]{32,128}")
-_UUID: Final = re.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_COORDINATES: Final = re.compile(r"-?\d{1,3}\.\d{3,}\s?(?:,|%2C)\s?-?\d{1,3}\.\d{3,}")
+_HEX: Final = lazy(r"(?i)[0-9a-f]{32,128}")
+_UUID: Final = lazy(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_COORDINATES: Final = lazy(r"-?\d{1,3}\.\d{3,}\s?(?:,|%2C)\s?-?\d{1,3}\.\d{3,}")
 _SHORTEST_SECRET: Final = 8
 _SHORTEST_HEX: Final = 32
 _MAX_SECRET_LENGTH: Final = 400
@@ -171,7 +172,7 @@ def _may_be_hex(text: str, found: re.Match[str]) -> bool:
     )
 
 
-_NOTHING: Final = re.compile(
+_NOTHING: Final = lazy(
     r"(?i)(?:\d{1,9}|[a-z]{1,7}|true|false|none|invalid|missing|expired|required|[\w.]{0,40}(?:error|exception))?[:;,.]?"
 )
 
@@ -198,8 +199,8 @@ def is_secretive(held: str) -> bool:
     )
 
 
-_PATH: Final = re.compile(r"(?:^|/)[a-z]{4,30}/|/[a-z]{4,30}(?:$|[./])")
-_VERSION: Final = re.compile(r"v?\d+(?:\.\w+){1,3}|\d{4}-\d\d-\d\d[T ].*|[\w\-]+\.[a-z]{2,5}")
+_PATH: Final = lazy(r"(?:^|/)[a-z]{4,30}/|/[a-z]{4,30}(?:$|[./])")
+_VERSION: Final = lazy(r"v?\d+(?:\.\w+){1,3}|\d{4}-\d\d-\d\d[T ].*|[\w\-]+\.[a-z]{2,5}")
 
 
 def named_personal(text: str) -> Iterator[Span]:
@@ -248,7 +249,7 @@ def _is_field(text: str, found: re.Match[str]) -> bool:
     )
 
 
-_OF_CODE: Final = re.compile(
+_OF_CODE: Final = lazy(
     r"(?i)(?:\$\d{1,3}|\?|%s|%\(\w{1,40}\)s|:\w{1,40}|@p\d{1,3}|0x[0-9a-f]+|[\W_]*|<class .{0,60}|[\w.]{0,60}(?:error|exception)|true|false|none|null|str|string|int|field required|\d)[:;,.]?"
 )
 

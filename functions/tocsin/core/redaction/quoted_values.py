@@ -6,7 +6,6 @@ expressions are RE2's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final, NamedTuple
@@ -14,6 +13,7 @@ from typing import Final, NamedTuple
 import re2
 
 from tocsin.core.expressions import re2_options
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.redaction.key_values import Span, closing_bracket
 from tocsin.core.redaction.strict import in_plain_words
 
@@ -41,11 +41,11 @@ class Quotation(NamedTuple):
     within: tuple[str, ...] = ()
 
 
-_IDENTIFIER: Final = re.compile(
+_IDENTIFIER: Final = lazy(
     r"[A-Za-z_$/][\w$./\-\[\]]{0,200}|[%{<$][^'\"]{0,60}|[\W_]{1,8}|\d{1,3}|[:,=}].*|(?:\d{1,3}\.){3}\d{1,3}"
 )
-_LETTERS_OR_DIGITS: Final = re.compile(r"[^\W_]")
-_RANDOM_DIGITS: Final = re.compile(r"\d{4}")
+_LETTERS_OR_DIGITS: Final = lazy(r"[^\W_]")
+_RANDOM_DIGITS: Final = lazy(r"\d{4}")
 
 
 def says_more_than_a_name(held: str) -> bool:

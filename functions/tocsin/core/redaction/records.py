@@ -7,7 +7,6 @@ connect, wait and fail (``HTTPSConnectionPool(host='…', port=443)``), and what
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 import re2
 
 from tocsin.core.expressions import re2_options
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.redaction.key_values import Span, closing_bracket
 
 FORMS: Final = (
@@ -27,14 +27,14 @@ FORMS: Final = (
 )
 """How a printed value begins: its type, its bracket, its first key. RE2."""
 
-_OF_PROGRAMS: Final = re.compile(
+_OF_PROGRAMS: Final = lazy(
     r"(?:Error|Exception|Warning|Fault|Pool|Connection|Timeout|Client|Config|Configuration|Settings|Options|Adapter|Engine|"
     r"Session|Retry|Response|Lock|Queue|Bucket|Function|Handler|Logger|Future|Task|Thread|Process|Worker|Socket|Server|"
     r"Stream|Cluster|Node|Pod|Container|Partition|Topic|Offset|OffsetMetadata|Version|Duration|Metrics?|Stats|Status|State|Properties|Metadata|Context)\Z"
 )
 """Last words of types that are a program's own."""
 
-_INNOCENT_KEYS: Final = re.compile(
+_INNOCENT_KEYS: Final = lazy(
     r"(?i)(?:host|hostname|port|url|uri|scheme|path|file|filename|line|lineno|module|package|function|method"
     r"|handler|timeout|connect|read|total|retries|attempt|attempts|status|status_code|statuscode|code|errno"
     r"|error|type|kind|state|level|region|bucket|table|queue|topic|stream|shard|partition|offset|group"
@@ -43,8 +43,8 @@ _INNOCENT_KEYS: Final = re.compile(
     r"|database|db|schema|isolation|cause|reason)"
 )
 """Keys whose values tell of the program, not of a person."""
-_PAIR: Final = re.compile(r"[@\"'\\]{0,3}([A-Za-z_]\w{0,60})[\"'\\]{0,3}\s?(?:=|:)\s?([^,;)\]}\n]{0,200})")
-_INNOCENT_VALUE: Final = re.compile(
+_PAIR: Final = lazy(r"[@\"'\\]{0,3}([A-Za-z_]\w{0,60})[\"'\\]{0,3}\s?(?:=|:)\s?([^,;)\]}\n]{0,200})")
+_INNOCENT_VALUE: Final = lazy(
     r"\s*(?:[\"'\\]{0,3}|[\-+]?\d{1,5}(?:\.\d{1,9})?(?:\s?[A-Za-z]{1,12})?|[a-z]\w{0,40}(?:\.[\w$/]{1,60}){2,8}|(?i:none|null|nil|true|false|undefined|nan)|[A-Z][A-Z0-9_]{1,40}|[a-z][a-z_\-]{0,40}|"
     r"<[^>]{0,80}>?|0x[0-9a-f]{1,16})\s*"
 )

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from tocsin.core.lazy_expressions import lazy
+
 if TYPE_CHECKING:
     from tocsin.core.redaction.key_values import Span
     from tocsin.core.redaction.rule import Rule
@@ -40,18 +42,16 @@ FROM, TO = "▶", "◀"
 """What stands around what matched, in a sample that had to be cut."""
 
 
-_ANSI: Final = re.compile(
-    r"\x1b(?:\[[0-9;?]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[@-Z\\^_])"
-)
-_INVISIBLE: Final = re.compile(
+_ANSI: Final = lazy(r"\x1b(?:\[[0-9;?]{0,40}[ -/]{0,4}[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[@-Z\\^_])")
+_INVISIBLE: Final = lazy(
     # C0 and C1 but tab and line feed; soft hyphen; zero-width and bidirectional marks, embeddings, isolates;
     # variation selectors; byte-order mark; tags; lone surrogates.
     "[\x00-\x08\x0b-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff\ud800-\udfff]"
 )
-_BLANKS: Final = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
-_LINE_BREAKS: Final = re.compile("\r\n?|\x85|\u2028|\u2029")
-_ESCAPED: Final = re.compile(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|x([Aa][0Dd]))")
+_BLANKS: Final = lazy("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_LINE_BREAKS: Final = lazy("\r\n?|\x85|\u2028|\u2029")
+_ESCAPED: Final = lazy(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|x([Aa][0Dd]))")
 _ASCII_END, _SURROGATES = 0x80, range(0xD800, 0xE000)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final
@@ -18,19 +17,20 @@ from typing import Final
 import re2
 
 from tocsin.core.expressions import re2_options
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.redaction.key_values import Span
 from tocsin.core.redaction.provider_rules import FORMS
 
-_TOKEN: Final = re.compile(r"[A-Za-z0-9_\-+/=.~%!@$^*|]{16,}")
-_PART: Final = re.compile(r"[A-Za-z0-9]+")
-_PIECE: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_PUNCTUATED: Final = re.compile(r"[%!@$^*|]")
-_SEGMENT: Final = re.compile(r"[^/%!@$^*|]+")
+_TOKEN: Final = lazy(r"[A-Za-z0-9_\-+/=.~%!@$^*|]{16,}")
+_PART: Final = lazy(r"[A-Za-z0-9]+")
+_PIECE: Final = lazy(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_PUNCTUATED: Final = lazy(r"[%!@$^*|]")
+_SEGMENT: Final = lazy(r"[^/%!@$^*|]+")
 _SHORTEST: Final = 18
 _MAX_TOKEN: Final = 4_096
 """A longer one is judged by its beginning."""
 
-_ID: Final = re.compile(
+_ID: Final = lazy(
     r"(?:"
     r"(?:0[xX])?[0-9A-Fa-f\-]+"  # hashes, UUIDs, trace ids, numbers, dates, addresses
     r"|[0-7][0-9A-HJKMNP-TV-Z]{25}"  # ULID
@@ -48,7 +48,7 @@ _ID: Final = re.compile(
     r"|[A-Z][A-Z0-9]{12,15}"  # request ids of S3, ids of CloudFront and Route 53
     r")"
 )
-_IDS_KEY: Final = re.compile(
+_IDS_KEY: Final = lazy(
     # What a key says that names a thing and not a secret, right before the value.
     r"(?i)(?:(?:(?<![a-z])|[_\-a-z](?=i)|[a-z])(?:ids?|uuid|guid)|etag|digest|checksum|sha\d{0,3}|md5|hash|integrity|fingerprint|"
     r"handle|cursor|marker|revision|version|commit|release|build|image|trace|span|stream|shard|arn|module|file|path|class|table|"
@@ -84,7 +84,7 @@ def looks_random(token: str) -> bool:
     return changes >= _MIN_CHANGE_RATE * letters and words <= letters * _MAX_WORDS
 
 
-_NAME_OF_FILE: Final = re.compile(r"\.[a-z]{2,5}\Z")
+_NAME_OF_FILE: Final = lazy(r"\.[a-z]{2,5}\Z")
 _LONG_PART: Final = 20
 _LONG_ALONE: Final = 24
 _A_WORD: Final = 4
@@ -145,8 +145,8 @@ def _is_named_id(text: str, start: int) -> bool:
     return bool(_IDS_KEY.search(before))
 
 
-_BASE64: Final = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{20,}(?:=|%3D){0,2}(?![A-Za-z0-9+/])")
-_PRINTABLE: Final = re.compile(r"[\t\n\r\x20-\x7e]*")
+_BASE64: Final = lazy(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{20,}(?:=|%3D){0,2}(?![A-Za-z0-9+/])")
+_PRINTABLE: Final = lazy(r"[\t\n\r\x20-\x7e]*")
 _MAX_DECODED: Final = 20
 """Of one text; each costs as much as a line of its own."""
 _MAX_BASE64: Final = 8_192

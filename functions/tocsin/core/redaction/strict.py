@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import Final
 
+from tocsin.core.lazy_expressions import lazy
+
 STRICT: Final = "strict"
 """The name under which it says what it hid; shown as ``…``."""
 
@@ -54,8 +56,8 @@ _ATOM: Final = (
     r"(?P<number>[+\-#]?\d[\d.,\-/:_ ()]{0,40}\d[A-Za-z]{0,3}\b|\d+[A-Za-z]{0,40})|"
     r"(?P<word>(?!\d)\w[\w$]*+(?:['’][a-z]{1,2}\b)?)|(?P<space>[^\S\n]+)|(?P<other>[^\w\s]+|\n)"
 )
-_PART: Final = re.compile(r"[A-Z]?[a-z']+|[A-Z]+(?![a-z])|[A-Z]+|[0-9]+|[^\W\d_A-Za-z]+")
-_SMALL: Final = re.compile(r"[+\-#]?\d{1,4}(?:/\d{1,4}|:\d{1,4}|\.\d{1,3})?[.,:)]?|\d{3}[,.)\s]{0,2}")
+_PART: Final = lazy(r"[A-Z]?[a-z']+|[A-Z]+(?![a-z])|[A-Z]+|[0-9]+|[^\W\d_A-Za-z]+")
+_SMALL: Final = lazy(r"[+\-#]?\d{1,4}(?:/\d{1,4}|:\d{1,4}|\.\d{1,3})?[.,:)]?|\d{3}[,.)\s]{0,2}")
 _MAX_SHORT: Final = 1
 _LONG_NAME: Final = 3
 
@@ -128,7 +130,7 @@ def words_of(texts: tuple[str, ...]) -> frozenset[str]:
     )
 
 
-_NOT_WORDS: Final = re.compile(r"\\[A-Za-z]|\(\?P<\w+>|\(\?[a-z]+\)?:?")
+_NOT_WORDS: Final = lazy(r"\\[A-Za-z]|\(\?P<\w+>|\(\?[a-z]+\)?:?")
 
 
 def _is_known(word: str, words: frozenset[str], further: frozenset[str]) -> bool:

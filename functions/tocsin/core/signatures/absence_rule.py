@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tocsin.core.model import Millis
 from tocsin.core.times import parse_duration
@@ -26,8 +27,7 @@ KEYS: Mapping[str, str] = {
 """The keys of the table ``absence``, with their kinds."""
 
 
-@dataclass(frozen=True, slots=True)
-class AbsenceRule:
+class AbsenceRule(Struct, frozen=True):
     """How long a line may stay away, and while what.
 
     Attributes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tocsin.core.model import Millis, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
@@ -38,8 +39,7 @@ JITTER: Millis = 30_000
 """How much too early a heartbeat may be: what asks comes about once a minute, now and then a second sooner."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, frozen=True):
     """One heartbeat on its way.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from tocsin.core.model import Level, Millis, Severity
 from tocsin.core.signatures.absence_rule import AbsenceRule
@@ -36,8 +37,7 @@ NEWS = "news"
 """The field of its occurrences that says why they are told: ``new``, ``back`` or ``escalating``."""
 
 
-@dataclass(frozen=True, slots=True)
-class AlarmRule:
+class AlarmRule(Struct, frozen=True):
     """Which CloudWatch alarms a signature recognises; every criterion given must fit (globs, any of a list).
 
     Attributes:
@@ -51,16 +51,14 @@ class AlarmRule:
     name: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Struct, frozen=True):
     """How many occurrences, within what time, make an alert; fewer stay silent."""
 
     count: int
     within: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """A reviewed rule for one known failure, with its proof.
 
     Attributes:

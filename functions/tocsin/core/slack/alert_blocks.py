@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tocsin.core.model import Severity
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
@@ -23,8 +24,7 @@ SIGNS = {Severity.CRITICAL: "🔴", Severity.HIGH: "🟠", Severity.MEDIUM: "�
 _LATE = "▫️"
 
 
-@dataclass(frozen=True, slots=True)
-class SizeBudget:
+class SizeBudget(Struct, frozen=True):
     """How much of what has no natural bound is shown."""
 
     sample: int

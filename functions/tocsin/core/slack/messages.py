@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tocsin.core.model import Reason, Severity
 from tocsin.core.notifications.account_names import account_words
@@ -76,8 +78,7 @@ _EDITED = {**_NEWS, Reason.NEW_ALERT: "", Reason.UPDATE: ""}
 """The same in the message that is edited: growth does not change what the incident is."""
 
 
-@dataclass(frozen=True, slots=True)
-class SlackMessage:
+class SlackMessage(Struct, frozen=True):
     """One message as Slack takes it.
 
     Attributes:
@@ -293,14 +294,18 @@ def _overtaken(notification: Notification) -> str:
 def _over(notification: Notification) -> str:
     incident = notification.incident
     count, again = incident.count, incident.reopened_at
-    words = f"*It is over.* Seen {times(count)}"
+    wide = notification.wide
+    # Of the one that leads a wide incident: the others may go on failing, of which this knows nothing.
+    where = f" in {mrkdwn(notification.service, 200)}" if wide is not None else ""
+    words = f"*It is over{where}.* Seen {times(count)}"
     if incident.first_seen != incident.last_seen:
         words += f" in {lasted(notification)}, last"
     words += f" {time_token(millis_of(incident.last_seen))}."
     if again:
         this_time = format_duration(max(0, millis_of(incident.last_seen) - millis_of(again)))
         words += f" This time, since {time_token(millis_of(again))}, it lasted {this_time}."
-    return f"{words} Nothing to do now; the runbook says how to prevent it."
+    nothing_to_do = "" if wide is not None else " Nothing to do now; the runbook says how to prevent it."
+    return f"{words}{nothing_to_do}"
 
 
 def _fields(

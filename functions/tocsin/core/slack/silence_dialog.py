@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 
 from tocsin.core.incidents.incident import Alert
 from tocsin.core.incidents.silences import MAX_LETTERS, MAX_SILENCE, Silence
@@ -32,16 +32,14 @@ class DialogContext(msgspec.Struct, frozen=True, array_like=True):
     response_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
+class Wrong(Struct, frozen=True):
     """What is wrong with a field, in words."""
 
     field: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Author:
+class Author(Struct, frozen=True):
     """Who makes a silence.
 
     Attributes:
