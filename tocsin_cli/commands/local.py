@@ -108,7 +108,10 @@ def for_people(ready: Mapping[str, Any]) -> str:
         f"aws logs put-log-events --log-group-name {group} --log-stream-name mine --log-events "
         f'"timestamp=$(date +%s)000,message=Unable to import module handler: No module named mangum"\''
     )
-    return f"Slack, live:   {ready['slack_url']}\nTry an outage:\n{command}\nStop:          Ctrl-C"
+    return (
+        f"Slack, live:   {ready['slack_url']}\nTry an outage:\n{command}\n"
+        "Without aws:   tocsin drill --local, in another terminal and this folder\nStop:          Ctrl-C"
+    )
 
 
 def parameter(text: str) -> tuple[str, str]:

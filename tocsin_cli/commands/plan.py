@@ -31,6 +31,7 @@ from tocsin_cli.deployment_file import as_text, read_deployment
 from tocsin_cli.options import add_root
 from tocsin_cli.package.sam import BuildError, sam_command
 from tocsin_cli.product import version
+from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack.deployed_configuration import deployed_configuration
 from tocsin_cli.stack.parameters import for_sam, given_parameters
 from tocsin_cli.stack.target import region_or_environment
@@ -260,14 +261,14 @@ def _backtest(
 ) -> list[str]:
     """What the messages of these lines would have been, a line for each thing that differs."""
     if Path(what).exists():
-        lines, comparison = what, replay_files(configs, [what], compared)
+        lines, comparison = shown(Path(what)), replay_files(configs, [what], compared)
     else:
         lines, comparison = f"the last {what}", replay_cloudwatch(configs, groups, what, region, compared)
     told = comparison["messages"]
     return [
         f"{lines}: {pluralize(told['before'], 'message')} with {compared}, {told['after']:,} with this",
         *(
-            f"  ~ {name}: {counts['before']} occurrences, now {counts['after']}"
+            f"  ~ {name}: {pluralize(counts['before'], 'occurrence')}, now {counts['after']:,}"
             for name, counts in comparison["signatures"].items()
         ),
         *(

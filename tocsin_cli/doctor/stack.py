@@ -22,6 +22,8 @@ FUNCTIONS = {
 ERRORS_WITHIN = timedelta(hours=1)
 HEARTBEAT_WITHIN = timedelta(minutes=15)
 """What the alarm HeartbeatStoppedAlarm waits for."""
+FIRST_HEARTBEAT_WITHIN = 10.0
+"""Seconds to wait for notify to have a young stack's first heartbeat, when detect has it: SNS, a queue and a cold start."""
 DRIFT_WITHIN = 90.0
 """Seconds to wait for CloudFormation's answer."""
 CHANGED_PAST_THE_STACK = timedelta(minutes=10)
@@ -421,6 +423,17 @@ def _parts(moments: Mapping[str, datetime]) -> str:
     return f": {first.total_seconds():.1f} s to detect, which is CloudWatch's, and {then.total_seconds():.1f} s from there"
 
 
+def _last_heartbeat(stack: Examined) -> dict[str, Any]:
+    """The record of heartbeats; a young stack's first one, which detect has and notify not yet, is waited for."""
+    client, deadline = stack.client("dynamodb"), time.monotonic() + FIRST_HEARTBEAT_WITHIN
+    while True:
+        item = client.get_item(TableName=stack.outputs["TableName"], Key=KEY).get("Item", {})
+        on_its_way = "detected_at" in item and "arrived_at" not in item and is_young(stack)
+        if not on_its_way or time.monotonic() > deadline:
+            return dict(item)
+        time.sleep(1)
+
+
 def heartbeat(stack: Examined) -> Iterator[Finding]:
     """A heartbeat came through within the last quarter of an hour; else how far the last one came."""
     if stack.parameters.get("HeartbeatMinutes", "0") == "0":
@@ -432,14 +445,12 @@ def heartbeat(stack: Examined) -> Iterator[Finding]:
         )
         return
     try:
-        item = (
-            stack.client("dynamodb").get_item(TableName=stack.outputs["TableName"], Key=KEY).get("Item", {})
-        )
+        item = _last_heartbeat(stack)
     except Exception as error:
         if not is_missing(error):
             raise
         return  # the table's own check says so
-    moments = {
+    moments: dict[str, datetime] = {
         name: datetime.fromtimestamp(int(item[name]["N"]) / 1000, UTC)
         for name in ("written_at", "detected_at", "arrived_at")
         if name in item

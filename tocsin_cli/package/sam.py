@@ -30,6 +30,11 @@ def sam_command() -> str:
     return found
 
 
+_NOISE = (
+    "Managed S3 bucket", "Auto resolution of buckets", "To use a specific S3 bucket", "Above settings can be stored",
+    "File with same data already exists",
+)  # fmt: skip
+"""Advice on sam's own settings, which Tocsin gives it, and each package that needs no upload."""
 _EVENTS, _OUTPUTS, _END = "CloudFormation events from", "CloudFormation outputs from", "Successfully"
 
 
@@ -43,6 +48,8 @@ def brief(lines: Iterable[str]) -> Iterator[str]:
     part, shown, blank = "", True, False
     for line in lines:
         text = line.rstrip()
+        if text.lstrip().startswith(_NOISE):
+            continue
         if text.startswith((_EVENTS, _OUTPUTS, _END)):
             part, shown = text, True
         elif part.startswith(_EVENTS) and text and not text[0].isspace():

@@ -137,3 +137,15 @@ def test_the_cost_is_said_for_people_and_for_scripts(tmp_path, monkeypatch, caps
 def test_an_unknown_signature_is_suggested(capsys):
     assert main(["preview", "lambda-timout"]) == 1
     assert "did you mean lambda-timeout?" in capsys.readouterr().err
+
+
+def test_sams_advice_on_its_own_settings_is_left_out():
+    said = [
+        "\tManaged S3 bucket: aws-sam-cli-managed-default-1",
+        "\tAuto resolution of buckets can be turned off by setting resolve_s3=False",
+        "",
+        "\tFile with same data already exists at eaedf0d3, skipping upload",
+        "",
+        "\tDeploying with following values",
+    ]
+    assert list(brief(said)) == ["", "\tDeploying with following values"]
