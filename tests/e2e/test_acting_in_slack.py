@@ -22,7 +22,13 @@ LINE = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No
 @pytest.fixture(scope="module")
 def tocsin():
     with LocalTocsin(
-        parameters={"ResolveAfter": "1h", "GroupInterval": "1s", "ErrorsLearning": "0s"}
+        parameters={
+            "ResolveAfter": "1h",
+            "GroupInterval": "1s",
+            "ErrorsLearning": "0s",
+            "RedriveQueues": "worker-dlq",
+            "RedriveTargets": "worker",
+        }
     ) as running:
         yield running
 
@@ -211,3 +217,32 @@ def test_by_clicking_an_error_becomes_known_and_goes_on_without_a_word(tocsin):
     says(tocsin, ts, "Ada has it.")
     assert len(tocsin.slack.messages()) == told + 1
     posted(tocsin, "/api/press", ts=ts, action_id="tocsin-over")
+
+
+def test_a_queue_is_redriven_by_the_menu_and_what_the_cloud_refuses_is_told_in_the_thread(tocsin):
+    """The embedded cloud has no StartMessageMoveTask: how a move is told is tried in memory (test_redriving.py)."""
+    tocsin.slack.channel.clear_faults()
+    deployment = tocsin.deployment
+    alarm = deployment.dlq_alarm("worker")
+    cloudwatch, sqs = deployment.client("cloudwatch"), deployment.client("sqs")
+    queue = sqs.get_queue_url(QueueName="worker-dlq")["QueueUrl"]
+    for _ in range(3):
+        sqs.send_message(QueueUrl=queue, MessageBody="given up on")
+    before = len(tocsin.slack.messages())
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="3 messages")
+    tocsin.slack.wait_for(lambda all_: len(all_) > before and '"redrive"' in words(top(all_)), 30)
+    ts = top(tocsin.slack.messages())["ts"]
+
+    pressed = posted(tocsin, "/api/press", ts=ts, action_id="tocsin-more", value="redrive")
+    assert "worker-dlq: about 3 messages now" in json.dumps(pressed["dialog"]["view"])
+    view = pressed["dialog"]["view_id"]
+    (refusal,) = posted(tocsin, "/api/submit", view_id=view, values={})["ephemeral"]
+    assert "because messages came into worker-dlq in the last 10 minutes" in refusal
+    assert "“Redrive anyway”" in refusal
+
+    pressed = posted(tocsin, "/api/press", ts=ts, action_id="tocsin-more", value="redrive")
+    posted(tocsin, "/api/submit", view_id=pressed["dialog"]["view_id"], values={"how": "anyway"})
+    says(tocsin, ts, "although the cause may still be there")
+    deployment.client("lambda").invoke(FunctionName=deployment.functions["reconcile"], Payload=b"{}")
+    says(tocsin, ts, "worker-dlq: it failed: ")
+    cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="OK", StateReason="emptied")

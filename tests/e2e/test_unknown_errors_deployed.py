@@ -60,7 +60,7 @@ def test_a_new_error_is_announced_once_listed_and_becomes_a_signature(monkeypatc
 
 @pytest.mark.cloud
 def test_while_tocsin_learns_new_errors_are_told_in_one_digest():
-    with deployed_with(DigestInterval="5s") as (tocsin, put):
+    with deployed_with(DigestInterval="5s", ErrorsLearning="8s") as (tocsin, put):
         put(PAY.format(1), "ERROR no stock", PAY.format(2))
         first = tocsin.slack.wait_for(lambda found: len(found) == 1, 30)[0]
         assert first["text"] == "🧪 2 unknown errors · seen 3 times"

@@ -223,7 +223,16 @@ def test_an_address_that_takes_what_nobody_signed_is_the_worst(patient):
     patient.forced = 200
     (one,) = patient.wrong()
     assert "to a call that nobody signed" in one.what
-    assert "SlackActions=no" in one.fix
+    assert re.search(r'SlackActions\s*=\s*"no"', one.fix)
+
+
+def test_an_address_that_fails_at_what_nobody_signed_is_not_said_to_take_it(patient):
+    def unsteady(url, headers, body):
+        return 200 if "x-slack-signature" in headers else 502
+
+    (one,) = patient.wrong(send=unsteady)
+    assert "answers 502 to a call that is not signed" in one.what
+    assert "the function fails" in one.why
 
 
 def test_a_secret_that_the_function_does_not_know_is_refused_at_the_address(patient):

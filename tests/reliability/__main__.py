@@ -77,11 +77,13 @@ def _faults(modes: Sequence[Mode], part: str, processes: int, most: int | None) 
     late = max(outcomes, key=lambda outcome: outcome.late)
     words = {"bot": "with a bot token", "webhook": "with a webhook", "people": "where people act"}
     calls = " and ".join(f"{count} calls {words[mode]}" for mode, count in listed.items())
+    doubled = " and ".join(
+        f"{sum(outcome.hit.mode == mode for outcome in twice)} {words[mode]}" for mode in listed
+    )
     summary = (
         f"The scenario makes {calls}. "
         f"{len(outcomes):,} runs of {possible:,} possible, one fault each: {len(broken)} broke an invariant; in "
-        f"{sum(outcome.hit.mode != 'webhook' for outcome in twice)} with a bot token and "
-        f"{len(twice)} with a webhook something stands in the channel twice; the latest word came "
+        f"{doubled} something stands in the channel twice; the latest word came "
         f"{late.late // 1_000} s after it would have come without the fault.\n"
     )
     write(

@@ -42,6 +42,7 @@ def line_of(text: str, problem: Problem) -> int:
     if said := _SAID.search(problem.reason):
         return int(said[1])
     wanted, best, header = problem.key, (0, 0), ""
+    below = 0  # the first line with something below the key, which no line has itself: `overide` of [overide.lambda-timeout]
     numbers: dict[str, int] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         if found := _HEADER.match(line):
@@ -53,7 +54,9 @@ def line_of(text: str, problem: Problem) -> int:
             continue
         if (wanted == full or wanted.startswith((f"{full}.", f"{full}["))) and len(full) > best[0]:
             best = len(full), number
-    return best[1]
+        elif not below and wanted and full.startswith(f"{wanted}."):
+            below = number
+    return best[1] or below
 
 
 def _dotted(path: str) -> str:

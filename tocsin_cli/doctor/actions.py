@@ -17,6 +17,7 @@ from tocsin.adapters.slack.errors import CredentialRefusedError
 from tocsin.core.config.settings import Settings
 from tocsin.core.slack.signing import signature_of
 from tocsin_cli.doctor.findings import Examined, Finding, code_of, fail, is_missing, ok, warn
+from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
 
 CHECK = "slack-actions"
 TEST_CALL = "ssl_check=1"
@@ -68,7 +69,7 @@ def acting(stack: Examined, settings: Settings, send: Send) -> Iterator[Finding]
             CHECK,
             f"SlackActions is yes, and {name} holds a webhook",
             "a webhook's messages have no buttons: nobody can act",
-            f"make an app with a bot (docs/guides/slack.md), then: {_PUT.format(name)}; or deploy with SlackActions=no",
+            f"make an app with a bot (docs/guides/slack.md), then: {_PUT.format(name)}; or {set_parameter('SlackActions', 'no')}",
         )
         return
     if not credential.acts:
@@ -170,7 +171,7 @@ def _add(scope: str) -> str:
 def _address(stack: Examined, name: str, credential: BotCredential, send: Send) -> Iterator[Finding]:
     url = stack.outputs.get("RespondUrl", "")
     if not url:
-        yield fail(CHECK, "the stack has no output RespondUrl", _DOING_NOTHING, "make deploy")
+        yield fail(CHECK, "the stack has no output RespondUrl", _DOING_NOTHING, redeploy())
         return
     try:
         signed = send(url, _signed(credential.signing_secret), TEST_CALL)
@@ -187,20 +188,27 @@ def _address(stack: Examined, name: str, credential: BotCredential, send: Send) 
         yield ok(
             CHECK, "the address that Slack calls answers a signed call, and refuses one that is not signed"
         )
-    elif signed == HTTPStatus.OK:
+    elif {signed, unsigned} == {HTTPStatus.OK}:
         yield fail(
             CHECK,
             f"{url} answers {unsigned} to a call that nobody signed, and should refuse it (401)",
             "somebody who is not Slack may be able to act",
-            "deploy with SlackActions=no at once; then look who answers there",
+            f"at once: {set_parameter('SlackActions', 'no')}; then look who answers there",
         )
     else:
-        why, fix = _REFUSED.get(signed, _BROKEN)
+        is_refused = signed != HTTPStatus.OK
+        status = signed if is_refused else unsigned
+        why, fix = _REFUSED.get(status, _BROKEN)
+        call = (
+            "a signed call, and should answer 200"
+            if is_refused
+            else "a call that is not signed, and should refuse it (401)"
+        )
         yield fail(
             CHECK,
-            f"{url} answers {signed} to a signed call, and should answer 200",
+            f"{url} answers {status} to {call}",
             f"{_DOING_NOTHING}: {why}",
-            fix.format(stack=stack.name, secret=name),
+            fix.format(stack=stack.name, secret=name, restore=restore()),
         )
 
 
@@ -214,10 +222,7 @@ _REFUSED: Mapping[int, tuple[str, str]] = {
     ),
     HTTPStatus.FORBIDDEN: (
         "AWS lets nobody call the function by its address",
-        (
-            "make deploy, after aws cloudformation detect-stack-drift: everybody must be allowed "
-            "lambda:InvokeFunctionUrl, and lambda:InvokeFunction by that address"
-        ),
+        "{restore}: everybody must be allowed lambda:InvokeFunctionUrl, and lambda:InvokeFunction by that address",
     ),
     HTTPStatus.TOO_MANY_REQUESTS: (
         "the function is throttled",

@@ -119,3 +119,9 @@ def test_it_says_what_overrides_what(check):
     assert status == 0, out
     assert "overridden: lambda-timeout: severity low, the pack says critical; 1 more matches" in err
     assert "overridden: family python: off, " in err
+
+
+def test_a_table_that_there_is_only_something_below_of_has_the_line_of_that():
+    text = "[services.a]\n\n[overide.lambda-timeout]\nseverity = 'low'\n"
+    assert line_of(text, Problem("tocsin.toml", "overide", "unknown key")) == 3
+    assert line_of(text, Problem("tocsin.toml", "overid", "unknown key")) == 0

@@ -131,6 +131,25 @@ def test_the_one_that_leads_may_be_over_long_before_the_others():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("mode", ["bot", "webhook"])
+def test_the_end_of_the_first_is_not_said_of_the_others(mode):
+    world = World(mode=mode)
+    world.fails("service-00", T0, host="db-1")
+    world.fails("service-01", T0 + S, host="db-1")
+    world.look("service-00", T0 + MIN)
+    world.fails("service-01", T0 + 14 * MIN, host="db-1")
+    world.look("service-00", T0 + 16 * MIN)
+    told = [each for each in world.slack.messages() if "It is over" in str(each["blocks"])]
+    assert told
+    for text in (str(each["blocks"]) for each in told):
+        assert "It is over in service-00" in text
+        assert "Nothing to do now" not in text
+        assert "services fail at once" not in text
+    assert any("2 services failed at once" in str(each["blocks"]) for each in told)
+    world.look("service-01", T0 + 40 * MIN)
+    assert "Nothing to do now" in str(world.slack.messages()[-1]["blocks"])
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification
 
 _MAX_SHOWN = 20
@@ -34,7 +35,11 @@ def wide_words(notification: Notification, medium: Medium) -> str:
     names = ", ".join(shown)
     more = wide.service_count - len(shown)
     listed = f"{names} and {more:,} more" if more > 0 else names
-    if wide.lead == notification.incident.id:
+    leads = wide.lead == notification.incident.id
+    if leads and notification.reason is Reason.RESOLVED:
+        over = f"It is over in {notification.service}; each of the others says itself when it is."
+        return f"{wide.service_count:,} services failed at once ({joined_by}): {listed}. {over}"
+    if leads:
         return f"{wide.service_count:,} services fail at once ({joined_by}): {listed}. {medium.value}"
     if medium is Medium.THREAD:
         return f"One of {wide.service_count:,} services that fail at once: {joined_by}. It is told in the thread of the first."

@@ -294,14 +294,18 @@ def _overtaken(notification: Notification) -> str:
 def _over(notification: Notification) -> str:
     incident = notification.incident
     count, again = incident.count, incident.reopened_at
-    words = f"*It is over.* Seen {times(count)}"
+    wide = notification.wide
+    # Of the one that leads a wide incident: the others may go on failing, of which this knows nothing.
+    where = f" in {mrkdwn(notification.service, 200)}" if wide is not None else ""
+    words = f"*It is over{where}.* Seen {times(count)}"
     if incident.first_seen != incident.last_seen:
         words += f" in {lasted(notification)}, last"
     words += f" {time_token(millis_of(incident.last_seen))}."
     if again:
         this_time = format_duration(max(0, millis_of(incident.last_seen) - millis_of(again)))
         words += f" This time, since {time_token(millis_of(again))}, it lasted {this_time}."
-    return f"{words} Nothing to do now; the runbook says how to prevent it."
+    nothing_to_do = "" if wide is not None else " Nothing to do now; the runbook says how to prevent it."
+    return f"{words}{nothing_to_do}"
 
 
 def _fields(
