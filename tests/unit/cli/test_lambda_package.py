@@ -220,3 +220,28 @@ def test_the_record_of_a_wheel_forgets_scripts_that_name_the_python_that_built_t
     record.write_text("idna/core.py,sha256=x,1\n../../bin/idna,sha256=y,2\n", "utf-8")
     lambda_package._forget_scripts(record)
     assert record.read_text("utf-8") == "idna/core.py,sha256=x,1\n"
+
+
+@pytest.mark.parametrize("change", ["compiled form away", "search away", "signature changed", "code changed"])
+def test_compiled_signatures_that_are_missing_or_stale_are_not_packaged(functions, change, tmp_path):
+    match change:
+        case "compiled form away":
+            (functions / "signatures" / "compiled.json").unlink()
+        case "search away":
+            (functions / "signatures" / "search.json").unlink()
+        case "signature changed":
+            with (functions / "signatures" / "lambda.toml").open("a") as file:
+                file.write("# changed\n")
+        case _:
+            with (functions / "tocsin" / "core" / "signatures" / "literals.py").open("a") as file:
+                file.write("# changed\n")
+    # As `sam build` runs it: any Python, without one dependency.
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", ("import runpy, sys; sys.path.insert(0, '.'); "
+         "sys.argv[1:] = ['../package']; runpy.run_path('lambda_package.py', run_name='__main__')")],
+        cwd=functions, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "not packaged: signatures/" in done.stderr
+    assert "Run tocsin check" in done.stderr
+    assert not (tmp_path / "package").exists()

@@ -9,11 +9,13 @@ Beside it lies the search that most cold starts need alone (``compiled_search``)
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from tocsin.adapters.files.compiled_search import (
     COMPILED,
@@ -29,7 +31,7 @@ from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
-from tocsin.core.signatures.literals import Literal, NoLiteralError, required_literals
+from tocsin.core.signatures.literals import NoLiteralError, required_literals
 from tocsin.core.signatures.reader import parse_tables, read_signatures
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 
@@ -63,8 +65,12 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
     problems: list[Problem] = []
     texts = read_signature_files(root, problems, pack=pack)
     overlay = read_overlay_file(root, problems)
-    signatures, found = (None if pack else _unseal(root)) or _read(texts, overlay)
-    problems += found
+    compiled = None if pack else _unseal(root)
+    if compiled is not None:
+        signatures = compiled
+    else:
+        signatures, found = _read(texts, overlay)
+        problems += found
     if overlay is not None and UNKNOWN_ERROR in overlay.overrides:
         own = overridden(overlay.overrides[UNKNOWN_ERROR], FILE, problems)
         signatures = {**signatures, UNKNOWN_ERROR: own}
@@ -178,38 +184,38 @@ def compile_signatures(root: Path) -> bool:
         ErrorFinder(found_right, configuration.settings.errors).raw_expression,
     )
     written = seal_search(root, "|".join(filter(None, searches)))
-    texts, overlay = read_signature_files(root, []), read_overlay_file(root, [])
     if compiled_content(root, COMPILED):
         return written
-    tables: Mapping[str, Mapping[str, Any]] = parse_tables(texts, [])
-    if overlay is not None:
-        from tocsin.core.signatures.overlay import overlaid
-
-        tables = overlaid(tables, overlay, [])
-    signatures, _ = read_signatures(tables)
-    content = {
-        "digest": configuration_digest(root),
-        "tables": tables,
-        "known": {
-            expression: [[*literal.words, literal.any_case] for literal in required_literals(expression)]
-            for signature in signatures.values()
-            for expression in (*signature.any, *signature.absence.work)
+    # As they are read, not as they were found: what an environment lays over them comes later.
+    signatures, _ = _read(read_signature_files(root, []), read_overlay_file(root, []))
+    form = _CompiledForm(
+        configuration_digest(root),
+        {
+            name: replace(
+                signature,
+                literals={
+                    expression: required_literals(expression)
+                    for expression in (*signature.any, *signature.absence.work)
+                },
+            )
+            for name, signature in signatures.items()
         },
-        "excluding": [expression for signature in signatures.values() for expression in signature.none],
-    }
-    (root / COMPILED).write_text(
-        json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n", "utf-8"
     )
+    (root / COMPILED).write_bytes(msgspec.json.encode(form) + b"\n")
     return True
 
 
-def _unseal(root: Path) -> tuple[dict[str, Signature], list[Problem]] | None:
+class _CompiledForm(msgspec.Struct):
+    """``signatures/compiled.json``: signatures that were found right, with their literals, read without a second trial."""
+
+    digest: str
+    signatures: dict[str, Signature]
+
+
+def _unseal(root: Path) -> dict[str, Signature] | None:
     """What the compiled signatures say, or None where they are not of exactly this configuration."""
-    content = compiled_content(root, COMPILED)
-    if not content:
+    try:
+        form = msgspec.json.decode((root / COMPILED).read_bytes(), type=_CompiledForm)
+    except (OSError, msgspec.DecodeError):
         return None
-    known = {
-        expression: tuple(Literal(tuple(words), any_case) for *words, any_case in found)
-        for expression, found in content["known"].items()
-    }
-    return read_signatures(content["tables"], known=known | dict.fromkeys(content["excluding"], ()))
+    return form.signatures if form.digest == configuration_digest(root) else None

@@ -20,7 +20,6 @@ from tocsin.core.problems import Problem, did_you_mean
 from tocsin.core.signatures.absence_rule import KEYS as ABSENCE_KEYS
 from tocsin.core.signatures.absence_rule import AbsenceRule, read_absence
 from tocsin.core.signatures.field_search import field_search
-from tocsin.core.signatures.literals import Literal
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, AlarmRule, Signature, Source, Status, Threshold
 from tocsin.core.times import parse_duration
 
@@ -116,13 +115,12 @@ def parse_tables(files: Mapping[str, str], problems: list[Problem]) -> dict[str,
 
 
 def read_signatures(
-    tables: Mapping[str, Mapping[str, Any]], *, known: Mapping[str, tuple[Literal, ...]] | None = None
+    tables: Mapping[str, Mapping[str, Any]],
 ) -> tuple[dict[str, Signature], list[Problem]]:
     """Read signatures from parsed files.
 
     Args:
         tables: The tables by file name.
-        known: Expressions that were compiled before and need no second trial, with their literals.
 
     Returns:
         As ``parse_signatures``.
@@ -145,7 +143,7 @@ def read_signatures(
             if not isinstance(table, dict):
                 problems.append(Problem(file, name, f"must be a table, is {table!r}"))
                 continue
-            reader = _Reader(file, name, table, known or {})
+            reader = _Reader(file, name, table)
             signature = reader.signature()
             problems += reader.problems
             if signature is not None:
@@ -189,10 +187,8 @@ def _circles(signatures: Mapping[str, Signature]) -> list[Problem]:
 class _Reader:
     """Reads one table, gathering what is wrong with it."""
 
-    def __init__(
-        self, file: str, name: str, table: Mapping[str, Any], known: Mapping[str, tuple[Literal, ...]]
-    ) -> None:
-        self.file, self.name, self.table, self.known = file, name, table, known
+    def __init__(self, file: str, name: str, table: Mapping[str, Any]) -> None:
+        self.file, self.name, self.table = file, name, table
         self.problems = list[Problem]()
 
     def wrong(self, key: str, reason: str) -> None:
@@ -238,7 +234,6 @@ class _Reader:
             catch_all=catch_all,
             watch_queue=self.flag("watch_queue"),
             reads_crash=self.flag("reads_crash"),
-            literals={known: self.known[known] for known in (*any_, *absence.work) if known in self.known},
         )
         self.check_names(signature)
         return None if self.problems else signature
@@ -314,8 +309,6 @@ class _Reader:
         expressions = self.strings(key, value)
         for number, expression in enumerate(expressions):
             where = f"{key}[{number}]"
-            if expression in self.known:
-                continue
             if len(expression) > MAX_EXPRESSION_LENGTH:
                 self.wrong(where, f"longer than {MAX_EXPRESSION_LENGTH} characters")
                 continue
