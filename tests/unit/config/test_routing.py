@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import tomllib
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -29,7 +30,7 @@ from tocsin_cli.main import main
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "routing.md").read_text("utf-8")
-(EXAMPLE,) = re.findall(r"(?ms)^```toml\n(.*?)^```$", PAGE)
+EXAMPLE, DEPLOYED = re.findall(r"(?ms)^```toml\n(.*?)^```$", PAGE)
 ONCALL = "[destinations.oncall]\nsecret = 'tocsin/oncall'\n"
 
 
@@ -396,6 +397,8 @@ def test_the_example_of_the_page_is_right_and_does_what_the_page_says(root, caps
     assert places(EXAMPLE, severity="high", service="worker") == ("data",)
     assert places(EXAMPLE, severity="low", service="worker") == ("default",)
     assert places(EXAMPLE, severity="high", service="web") == ("default",)
+    named = tomllib.loads(DEPLOYED)["deploy"]["parameters"]["MoreSlackSecretNames"]
+    assert named == [each["secret"] for each in tomllib.loads(EXAMPLE)["destinations"].values()]
 
 
 def test_route_says_the_way_the_destination_its_secret_and_whom_it_calls(root, capsys):
