@@ -7,11 +7,11 @@ import io
 import json
 import re
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace
 
 from tocsin.core.config.settings import Settings
 from tocsin_cli.doctor.actions import NotReachedError, acting, send_over_http

@@ -55,8 +55,8 @@ EXPECTED = {
     "timeouts-backend-29s": ("lambda-timeouts-alarm", "backend", Severity.HIGH),
     "timeouts-worker-899s": ("lambda-timeouts-alarm", "worker", Severity.HIGH),
     "api-5xx-backend api": ("api-5xx-alarm", "backend", Severity.CRITICAL),
-    "api-5xx-a1b2c3": ("api-5xx-alarm", "a1b2c3", Severity.CRITICAL),
-    "estimated-charges": ("charges-alarm", "local-estimated-charges", Severity.MEDIUM),
+    "api-5xx-a1b2c3": ("api-5xx-alarm", "a1b2c3 (API id)", Severity.CRITICAL),
+    "estimated-charges": ("charges-alarm", "local-estimated-charges (alarm)", Severity.MEDIUM),
 }
 """Signature, service and severity by the alarm's name without the stack's."""
 

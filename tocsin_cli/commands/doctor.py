@@ -110,7 +110,7 @@ def all_checks(
         "ops-topic": doctor_way_out.other_road,
         "dead-letters": doctor_way_out.dead_letters,
         "alarm": doctor_insides.alarms,
-        "heartbeat": doctor_insides.heartbeat,
+        "heartbeat": partial(doctor_insides.heartbeat, local=local),
         "errors": doctor_insides.errors,
     }
     if local:

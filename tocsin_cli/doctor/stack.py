@@ -22,6 +22,8 @@ FUNCTIONS = {
 ERRORS_WITHIN = timedelta(hours=1)
 HEARTBEAT_WITHIN = timedelta(minutes=15)
 """What the alarm HeartbeatStoppedAlarm waits for."""
+LOCAL_HEARTBEAT_WITHIN = 60.0
+"""Seconds to wait for the first one of a `tocsin local` that has just begun."""
 FIRST_HEARTBEAT_WITHIN = 10.0
 """Seconds to wait for notify to have a young stack's first heartbeat, when detect has it: SNS, a queue and a cold start."""
 DRIFT_WITHIN = 90.0
@@ -423,18 +425,19 @@ def _parts(moments: Mapping[str, datetime]) -> str:
     return f": {first.total_seconds():.1f} s to detect, which is CloudWatch's, and {then.total_seconds():.1f} s from there"
 
 
-def _last_heartbeat(stack: Examined) -> dict[str, Any]:
+def _last_heartbeat(stack: Examined, *, local: bool) -> dict[str, Any]:
     """The record of heartbeats; a young stack's first one, which detect has and notify not yet, is waited for."""
-    client, deadline = stack.client("dynamodb"), time.monotonic() + FIRST_HEARTBEAT_WITHIN
+    within = LOCAL_HEARTBEAT_WITHIN if local else FIRST_HEARTBEAT_WITHIN
+    client, deadline = stack.client("dynamodb"), time.monotonic() + within
     while True:
         item = client.get_item(TableName=stack.outputs["TableName"], Key=KEY).get("Item", {})
-        on_its_way = "detected_at" in item and "arrived_at" not in item and is_young(stack)
+        on_its_way = (local or "detected_at" in item) and "arrived_at" not in item and is_young(stack)
         if not on_its_way or time.monotonic() > deadline:
             return dict(item)
         time.sleep(1)
 
 
-def heartbeat(stack: Examined) -> Iterator[Finding]:
+def heartbeat(stack: Examined, *, local: bool = False) -> Iterator[Finding]:
     """A heartbeat came through within the last quarter of an hour; else how far the last one came."""
     if stack.parameters.get("HeartbeatMinutes", "0") == "0":
         yield warn(
@@ -445,7 +448,7 @@ def heartbeat(stack: Examined) -> Iterator[Finding]:
         )
         return
     try:
-        item = _last_heartbeat(stack)
+        item = _last_heartbeat(stack, local=local)
     except Exception as error:
         if not is_missing(error):
             raise
