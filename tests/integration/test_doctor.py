@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from tocsin.adapters.aws.heartbeat_record import KEY
 from tocsin_cli.commands import doctor
-from tocsin_cli.doctor import stack as doctor_insides
+from tocsin_cli.doctor import stack as stack_checks
 from tocsin_cli.doctor.egress import other_road
 from tocsin_cli.doctor.findings import Examined, Resource, findings
 from tocsin_cli.doctor.ingress import log_groups
@@ -394,7 +394,7 @@ def test_a_function_updated_past_its_stack_is_told(examine, patient, monkeypatch
         return datetime.fromisoformat(found.replace("+0000", "+00:00")) - stack["CreationTime"]
 
     deployed = max(changed_after(each) for each in patient.cloud.functions.values())
-    monkeypatch.setattr(doctor_insides, "CHANGED_PAST_THE_STACK", deployed)
+    monkeypatch.setattr(stack_checks, "CHANGED_PAST_THE_STACK", deployed)
     assert wrong(examine()) == []
     client.update_function_code(FunctionName=name, ZipFile=_zipped(ROOT / "functions"))
     client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.core.sanitize import one_line
 from tocsin_cli.doctor import actions as doctor_actions
-from tocsin_cli.doctor import egress as doctor_way_out
-from tocsin_cli.doctor import ingress as doctor_way_in
-from tocsin_cli.doctor import stack as doctor_insides
+from tocsin_cli.doctor import egress, ingress
+from tocsin_cli.doctor import stack as stack_checks
 from tocsin_cli.doctor.findings import Check, Examined, Finding, Level, Resource, findings
 from tocsin_cli.options import add_root, configuration_here
 from tocsin_cli.product import product_root
@@ -87,35 +86,35 @@ def all_checks(
     """
     signatures, settings = configuration
     checks: dict[str, Check] = {
-        "stack": doctor_insides.status,
-        "template": partial(doctor_insides.template, local=TEMPLATE),
-        "function": doctor_insides.functions,
-        "log-group": doctor_way_in.log_groups,
+        "stack": stack_checks.status,
+        "template": partial(stack_checks.template, local=TEMPLATE),
+        "function": stack_checks.functions,
+        "log-group": ingress.log_groups,
         "filter-pattern": partial(
-            doctor_way_in.filter_pattern_is_current, signatures=signatures, errors=settings.errors
+            ingress.filter_pattern_is_current, signatures=signatures, errors=settings.errors
         ),
-        "permission": doctor_way_in.permissions,
-        "alarm-topic": doctor_way_in.alarm_topic,
-        "alarm-rule": doctor_way_in.alarm_rules,
-        "changes": doctor_way_in.changes,
-        "stream": doctor_way_in.stream,
-        "key": doctor_insides.key,
-        "table": partial(doctor_insides.table, expiry=not local),
-        "schedule": doctor_insides.schedule,
-        "topic": doctor_way_out.topics,
-        "queue-policy": doctor_way_out.queue_policy,
-        "event-source": doctor_way_out.event_source,
-        "secret": partial(doctor_way_out.credentials, settings=settings),
+        "permission": ingress.permissions,
+        "alarm-topic": ingress.alarm_topic,
+        "alarm-rule": ingress.alarm_rules,
+        "changes": ingress.changes,
+        "stream": ingress.stream,
+        "key": stack_checks.key,
+        "table": partial(stack_checks.table, expiry=not local),
+        "schedule": stack_checks.schedule,
+        "topic": egress.topics,
+        "queue-policy": egress.queue_policy,
+        "event-source": egress.event_source,
+        "secret": partial(egress.credentials, settings=settings),
         "slack-actions": partial(doctor_actions.acting, settings=settings, send=send),
-        "ops-topic": doctor_way_out.other_road,
-        "dead-letters": doctor_way_out.dead_letters,
-        "alarm": doctor_insides.alarms,
-        "heartbeat": partial(doctor_insides.heartbeat, local=local),
-        "errors": doctor_insides.errors,
+        "ops-topic": egress.other_road,
+        "dead-letters": egress.dead_letters,
+        "alarm": stack_checks.alarms,
+        "heartbeat": partial(stack_checks.heartbeat, local=local),
+        "errors": stack_checks.errors,
     }
     if local:
         del checks["ops-topic"]
-    return checks | ({"drift": doctor_insides.drift} if drift else {})
+    return checks | ({"drift": stack_checks.drift} if drift else {})
 
 
 def examined(tocsin: Deployed, arguments: argparse.Namespace) -> Examined:

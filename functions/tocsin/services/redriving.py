@@ -24,9 +24,9 @@ class MessageMoves(Protocol):
 
 def look_at_moves(moves: MessageMoves | None, incident: Incident | None) -> MovesLook | None:
     """Look how far the redrive of an incident is; None where there is none to look at."""
-    redrive = incident.redrive if incident else None
-    if moves is None or redrive is None or incident is None or incident.resolved_at is not None:
+    if moves is None or incident is None or incident.redrive is None or incident.resolved_at is not None:
         return None
+    redrive = incident.redrive
     if redrive.state is RedriveState.ASKED:
         return MovesLook(known=False)  # it is looked at as it is started
     if redrive.state not in {RedriveState.STARTING, RedriveState.RUNNING}:

@@ -134,16 +134,21 @@ def test_as_long_as_the_errors_cannot_be_written_nothing_is_said_and_the_press_i
     assert world.reasons == ["opened", "update"]
 
 
-def test_a_crash_between_the_error_and_its_incident_loses_nothing_and_says_nothing_twice(world, monkeypatch):
-    world.press()
+def reconciled_and_killed(world, monkeypatch, what, method):
+    """Reconcile, and die where a method is called."""
 
     def crash(*_, **__):
         raise OSError("killed")
 
     with monkeypatch.context() as broken:
-        broken.setattr(world.ledger, "save", crash)
+        broken.setattr(what, method, crash)
         with pytest.raises(OSError, match="killed"):
             world.reconciled()
+
+
+def test_a_crash_between_the_error_and_its_incident_loses_nothing_and_says_nothing_twice(world, monkeypatch):
+    world.press()
+    reconciled_and_killed(world, monkeypatch, world.ledger, "save")
     assert world.error.known_until == PRESSED + KNOWN_FOR
     written = len(world.store.writes)
     assert world.reconciled(PRESSED + MIN).outcome is ActionOutcome.DONE
@@ -154,14 +159,7 @@ def test_a_crash_between_the_error_and_its_incident_loses_nothing_and_says_nothi
 
 def test_a_crash_before_it_is_told_tells_it_once_later(world, monkeypatch):
     world.press()
-
-    def crash(_):
-        raise OSError("killed")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(world, "publish", crash)
-        with pytest.raises(OSError, match="killed"):
-            world.reconciled()
+    reconciled_and_killed(world, monkeypatch, world, "publish")
     for minutes in (1, 2, 3):
         world.reconciled(PRESSED + minutes * MIN)
     assert world.reasons == ["opened", "update"]
@@ -169,14 +167,7 @@ def test_a_crash_before_it_is_told_tells_it_once_later(world, monkeypatch):
 
 def test_an_error_that_escalated_after_the_press_is_not_taken_back_by_trying_again(world, monkeypatch):
     world.press()
-
-    def crash(*_, **__):
-        raise OSError("killed")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(world.ledger, "save", crash)
-        with pytest.raises(OSError, match="killed"):
-            world.reconciled()
+    reconciled_and_killed(world, monkeypatch, world.ledger, "save")
     world.store.put(
         replace(
             world.error,
