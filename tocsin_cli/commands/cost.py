@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from tocsin.core.problems import ConfigurationError
+from tocsin_cli.aws_errors import is_aws_error
 from tocsin_cli.cost_model import LOADS, PRICES, Load, tocsin, with_filter
 from tocsin_cli.deployment_file import as_text, read_deployment
 from tocsin_cli.options import add_root
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             gb = looked_up(groups, region_or_environment(arguments.region or deployment.region))
         except Exception as error:
-            if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
+            if not is_aws_error(error):
                 raise
             print(f"tocsin cost: {error}; give --gb-per-day", file=sys.stderr)
             return 2

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tocsin_cli.aws_errors import is_aws_error
 from tocsin_cli.commands import doctor
 from tocsin_cli.commands.build import build, checked_project
 from tocsin_cli.configuration_folder import is_staged
@@ -110,7 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"tocsin deploy: {error}", file=sys.stderr)
         return 1
     except Exception as error:
-        if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
+        if not is_aws_error(error):
             raise
         print(f"tocsin deploy: {error}", file=sys.stderr)
         return 1

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = product_root() / "template.yaml"
 NOT_CHECKED_LOCALLY = (
-    "who is told when Slack cannot be: tocsin local sends no e-mail",
+    "who is notified when Slack cannot be reached: tocsin local sends no e-mail",
     "whether items of the incident table expire: the embedded cloud keeps them all",
 )
 """What only AWS has, so that `tocsin local` can be neither well nor ill there."""
@@ -106,7 +106,7 @@ def all_checks(
         "event-source": egress.event_source,
         "secret": partial(egress.credentials, settings=settings),
         "slack-actions": partial(doctor_actions.acting, settings=settings, send=send),
-        "ops-topic": egress.other_road,
+        "ops-topic": egress.ops_topic,
         "dead-letters": egress.dead_letters,
         "alarm": stack_checks.alarms,
         "heartbeat": partial(stack_checks.heartbeat, local=local),

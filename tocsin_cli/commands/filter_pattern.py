@@ -17,6 +17,7 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin_cli.authoring.filter_pattern import MAX_PATTERN_LENGTH, FilterPattern, Style, filter_pattern
+from tocsin_cli.aws_errors import is_aws_error
 from tocsin_cli.options import add_root, load_or_exit
 from tocsin_cli.stack.target import region_or_environment
 
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
                 else []
             )
         except Exception as error:
-            if not type(error).__module__.startswith("botocore."):
+            if not is_aws_error(error):
                 raise
             print(f"tocsin filter-pattern: not verified: {error}", file=sys.stderr)
             return 2

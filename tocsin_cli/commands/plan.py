@@ -21,6 +21,7 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.authoring.changes import Changes, changes
 from tocsin_cli.authoring.locations import located
+from tocsin_cli.aws_errors import is_aws_error
 from tocsin_cli.backtest.cloudwatch import moment
 from tocsin_cli.backtest.git_configuration import configuration_at
 from tocsin_cli.commands.backtest import replay_cloudwatch, replay_files
@@ -77,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     except (PlanError, BuildError, OSError, ValueError) as error:
         print(f"tocsin plan: {error}", file=sys.stderr)
     except Exception as error:
-        if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
+        if not is_aws_error(error):
             raise
         print(f"tocsin plan: {error}", file=sys.stderr)
     return 1
