@@ -11,8 +11,9 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.matching.error_template import error_template
 from tocsin.core.matching.template import template_fingerprint
 from tocsin_cli.commands.match import open_input
+from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.event_lines import answered, write_answers
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.options import add_root
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one answer per input line; 1 where one was not an object with a message."""
-    configuration = load_or_exit(arguments.root)
+    configuration = read_configuration(arguments.root)
     with contextlib.ExitStack() as stack:
         return write_answers(answers(configuration, open_input(arguments.jsonl, stack)))
 

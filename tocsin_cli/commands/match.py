@@ -21,8 +21,9 @@ from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors
 from tocsin.core.model import Match
+from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.event_lines import answered, write_answers
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.options import add_root
 from tocsin_cli.unexplained import Unexplained, lines_about
 
 
@@ -45,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Match; 1 where an input line was not an object with a message."""
-    configuration = load_or_exit(arguments.root)
+    configuration = read_configuration(arguments.root)
     with contextlib.ExitStack() as stack:
         source = open_input(arguments.jsonl or arguments.file or "-", stack)
         if arguments.jsonl:

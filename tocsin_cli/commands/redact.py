@@ -10,13 +10,11 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.config.settings import Settings
-from tocsin.core.problems import ConfigurationError
 from tocsin.core.redaction.redact import Hidden, redact_with_finds
 from tocsin.core.redaction.sample import WITHHELD, normalise
 from tocsin_cli.commands.match import open_input
@@ -40,11 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Redact; 1 where an input line was not an object with a message."""
-    try:
-        settings = load_settings(arguments.root, os.environ)
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 1
+    settings = load_settings(arguments.root, os.environ)
     with contextlib.ExitStack() as stack:
         source = open_input(arguments.file, stack)
         if arguments.jsonl:

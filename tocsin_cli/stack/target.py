@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.aws_errors import is_aws_error
+from tocsin_cli.command_error import CommandError
 from tocsin_cli.configuration_folder import default_root
 from tocsin_cli.deployment_file import DeploymentFile, read_deployment
 from tocsin_cli.product import work_folder
@@ -39,8 +40,10 @@ _CREDENTIALS = {
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
-class DeployedError(Exception):
+class DeployedError(CommandError):
     """There is no such Tocsin, or it may not be asked; the message names what is missing and what to do."""
+
+    status = 2
 
 
 @dataclass(frozen=True, slots=True)
