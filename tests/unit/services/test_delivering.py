@@ -21,8 +21,8 @@ from tocsin.adapters.slack.errors import (
 )
 from tocsin.adapters.slack.web_api import SlackBot
 from tocsin.adapters.slack.webhook import SlackWebhook
-from tocsin.core.config.routing import Destination, Route, Routing, at_any_severity
-from tocsin.core.model import Reason
+from tocsin.core.config.routing import Destination, Route, Routing
+from tocsin.core.model import Reason, Severity
 from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import document_of, millis_of, to_json
 from tocsin.core.notifications.queue_message import read_body
@@ -430,7 +430,7 @@ def test_the_credential_of_a_destination_is_renewed_for_itself():
 CALLED = replace(
     TWO,
     destinations={
-        name: replace(each, mention=at_any_severity(f"S0{name.upper()}"))
+        name: replace(each, mention=dict.fromkeys(Severity, (f"S0{name.upper()}",)))
         for name, each in TWO.destinations.items()
     },
 )
