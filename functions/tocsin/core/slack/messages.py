@@ -21,11 +21,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.core.model import Reason, Severity
-from tocsin.core.notifications.account_names import account_words
-from tocsin.core.notifications.acted import action_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.phrases import (
+    account_words,
     lasted,
     leading_alert,
     learned_late,
@@ -34,6 +33,7 @@ from tocsin.core.notifications.phrases import (
     times,
     why_words,
 )
+from tocsin.core.notifications.reported_actions import action_words
 from tocsin.core.notifications.wide_words import Medium, wide_words
 from tocsin.core.slack import digest_blocks as slack_digest
 from tocsin.core.slack.action_blocks import action_buttons, done_block, holder_block
