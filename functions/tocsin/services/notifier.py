@@ -144,7 +144,7 @@ class Notifier:
                 if self._is_done_with(item):
                     done.add(id(item))
             except Exception as error:  # a fault of ours: the message comes back after the queue's own time
-                text = f"not told yet: {type(error).__name__} at {place(error)}"
+                text = f"not sent yet: {type(error).__name__} at {place(error)}"
                 self._say("ERROR", text, {"message_id": item.message.id})
 
         work_through(lanes_of(items), work, self.pool)

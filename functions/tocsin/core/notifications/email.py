@@ -33,7 +33,7 @@ NEWS = {
     Reason.REGRESSED: "It is back",
     Reason.RESOLVED: "Resolved",
     Reason.SILENCE_EXPIRED: "A silence ended, and it is still going on",
-    Reason.DIGEST: "What was counted and told to nobody",
+    Reason.DIGEST: "What was counted without a message",
 }
 """What each reason means to the reader, in a few words."""
 

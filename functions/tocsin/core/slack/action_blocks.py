@@ -100,7 +100,7 @@ def action_buttons(
         _button("✅ It's over", ActionKind.OVER, value)
         | {
             "confirm": _confirmation(
-                "Is it over?", "The incident is resolved. Seen again, it is told as back.", "It's over"
+                "Is it over?", "The incident is resolved. Seen again, it is announced as back.", "It's over"
             )
         },
     ]

@@ -286,8 +286,8 @@ def _headline(notification: Notification, main: NotifiedAlert, words: str, *, la
 def _overtaken(notification: Notification) -> str:
     """What a reader must know before anything else of a message that newer ones have overtaken."""
     return (
-        f"🕓 *Told late.* This is from {time_token(millis_of(notification.at))}. "
-        "Newer messages about this incident were told before it; they count."
+        f"🕓 *Delayed.* This is from {time_token(millis_of(notification.at))}. "
+        "Newer messages about this incident were sent before it; they count."
     )
 
 
