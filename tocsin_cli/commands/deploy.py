@@ -276,7 +276,7 @@ def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None
 
 
 def _kept(project: Path, name: str) -> Path:
-    """Where the way back of a stack is kept: beside the configuration, never in what a build puts together anew."""
+    """Where the way back of a stack is kept: beside the configuration, never in what each build puts together again."""
     return (project.parent.parent if is_staged(project) else project) / KEPT / name
 
 

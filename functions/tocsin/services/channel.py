@@ -62,7 +62,7 @@ class Posting(Protocol):
 
 
 class Channel(Protocol):
-    """One channel, and one road to it.
+    """One channel, and one way to post to it.
 
     Attributes:
         has_threads: Whether a message can be a reply to another.

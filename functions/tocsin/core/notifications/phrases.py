@@ -28,7 +28,7 @@ OF_NEWS = frozenset({Reason.NEW_ALERT, Reason.REGRESSED, Reason.SILENCE_EXPIRED}
 
 
 def subject_alert(notification: Notification) -> NotifiedAlert:
-    """The alert that the notification's news is: what joined, is back or is heard again, else what it is named after."""
+    """The alert that the notification's news is: what joined, is back or is no longer silenced, else what it is named after."""
     main = leading_alert(notification)[0]
     if notification.reason not in OF_NEWS:
         return main
