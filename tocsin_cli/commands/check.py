@@ -20,8 +20,8 @@ from tocsin_cli.authoring.check import check
 from tocsin_cli.authoring.json_schema import signature_schema
 from tocsin_cli.authoring.locations import located
 from tocsin_cli.configuration_folder import (
-    is_deployment_root,
     is_compiled_in_place,
+    is_deployment_root,
     read_configuration,
     stands_alone,
 )
