@@ -215,7 +215,7 @@ class Detector:
             if matches:
                 counts += self._occurrences.of_envelope(each, service, now)
         if counts:
-            done.arrived((event.timestamp for event in envelope.events), now)
+            done.arrived([event.timestamp for event in envelope.events], now)
         return counts
 
     def _dead_letter_events(

@@ -72,6 +72,14 @@ class Explanation(Struct, frozen=True):
     verdicts: tuple[Verdict, ...]
 
 
+class _Expressions(NamedTuple):
+    """A signature's expressions, compiled: those it looks for, those it must not find, and the groups of the former."""
+
+    wanted: tuple[re2._Regexp, ...]
+    forbidden: tuple[re2._Regexp, ...]
+    groups: tuple[Mapping[str, int], ...]
+
+
 class Matcher:
     """Recognises known failures.
 
@@ -118,7 +126,7 @@ class Matcher:
         }
         self._raw = search
         self._gate: re2.Set | None = None
-        self._compiled: dict[str, tuple[tuple[re2._Regexp, ...], tuple[re2._Regexp, ...]]] = {}
+        self._compiled: dict[str, _Expressions] = {}
 
     # --- the envelope ---
 
@@ -169,15 +177,17 @@ class Matcher:
         if not hits:
             return []
         line = read_line(message)
-        canonical = line.text.encode("utf-8", "replace")
+        canonical = encoded if line.text is message else line.text.encode("utf-8", "replace")
         candidates = self._candidates(canonical, encoded, hits) | self._fitting(line, hits)
-        if not candidates:
-            return []
         found: list[Match] = []
         for name in sorted(candidates, key=self._most_specific_first.__getitem__):
-            if self._explained(name, found):
+            if found and self._explained(name, found):
                 continue
-            verdict = self._try(self._signatures[name], candidates[name], line, canonical, log_group, service)
+            signature = self._signatures[name]
+            numbers = self._found_in(signature, candidates[name], canonical)
+            if not numbers and signature.any:
+                continue  # as nearly always: it has a literal and no more
+            verdict = self._try(signature, numbers, line, canonical, log_group, service)
             if verdict.outcome == "matched" and verdict.match is not None:
                 found.append(verdict.match)
         return sorted(found, key=lambda match: self._order[match.signature])
@@ -223,7 +233,14 @@ class Matcher:
         canonical = line.text.encode("utf-8", "replace")
         candidates = self._candidates(canonical, encoded, hits) | self._fitting(line, hits) if hits else {}
         verdicts = [
-            self._try(self._signatures[name], candidates[name], line, canonical, log_group, service)
+            self._try(
+                self._signatures[name],
+                self._found_in(self._signatures[name], candidates[name], canonical),
+                line,
+                canonical,
+                log_group,
+                service,
+            )
             for name in sorted(candidates, key=self._order.__getitem__)
         ]
         found = [verdict.match for verdict in verdicts if verdict.outcome == "matched"]
@@ -264,8 +281,18 @@ class Matcher:
                     candidates.setdefault(name, set()).add(number)
         return candidates
 
+    def _found_in(self, signature: Signature, numbers: set[int], canonical: bytes) -> list[int]:
+        """Those of some of a signature's expressions that a text has, in their order.
+
+        Bytes have no places to translate: that is four times as fast, and most lines need no more.
+        """
+        wanted = self._expressions(signature).wanted
+        return [number for number in sorted(numbers) if wanted[number].search(canonical)]
+
     def _fitting(self, line: LogLine, hits: list[int]) -> dict[str, set[int]]:
         """The signatures without expressions whose fields the line has."""
+        if not self._by_fields:
+            return {}
         first = len(self._literals) + len(TRANSLATED) + 1
         escaped = any(len(self._literals) <= hit < first for hit in hits)
         return {
@@ -277,15 +304,16 @@ class Matcher:
     def _try(
         self,
         signature: Signature,
-        numbers: set[int],
+        numbers: Sequence[int],
         line: LogLine,
         canonical: bytes,
         log_group: str,
         service: str,
     ) -> Verdict:
+        """What becomes of a signature, some of whose expressions (their numbers) a line has."""
         if not in_scope(signature, log_group, service):
             return Verdict(signature.id, "out of scope")
-        wanted, forbidden = self._expressions(signature)
+        wanted, forbidden, groups = self._expressions(signature)
         own = {
             name: values[0]
             for name in signature.fields
@@ -296,12 +324,12 @@ class Matcher:
         if signature.fields and not _fields_fit(signature, line):
             return Verdict(signature.id, "fields do not fit")
         refused = Verdict(signature.id, "no expression found")
-        for number in sorted(numbers):
+        # In ASCII a place among the bytes is the same place in the text.
+        text = canonical if line.text.isascii() else line.text
+        for number in numbers:
             expression = wanted[number]
-            # Bytes have no places to translate: four times as fast, and most lines need no more.
-            found = expression.finditer(line.text) if expression.search(canonical) else ()
-            for tries, one in enumerate(found):
-                match = self._match_of(signature, line, own, one)
+            for tries, one in enumerate(expression.finditer(text)):
+                match = self._match_of(signature, line, own, one, groups[number])
                 reason = self._refusal(signature, line, canonical, match, forbidden)
                 if reason is None:
                     return Verdict(signature.id, "matched", expression.pattern, match)
@@ -311,10 +339,17 @@ class Matcher:
         return refused
 
     @staticmethod
-    def _match_of(signature: Signature, line: LogLine, own: dict[str, str], found: re2._Match) -> Match:
+    def _match_of(
+        signature: Signature,
+        line: LogLine,
+        own: dict[str, str],
+        found: re2._Match,
+        groups: Mapping[str, int],
+    ) -> Match:
         """The match of an expression, with what it captured, what the line's own fields say, and the crash it is in."""
         start, end = found.span()
-        fields = _fields(own) | _fields(found.groupdict())
+        captured = {name: line.text[slice(*found.span(group))] for name, group in groups.items()}
+        fields = _fields(own) | _fields(captured)
         if signature.catch_all or signature.reads_crash:
             crash = read_crash(line.text, start)
             read = {"exception": crash.exception, "frame": crash.frame}
@@ -357,14 +392,15 @@ class Matcher:
         shape = quoted_as(line.text, match.start, match.end)
         return Verdict(signature.id, "quoted", shape, match) if shape else None
 
-    def _expressions(self, signature: Signature) -> tuple[tuple[re2._Regexp, ...], tuple[re2._Regexp, ...]]:
+    def _expressions(self, signature: Signature) -> _Expressions:
         compiled = self._compiled.get(signature.id)
         if compiled is None:
-            compiled = (
-                tuple(re2.compile(expression, _options()) for expression in signature.any),
+            wanted = tuple(re2.compile(expression, _options()) for expression in signature.any)
+            compiled = self._compiled[signature.id] = _Expressions(
+                wanted,
                 tuple(re2.compile(expression, _options()) for expression in signature.none),
+                tuple(expression.groupindex for expression in wanted),
             )
-            self._compiled[signature.id] = compiled
         return compiled
 
     def _explained(self, name: str, found: Iterable[Match | None]) -> str:

@@ -15,6 +15,7 @@ from tocsin.core.matching.invocations import (
     Found,
     invocation_end,
     invocation_start,
+    may_say_twice,
     name_invocations,
     once_per_invocation,
 )
@@ -55,8 +56,13 @@ def recognised(
         service: Its service.
     """
     ahead = _in_suspects(events, recogniser, log_group, service)
-    if sum(len(one.found.matches) for one in ahead) <= 1 or not name_invocations(events):
-        return [one.found for one in ahead]
+    all_found = [one.found for one in ahead]
+    if (
+        sum(len(found.matches) for found in all_found) <= 1
+        or not may_say_twice(all_found, recogniser.catches_all)
+        or not name_invocations(events)
+    ):
+        return all_found
     answer: list[Found] = []
     floor = taken = 0
     while taken < len(ahead):

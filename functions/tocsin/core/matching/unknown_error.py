@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import re2
@@ -50,7 +51,7 @@ OVERRIDABLE = ("severity", "owner", "resolve_after", "off")
 """What `[override.unknown-error]` can change."""
 
 MAX_REMEMBERED = 1_000
-"""Lines of which a process remembers the template; a line may be long."""
+"""Lines of which a process remembers the template (a line may be long), and log groups of which it remembers the settings."""
 
 _WORDS = (
     "error|err|erro|eror|fail|severe|critical|crit|fatal|fata|ftl|panic|pani|dpanic|alert|emerg|emergency",
@@ -152,6 +153,7 @@ class ErrorFinder:
         self._signatures, self._settings, self._redaction = signatures, settings, redaction
         rule = signatures.get(UNKNOWN_ERROR, SIGNATURE)
         self._lowest = None if rule.status is Status.OFF else settings.lowest
+        self._level_of = lru_cache(MAX_REMEMBERED)(settings.level_of)
         self._templates: dict[tuple[str, Level, int, bool], str] = {}
         self._search: re2._Regexp | None = None
 
@@ -195,7 +197,7 @@ class ErrorFinder:
         """
         if self._lowest is None or any(self.explains(match.signature) for match in found):
             return None
-        level = self._settings.level_of(service, log_group)
+        level = self._level_of(service, log_group)
         if level is None or not self.may_show(message.encode("utf-8", "replace")):
             return None
         start = error_start(read_line(message), level)
@@ -241,7 +243,8 @@ class WithUnknownErrors:
         is_strict: Callable[[str, str], bool],
         search: RawSearch | None = None,
     ) -> None:
-        self._matcher, self._errors, self._is_strict = matcher, errors, is_strict
+        self._matcher, self._errors = matcher, errors
+        self._is_strict = lru_cache(MAX_REMEMBERED)(is_strict)
         self._search = search or joined_search(matcher.raw_expression, errors.raw_expression)
 
     def might_match(self, raw: bytes) -> bool:
