@@ -176,7 +176,7 @@ def _regular(raw: bytes) -> ParsedEnvelope | None:
 def _envelope(
     account: str, log_group: str, log_stream: str, events: tuple[LogEvent, ...], origins: list[Origin] | None
 ) -> Envelope:
-    identity = _digest(account, log_group, log_stream, [event.id for event in events])
+    identity = _digest_of_ids(account, log_group, log_stream, [event.id for event in events])
     envelope = Envelope(identity, account, log_group, log_stream, events)
     if origins and any(origin != Origin() for origin in origins):
         return replace(envelope, origins=_by_origin(envelope, origins))
@@ -245,6 +245,20 @@ def _read_events(
 def _digest(*parts: object) -> str:
     """128 bits over the parts; JSON keeps ("a", "bc") and ("ab", "c") apart."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def _digest_of_ids(account: str, log_group: str, log_stream: str, ids: list[str]) -> str:
+    """The same as `_digest` of these parts, in half the time where no id has a character that JSON escapes."""
+    together = "".join(ids)
+    if (
+        not together.isascii()
+        or "\x7f" in together
+        or len(msgspec.json.encode(together)) != len(together) + 2
+    ):
+        return _digest(account, log_group, log_stream, ids)
+    head = json.dumps((account, log_group, log_stream))[:-1]
+    listed = '["' + '", "'.join(ids) + '"]' if ids else "[]"
+    return hashlib.sha256(f"{head}, {listed}]".encode()).hexdigest()[:32]
 
 
 def _text(document: Mapping[str, Any], key: str) -> str:

@@ -28,8 +28,10 @@ class Recogniser(Protocol):
     def suspects(self, messages: Sequence[str]) -> list[int]:
         """The places of those messages in which anything can be recognised."""
 
-    def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
-        """What is recognised in one."""
+    def match_each(
+        self, messages: Sequence[str], *, log_group: str = "", service: str = ""
+    ) -> list[list[Match]]:
+        """What is recognised in each."""
 
     def explains(self, signature: str, other: str) -> bool:
         """Whether one explains another away."""
@@ -89,21 +91,22 @@ def _in_suspects(
     events: Sequence[LogEvent], recogniser: Recogniser, log_group: str, service: str
 ) -> list[_Recognised]:
     """What is recognised in each suspect, with the other lines of its crash."""
-    answer: list[_Recognised] = []
+    spans: list[tuple[int, int, LogEvent]] = []
     done = 0
-    known: dict[str, list[Match]] = {}  # in a storm, many lines are the same
     for place in recogniser.suspects([event.message for event in events]):
         if place < done:
             continue  # a line of the crash before
         first = span_start(events, place, done)
         while (end := end_of_crash(events, first)) <= place:
             first = end
-        event = put_together(events, first, end)
-        matches = known.get(event.message)
-        if matches is None:
-            matches = recogniser.match(event.message, log_group=log_group, service=service)
-            known[event.message] = matches
-        if matches:
-            answer.append(_Recognised(first, end, Found(event, matches)))
+        spans.append((first, end, put_together(events, first, end)))
         done = end
-    return answer
+    messages = list(dict.fromkeys([event.message for _, _, event in spans]))  # in a storm, many are the same
+    found = dict(
+        zip(messages, recogniser.match_each(messages, log_group=log_group, service=service), strict=True)
+    )
+    return [
+        _Recognised(first, end, Found(event, matches))
+        for first, end, event in spans
+        if (matches := found[event.message])
+    ]

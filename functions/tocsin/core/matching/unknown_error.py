@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import re2
 from msgspec.structs import replace
 
 from tocsin.core.matching.error_template import ADMISSION, error_start, error_template
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import TRANSLATED, read_line
-from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options, joined_search
+from tocsin.core.matching.prefilter import RawSearch, joined_search
 from tocsin.core.matching.template import has_kept_digits
 from tocsin.core.model import Level, Match, Severity
 from tocsin.core.problems import Problem
@@ -155,7 +154,7 @@ class ErrorFinder:
         self._lowest = None if rule.status is Status.OFF else settings.lowest
         self._level_of = lru_cache(MAX_REMEMBERED)(settings.level_of)
         self._templates: dict[tuple[str, Level, int, bool], str] = {}
-        self._search: re2._Regexp | None = None
+        self._search: RawSearch | None = None
 
     @property
     def raw_expression(self) -> str:
@@ -168,11 +167,17 @@ class ErrorFinder:
         Args:
             raw: An envelope's inflated JSON, or one message.
         """
-        if self._lowest is None:
-            return False
+        return self._raw_search.might_match(raw)
+
+    def suspects(self, messages: Sequence[str]) -> list[int]:
+        """The places of those messages that may state such a level; the others are no unknown errors."""
+        return self._raw_search.places(messages)
+
+    @property
+    def _raw_search(self) -> RawSearch:
         if self._search is None:
-            self._search = re2.compile(self.raw_expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE))
-        return self._search.search(raw) is not None
+            self._search = RawSearch(self.raw_expression)
+        return self._search
 
     def unexplained(
         self,
@@ -195,10 +200,18 @@ class ErrorFinder:
             service: Its service, likewise.
             strict: Whether the template shows only what is known to be harmless.
         """
+        if not self.may_show(message.encode("utf-8", "replace")):
+            return None
+        return self.unexplained_suspect(message, found, log_group=log_group, service=service, strict=strict)
+
+    def unexplained_suspect(
+        self, message: str, found: Sequence[Match], *, log_group: str, service: str, strict: bool
+    ) -> Match | None:
+        """The same for one of the `suspects`."""
         if self._lowest is None or any(self.explains(match.signature) for match in found):
             return None
         level = self._level_of(service, log_group)
-        if level is None or not self.may_show(message.encode("utf-8", "replace")):
+        if level is None:
             return None
         start = error_start(read_line(message), level)
         if start is None:
@@ -257,12 +270,22 @@ class WithUnknownErrors:
 
     def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
         """See ``Matcher.match``; what is an error and nothing else comes last."""
-        found = self._matcher.match(message, log_group=log_group, service=service)
+        return self.match_each([message], log_group=log_group, service=service)[0]
+
+    def match_each(
+        self, messages: Sequence[str], *, log_group: str = "", service: str = ""
+    ) -> list[list[Match]]:
+        """See ``Matcher.match_each``."""
+        answer = self._matcher.match_each(messages, log_group=log_group, service=service)
         strict = self._is_strict(service, log_group)
-        unknown = self._errors.unexplained(
-            message, found, log_group=log_group, service=service, strict=strict
-        )
-        return [*found, unknown] if unknown else found
+        for place in self._errors.suspects(messages):
+            message, found = messages[place], answer[place]
+            unknown = self._errors.unexplained_suspect(
+                message, found, log_group=log_group, service=service, strict=strict
+            )
+            if unknown:
+                found.append(unknown)
+        return answer
 
     def explains(self, signature: str, other: str) -> bool:
         """See ``Matcher.explains``; an unknown error is explained by what explains it in its own line, and explains none."""

@@ -1,0 +1,46 @@
+r"""One search over many lines at once: what starting a search costs is paid once, and most lines are refused by it.
+
+The lines stand one below the other, with a record separator on a line of its own between them. What an expression finds
+in a line by itself it finds there too: where the line is at its end or its beginning there, ``$`` and ``^`` of many
+lines hold. The reverse is not so (``[^"]*`` goes on over the border), so that this answers with a suspicion.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import re2
+
+from tocsin.core.matching.prefilter import places_in
+
+_SEPARATOR = b"\x1e"
+_BORDER = b"\n\x1e\n"
+
+_BOUND_TO_TEXT = re.compile(r"\\[AzQ]|\(\?[a-zA-Z]*-[a-zA-Z]*m")
+"""What holds at the beginning or the end of the whole text only, or takes the flag back: not to be looked for in many."""
+
+
+def across_lines(expression: str, options: re2.Options) -> re2._Regexp | None:
+    """An expression that finds in joined lines whatever another one finds in one of them; None where there is none.
+
+    Args:
+        expression: An RE2 expression for a single text.
+        options: What it is compiled with.
+    """
+    return None if _BOUND_TO_TEXT.search(expression) else re2.compile(f"(?m:{expression})", options)
+
+
+def lines_with(expression: re2._Regexp, lines: Sequence[bytes]) -> list[int]:
+    """The places of those lines in which an expression may be found; in the others it certainly is not.
+
+    Args:
+        expression: What `across_lines` answered.
+        lines: The lines; one may have line ends in it.
+    """
+    together = _BORDER.join(lines)
+    if together.count(_SEPARATOR) == len(lines) - 1:
+        places = places_in(expression, together, _BORDER, len(lines))
+        if places is not None:
+            return places
+    return list(range(len(lines)))
