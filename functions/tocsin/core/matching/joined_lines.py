@@ -7,18 +7,19 @@ lines hold. The reverse is not so (``[^"]*`` goes on over the border), so that t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import re2
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.matching.prefilter import places_in
 
 _SEPARATOR = b"\x1e"
 _BORDER = b"\n\x1e\n"
 
-_BOUND_TO_TEXT = re.compile(r"\\[AzQ]|\(\?[a-zA-Z]*-[a-zA-Z]*m")
-"""What holds at the beginning or the end of the whole text only, or takes the flag back: not to be looked for in many."""
+_TEXT_ENDS = lazy(r"\\(.)")
+_OTHERWISE = lazy(r"\\Q|\(\?[a-zA-Z]*-[a-zA-Z]*m")
+"""What quotes, or takes the flag of many lines back: an expression that is left as it is."""
 
 
 def across_lines(expression: str, options: re2.Options) -> re2._Regexp | None:
@@ -28,7 +29,11 @@ def across_lines(expression: str, options: re2.Options) -> re2._Regexp | None:
         expression: An RE2 expression for a single text.
         options: What it is compiled with.
     """
-    return None if _BOUND_TO_TEXT.search(expression) else re2.compile(f"(?m:{expression})", options)
+    if _OTHERWISE.search(expression):
+        return None
+    # The ends of the text are ends of its lines, too.
+    written = _TEXT_ENDS.sub(lambda found: {"A": "^", "z": "$"}.get(found[1], found[0]), expression)
+    return re2.compile(f"(?m:{written})", options)
 
 
 def lines_with(expression: re2._Regexp, lines: Sequence[bytes]) -> list[int]:
