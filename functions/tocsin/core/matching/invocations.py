@@ -109,9 +109,10 @@ def invocation_end(events: Sequence[LogEvent], place: int) -> int:
         events: Events of one stream in their order.
         place: Where to go on from: a place at which a span of `crash_spans` begins, or the end.
     """
-    while place < len(events) and not _changes(events, place):
-        place += 1
-    return place
+    for near in range(place, len(events)):
+        if _may_start(events[near].message) and _changes(events, near):
+            return near
+    return len(events)
 
 
 def invocation_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
@@ -122,20 +123,26 @@ def invocation_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
         place: Where to go back from.
         floor: A place at which one is known to begin: an answer of `invocation_end`, or the beginning.
     """
-    while place > floor and not _changes(events, place):
-        place -= 1
-    return place
+    for near in range(place, floor, -1):
+        if _may_start(events[near].message) and _changes(events, near):
+            return near
+    return floor
+
+
+def _may_start(message: str) -> bool:
+    return message.startswith("START RequestId:") or (
+        message.startswith("{") and "platform.start" in message[:_MAX_NAMED]
+    )
 
 
 def _changes(events: Sequence[LogEvent], place: int) -> bool:
-    """Whether an invocation begins here whatever came before: with its ``START``, right after a line of another one.
+    """Whether an invocation begins with a ``START`` whatever came before: right after a line of another one.
 
     None of the lines around it may be part of a crash, of which only the first line's name would count.
     """
-    message = events[place].message
-    if not (message.startswith("START RequestId:") or "platform.start" in message[:_MAX_NAMED]) or place < 2:
+    if place < 2:
         return False
-    here, before = _name_in(message), _name_in(events[place - 1].message)
+    here, before = _name_in(events[place].message), _name_in(events[place - 1].message)
     return (
         bool(here and before)
         and here != before

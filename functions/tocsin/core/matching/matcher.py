@@ -17,7 +17,7 @@ import re2
 from tocsin.core.expressions import re2_options
 from tocsin.core.matching.alarm_fields import alarm_fields
 from tocsin.core.matching.crashes import read_crash
-from tocsin.core.matching.joined_lines import across_lines, lines_with
+from tocsin.core.matching.joined_lines import FEW, across_lines, lines_with
 from tocsin.core.matching.logline import TRANSLATED, LogLine, read_line
 from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options
 from tocsin.core.matching.quoting import quoted_as
@@ -27,8 +27,6 @@ from tocsin.core.signatures.field_search import field_search
 from tocsin.core.signatures.literals import Literal, required_literals, without_contained
 from tocsin.core.signatures.signature import Signature, Source, Status
 
-FEW_LINES = 8
-"""Lines for which an expression is not compiled a second time, to search them together."""
 MAX_TRIES = 40
 """Places in one line where one expression is tried: those before were below the level or quoted the error."""
 MAX_MEMORY = 32 << 20
@@ -184,8 +182,8 @@ class Matcher:
                 for number in numbers:
                     sharing.setdefault((name, number), []).append(each)
         for (name, number), those in sharing.items():
-            if len(those) < FEW_LINES:
-                continue
+            if len(those) <= FEW:
+                continue  # not worth compiling it a second time
             across = self._across(name, number)
             if across is None:
                 continue

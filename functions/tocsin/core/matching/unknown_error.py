@@ -200,23 +200,25 @@ class ErrorFinder:
             service: Its service, likewise.
             strict: Whether the template shows only what is known to be harmless.
         """
-        if not self.may_show(message.encode("utf-8", "replace")):
+        if not self.leaves_open(found) or not self.may_show(message.encode("utf-8", "replace")):
             return None
-        return self.unexplained_suspect(message, found, log_group=log_group, service=service, strict=strict)
+        return self.unexplained_suspect(message, log_group=log_group, service=service, strict=strict)
 
     def unexplained_suspect(
-        self, message: str, found: Sequence[Match], *, log_group: str, service: str, strict: bool
+        self, message: str, *, log_group: str, service: str, strict: bool
     ) -> Match | None:
-        """The same for one of the `suspects`."""
-        if self._lowest is None or any(self.explains(match.signature) for match in found):
-            return None
+        """The same for one of the `suspects`, which nothing explains."""
         level = self._level_of(service, log_group)
-        if level is None:
+        if self._lowest is None or level is None:
             return None
         start = error_start(read_line(message), level)
         if start is None:
             return None
         return Match(UNKNOWN_ERROR, {TEMPLATE: self._template(message, level, start, strict=strict)})
+
+    def leaves_open(self, found: Sequence[Match]) -> bool:
+        """Whether none of what the signatures made of a line explains it."""
+        return not any(self.explains(match.signature) for match in found)
 
     def _template(self, message: str, level: Level, start: int, *, strict: bool) -> str:
         """The template, made once for all lines that differ only in digits, where all digits are masked."""
@@ -278,13 +280,14 @@ class WithUnknownErrors:
         """See ``Matcher.match_each``."""
         answer = self._matcher.match_each(messages, log_group=log_group, service=service)
         strict = self._is_strict(service, log_group)
-        for place in self._errors.suspects(messages):
-            message, found = messages[place], answer[place]
+        rest = [place for place, found in enumerate(answer) if self._errors.leaves_open(found)]
+        for number in self._errors.suspects([messages[place] for place in rest]):
+            place = rest[number]
             unknown = self._errors.unexplained_suspect(
-                message, found, log_group=log_group, service=service, strict=strict
+                messages[place], log_group=log_group, service=service, strict=strict
             )
             if unknown:
-                found.append(unknown)
+                answer[place].append(unknown)
         return answer
 
     def explains(self, signature: str, other: str) -> bool:
