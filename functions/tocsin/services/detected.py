@@ -49,11 +49,13 @@ class Detected(Struct):
     line_ages: tuple[Millis, Millis] | None = None
 
     def arrived(self, times: Collection[Millis], now: Millis) -> None:
-        """Note how old lines with these times are now; a writer's clock that is ahead makes none younger than 0."""
-        if times:
-            newest, oldest = max(0, now - max(times)), max(0, now - min(times))
-            known = self.line_ages or (newest, oldest)
-            self.line_ages = min(known[0], newest), max(known[1], oldest)
+        """Note how old the first and the last line of an envelope, which come in their order, are now.
+
+        A writer's clock that is ahead makes none younger than 0.
+        """
+        newest, oldest = max(0, now - max(times)), max(0, now - min(times))
+        known = self.line_ages or (newest, oldest)
+        self.line_ages = min(known[0], newest), max(known[1], oldest)
 
     def summary(self) -> dict[str, Any]:
         """What the function answers and logs: counts and reasons, never a log line."""

@@ -26,6 +26,7 @@ class RawSearch:
     """
 
     def __init__(self, expression: str) -> None:
+        self.expression = expression
         self._compiled = (
             re2.compile(expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE)) if expression else None
         )

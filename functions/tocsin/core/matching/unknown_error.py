@@ -262,6 +262,11 @@ class WithUnknownErrors:
         self._is_strict = lru_cache(MAX_REMEMBERED)(is_strict)
         self._search = search or joined_search(matcher.raw_expression, errors.raw_expression)
 
+    @property
+    def raw_expression(self) -> str:
+        """What `might_match` looks for; see ``RawSearch``."""
+        return self._search.expression
+
     def might_match(self, raw: bytes) -> bool:
         """See ``Matcher.might_match``."""
         return self._search.might_match(raw)
