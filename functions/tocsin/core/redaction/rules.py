@@ -1,7 +1,7 @@
 r"""What is hidden, and how it is found: the ordered, named table of rules.
 
 The names of keys began as Sentry's default denylist and were widened where hiding too much costs nothing. What
-providers' credentials look like is in ``redaction_forms``. ``docs/redaction.md`` shows this table to people.
+providers' credentials look like is in ``credential_formats`` and ``provider_rules``. ``docs/redaction.md`` shows this table to people.
 """
 
 from __future__ import annotations
