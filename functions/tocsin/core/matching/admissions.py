@@ -26,7 +26,7 @@ class Admission(NamedTuple):
     trace: str
 
 
-_SUBJECT = r"(?:[^\s.;!?|=]+[.]?[^\s.;!?|=]*:? ){0,12}?"
+_SUBJECT = r"(?:[^\s;!?|=]*[^\s.;!?|=] ){0,12}?"
 """What failed: a few words of one sentence."""
 _ERRNO = (
     "Permission denied|Operation not permitted|No such file or directory|No such device|No such process|Is a directory|"
@@ -50,8 +50,8 @@ ADMISSIONS = (
     ),
     Admission(
         "Error while opening the ledger",
-        r"(?:[\w'-]+ ){0,3}?[Ee]rror (?:while|during|in|when|on|\w+ing) \w",
-        r"[Ee]rror (?:while|during|in|when|on|\w+ing) ",
+        r"(?:[\w'-]+ ){0,3}?[Ee]rror (?:while|during|in|when|on|occurred|encountered|\w+ing) \w|[Ee]rror - \w",
+        r"[Ee]rror (?:while|during|in|when|on|occurred|encountered|-|\w+ing) ",
     ),
     Admission(
         "An unexpected error occurred in the ledger",
@@ -81,10 +81,10 @@ ADMISSIONS = (
     Admission(
         "The ledger's export was unsuccessful",
         rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|timed out|gave up|[Gg]iving up|did not respond|(?:is )?not responding|"
-        r"(?:is|was|are|were|became) (?:unreachable|unavailable|not (?:reachable|available|enough)|corrupt(?:ed)?|exhausted)|"
+        r"(?:is|was|are|were|became) (?:unreachable|unavailable|not (?:reachable|available|enough|write?able|readable)|corrupt(?:ed)?|exhausted)|"
         r"too many (?:times|retries|errors|failures)|stalled more than)\b",
         r"unsuccessful\b|\bcrashed\b|timed out\b|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
-        r"unavailable\b|not (?:reachable|available|enough)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
+        r"unavailable\b|not (?:reachable|available|enough|write?able|readable)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
         r"too many (?:times|retries|errors|failures)\b|stalled more than\b",
     ),
     Admission(

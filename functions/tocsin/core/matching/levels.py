@@ -47,8 +47,8 @@ _UPPER = (
     "SEVERE|PANIC|EMERG|ALERT"
 )
 _PREFIXES = (
-    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby), E 2026-01-02 03:04:05 …
-    r"^([IWEFD])(?:\d{4} \d\d:\d\d|, \[| \d{4}-\d\d-\d\d[ T]\d\d:)",
+    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby), E 2026-01-02 03:04:05 …, [E 260102 03:04:05 web:17] … (tornado)
+    r"^\[?([IWEFD])(?:\d{4} \d\d:\d\d|, \[| (?:\d{4}-\d\d-\d\d[ T]|\d{6} )\d\d:)",
     # INFO:root:…, [ERROR]\t…, WARN  [thread] …, error: …, [notice] …, *** ERROR: …, ERR! …
     rf"^[^\w#`\"']{{0,8}}(?i:({_UPPER}|fail|dbug))\s*(?:[\])>|:!]|\t)",
     rf"^\s*({_UPPER})\s",
