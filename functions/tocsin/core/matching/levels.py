@@ -145,10 +145,13 @@ def _statement(line: str) -> tuple[Level | None, bool]:
         together.Compile()
         _TOGETHER.append(together)
     amid_words = None
-    for number in sorted(_TOGETHER[0].Match(line.encode("utf-8", "replace")) or ()):
-        found = _EACH[number].search(line)
+    encoded = line.encode("utf-8", "replace")
+    # In ASCII a place among the bytes is the same place in the text, and bytes are searched in half the time.
+    searched = encoded if len(encoded) == len(line) else line
+    for number in sorted(_TOGETHER[0].Match(encoded) or ()):
+        found = _EACH[number].search(searched)
         if found:
-            word = found.group(1)
+            word = line[slice(*found.span(1))]
             level = _LETTERS.get(word) or _WORDS.get(word.lower())
             if word.isdigit() and int(word) <= MAX_SYSLOG_PRIORITY:
                 level = _numeric_level(int(word) % 8, python=False)

@@ -26,6 +26,7 @@ class RawSearch:
     """
 
     def __init__(self, expression: str) -> None:
+        self.expression = expression
         self._compiled = (
             re2.compile(expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE)) if expression else None
         )
@@ -50,21 +51,44 @@ class RawSearch:
         if self._compiled is None or not messages:
             return []
         together = _BORDER.join(messages).encode("utf-8", "replace")
-        if together.count(_BORDER_BYTE) != len(messages) - 1:
-            # Somebody logs the control character that stands between two messages: each is searched by itself.
-            encoded = (message.encode("utf-8", "replace") for message in messages)
-            return [place for place, message in enumerate(encoded) if self.might_match(message)]
-        answer: list[int] = []
-        place = position = 0
-        while found := self._compiled.search(together, position):
-            start, end = found.span()
-            first = place + together.count(_BORDER_BYTE, position, start)
-            last = first + together.count(_BORDER_BYTE, start, end)
-            answer += range(first, last + 1)
-            place, position = last + 1, together.find(_BORDER_BYTE, end) + 1
-            if position == 0:
-                break
-        return answer
+        places = places_in(self._compiled, together, _BORDER_BYTE, len(messages))
+        if places is not None:
+            return places
+        # Somebody logs the control character that stands between two messages: each is searched by itself.
+        encoded = (message.encode("utf-8", "replace") for message in messages)
+        return [place for place, message in enumerate(encoded) if self.might_match(message)]
+
+
+def places_in(search: re2._Regexp, together: bytes, border: bytes, count: int) -> list[int] | None:
+    """The places of those texts, put together into one, in which something is found, and of some more.
+
+    From find to find: what is found across a border makes suspects of both sides, and the search goes on behind them.
+
+    Args:
+        search: Looks for it.
+        together: The texts, with the border between them.
+        border: The border.
+        count: How many texts.
+
+    Returns:
+        Places in their order; None where a border is in a text itself, so that places cannot be told.
+    """
+    answer: list[int] = []
+    place = position = 0
+    while position >= 0 and (found := search.search(together, position)) is not None:
+        start, end = found.span()
+        place += together.count(border, position, start)
+        answer.append(place)
+        position = together.find(border, max(position, start - len(border) + 1))
+        while 0 <= position < end:
+            place += 1
+            answer.append(place)
+            position = together.find(border, position + len(border))
+        place += 1
+        position = position + len(border) if position >= 0 else -1
+    if position >= 0:
+        place += together.count(border, position) + 1
+    return answer if place == count else None
 
 
 def joined_search(*expressions: str) -> RawSearch:
