@@ -114,6 +114,11 @@ ADMISSIONS = (
         r"curl: \(\d",
     ),
     Admission(
+        "page seven is torn at ledger.pl line 17.",
+        r"[^\n]* at (?:/\S+|\S+\.p[lm]) line \d+\.\s*$",
+        r"\.p[lm] line \d+\.|at /\S+ line \d+\.",
+    ),
+    Admission(
         "502 Bad Gateway",
         rf"[^\n]{{0,40}}?\b{_STATUS}",
         _STATUS,
@@ -138,6 +143,8 @@ _DOUBTFUL = lazy_re2(
     r"^(?i:no (?:[^s]|s[^u]))|^(?i:none|not|zero|never|without|if|when|whenever|unless|in case|once|see|look for|watch for|alert on|grep|"
     r"pattern|rule|alarm|runbook|example|for example|note|tip|hint|todo|fix(?:ed|ing)|skipping|retrying|retry|handled|"
     r"recovered|expected|last|previous|simulat(?:ed|ing))\b|"
+    r"\b(?:Use of uninitialized|redefined|masks earlier|isn't numeric|deprecated|experimental|used only once|Wide character|"
+    r"Odd number|Deep recursion|Useless use|Possible )\b|"
     r"(?i:\b(?:when|if) you|you (?:see|get|may|might|will)|would|whether)\b|"
     r"(?i:\b(?:\d+ failed|(?:0|no|not|never|none) (?:[\w'-]+ )?(?:failed|timed out|crashed|unsuccessful)))\W*$"
 )

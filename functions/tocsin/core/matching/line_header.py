@@ -12,9 +12,9 @@ _TIME = (
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec),?\s+)(?:- )?"
 )
 _PIECES = (
-    r"(?:\d+\|)?[\w.-]+\s+\|\s+",  # web-1  | …, 3|api  | …
+    r"(?:\d+\|)?[\w.-]+(?: [\w.-]+)?\s+\|\s+",  # web-1  | …, 3|api  | …, Backend Server | …
     r"\d+\|[\w.-]+ \|\s+",
-    r"<\d{1,3}>(?:1 )?",
+    r"<\d{1,3}>(?:1 )?|<[a-z]\w{0,5}>",
     r"\w{3,5}\.? +\d+ \d\d:\d\d:\d\d\S* [\w.-]+ [\w./@()-]+(?:\[[\w.]+\])?: +",  # Jan  2 03:04:05 host app[17]: …
     r"\d{4}-\S+ [\w.-]+ [\w./@-]+\[\d+\]: +",
     _TIME,
