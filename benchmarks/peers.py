@@ -151,7 +151,7 @@ def ripgrep(lines: list[str], numbered: Numbered) -> Callable[[], set[int]] | st
     # ripgrep joins its patterns into one expression, in which no name of a group may come twice.
     unnamed = [re.sub(r"\(\?P<\w+>", "(?:", text) for _, text in numbered]
     (folder / "patterns").write_text("\n".join(unnamed) + "\n", "utf-8")
-    # SizeBudget for its automaton, as its manual advises for many patterns.
+    # Room for its automaton, as its manual advises for many patterns.
     options = ["--dfa-size-limit=512M", "--regex-size-limit=512M"]
     command = [
         program,

@@ -7,6 +7,7 @@ files only; what it does not say comes from the pack that the command brings. Wh
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -70,7 +71,7 @@ def pack_of(root: Path) -> Path | None:
     return None if stands_alone(root) else product_root() / "functions"
 
 
-def read_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
+def read_configuration(root: Path, environ: Mapping[str, str] = os.environ) -> Configuration:
     """All configuration of a folder and of the pack below it.
 
     Args:

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tocsin.core.config.settings import FILE
 from tocsin.core.problems import ConfigurationError, Problem, did_you_mean
+from tocsin.core.table_reader import TableReader
 from tocsin_cli.product import product_root
 from tocsin_cli.stack.parameters import declarations, read_overrides, refusals
 
@@ -64,28 +65,22 @@ def read_deployment(root: Path, environment: str = "") -> DeploymentFile:
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError.of(FILE, "", str(error)) from error
     problems: list[Problem] = []
-    base = _table(data, "deploy", "deploy", problems)
-    further = _table(data, "env", "env", problems)
-    tables = {name: _table(further, name, f"env.{name}", problems) for name in further}
-    problems += _structure(base, "deploy")
-    for name, table in tables.items():
-        problems += _structure(table, f"env.{name}")
+    top = TableReader(FILE, "", data, problems)
+    base, tables = top.subtable("deploy"), dict(top.subtable("env").subtables())
+    for table in (base, *tables.values()):
+        _check(table)
     if environment and environment not in tables:
         known = f"there are {', '.join(tables)}" if tables else "there is none"
-        problems.append(
-            Problem(
-                FILE,
-                f"env.{environment}",
-                f"there is no such environment{did_you_mean(environment, tables)}; {known}",
-            )
-        )
+        near = did_you_mean(environment, tables)
+        top.wrong(f"env.{environment}", f"there is no such environment{near}; {known}")
     if problems:
         raise ConfigurationError(tuple(problems))
-    chosen = tables.get(environment, {})
+    deployed = base.table
+    chosen = tables[environment].table if environment else {}
     return DeploymentFile(
-        stack=str(chosen.get("stack", base.get("stack", ""))),
-        region=str(chosen.get("region", base.get("region", ""))),
-        parameters={**base.get("parameters", {}), **chosen.get("parameters", {})},
+        stack=str(chosen.get("stack", deployed.get("stack", ""))),
+        region=str(chosen.get("region", deployed.get("region", ""))),
+        parameters={**deployed.get("parameters", {}), **chosen.get("parameters", {})},
         environments=tuple(tables),
     )
 
@@ -140,22 +135,11 @@ def deployment_problems(root: Path) -> list[Problem]:
     return list(found.values())
 
 
-def _structure(table: Mapping[str, Any], key: str) -> Iterator[Problem]:
-    for name, value in table.items():
-        if name not in KEYS:
-            yield Problem(
-                FILE, f"{key}.{name}", f"unknown key{did_you_mean(name, KEYS)}; known are {', '.join(KEYS)}"
-            )
-        elif name == "parameters":
-            if not isinstance(value, dict):
-                yield Problem(FILE, f"{key}.{name}", f"must be a table, is {value!r}")
-        elif not isinstance(value, str) or not value.strip():
-            yield Problem(FILE, f"{key}.{name}", f"must be text, is {value!r}")
-
-
-def _table(data: Mapping[str, Any], name: str, key: str, problems: list[Problem]) -> Mapping[str, Any]:
-    table = data.get(name, {})
-    if isinstance(table, dict):
-        return table
-    problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
-    return {}
+def _check(table: TableReader) -> None:
+    """That a table has only what can be deployed, each of its kind."""
+    table.only(KEYS)
+    table.subtable("parameters")
+    for name in ("stack", "region"):
+        value = table.table.get(name, "-")
+        if not isinstance(value, str) or not value.strip():
+            table.wrong(name, f"must be text, is {value!r}")

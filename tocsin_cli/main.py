@@ -6,8 +6,12 @@ import argparse
 import importlib
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from tocsin.core.problems import did_you_mean
+from tocsin.core.problems import ConfigurationError, did_you_mean
+from tocsin.core.sanitize import one_line
+from tocsin_cli.aws_errors import is_aws_error
+from tocsin_cli.command_error import CommandError
 from tocsin_cli.product import version
 
 COMMANDS = {
@@ -65,14 +69,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     module = importlib.import_module(f"tocsin_cli.commands.{given[0].replace('-', '_')}")
     parser = argparse.ArgumentParser(prog=f"tocsin {given[0]}", description=module.__doc__)
     module.configure(parser)
+    options = argparse.Namespace()
     try:
-        return int(module.run(parser.parse_args(given[1:])))
+        return int(module.run(parser.parse_args(given[1:], options)))
+    except ConfigurationError as error:
+        _say(error, getattr(options, "root", None))
+        return 1
     except BrokenPipeError:
         # Whoever read our output has seen enough (`| head`).
         sys.stderr.close()
         return 141
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if not isinstance(error, CommandError) and not is_aws_error(error):
+            raise
+        words = "\n".join(map(one_line, str(error).split("\n")))
+        print(f"tocsin {given[0]}: {words}", file=sys.stderr)
+        return error.status if isinstance(error, CommandError) else 1
+
+
+def _say(error: ConfigurationError, root: Path | None) -> None:
+    """The problems of a configuration, one per line, with the line of the file that each is in."""
+    from tocsin_cli.authoring.locations import located
+
+    for problem in error.problems:
+        print(located(problem, root) if root else problem, file=sys.stderr)
 
 
 if __name__ == "__main__":

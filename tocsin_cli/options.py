@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -24,25 +23,13 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def load_or_exit(root: Path) -> Configuration:
-    """The configuration; where it is wrong, its problems on standard error, one per line, and exit status 1."""
-    try:
-        return read_configuration(root, os.environ)
-    except ConfigurationError as error:
-        from tocsin_cli.authoring.locations import located
-
-        for problem in error.problems:
-            print(located(problem, root), file=sys.stderr)
-        sys.exit(1)
-
-
 def configuration_here(root: Path) -> Configuration:
     """The configuration of this checkout, for titles and severities; nothing of it where it is broken.
 
     What is deployed can be another version, and in an outage an incident must be shown whatever the checkout is like.
     """
     try:
-        return read_configuration(root, os.environ)
+        return read_configuration(root)
     except ConfigurationError as error:
         first = str(error).partition("\n")[0]
         print(

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from tocsin.adapters.aws.heartbeat_record import KEY
 from tocsin_cli.commands import doctor
 from tocsin_cli.doctor import stack as stack_checks
-from tocsin_cli.doctor.egress import other_road
+from tocsin_cli.doctor.egress import ops_topic
 from tocsin_cli.doctor.findings import Examined, Resource, findings
 from tocsin_cli.doctor.ingress import log_groups
 from tocsin_cli.fake_slack.server import LocalSlack
@@ -562,7 +562,7 @@ def test_an_unconfirmed_e_mail_is_told():
         for name in ("OpsTopicArn", "AlertsTopicArn")
     ]
     stack = Examined("tocsin", "stack tocsin", "us-east-1", lambda _: Waiting(), {"Outputs": outputs})
-    (one,) = other_road(stack)
+    (one,) = ops_topic(stack)
     assert (one.level, one.check) == ("warn", "confirmation")
     assert EMAIL in one.what
 

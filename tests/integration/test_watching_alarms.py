@@ -428,7 +428,7 @@ def is_told_as_over(slack: LocalSlack, service: str) -> bool:
 
 
 def settled(deployed: Deployment, state: str) -> dict[str, set[str]]:
-    """The signatures of each incident by service, once all alarms were received_at and all alerts are in a state."""
+    """The signatures of each incident by service, once all alarms were received and all alerts are in a state."""
     deadline, table = time.monotonic() + 60, deployed.client("dynamodb")
     while True:
         deployed.reconcile()

@@ -16,12 +16,13 @@ from tocsin.core.redaction.sample import WITHHELD, sample_of
 from tocsin.core.sanitize import one_line
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
 from tocsin.core.signatures.signature import Status
+from tocsin_cli.command_error import CommandError
 
 MAX_TEXT_LENGTH = 240
 """Characters of the line that the expression is made of; more would hardly ever come the same way again."""
 
 
-class ScaffoldError(Exception):
+class ScaffoldError(CommandError):
     """No signature can be made of this; says why and what to do."""
 
 

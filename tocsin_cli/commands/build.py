@@ -48,12 +48,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Build and verify; 1 where there is nothing that may be deployed."""
-    try:
-        project = arguments.project.resolve() if arguments.project else checked_project(arguments.root)
-        build(project, arguments.architecture, only_verify=arguments.verify_only)
-    except BuildError as error:
-        print(f"tocsin build: {error}", file=sys.stderr)
-        return 1
+    project = arguments.project.resolve() if arguments.project else checked_project(arguments.root)
+    build(project, arguments.architecture, only_verify=arguments.verify_only)
     return 0
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from tocsin.core.problems import ConfigurationError
+from tocsin_cli.aws_errors import is_aws_error
 from tocsin_cli.cost_model import LOADS, PRICES, Load, tocsin, with_filter
 from tocsin_cli.deployment_file import as_text, read_deployment
 from tocsin_cli.options import add_root
@@ -49,11 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Say it; 2 where nothing is known of the amount."""
-    try:
-        deployment = read_deployment(arguments.root)
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 1
+    deployment = read_deployment(arguments.root)
     groups = arguments.log_group or _names(deployment.parameters.get("LogGroupNames", ""))
     queues = _names(deployment.parameters.get("DeadLetterQueueNames", ""))
     gb = arguments.gb_per_day
@@ -64,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             gb = looked_up(groups, region_or_environment(arguments.region or deployment.region))
         except Exception as error:
-            if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
+            if not is_aws_error(error):
                 raise
             print(f"tocsin cost: {error}; give --gb-per-day", file=sys.stderr)
             return 2

@@ -18,15 +18,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tocsin_cli.command_error import CommandError
 from tocsin_cli.commands import doctor
 from tocsin_cli.commands.build import build, checked_project
 from tocsin_cli.configuration_folder import is_staged
 from tocsin_cli.options import add_root
-from tocsin_cli.package.sam import BuildError, run_sam, sam_command
+from tocsin_cli.package.sam import run_sam, sam_command
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack import preflight
 from tocsin_cli.stack.parameters import (
-    ParametersError,
     declarations,
     effective,
     for_sam,
@@ -48,7 +48,7 @@ HEARTBEAT_WITHIN = 360
 new alarms look at five minutes."""
 
 
-class DeployError(Exception):
+class DeployError(CommandError):
     """Nothing was deployed, or what was deployed is not well; the message says what to do."""
 
 
@@ -83,37 +83,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Deploy, or go back, and examine; 1 where that did not succeed or the stack is not well."""
-    try:
-        project = (
-            arguments.project.resolve()
-            if arguments.project
-            else checked_project(arguments.root, arguments.env)
-        )
-    except BuildError as error:
-        print(f"tocsin deploy: {error}", file=sys.stderr)
-        return 1
-    name = arguments.stack or stack_name(project / "samconfig.toml")
-    try:
-        region = region_or_environment(
-            arguments.region or samconfig_value(project / "samconfig.toml", "region")
-        )
-        if arguments.back:
-            _go_back(project, name, region, ask=not arguments.yes)
-            return _doctor(name, region)
-        remove_what_never_was(name, region, ask=not arguments.yes)
-        kept = keep_what_runs(project, name, region)
-        refuse_what_would_fail(project, name, region, kept=kept)
-        if is_staged(project):
-            build(project)
-        sam_deploy(project, arguments.stack, region, ask=not arguments.yes)
-    except (DeployError, BuildError, ParametersError) as error:
-        print(f"tocsin deploy: {error}", file=sys.stderr)
-        return 1
-    except Exception as error:
-        if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
-            raise
-        print(f"tocsin deploy: {error}", file=sys.stderr)
-        return 1
+    project = (
+        arguments.project.resolve() if arguments.project else checked_project(arguments.root, arguments.env)
+    )
+    samconfig = project / "samconfig.toml"
+    name = arguments.stack or stack_name(samconfig)
+    region = region_or_environment(arguments.region or samconfig_value(samconfig, "region"))
+    if arguments.back:
+        _go_back(project, name, region, ask=not arguments.yes)
+        return _doctor(name, region)
+    remove_what_never_was(name, region, ask=not arguments.yes)
+    kept = keep_what_runs(project, name, region)
+    refuse_what_would_fail(project, name, region, kept=kept)
+    if is_staged(project):
+        build(project)
+    sam_deploy(project, arguments.stack, region, ask=not arguments.yes)
     if not kept and arguments.wait > 0:
         _wait_for_the_first_heartbeat(name, region, arguments.wait)
     print(f"\n{name} is deployed; now the doctor", file=sys.stderr, flush=True)

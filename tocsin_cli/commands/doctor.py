@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import cache, partial
@@ -22,14 +21,14 @@ from tocsin_cli.doctor.findings import Check, Examined, Finding, Level, Resource
 from tocsin_cli.options import add_root, configuration_here
 from tocsin_cli.product import product_root
 from tocsin_cli.stack import target as deployed_module
-from tocsin_cli.stack.target import Deployed, DeployedError, add_deployed, deployed, region_or_environment
+from tocsin_cli.stack.target import Deployed, add_deployed, deployed, region_or_environment
 
 if TYPE_CHECKING:
     from tocsin.adapters.files.configuration import Configuration
 
 TEMPLATE = product_root() / "template.yaml"
 NOT_CHECKED_LOCALLY = (
-    "who is told when Slack cannot be: tocsin local sends no e-mail",
+    "who is notified when Slack cannot be reached: tocsin local sends no e-mail",
     "whether items of the incident table expire: the embedded cloud keeps them all",
 )
 """What only AWS has, so that `tocsin local` can be neither well nor ill there."""
@@ -53,15 +52,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Examine; 1 where something is broken, 2 where the stack cannot be found or asked."""
     configuration = configuration_here(arguments.root)
-    try:
-        with deployed(arguments) as tocsin:
-            stack = examined(tocsin, arguments)
-            send = _send_locally(stack) if arguments.local else doctor_actions.send_over_http
-            checks = all_checks(configuration, drift=not arguments.no_drift, local=arguments.local, send=send)
-            found = list(findings(checks, stack))
-    except DeployedError as error:
-        print(f"tocsin doctor: {one_line(str(error))}", file=sys.stderr)
-        return 2
+    with deployed(arguments) as tocsin:
+        stack = examined(tocsin, arguments)
+        send = _send_locally(stack) if arguments.local else doctor_actions.send_over_http
+        checks = all_checks(configuration, drift=not arguments.no_drift, local=arguments.local, send=send)
+        found = list(findings(checks, stack))
     if arguments.json:
         print(json.dumps({"stack": stack.name, "findings": [asdict(each) for each in found]}, indent=2))
     else:
@@ -106,7 +101,7 @@ def all_checks(
         "event-source": egress.event_source,
         "secret": partial(egress.credentials, settings=settings),
         "slack-actions": partial(doctor_actions.acting, settings=settings, send=send),
-        "ops-topic": egress.other_road,
+        "ops-topic": egress.ops_topic,
         "dead-letters": egress.dead_letters,
         "alarm": stack_checks.alarms,
         "heartbeat": partial(stack_checks.heartbeat, local=local),

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -49,17 +48,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Drill; 1 where it stopped, 2 where the stack cannot be found or asked."""
     steps: list[Step] = []
-    try:
-        with deployed(arguments) as tocsin:
-            stack = examined(tocsin, arguments)
-            drill = _drill(stack, arguments)
-            print(f"fire drill of {stack.where}; it takes two to three minutes", flush=True)
-            for step in drill.run():
-                steps.append(step)
-                print(_line(step), flush=True)
-    except DeployedError as error:
-        print(f"tocsin drill: {one_line(str(error))}", file=sys.stderr)
-        return 2
+    with deployed(arguments) as tocsin:
+        stack = examined(tocsin, arguments)
+        drill = _drill(stack, arguments)
+        print(f"fire drill of {stack.where}; it takes two to three minutes", flush=True)
+        for step in drill.run():
+            steps.append(step)
+            print(_line(step), flush=True)
     if arguments.report:
         versions = {"tocsin": version("tocsin"), "python": platform.python_version()}
         arguments.report.write_text(json.dumps(report(drill, steps, versions), indent=2) + "\n", "utf-8")

@@ -17,8 +17,9 @@ from tocsin.core.model import Millis
 from tocsin.core.sanitize import one_line
 from tocsin.core.times import DAY, iso_time, parse_duration
 from tocsin.services.known_errors import KnownErrorRefusedError, take_as_known
+from tocsin_cli.command_error import CommandError
 from tocsin_cli.commands.silence import author
-from tocsin_cli.stack.target import DeployedError, add_deployed, deployed
+from tocsin_cli.stack.target import add_deployed, deployed
 from tocsin_cli.terminal import pluralize, terminal
 
 SHOWN_DAYS = 7
@@ -49,15 +50,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List, or take as known; 1 where that was refused, 2 where Tocsin cannot be asked."""
     now = time.time_ns() // 1_000_000
-    try:
-        with deployed(arguments) as tocsin:
-            store = ErrorTable(tocsin.client, tocsin.table)
-            if arguments.action == "known":
-                return _take_as_known(store, arguments, now)
-            records = store.of_service(arguments.service) if arguments.service else store.everything()
-    except DeployedError as error:
-        print(f"tocsin errors: {one_line(str(error))}", file=sys.stderr)
-        return 2
+    with deployed(arguments) as tocsin:
+        store = ErrorTable(tocsin.client, tocsin.table)
+        if arguments.action == "known":
+            return _take_as_known(store, arguments, now)
+        records = store.of_service(arguments.service) if arguments.service else store.everything()
     records.sort(key=lambda record: record.last_seen, reverse=True)
     if arguments.json:
         print(json.dumps({"errors": list(map(error_report, records))}, indent=2, ensure_ascii=False))
@@ -94,7 +91,7 @@ def error_report(record: ErrorRecord) -> dict[str, Any]:
     }
 
 
-class NoSuchErrorError(Exception):
+class NoSuchErrorError(CommandError):
     """No error, or more than one, has an id that begins so; says which."""
 
 
@@ -116,9 +113,9 @@ def find_error(store: ErrorTable, beginning: str) -> ErrorRecord:
 
 
 def _take_as_known(store: ErrorTable, arguments: argparse.Namespace, now: Millis) -> int:
+    found = find_error(store, arguments.id)
     try:
         span = parse_duration(arguments.span)
-        found = find_error(store, arguments.id)
         record = take_as_known(
             store,
             found.service,
@@ -128,7 +125,7 @@ def _take_as_known(store: ErrorTable, arguments: argparse.Namespace, now: Millis
             reason=arguments.reason,
             now=now,
         )
-    except (ValueError, NoSuchErrorError, KnownErrorRefusedError) as error:
+    except (ValueError, KnownErrorRefusedError) as error:
         print(f"tocsin errors: {error}", file=sys.stderr)
         return 1
     if arguments.json:

@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.configuration_folder import read_configuration
+from tocsin_cli.options import add_root
 from tocsin_cli.sample_events.events import (
     BACKEND,
     DLQ,
@@ -59,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print one event, or write them all."""
     if arguments.shape == "all":
-        for path in write_events(arguments.events, load_or_exit(arguments.root)):
+        for path in write_events(arguments.events, read_configuration(arguments.root)):
             print(shown(path))
         return 0
     lines = arguments.line

@@ -12,7 +12,8 @@ from tocsin.core.absence.expected_lines import ExpectedLines, Sign
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.verdicts import Explanation, Verdict
 from tocsin_cli.commands.match import error_finder
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.configuration_folder import read_configuration
+from tocsin_cli.options import add_root
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Explain one line; 0 where a signature recognises it or waits for it, or it is an unknown error; else 3."""
-    configuration = load_or_exit(arguments.root)
+    configuration = read_configuration(arguments.root)
     line = (
         sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
         if arguments.line == "-"

@@ -17,7 +17,9 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin_cli.authoring.filter_pattern import MAX_PATTERN_LENGTH, FilterPattern, Style, filter_pattern
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.aws_errors import is_aws_error
+from tocsin_cli.configuration_folder import read_configuration
+from tocsin_cli.options import add_root
 from tocsin_cli.stack.target import region_or_environment
 
 if TYPE_CHECKING:
@@ -66,7 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the pattern; 1 where CloudWatch's engine would have kept a sample from us."""
-    config = load_or_exit(arguments.root)
+    config = read_configuration(arguments.root)
     signatures = config.signatures
     within = arguments.terms_match_within_words
     missed: list[str] = []
@@ -85,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
                 else []
             )
         except Exception as error:
-            if not type(error).__module__.startswith("botocore."):
+            if not is_aws_error(error):
                 raise
             print(f"tocsin filter-pattern: not verified: {error}", file=sys.stderr)
             return 2

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,8 +11,9 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.matching.error_template import error_template
 from tocsin.core.matching.template import template_fingerprint
 from tocsin_cli.commands.match import open_input
-from tocsin_cli.event_lines import event_of
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.configuration_folder import read_configuration
+from tocsin_cli.event_lines import answered, write_answers
+from tocsin_cli.options import add_root
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -30,14 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print one answer per input line; 1 where one was not an object with a message."""
-    configuration = load_or_exit(arguments.root)
-    wrong = False
+    configuration = read_configuration(arguments.root)
     with contextlib.ExitStack() as stack:
-        for answer in answers(configuration, open_input(arguments.jsonl, stack)):
-            wrong = wrong or "error" in answer
-            sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
-    sys.stdout.flush()
-    return int(wrong)
+        return write_answers(answers(configuration, open_input(arguments.jsonl, stack)))
 
 
 def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -47,15 +41,13 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
         configuration: Its rules of redaction come before the template.
         lines: JSON objects as bytes, one per line.
 
-    Yields:
+    Returns:
         ``{"index": 0, "fingerprint": "…", "template": "…"}``; for a line that is not an object with a ``message``,
         ``index`` and ``error``.
     """
-    for index, line in enumerate(lines):
-        try:
-            message, _ = event_of(line)
-        except ValueError as error:
-            yield {"index": index, "error": str(error)}
-            continue
+
+    def answer(message: str, _log_group: str) -> dict[str, str]:
         template = error_template(message, configuration.settings.redaction)
-        yield {"index": index, "fingerprint": template_fingerprint(template), "template": template}
+        return {"fingerprint": template_fingerprint(template), "template": template}
+
+    return answered(lines, answer, {})

@@ -18,7 +18,7 @@ from tocsin.core.sanitize import one_line
 from tocsin_cli.options import add_root, configuration_here
 from tocsin_cli.stack.incident_history import IncidentHistory
 from tocsin_cli.stack.incident_json import incident_details, incident_report, silence_report
-from tocsin_cli.stack.target import Deployed, DeployedError, add_deployed, deployed
+from tocsin_cli.stack.target import Deployed, add_deployed, deployed
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -52,13 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     now = time.time_ns() // 1_000_000
     config = configuration_here(arguments.root)
     config = config._replace(signatures=with_unknown_error(config.signatures))
-    try:
-        with deployed(arguments) as tocsin:
-            history = IncidentHistory(tocsin.client, tocsin.table)
-            status = (_list if arguments.action == "list" else _show)(arguments, tocsin, history, config, now)
-    except DeployedError as error:
-        print(f"tocsin incidents: {one_line(str(error))}", file=sys.stderr)
-        return 2
+    with deployed(arguments) as tocsin:
+        history = IncidentHistory(tocsin.client, tocsin.table)
+        status = (_list if arguments.action == "list" else _show)(arguments, tocsin, history, config, now)
     for problem in history.unreadable:
         print(f"tocsin incidents: cannot be read: {one_line(problem)}", file=sys.stderr)
     return status

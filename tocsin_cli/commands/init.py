@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tocsin_cli.aws_errors import is_aws_error
 from tocsin_cli.product import version
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack.target import STACK, region_or_environment
@@ -144,7 +145,7 @@ def _found(region: str) -> Found:
             return Found()
         return look(client)
     except Exception as error:
-        if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
+        if not is_aws_error(error):
             raise
         print(
             f"the account cannot be looked into ({error}); name log groups with --log-group", file=sys.stderr

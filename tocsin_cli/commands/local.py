@@ -13,7 +13,6 @@ from typing import Any
 
 from tocsin.adapters.sam_local import DOOR_PORT
 from tocsin.core.config.settings import Intervals
-from tocsin.core.problems import ConfigurationError
 from tocsin.core.times import parse_duration
 from tocsin_cli.local_aws.local_tocsin import RECONCILE_EVERY, LocalTocsin
 from tocsin_cli.product import product_root
@@ -69,17 +68,12 @@ def run(arguments: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    try:
-        tocsin = LocalTocsin(
-            slack_mode=arguments.slack_mode,
-            parameters=dict(arguments.set),
-            slack_port=arguments.slack_port,
-            sam_port=arguments.sam_port or None,
-        )
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 1
-    with tocsin as local:
+    with LocalTocsin(
+        slack_mode=arguments.slack_mode,
+        parameters=dict(arguments.set),
+        slack_port=arguments.slack_port,
+        sam_port=arguments.sam_port or None,
+    ) as local:
         ready = local.ready()
         write_ready_file(ready)
         try:

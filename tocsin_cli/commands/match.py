@@ -21,8 +21,9 @@ from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors
 from tocsin.core.model import Match
-from tocsin_cli.event_lines import event_of
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.configuration_folder import read_configuration
+from tocsin_cli.event_lines import answered, write_answers
+from tocsin_cli.options import add_root
 from tocsin_cli.unexplained import Unexplained, lines_about
 
 
@@ -45,11 +46,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Match; 1 where an input line was not an object with a message."""
-    configuration = load_or_exit(arguments.root)
+    configuration = read_configuration(arguments.root)
     with contextlib.ExitStack() as stack:
         source = open_input(arguments.jsonl or arguments.file or "-", stack)
         if arguments.jsonl:
-            return _jsonl(configuration, source)
+            return write_answers(answers(configuration, source))
         if arguments.json:
             print(
                 json.dumps(
@@ -73,15 +74,6 @@ def open_input(name: str, stack: contextlib.ExitStack) -> BinaryIO:
         sys.exit(2)
 
 
-def _jsonl(configuration: Configuration, source: BinaryIO) -> int:
-    wrong = False
-    for answer in answers(configuration, source):
-        wrong = wrong or "error" in answer
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False, separators=(", ", ": ")) + "\n")
-    sys.stdout.flush()
-    return int(wrong)
-
-
 def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
     """One answer per input line, as it is read.
 
@@ -89,7 +81,7 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
         configuration: The signatures and services.
         lines: JSON objects as bytes, one per line.
 
-    Yields:
+    Returns:
         ``{"index": 0, "matches": [{"signature": "…", "fields": {…}}]}``; for a line that is not an object with a
         ``message``, the same with no matches and an ``error``. An error that no signature explains is answered as
         ``unknown-error`` with its template. A line that a signature with ``source = "absence"`` waits for also has ``signs``: ``[{"signature": "…", "shows": "sign of life"}]``.
@@ -98,22 +90,19 @@ def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[di
         Matcher(configuration.signatures), error_finder(configuration), configuration.settings.is_strict
     )
     expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
-    for index, line in enumerate(lines):
-        try:
-            message, log_group = event_of(line)
-        except ValueError as error:
-            yield {"index": index, "matches": [], "error": str(error)}
-            continue
+
+    def answer(message: str, log_group: str) -> dict[str, Any]:
         service = configuration.settings.service_of_log_group(log_group) if log_group else ""
         found = recogniser.match(message, log_group=log_group, service=service)
-        answer: dict[str, Any] = {
-            "index": index,
-            "matches": [{"signature": match.signature, "fields": _printable(match)} for match in found],
+        said: dict[str, Any] = {
+            "matches": [{"signature": match.signature, "fields": _printable(match)} for match in found]
         }
         # No failures, and so no matches: what a signature with source = "absence" waits for, or takes for work.
         if signs := expected_lines.shown(message, log_group=log_group, service=service):
-            answer["signs"] = [{"signature": name, "shows": sign.value} for name, sign, _ in signs]
-        yield answer
+            said["signs"] = [{"signature": name, "shows": sign.value} for name, sign, _ in signs]
+        return said
+
+    return answered(lines, answer, {"matches": []})
 
 
 def error_finder(configuration: Configuration) -> ErrorFinder:

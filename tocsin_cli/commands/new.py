@@ -21,16 +21,15 @@ from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Level, Severity
 from tocsin.core.problems import Problem
-from tocsin.core.sanitize import one_line
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
 from tocsin.core.signatures.reader import ID, parse_signatures
 from tocsin_cli.authoring.samples import prove
 from tocsin_cli.authoring.scaffold import Scaffold, ScaffoldError, scaffold
-from tocsin_cli.commands.errors import NoSuchErrorError, find_error
-from tocsin_cli.configuration_folder import own_runbooks, pack_of, runbook_pages
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.commands.errors import find_error
+from tocsin_cli.configuration_folder import own_runbooks, pack_of, read_configuration, runbook_pages
+from tocsin_cli.options import add_root
 from tocsin_cli.shown_paths import shown
-from tocsin_cli.stack.target import DeployedError, add_deployed, deployed
+from tocsin_cli.stack.target import add_deployed, deployed
 from tocsin_cli.unexplained import signature_name
 
 DEFAULT_FAMILY = "own"
@@ -79,12 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Scaffold; 0 when it is written, 1 when it is refused with nothing written."""
     name = arguments.signature
     if arguments.from_error:
-        try:
-            with deployed(arguments) as tocsin:
-                record = find_error(ErrorTable(tocsin.client, tocsin.table), arguments.from_error)
-        except (DeployedError, NoSuchErrorError) as error:
-            print(f"tocsin new: {one_line(str(error))}", file=sys.stderr)
-            return 2 if isinstance(error, DeployedError) else 1
+        with deployed(arguments) as tocsin:
+            record = find_error(ErrorTable(tocsin.client, tocsin.table), arguments.from_error)
         arguments.from_line, name = record.example or record.template, name or signature_name(record.template)
     line = (
         sys.stdin.buffer.read().decode("utf-8", "replace")
@@ -92,21 +87,17 @@ def run(arguments: argparse.Namespace) -> int:
         else arguments.from_line
     )
     runbooks = arguments.runbooks or own_runbooks(arguments.root)
-    load_or_exit(arguments.root)
+    read_configuration(arguments.root)  # refuses what is wrong before anything is added to it
     # What is no UTF-8 came from the shell as half characters, which no file can hold.
-    try:
-        made, files = plan(
-            name,
-            line.encode("utf-8", "replace").decode().rstrip("\r\n"),
-            arguments.root,
-            runbooks,
-            family=arguments.family,
-            severity=arguments.severity,
-            title=arguments.title,
-        )
-    except ScaffoldError as error:
-        print(f"tocsin new: {error}", file=sys.stderr)
-        return 1
+    made, files = plan(
+        name,
+        line.encode("utf-8", "replace").decode().rstrip("\r\n"),
+        arguments.root,
+        runbooks,
+        family=arguments.family,
+        severity=arguments.severity,
+        title=arguments.title,
+    )
     if arguments.dry_run:
         print(made.table)
         print(made.runbook)

@@ -11,7 +11,6 @@ import io
 import os
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,16 +19,16 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.authoring.changes import Changes, changes
-from tocsin_cli.authoring.locations import located
 from tocsin_cli.backtest.cloudwatch import moment
 from tocsin_cli.backtest.git_configuration import configuration_at
+from tocsin_cli.command_error import CommandError
 from tocsin_cli.commands.backtest import replay_cloudwatch, replay_files
 from tocsin_cli.commands.build import build, checked_project
 from tocsin_cli.commands.deploy import stack_name
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.deployment_file import as_text, read_deployment
 from tocsin_cli.options import add_root
-from tocsin_cli.package.sam import BuildError, sam_command
+from tocsin_cli.package.sam import sam_command
 from tocsin_cli.product import version
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack.deployed_configuration import deployed_configuration
@@ -43,7 +42,7 @@ MAX_MESSAGES = 10
 """Signatures whose message is drawn; a new pack may bring many."""
 
 
-class PlanError(Exception):
+class PlanError(CommandError):
     """It cannot be said what would change; says why."""
 
 
@@ -71,16 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Say it; 1 where it cannot be said, or the configuration is wrong."""
     try:
         return _run(arguments)
-    except ConfigurationError as error:
-        for problem in error.problems:
-            print(located(problem, arguments.root), file=sys.stderr)
-    except (PlanError, BuildError, OSError, ValueError) as error:
-        print(f"tocsin plan: {error}", file=sys.stderr)
-    except Exception as error:
-        if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
-            raise
-        print(f"tocsin plan: {error}", file=sys.stderr)
-    return 1
+    except (OSError, ValueError) as error:
+        raise PlanError(str(error)) from error
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -29,7 +29,9 @@ from tocsin.core.problems import did_you_mean
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.slack.messages import SlackMessage, render, render_standalone, render_thread
 from tocsin.core.times import MINUTE
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.command_error import CommandError
+from tocsin_cli.configuration_folder import read_configuration
+from tocsin_cli.options import add_root
 from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_eventbridge
 from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION
 from tocsin_cli.shown_paths import shown
@@ -41,7 +43,7 @@ MORE = 211
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
-class PreviewError(Exception):
+class PreviewError(CommandError):
     """There is nothing to show; says why."""
 
 
@@ -77,19 +79,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show it; 1 where nothing would be told."""
-    config = load_or_exit(arguments.root)
-    try:
-        notification = preview(
-            config,
-            arguments.what,
-            line=_line(arguments.line),
-            log_group=arguments.log_group,
-            reason=arguments.reason,
-            now=time.time_ns() // 1_000_000,
-        )
-    except PreviewError as error:
-        print(f"tocsin preview: {error}", file=sys.stderr)
-        return 1
+    config = read_configuration(arguments.root)
+    notification = preview(
+        config,
+        arguments.what,
+        line=_line(arguments.line),
+        log_group=arguments.log_group,
+        reason=arguments.reason,
+        now=time.time_ns() // 1_000_000,
+    )
     # Where it is told first; `tocsin route` says where else.
     message, reply = messages(
         notification, arguments.mode, config.settings.routing.targets_for(notification)[0]

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.config.settings import Settings
-from tocsin.core.problems import ConfigurationError
 from tocsin.core.redaction.redact import Hidden, redact_with_finds
 from tocsin.core.redaction.sample import WITHHELD, normalise
 from tocsin_cli.commands.match import open_input
-from tocsin_cli.event_lines import event_of
+from tocsin_cli.event_lines import answered, write_answers
 from tocsin_cli.options import add_root
 
 
@@ -41,20 +38,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Redact; 1 where an input line was not an object with a message."""
-    try:
-        settings = load_settings(arguments.root, os.environ)
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 1
+    settings = load_settings(arguments.root, os.environ)
     with contextlib.ExitStack() as stack:
         source = open_input(arguments.file, stack)
         if arguments.jsonl:
-            wrong = False
-            for answer in answers(settings, source, strict=arguments.strict):
-                wrong = wrong or "error" in answer
-                sys.stdout.write(json.dumps(answer, ensure_ascii=False, separators=(", ", ": ")) + "\n")
-            sys.stdout.flush()
-            return int(wrong)
+            return write_answers(answers(settings, source, strict=arguments.strict))
         _readable(settings, source, strict=arguments.strict)
     return 0
 
@@ -67,23 +55,18 @@ def answers(settings: Settings, lines: Iterable[bytes], *, strict: bool) -> Iter
         lines: JSON objects as bytes, one per line.
         strict: Whether all are.
 
-    Yields:
+    Returns:
         ``{"index": 0, "text": "…", "hidden": [{"rule": "…", "start": 0, "end": 8}]}``; for a line that is not an object
         with a ``message``, an empty text and an ``error``. A text that could not be looked at is withheld.
     """
-    for index, line in enumerate(lines):
-        try:
-            message, log_group = event_of(line)
-        except ValueError as error:
-            yield {"index": index, "text": "", "hidden": [], "error": str(error)}
-            continue
+
+    def answer(message: str, log_group: str) -> dict[str, Any]:
         service = settings.service_of_log_group(log_group) if log_group else ""
         text, finds = _shown(settings, message, strict=strict or settings.is_strict(service, log_group))
-        yield {
-            "index": index,
-            "text": text,
-            "hidden": [{"rule": find.name, "start": find.start, "end": find.end} for find in finds],
-        }
+        hidden = [{"rule": find.name, "start": find.start, "end": find.end} for find in finds]
+        return {"text": text, "hidden": hidden}
+
+    return answered(lines, answer, {"text": "", "hidden": []})
 
 
 def _shown(settings: Settings, message: str, *, strict: bool) -> tuple[str, list[Hidden]]:

@@ -18,11 +18,15 @@ from tocsin.core.model import Severity
 from tocsin.core.problems import did_you_mean
 from tocsin.core.slack.mrkdwn import call
 from tocsin_cli.authoring.advice import unknown_service
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.command_error import CommandError
+from tocsin_cli.configuration_folder import read_configuration
+from tocsin_cli.options import add_root
 
 
-class LabelsError(Exception):
+class LabelsError(CommandError):
     """These are no labels of an alert; says why."""
+
+    status = 2
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,12 +45,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Show it; 2 where the labels are none."""
-    configuration = load_or_exit(arguments.root)
-    try:
-        labels = read_labels(arguments.labels, arguments.signature, arguments.service, configuration)
-    except LabelsError as error:
-        print(f"tocsin route: {error}", file=sys.stderr)
-        return 2
+    configuration = read_configuration(arguments.root)
+    labels = read_labels(arguments.labels, arguments.signature, arguments.service, configuration)
     if labels.get("service") and (reason := unknown_service(labels["service"], configuration.settings)):
         print(f"tocsin route: {reason}", file=sys.stderr)
     answer = trace(configuration.settings.routing, labels, os.environ.get("TOCSIN_SLACK_SECRET"))

@@ -14,12 +14,12 @@ from pathlib import Path
 from tocsin.adapters.files.configuration import Configuration, read_overlay_file
 from tocsin.core.sanitize import one_line
 from tocsin.core.signatures.overlay import PACK_FOLDER
-from tocsin_cli.configuration_folder import stands_alone
-from tocsin_cli.options import add_root, load_or_exit
+from tocsin_cli.configuration_folder import read_configuration, stands_alone
+from tocsin_cli.options import add_root
 from tocsin_cli.product import product_root, version
 from tocsin_cli.stack.feedback import feedback
 from tocsin_cli.stack.incident_history import IncidentHistory
-from tocsin_cli.stack.target import DeployedError, add_deployed, deployed
+from tocsin_cli.stack.target import add_deployed, deployed
 
 _ROW = re.compile(r"^\| `(?P<id>[\w-]+)` \|[^|]*\|(?P<lines>[^|]*)\|[^|]*\|(?P<recall>[^|]*)\|", re.MULTILINE)
 
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     """List them, or what people say of them; 2 where there is no such family, or Tocsin cannot be asked."""
     if arguments.action == "feedback":
         return _feedback(arguments)
-    configuration = load_or_exit(arguments.root)
+    configuration = read_configuration(arguments.root)
     rows = listed(arguments.root, configuration)
     if arguments.family:
         families = sorted({row["family"] for row in rows})
@@ -65,14 +65,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _feedback(arguments: argparse.Namespace) -> int:
-    try:
-        with deployed(arguments) as tocsin:
-            history = IncidentHistory(tocsin.client, tocsin.table)
-            for entry in feedback(history.everything()):
-                print(json.dumps(entry, ensure_ascii=False))
-    except DeployedError as error:
-        print(f"tocsin signatures: {one_line(str(error))}", file=sys.stderr)
-        return 2
+    with deployed(arguments) as tocsin:
+        history = IncidentHistory(tocsin.client, tocsin.table)
+        for entry in feedback(history.everything()):
+            print(json.dumps(entry, ensure_ascii=False))
     for problem in history.unreadable:
         print(f"tocsin signatures: cannot be read: {one_line(problem)}", file=sys.stderr)
     return 0

@@ -21,10 +21,11 @@ from tocsin.core.matching.unknown_error import with_unknown_error
 from tocsin.core.model import Millis
 from tocsin.core.sanitize import clipped, one_line
 from tocsin.core.times import format_duration, iso_time, parse_duration
+from tocsin_cli.command_error import CommandError
 from tocsin_cli.options import add_root, configuration_here
 from tocsin_cli.stack.incident_history import IncidentHistory
 from tocsin_cli.stack.incident_json import muted_by, silence_report
-from tocsin_cli.stack.target import STACK, Deployed, DeployedError, add_deployed, deployed
+from tocsin_cli.stack.target import STACK, Deployed, add_deployed, deployed
 from tocsin_cli.timestamps import parse_time
 
 MAX_SHOWN = 10
@@ -32,7 +33,7 @@ MAX_SHOWN = 10
 _ID_BYTES = 3
 
 
-class RefusedError(Exception):
+class RefusedError(CommandError):
     """What was asked for makes no sense; the message says why and what would."""
 
 
@@ -103,19 +104,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Do it; 1 where it was refused, 2 where Tocsin cannot be asked."""
     now = time.time_ns() // 1_000_000
-    try:
-        made = new_silence(arguments, now) if arguments.action == "add" else None
-        with deployed(arguments) as tocsin:
-            desk = _SilenceCommands(tocsin, configuration_here(arguments.root), now)
-            if made is not None:
-                desk.add(made, as_json=arguments.json)
-            elif arguments.action == "expire":
-                desk.expire(arguments.id, as_json=arguments.json)
-            else:
-                desk.show(everything=arguments.all, as_json=arguments.json)
-    except (RefusedError, DeployedError) as error:
-        print(f"tocsin silence: {one_line(str(error))}", file=sys.stderr)
-        return 1 if isinstance(error, RefusedError) else 2
+    made = new_silence(arguments, now) if arguments.action == "add" else None
+    with deployed(arguments) as tocsin:
+        commands = _SilenceCommands(tocsin, configuration_here(arguments.root), now)
+        if made is not None:
+            commands.add(made, as_json=arguments.json)
+        elif arguments.action == "expire":
+            commands.expire(arguments.id, as_json=arguments.json)
+        else:
+            commands.show(everything=arguments.all, as_json=arguments.json)
     return 0
 
 

@@ -16,7 +16,8 @@ from tocsin.adapters.slack.credentials import SIGNING_SHAPE, BotCredential, Cred
 from tocsin.adapters.slack.errors import CredentialRefusedError
 from tocsin.core.config.settings import Settings
 from tocsin.core.slack.signing import signature_of
-from tocsin_cli.doctor.findings import Examined, Finding, code_of, fail, is_missing, ok, warn
+from tocsin_cli.aws_errors import code_of, is_missing
+from tocsin_cli.doctor.findings import Examined, Finding, fail, ok, warn
 from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
 
 CHECK = "slack-actions"

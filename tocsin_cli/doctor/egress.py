@@ -1,49 +1,45 @@
-"""The doctor on the way out: topic, queue, event source, Slack's credential, and the road that is not Slack."""
+"""The doctor on what goes out: topic, queue, event source, Slack's credential, and the channel that is not Slack."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from http import HTTPStatus
 
 from tocsin.adapters.slack.credentials import SHAPES, BotCredential, WebhookCredential, read_credential
 from tocsin.adapters.slack.errors import CredentialRefusedError
 from tocsin.core.config.routing import DEFAULT
 from tocsin.core.config.settings import Settings
-from tocsin_cli.doctor.findings import Examined, Finding, covers, fail, is_missing, ok, principals, warn
+from tocsin_cli.aws_errors import if_there, is_missing
+from tocsin_cli.doctor.findings import Examined, Finding, covers, fail, ok, principals, warn
 from tocsin_cli.doctor.fixes import restore, set_parameter
 from tocsin_cli.doctor.ingress import mapping, subscriptions_of
 
 _TIMEOUT = 10
 _SLACK_AWAY = (500, 502, 503, 504)
-_UNTOLD = "no notification reaches Slack"
+_NOT_SENT = "no notification reaches Slack"
+_DEAD_LETTERED = "notifications go to the dead-letter queue after five minutes"
 
 
 def topics(stack: Examined) -> Iterator[Finding]:
     """Each topic on the way to Slack leads into notify's queue."""
-    ways = {"AlertsTopicArn": _UNTOLD}
+    ways = {"AlertsTopicArn": _NOT_SENT}
     topic_of = {name: stack.outputs[name] for name in ways}
     if "HeartbeatTopic" in stack.resources:
         topic_of["HeartbeatTopic"] = stack.resources["HeartbeatTopic"].physical
     queue = queue_arn(stack, stack.outputs["NotifyQueueUrl"])
     for name, topic in topic_of.items():
-        try:
-            subscribed = any(
-                each["Protocol"] == "sqs" and each["Endpoint"] == queue
-                for each in subscriptions_of(stack, topic)
-            )
-        except Exception as error:
-            if not is_missing(error):
-                raise
-            yield fail("topic", f"the topic {topic} is gone", _UNTOLD, restore())
-            continue
-        if subscribed:
+        subscriptions = if_there(partial(subscriptions_of, stack, topic))
+        if subscriptions is None:
+            yield fail("topic", f"the topic {topic} is gone", _NOT_SENT, restore())
+        elif any(each["Protocol"] == "sqs" and each["Endpoint"] == queue for each in subscriptions):
             yield ok("topic", f"{topic.rpartition(':')[2]} leads into notify's queue")
         else:
             yield fail(
                 "topic",
                 f"notify's queue is not subscribed to {topic}",
-                ways.get(name, "the heartbeat stops, and its alarm tells"),
+                ways.get(name, "the heartbeat stops, and its alarm goes off"),
                 f"aws sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {queue} "
                 "--attributes RawMessageDelivery=true",
             )
@@ -51,32 +47,26 @@ def topics(stack: Examined) -> Iterator[Finding]:
 
 def queue_arn(stack: Examined, url: str) -> str:
     """A queue's ARN; put together where the queue is gone."""
-    try:
-        return str(
-            stack.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
-                "QueueArn"
-            ]
-        )
-    except Exception as error:
-        if not is_missing(error):
-            raise
-        account, name = url.rstrip("/").rsplit("/", 2)[-2:]
-        return f"arn:aws:sqs:{stack.region}:{account}:{name}"
+    attributes = _attributes(stack, url, "QueueArn")
+    if attributes is not None:
+        return attributes["QueueArn"]
+    account, name = url.rstrip("/").rsplit("/", 2)[-2:]
+    return f"arn:aws:sqs:{stack.region}:{account}:{name}"
+
+
+def _attributes(stack: Examined, url: str, name: str) -> dict[str, str] | None:
+    """A queue with one attribute of it, where it has a value; None where the queue is gone."""
+    sqs = stack.client("sqs")
+    answer = if_there(lambda: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name]))
+    return None if answer is None else answer.get("Attributes", {})
 
 
 def queue_policy(stack: Examined) -> Iterator[Finding]:
     """The alerts topic may write into notify's queue."""
     url, topic = stack.outputs["NotifyQueueUrl"], stack.outputs["AlertsTopicArn"]
-    try:
-        attributes = (
-            stack.client("sqs")
-            .get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])
-            .get("Attributes", {})
-        )
-    except Exception as error:
-        if not is_missing(error):
-            raise
-        yield fail("queue", f"notify's queue {url} is gone", _UNTOLD, restore())
+    attributes = _attributes(stack, url, "Policy")
+    if attributes is None:
+        yield fail("queue", f"notify's queue {url} is gone", _NOT_SENT, restore())
         return
     policy = json.loads(attributes.get("Policy") or "{}")
     allowed = principals(policy, "sqs:SendMessage")
@@ -86,67 +76,56 @@ def queue_policy(stack: Examined) -> Iterator[Finding]:
         yield fail(
             "queue-policy",
             f"the alerts topic may not write into {url}",
-            _UNTOLD + "; SNS keeps what it cannot deliver in the dead-letter queue, if it may",
+            _NOT_SENT + "; SNS keeps what it cannot deliver in the dead-letter queue, if it may",
             restore(),
         )
 
 
 def event_source(stack: Examined) -> Iterator[Finding]:
-    """Notify takes what lies in its queue."""
+    """Notify takes what is in its queue."""
     yield from mapping(
         stack,
         "NotifyFunctionName",
         "event-source",
-        "notifications pile up in the queue, and Slack hears nothing",
+        "notifications pile up in the queue, and none reaches Slack",
     )
 
 
 def dead_letters(stack: Examined) -> Iterator[Finding]:
-    """Nothing lies where only people look."""
-    sqs = stack.client("sqs")
+    """Nothing is in the queues that only people empty."""
     meaning = {
         "NotifyDeadLetterQueueUrl": (
             "notifications that Slack did not take",
-            "people were not told of them",
+            "nobody was notified of them",
             "tocsin-delivery-failed.md",
         ),
         "FailureQueueUrl": (
             "events that detect could not process",
-            "what happened in them is untold",
+            "nobody was notified of what is in them",
             "tocsin-detect-failed.md",
         ),
     }
     for output, (what, why, runbook) in meaning.items():
         url = stack.outputs[output]
-        try:
-            attributes = sqs.get_queue_attributes(
-                QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"]
-            )
-        except Exception as error:
-            if not is_missing(error):
-                raise
-            yield fail(
-                "dead-letters", f"the queue {url} is gone", "what fails has no place to be kept", restore()
-            )
+        attributes = _attributes(stack, url, "ApproximateNumberOfMessages")
+        if attributes is None:
+            yield fail("dead-letters", f"the queue {url} is gone", "what fails is kept nowhere", restore())
             continue
-        count = int(attributes["Attributes"]["ApproximateNumberOfMessages"])
+        count = int(attributes["ApproximateNumberOfMessages"])
         if not count:
             yield ok("dead-letters", f"no {what}")
             continue
         fix = f"runbooks/{runbook}: read the log, repair the cause"
         if output == "NotifyDeadLetterQueueUrl":
             fix += f", then: aws sqs start-message-move-task --source-arn {queue_arn(stack, url)} --destination-arn {queue_arn(stack, stack.outputs['NotifyQueueUrl'])}"
-        yield fail("dead-letters", f"{count} {what} lie in {url}", why + "; after 14 days they are gone", fix)
+        yield fail("dead-letters", f"{count} {what} are in {url}", why + "; after 14 days they are gone", fix)
 
 
-def other_road(stack: Examined) -> Iterator[Finding]:
-    """Somebody hears what Tocsin says about itself by a road that is not Slack, and has confirmed it."""
+def ops_topic(stack: Examined) -> Iterator[Finding]:
+    """Somebody gets Tocsin's alarms about itself otherwise than by Slack, and has confirmed it."""
     topic = stack.outputs["OpsTopicArn"]
-    try:
-        subscriptions = subscriptions_of(stack, topic)
-    except Exception as error:
-        if not is_missing(error):
-            raise
+    subscriptions = if_there(lambda: subscriptions_of(stack, topic))
+    if subscriptions is None:
         yield fail(
             "ops-topic",
             f"the ops topic {topic} is gone",
@@ -170,14 +149,14 @@ def other_road(stack: Examined) -> Iterator[Finding]:
             "open the link in AWS's e-mail (it holds for three days; then deploy again, or subscribe again: "
             f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS)",
         )
-    heard = [each for each in subscriptions if each["SubscriptionArn"].startswith("arn:")]
-    if heard:
-        yield ok("ops-topic", f"{len(heard)} subscribers hear Tocsin's alarms about itself")
+    confirmed = [each for each in subscriptions if each["SubscriptionArn"].startswith("arn:")]
+    if confirmed:
+        yield ok("ops-topic", f"{len(confirmed)} subscribers get Tocsin's alarms about itself")
     elif not pending:
         yield fail(
             "ops-topic",
             "nobody is subscribed to the ops topic",
-            "when Slack or its credential fails, nobody is told",
+            "when Slack or its credential fails, nobody is notified",
             f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint ADDRESS, "
             "or deploy with OperatorEmail",
         )
@@ -192,7 +171,7 @@ def credentials(stack: Examined, settings: Settings) -> Iterator[Finding]:
             yield fail(
                 "secret",
                 f"the destination {destination.name} in tocsin.toml has the secret {destination.secret}, which the stack does not name",
-                "notify may not read it, and nothing is told there",
+                "notify may not read it, and nothing is sent there",
                 set_parameter(
                     "MoreSlackSecretNames", *stack.names("MoreSlackSecretNames"), destination.secret
                 ),
@@ -202,7 +181,7 @@ def credentials(stack: Examined, settings: Settings) -> Iterator[Finding]:
 
 
 def _credential(stack: Examined, name: str) -> Iterator[Finding]:
-    why = "notify cannot speak to Slack; notifications are parked after five minutes"
+    why = f"notify cannot speak to Slack; {_DEAD_LETTERED}"
     api_url = stack.parameters.get("SlackApiUrl", "https://slack.com/api/")
     try:
         answer = stack.client("secretsmanager").get_secret_value(SecretId=name)
@@ -279,6 +258,6 @@ def _asked(name: str, credential: BotCredential, api_url: str) -> Finding:
     return fail(
         "slack",
         f"Slack does not accept the token in {name}: {shown}",
-        "notifications are parked after five minutes",
+        _DEAD_LETTERED,
         f"reinstall the app in Slack, then: aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json",
     )

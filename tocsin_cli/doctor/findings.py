@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from tocsin_cli.aws_errors import code_of, is_aws_error
+
 
 class Level(StrEnum):
     """How bad a finding is; ``fail`` alone makes the command fail."""
@@ -101,7 +103,7 @@ def warn(check: str, what: str, why: str, fix: str) -> Finding:
 
 
 def fail(check: str, what: str, why: str, fix: str) -> Finding:
-    """Something through which alerts are lost, late or untold."""
+    """Something through which alerts are lost, late or never sent."""
     return Finding(Level.FAIL, check, what, why, fix)
 
 
@@ -112,25 +114,6 @@ _DENIED = {
     "AuthorizationError",
     "AuthorizationErrorException",
 }
-_MISSING = {
-    "ResourceNotFoundException",
-    "NotFound",
-    "NotFoundException",
-    "AWS.SimpleQueueService.NonExistentQueue",
-    "QueueDoesNotExist",
-    "NoSuchEntity",
-    "ResourceNotFound",
-}
-
-
-def code_of(error: Exception) -> str:
-    """The code of what AWS refuses; empty for any other error."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))
-
-
-def is_missing(error: Exception) -> bool:
-    """Whether AWS says that there is no such thing."""
-    return code_of(error) in _MISSING or "NonExistent" in code_of(error)
 
 
 def findings(checks: Mapping[str, Check], stack: Examined) -> Iterator[Finding]:
@@ -139,7 +122,7 @@ def findings(checks: Mapping[str, Check], stack: Examined) -> Iterator[Finding]:
         try:
             yield from check(stack)
         except Exception as error:
-            if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
+            if not is_aws_error(error):
                 raise
             yield _could_not_look(name, error)
 

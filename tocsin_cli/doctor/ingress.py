@@ -1,16 +1,18 @@
-"""The doctor on the way in: log groups, subscriptions and their two slots, permissions, alarms, the stream."""
+"""The doctor on what comes in: log groups, subscriptions and their two slots, permissions, alarms, the stream."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from tocsin.core.config.error_settings import ErrorSettings
 from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.signatures.signature import Signature
 from tocsin_cli.authoring.filter_pattern import Style, filter_pattern
-from tocsin_cli.doctor.findings import Examined, Finding, Resource, fail, is_missing, ok, principals, warn
+from tocsin_cli.aws_errors import if_there, is_aws_error
+from tocsin_cli.doctor.findings import Examined, Finding, Resource, fail, ok, principals, warn
 from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
 
 SLOTS = 2
@@ -78,7 +80,7 @@ def _subscribed_account_wide(logs: Any, destinations: set[str]) -> int:
     try:
         policies = logs.describe_account_policies(policyType="SUBSCRIPTION_FILTER_POLICY")["accountPolicies"]
     except Exception as error:
-        if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
+        if not is_aws_error(error):
             raise
         return 0  # not allowed to look, or a cloud that has no such thing
     documents = [json.loads(each["policyDocument"]) for each in policies]
@@ -122,12 +124,8 @@ def _delete(group: str, name: str) -> str:
 def permissions(stack: Examined) -> Iterator[Finding]:
     """Whoever hands something to detect may invoke it."""
     function = stack.outputs["DetectFunctionName"]
-    try:
-        policy = json.loads(stack.client("lambda").get_policy(FunctionName=function)["Policy"])
-    except Exception as error:
-        if not is_missing(error):
-            raise
-        policy = {}
+    answer = if_there(lambda: stack.client("lambda").get_policy(FunctionName=function))
+    policy = json.loads(answer["Policy"]) if answer else {}
     admitted = {service for service, _ in principals(policy, "lambda:InvokeFunction")}
     lost = {
         "logs.amazonaws.com": "CloudWatch Logs cannot hand over a line, does not try again after AccessDenied, and the lines are lost",
@@ -156,18 +154,12 @@ def permissions(stack: Examined) -> Iterator[Finding]:
 
 
 def alarm_topic(stack: Examined) -> Iterator[Finding]:
-    """What the alarm topic hears reaches detect."""
+    """What is published to the alarm topic reaches detect."""
     topic, function = stack.outputs["AlarmTopicArn"], stack.outputs["DetectFunctionArn"]
-    try:
-        subscriptions = subscriptions_of(stack, topic)
-    except Exception as error:
-        if not is_missing(error):
-            raise
+    subscriptions = if_there(lambda: subscriptions_of(stack, topic))
+    if subscriptions is None:
         yield fail(
-            "alarm-topic",
-            f"the alarm topic {topic} is gone",
-            "no alarm reaches Tocsin by it",
-            restore(),
+            "alarm-topic", f"the alarm topic {topic} is gone", "no alarm reaches Tocsin by it", restore()
         )
         return
     if any(each["Protocol"] == "lambda" and each["Endpoint"] == function for each in subscriptions):
@@ -176,7 +168,7 @@ def alarm_topic(stack: Examined) -> Iterator[Finding]:
         yield fail(
             "alarm-topic",
             "detect is not subscribed to the alarm topic",
-            "alarms of dead-letter queues, and those that name the topic, are not told",
+            "no notification is sent for alarms of dead-letter queues, nor for those that name the topic",
             f"aws sns subscribe --topic-arn {topic} --protocol lambda --notification-endpoint {function}",
         )
 
@@ -208,19 +200,10 @@ def _rules(
     events, right = stack.client("events"), 0
     for name, rule in rules.items():
         short = rule.physical.rpartition("/")[2]
-        try:
-            state = events.describe_rule(Name=short)["State"]
-        except Exception as error:
-            if not is_missing(error):
-                raise
-            yield level(
-                check,
-                f"the rule {name} is gone",
-                why,
-                restore(),
-            )
-            continue
-        if state == "DISABLED":
+        found = if_there(partial(events.describe_rule, Name=short))
+        if found is None:
+            yield level(check, f"the rule {name} is gone", why, restore())
+        elif found["State"] == "DISABLED":
             yield level(check, f"the rule {name} is disabled", why, f"aws events enable-rule --name {short}")
         else:
             right += 1
@@ -269,12 +252,7 @@ def mapping(stack: Examined, function: str, check: str, why: str) -> Iterator[Fi
     name = stack.outputs[function]
     mappings = stack.client("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     if not mappings:
-        yield fail(
-            check,
-            f"{name} has no event source",
-            why,
-            restore(),
-        )
+        yield fail(check, f"{name} has no event source", why, restore())
     for each in mappings:
         result = str(each.get("LastProcessingResult") or "")
         if result.startswith("PROBLEM"):

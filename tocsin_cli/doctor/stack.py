@@ -7,18 +7,21 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tocsin.adapters.aws.heartbeat_record import KEY
-from tocsin_cli.doctor.findings import Examined, Finding, fail, is_missing, ok, principals, warn
+from tocsin_cli.aws_errors import if_there
+from tocsin_cli.doctor.findings import Examined, Finding, fail, ok, principals, warn
 from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
 
 FUNCTIONS = {
     "DetectFunctionName": "lines and alarms are not looked at",
     "ReconcileFunctionName": "nothing is repaired, rolled up or resolved",
-    "NotifyFunctionName": "nothing is told to Slack",
+    "NotifyFunctionName": "nothing is sent to Slack",
 }
+_NOBODY_KNOWS = "nobody is notified of what it watches"
 ERRORS_WITHIN = timedelta(hours=1)
 HEARTBEAT_WITHIN = timedelta(minutes=15)
 """What the alarm HeartbeatStoppedAlarm waits for."""
@@ -148,11 +151,8 @@ def functions(stack: Examined) -> Iterator[Finding]:
     right = 0
     for output, why in FUNCTIONS.items():
         name = stack.outputs[output]
-        try:
-            found = client.get_function_configuration(FunctionName=name)
-        except Exception as error:
-            if not is_missing(error):
-                raise
+        found = if_there(partial(client.get_function_configuration, FunctionName=name))
+        if found is None:
             yield fail("function", f"the function {name} does not exist", why, restore())
             continue
         problems = list(_function(stack, client, name, found, why))
@@ -244,14 +244,11 @@ def schedule(stack: Examined) -> Iterator[Finding]:
     """Reconcile is started every minute."""
     name = stack.resources["ReconcileFunctionEveryMinute"].physical.rpartition("/")[2]
     why, events = FUNCTIONS["ReconcileFunctionName"], stack.client("events")
-    try:
-        rule = events.describe_rule(Name=name)
-        targets = events.list_targets_by_rule(Rule=name)["Targets"]
-    except Exception as error:
-        if not is_missing(error):
-            raise
+    rule = if_there(lambda: events.describe_rule(Name=name))
+    if rule is None:
         yield fail("schedule", f"the schedule of reconcile ({name}) is gone", why, restore())
         return
+    targets = events.list_targets_by_rule(Rule=name)["Targets"]
     if rule["State"] == "DISABLED":
         yield fail(
             "schedule",
@@ -273,24 +270,22 @@ def table(stack: Examined, *, expiry: bool = True) -> Iterator[Finding]:
         expiry: Whether its cloud lets items expire at all; the embedded one does not.
     """
     name, client = stack.outputs["TableName"], stack.client("dynamodb")
-    try:
-        state = client.describe_table(TableName=name)["Table"]["TableStatus"]
-        forgets = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"]
-    except Exception as error:
-        if not is_missing(error):
-            raise
+    described = if_there(lambda: client.describe_table(TableName=name))
+    if described is None:
         yield fail(
             "table",
             f"the incident table {name} does not exist",
-            "nothing can be counted or told; events land in the failure queue",
+            "nothing can be counted or sent; events go to the failure queue",
             restore(),
         )
         return
+    state = described["Table"]["TableStatus"]
+    forgets = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]["TimeToLiveStatus"]
     if state not in {"ACTIVE", "UPDATING"}:
         yield fail(
             "table",
             f"the incident table {name} is {state}",
-            "nothing can be counted or told",
+            "nothing can be counted or sent",
             f"aws dynamodb describe-table --table-name {name}",
         )
     elif expiry and forgets not in {"ENABLED", "ENABLING"}:
@@ -366,17 +361,12 @@ def alarms(stack: Examined) -> Iterator[Finding]:
     for name, logical in expected.items():
         alarm = found.get(name)
         if alarm is None:
-            yield fail(
-                "alarm",
-                f"the alarm {logical} ({name}) is gone",
-                "what it watches is told to nobody",
-                restore(),
-            )
+            yield fail("alarm", f"the alarm {logical} ({name}) is gone", _NOBODY_KNOWS, restore())
         elif not alarm.get("ActionsEnabled", True) or not alarm.get("AlarmActions"):
             yield fail(
                 "alarm",
                 f"the alarm {name} has no action, or its actions are switched off",
-                "what it watches is told to nobody",
+                _NOBODY_KNOWS,
                 f"aws cloudwatch enable-alarm-actions --alarm-names {name}",
             )
         elif alarm["StateValue"] == "ALARM" and logical.startswith("DlqDepth"):
@@ -447,11 +437,8 @@ def heartbeat(stack: Examined, *, local: bool = False) -> Iterator[Finding]:
             set_parameter("HeartbeatMinutes", "5"),
         )
         return
-    try:
-        item = _last_heartbeat(stack, local=local)
-    except Exception as error:
-        if not is_missing(error):
-            raise
+    item = if_there(lambda: _last_heartbeat(stack, local=local))
+    if item is None:
         return  # the table's own check says so
     moments: dict[str, datetime] = {
         name: datetime.fromtimestamp(int(item[name]["N"]) / 1000, UTC)

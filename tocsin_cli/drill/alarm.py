@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.model import AlertState
-from tocsin_cli.doctor.findings import Examined, code_of
+from tocsin_cli.aws_errors import code_of
+from tocsin_cli.doctor.findings import Examined
 from tocsin_cli.drill.steps import DENIED, Drill, Step
 
 REASON = "Set by hand by tocsin drill: nothing is wrong, and it is put back"

@@ -14,7 +14,8 @@ from typing import Any
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.model import DRILL, AlertState, Millis
 from tocsin.core.signatures.drill import RESOLVE_AFTER, drill_line
-from tocsin_cli.doctor.findings import Examined, code_of, is_missing
+from tocsin_cli.aws_errors import code_of, is_missing
+from tocsin_cli.doctor.findings import Examined
 from tocsin_cli.stack.incident_history import IncidentHistory
 
 STREAM = "tocsin-drill"

@@ -2,7 +2,7 @@
 
 A local Slack that is kinder than the real one hides faults until the night they matter. So limits are the
 documented ones, unknown keys are refused as Slack refuses them, and what Slack would take but Tocsin never sends
-(images, rich text, tables, attachments) is refused too.
+(images, rich text, tables, an accessory, attachments) is refused too.
 
 Sources: the Block Kit reference in Slack's documentation; the limits in ``slack_sdk.models``; the total that
 ``chat.postMessage`` enforces is undocumented; others measured it (slackapi/bolt-js issues 2509 and 2867).
@@ -71,15 +71,13 @@ def _blocks(blocks: object, at: str) -> Problems:
 
 
 def _section(block: Block, at: str) -> Problems:
-    yield from _keys(block, at, {"block_id", "text", "fields", "accessory", "expand"})
+    yield from _keys(block, at, {"block_id", "text", "fields"})
     if "text" not in block and "fields" not in block:
         yield _problem("must define either `text` or `fields`", at)
     if "text" in block:
         yield from _text(block["text"], f"{at}/text", 3000)
     if "fields" in block:
         yield from _each(block["fields"], f"{at}/fields", 10, lambda item, here: _text(item, here, 2000))
-    if "accessory" in block:
-        yield from _element(block["accessory"], f"{at}/accessory", {"button"})
 
 
 def _header(block: Block, at: str) -> Problems:
@@ -139,13 +137,10 @@ def _element(item: object, at: str, allowed: set[str]) -> Problems:
 
 
 def _button(item: Block, at: str) -> Problems:
-    yield from _keys(
-        item, at, {"text", "action_id", "url", "value", "style", "confirm", "accessibility_label"}
-    )
+    yield from _keys(item, at, {"text", "action_id", "url", "value", "style", "confirm"})
     yield from _required_text(item, "text", at, 75, plain=True)
     yield from _string(item, "action_id", at, _MAX_ID)
     yield from _string(item, "value", at, 2000)
-    yield from _string(item, "accessibility_label", at, 75)
     yield from _string(item, "url", at, _MAX_URL)
     if isinstance(item.get("url"), str) and not is_safe_url(item["url"]):
         yield _problem("must be a valid URL", f"{at}/url")
@@ -163,7 +158,7 @@ def _option(item: object, at: str) -> Problems:
     if not isinstance(item, dict):
         yield _problem("must be an object", at)
         return
-    yield from _keys(item, at, {"text", "value", "description", "url"})
+    yield from _keys(item, at, {"text", "value"})
     yield from _required_text(item, "text", at, 75, plain=True)
     yield from _string(item, "value", at, _MAX_OPTION_VALUE, required=True)
 

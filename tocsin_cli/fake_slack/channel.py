@@ -1,6 +1,7 @@
 """The local Slack's memory: its messages with all their versions, and the faults it was told to show.
 
-No HTTP here. Every method is safe to call from any thread; readers get copies. Time is the given clock's.
+No HTTP here. Every method is safe to call from any thread; readers get messages that no later edit changes, and leave
+their blocks as they are. Time is the given clock's.
 """
 
 from __future__ import annotations
@@ -137,12 +138,13 @@ class Channel:
     def messages(self) -> list[Message]:
         """All messages, oldest first, replies among them."""
         with self._changed:
-            return copy.deepcopy(list(self._messages.values()))
+            return [_as_it_is(message) for message in self._messages.values()]
 
     def get(self, ts: str) -> Message | None:
         """One message, or None."""
         with self._changed:
-            return copy.deepcopy(self._messages.get(ts))
+            message = self._messages.get(ts)
+            return None if message is None else _as_it_is(message)
 
     def post(self, channel: str, draft: Draft, *, via: str) -> Message:
         """Add a message.
@@ -176,7 +178,7 @@ class Channel:
                 }
                 self._messages[ts] = message
                 self._touch()
-                told = copy.deepcopy(message)
+                told = _as_it_is(message)
             if self._on_message:
                 self._on_message(told)
         return told
@@ -210,7 +212,7 @@ class Channel:
                 if draft.metadata is not None:
                     message["metadata"] = copy.deepcopy(draft.metadata) or None
                 self._touch()
-                told = copy.deepcopy(message)
+                told = _as_it_is(message)
             if self._on_edit:
                 self._on_edit(told)
         return told
@@ -369,3 +371,8 @@ def in_threads(messages: Sequence[Message]) -> list[tuple[Message, list[Message]
             alone.append(message)
     tops = sorted([*roots.values(), *alone], key=lambda message: message["ts"])
     return [(top, replies.get(top["ts"], [])) for top in tops]
+
+
+def _as_it_is(message: Message) -> Message:
+    """A message that no later edit changes: one replaces blocks and never changes them, and only adds to the edits."""
+    return {**message, "edits": [*message["edits"]]}

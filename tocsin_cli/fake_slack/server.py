@@ -48,7 +48,6 @@ WEBHOOK_PATH = f"/services/{TEAM_ID}/{BOT_ID}/local"
 DEFAULT_CHANNELS = {"C0ALERTS": "alerts"}
 
 _WEBHOOK = re.compile(r"/services/T\w+/B\w+/\w+")
-_PERMALINK = re.compile(r"/archives/(C\w+)/p(\d{10})(\d{6})")
 
 
 class LocalSlack:
@@ -282,9 +281,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _control_answer(slack: LocalSlack, verb: str, path: str, body: bytes) -> Answer | None:
     """Answer what is ours; None when the call is Slack's."""
-    found = _PERMALINK.fullmatch(path)
-    if found:
-        return Answer(HTTPStatus.FOUND, b"", "text/plain", (("Location", f"/#m{found[2]}.{found[3]}"),))
     if (verb, path) in _CONTROLS:
         try:
             return _CONTROLS[verb, path](slack, body)

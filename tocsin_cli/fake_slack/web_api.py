@@ -262,8 +262,8 @@ class WebApiCall:
         shown += [(reply, []) for _, replies in threads for reply in replies if reply["reply_broadcast"]]
         within = self._range()
         found = sorted((pair for pair in shown if within(pair[0])), key=lambda pair: pair[0]["ts"])
-        # With `oldest` alone Slack begins with those closest to it, otherwise with the newest.
-        forward = "oldest" in self._arguments and "latest" not in self._arguments
+        # With `oldest` Slack begins with those closest to it, otherwise with the newest.
+        forward = "oldest" in self._arguments
         page, more = self._page(found if forward else found[::-1], lambda pair: pair[0]["ts"], 100, 999)
         page.sort(key=lambda pair: pair[0]["ts"], reverse=True)
         messages = [_as_slack(top, replies, metadata=self._metadata) for top, replies in page]
@@ -303,25 +303,17 @@ class WebApiCall:
         return page, {"has_more": True, "response_metadata": {"next_cursor": _cursor(ts_of(page[-1]))}}
 
     def _range(self) -> Callable[[Message], bool]:
-        """Whether a message lies within what the call asked for."""
-        inclusive = _flag(self._arguments.get("inclusive"))
-        oldest, latest = self._bound("oldest"), self._bound("latest")
+        """Whether a message is as new as the call asked for."""
+        inclusive, given = _flag(self._arguments.get("inclusive")), str(self._arguments.get("oldest") or 0)
+        if not _TS.fullmatch(given):
+            raise Refused("invalid_ts_oldest")
+        oldest = _micros(given)
 
         def within(message: Message) -> bool:
             ts = _micros(message["ts"])
-            if ts in {oldest, latest}:
-                return inclusive
-            return (oldest is None or ts > oldest) and (latest is None or ts < latest)
+            return ts > oldest or (inclusive and ts == oldest)
 
         return within
-
-    def _bound(self, key: str) -> int | None:
-        value = self._arguments.get(key)
-        if value is None or value == "":
-            return None
-        if not _TS.fullmatch(str(value)):
-            raise Refused(f"invalid_ts_{key}")
-        return _micros(str(value))
 
     def _limit(self, default: int, most: int) -> int:
         value = str(self._arguments.get("limit", default))
@@ -344,16 +336,6 @@ class WebApiCall:
             "is_enterprise_install": False,
         }
 
-    def _permalink(self) -> dict[str, Any]:
-        channel = self._channel()
-        message = self._slack.channel.get(str(self._arguments.get("message_ts", "")))
-        if message is None or message["channel"] != channel:
-            raise Refused("message_not_found")
-        permalink = f"{self._slack.url}/archives/{channel}/p{message['ts'].replace('.', '')}"
-        if message["thread_ts"]:
-            permalink += f"?thread_ts={message['thread_ts']}&cid={channel}"
-        return {"channel": channel, "permalink": permalink}
-
     def _open_view(self) -> dict[str, Any]:
         dialogs: Dialogs | None = getattr(self._slack, "interactivity", None)
         view, trigger = self._arguments.get("view"), str(self._arguments.get("trigger_id", ""))
@@ -374,7 +356,6 @@ class WebApiCall:
         "auth.test": _auth_test,
         "chat.postMessage": _post_message,
         "chat.update": _update,
-        "chat.getPermalink": _permalink,
         "conversations.history": _history,
         "conversations.replies": _replies,
         "views.open": _open_view,

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from tocsin_cli.command_error import CommandError
 
-class BuildError(Exception):
+
+class BuildError(CommandError):
     """There is no package that may be deployed; the message says why and what to do."""
 
 

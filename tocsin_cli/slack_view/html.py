@@ -71,8 +71,6 @@ def _section(block: Item) -> str:
     body = _div("text", _text(block["text"])) if block.get("text") else ""
     if block.get("fields"):
         body += _div("fields", "".join(f"<div>{_text(item)}</div>" for item in items_of(block["fields"])))
-    if isinstance(block.get("accessory"), Mapping):
-        return _div("section with", f"<div>{body}</div><div>{_element(block['accessory'])}</div>")
     return _div("section", body)
 
 
@@ -117,9 +115,7 @@ def _button(item: Item) -> str:
         return _press(item, item)
     if not is_safe_url(url):
         return f'<span class="button {style} dead" title="Opens no address">{text}</span>'
-    label = escape(str(item.get("accessibility_label") or ""))
-    aria = f'aria-label="{label}" ' if label else ""
-    return f'<a class="button {style}" {aria}{_href(url)}>{text}</a>'
+    return f'<a class="button {style}" {_href(url)}>{text}</a>'
 
 
 def _press(element: Item, item: Item) -> str:

@@ -85,8 +85,6 @@ def _section(block: Item) -> RenderableType:
         for start in range(0, len(fields), _COLUMNS):
             grid.add_row(*fields[start : start + _COLUMNS])
         parts.append(grid)
-    if isinstance(block.get("accessory"), Mapping):
-        parts.append(_element(block["accessory"]))
     return Group(*parts)
 
 

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tocsin_cli.command_error import CommandError
+
 VARIABLE: Final = "PARAMETERS"
 """The environment variable that parameters are given in, in the form of ``sam deploy --parameter-overrides``."""
 
@@ -33,7 +35,7 @@ _PAIR: Final = re.compile(
 )
 
 
-class ParametersError(ValueError):
+class ParametersError(CommandError):
     """Parameters cannot be read; the message quotes what is not understood and shows the form."""
 
 

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.problems import ConfigurationError
+from tocsin_cli.aws_errors import is_aws_error
+from tocsin_cli.command_error import CommandError
 from tocsin_cli.configuration_folder import default_root
 from tocsin_cli.deployment_file import DeploymentFile, read_deployment
 from tocsin_cli.product import work_folder
@@ -38,8 +40,10 @@ _CREDENTIALS = {
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
-class DeployedError(Exception):
+class DeployedError(CommandError):
     """There is no such Tocsin, or it may not be asked; the message names what is missing and what to do."""
+
+    status = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +193,7 @@ def _aws_explained(arguments: argparse.Namespace) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not any(base.__module__.startswith("botocore.") for base in type(error).__mro__):
+        if not is_aws_error(error):
             raise
         raise DeployedError(_explained(error, arguments)) from error
 

@@ -17,3 +17,26 @@ def re2_options() -> re2.Options:
     options = re2.Options()
     options.log_errors = False
     return options
+
+
+def checked_expression(expression: str, empty: str) -> tuple[re2._Regexp | None, list[str]]:
+    """Compile an expression that somebody wrote into a file.
+
+    Args:
+        expression: The expression.
+        empty: What is wrong where it matches the empty text.
+
+    Returns:
+        The compiled expression, None where it cannot be compiled; and what is wrong with it.
+    """
+    if len(expression) > MAX_EXPRESSION_LENGTH:
+        return None, [f"longer than {MAX_EXPRESSION_LENGTH} characters"]
+    try:
+        compiled = re2.compile(expression, re2_options())
+    except re2.error as error:
+        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
+        return None, [f"not an RE2 expression: {reason}"]
+    problems = [empty] if compiled.search("") else []
+    if compiled.programsize > MAX_PROGRAM_SIZE:
+        problems.append(f"costs {compiled.programsize} RE2 instructions, more than {MAX_PROGRAM_SIZE}")
+    return compiled, problems

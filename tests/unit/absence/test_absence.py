@@ -327,7 +327,7 @@ def test_where_there_is_no_room_failures_come_first_and_what_is_lost_is_said_alo
     made = filter_pattern(crowded)
     assert made.left_out == ("worker-does-nothing",)
     assert made.pattern == filter_pattern(fitting).pattern != ""
-    monkeypatch.setattr(pattern_command, "load_or_exit", lambda _: Configuration(crowded, SETTINGS))
+    monkeypatch.setattr(pattern_command, "read_configuration", lambda _: Configuration(crowded, SETTINGS))
     assert main(["filter-pattern", "--json", "--signatures-only"]) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["left_out"] == ["worker-does-nothing"]

@@ -263,7 +263,7 @@ SIGNATURES_ONLY = Settings(errors=ErrorSettings(tell=ErrorMode.OFF))
 def run(monkeypatch, capsys, arguments, responses=(), own=SIGNATURES_ONLY):
     client = logs()
     monkeypatch.setattr(boto3, "client", lambda *_, **__: client)
-    monkeypatch.setattr(command, "load_or_exit", lambda _: Configuration(SIGNATURES, own))
+    monkeypatch.setattr(command, "read_configuration", lambda _: Configuration(SIGNATURES, own))
     with Stubber(client) as stub:
         for response in responses:
             if isinstance(response, str):

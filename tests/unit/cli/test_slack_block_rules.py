@@ -93,6 +93,7 @@ def test_each_limit_of_block_kit_is_kept_to_the_character(at_limit, beyond, poin
             {"type": "image", "image_url": "https://a.example/x.png", "alt_text": "x"},
             "unsupported type: image",
         ),
+        (section(accessory=button()), "invalid additional property: accessory"),
         ({"type": "carousel"}, "unsupported type: carousel"),
         ("text", "must be an object"),
     ],
@@ -122,7 +123,6 @@ def test_two_blocks_cannot_have_one_id():
                         "block_id",
                         "action_id",
                         "style",
-                        "accessory",
                         "url",
                     ]
                 ),

@@ -272,17 +272,12 @@ def test_no_text_can_inject_anything_wherever_in_a_message_it_stands(text):
     mrkdwn = {"type": "mrkdwn", "text": text}
     blocks = [
         {"type": "header", "text": plain},
-        {
-            "type": "section",
-            "text": mrkdwn,
-            "fields": [mrkdwn, plain],
-            "accessory": {"type": "button", "text": plain, "url": text},
-        },
+        {"type": "section", "text": mrkdwn, "fields": [mrkdwn, plain]},
         {"type": "context", "elements": [mrkdwn, plain]},
         {
             "type": "actions",
             "elements": [
-                {"type": "button", "text": plain, "url": text, "style": text, "accessibility_label": text},
+                {"type": "button", "text": plain, "url": text, "style": text},
                 {"type": "button", "text": plain, "url": "https://a.example/" + text},
             ],
         },
@@ -316,7 +311,7 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["type", "text", "elements", "fields", "url", "style", "blocks", "accessory"]),
+            st.sampled_from(["type", "text", "elements", "fields", "url", "style", "blocks"]),
             inner,
             max_size=4,
         )
@@ -331,9 +326,7 @@ KINDS = st.sampled_from(["section", "header", "context", "actions", "divider", "
         st.builds(
             lambda kind, rest: {**rest, "type": kind},
             KINDS,
-            st.dictionaries(
-                st.sampled_from(["text", "elements", "fields", "title", "accessory"]), JSON, max_size=4
-            ),
+            st.dictionaries(st.sampled_from(["text", "elements", "fields", "title"]), JSON, max_size=4),
         ),
         max_size=3,
     )

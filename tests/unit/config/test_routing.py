@@ -325,7 +325,7 @@ ROUTE = ONCALL + "[[routes]]\n"
         ("[owners]\nx = 'S0614TZR7'", "owners.x: must be a table, write [owners.x]"),
         ("[owners.x]", "owners.x.mention: is missing"),
         ("[owners.' ']\nmention = 'S0614TZR7'", "owners. : an owner has a name"),
-        ("[owners.x]\nmention = 'S0614TZR7'\nmail = 'a'", "owners.x.mail: unknown key; known are mention"),
+        ("[owners.x]\nmention = 'S0614TZR7'\nmail = 'a'", "owners.x.mail: unknown key; known is mention"),
         *[
             (f"[owners.x]\nmention = {json.dumps(mention)}", "owners.x.mention: must be the id of a Slack user group")
             for mention in ("", "@team", "<!subteam^S0614TZR7>", "S0614TZR7|x", "C0614TZR7", "s0614tzr7", "S0614TZR7\n", "!here", "@channel", "S1", 5)

@@ -52,7 +52,10 @@ def test_the_deployments_values_win_and_empty_ones_do_not_count():
         ("[services.a]\nlog_groups = '*'", "tocsin.toml: services.a.log_groups: must be a list of globs"),
         ("[services.a]\nloggroups = ['*']", "tocsin.toml: services.a.loggroups: unknown key"),
         ("[links]\nrunbooks = 'wiki'", "tocsin.toml: links.runbooks: must be an http(s) address"),
-        ("[links]\nrunbook = 'x'", "tocsin.toml: links.runbook: unknown key; known is runbooks"),
+        (
+            "[links]\nrunbook = 'x'",
+            "tocsin.toml: links.runbook: unknown key (did you mean runbooks?); known is runbooks",
+        ),
         ("[[[", "tocsin.toml: -: not TOML"),
     ],
     ids=lambda value: value[:40],

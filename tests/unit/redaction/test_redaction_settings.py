@@ -62,7 +62,7 @@ def test_what_an_own_rule_hides_is_hidden_in_captured_fields_too():
     ("text", "said"),
     [
         ("redaction = 1", "redaction: must be a table, is 1"),
-        ("[redaction]\nwords = []", "redaction.words: unknown key; known are keys, expressions"),
+        ("[redaction]\nwords = []", "redaction.words: unknown key; known are strict, keys, expressions"),
         ("[redaction]\nkeys = ['x']", "redaction.keys: must be a table, is ['x']"),
         ("[redaction.keys]\nbadge = 1", "redaction.keys.badge: must be a table, is 1"),
         ("[redaction.keys.'a*b']\nhides = ['x']", "redaction.keys.a*b: must be a key's name"),

@@ -29,7 +29,7 @@ conditions make harmless: what it shows too late is applied a minute later, what
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from tocsin.core.incidents.incident import Incident
     from tocsin.core.model import Millis
 
-KEEP_TALLIES: int = 15 * 86_400
+KEEP_COUNTS: int = 15 * 86_400
 """Seconds; an event may come again from CloudWatch Logs for 24 hours, from Lambda for 6 more, and from people who
 replay the failure queue for the 14 days that it keeps."""
 
@@ -74,7 +74,7 @@ KEEP_SILENCES: int = 30 * 86_400
 """Seconds after it expired: long enough that ``silence_expired`` is told, and people can look up what was muted."""
 
 KEEP_WATCHES: int = 90 * 86_400
-"""Seconds after something was last received_at for it."""
+"""Seconds after something was last received for it."""
 
 KEEP_CHANGES: int = 25 * 3_600
 """Seconds after it happened: a day, and time for an incident that begins then to be told."""
@@ -102,24 +102,9 @@ class IncidentTable:
 
     def count(self, occurrence_count: OccurrenceCount) -> bool:
         """See ``Ledger``: one write, whatever else is going on."""
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item={
-                    **_occurrence_count_key(key_of(occurrence_count)),
-                    "grp": {"S": occurrence_count.service},
-                    "due": {"N": str(occurrence_count.received_at)},
-                    "occurrence_count": {"S": dump_document(occurrence_count)},
-                    "expires_at": {"N": str(occurrence_count.received_at // 1000 + KEEP_TALLIES)},
-                },
-                ConditionExpression="attribute_not_exists(pk)",
-            )
-        except (
-            self._client.exceptions.ConditionalCheckFailedException,
-            self._client.exceptions.TransactionConflictException,  # being applied this moment: it was there
-        ):
-            return False
-        return True
+        document = {"occurrence_count": {"S": dump_document(occurrence_count)}}
+        due, key = occurrence_count.received_at, key_of(occurrence_count)
+        return self._keep_pending(key, occurrence_count.service, due, document, KEEP_COUNTS)
 
     def load(self, service: str) -> Stored:
         """See ``Ledger``."""
@@ -150,24 +135,8 @@ class IncidentTable:
 
     def keep_action(self, action: Action) -> bool:
         """See ``Ledger``: one write."""
-        try:
-            self._client.put_item(
-                TableName=self._table,
-                Item={
-                    **_occurrence_count_key(key_of_action(action)),
-                    "grp": {"S": action.service},
-                    "due": {"N": str(action.at)},
-                    "action": {"S": dump_document(action)},
-                    "expires_at": {"N": str(action.at // 1000 + KEEP_ACTIONS)},
-                },
-                ConditionExpression="attribute_not_exists(pk)",
-            )
-        except (
-            self._client.exceptions.ConditionalCheckFailedException,
-            self._client.exceptions.TransactionConflictException,  # being applied this moment: it was there
-        ):
-            return False
-        return True
+        document = {"action": {"S": dump_document(action)}}
+        return self._keep_pending(key_of_action(action), action.service, action.at, document, KEEP_ACTIONS)
 
     def pending_actions(self, service: str) -> list[Action]:
         """See ``Ledger``: the index shows the keys; what was pressed, which is little, is read from the table."""
@@ -189,9 +158,7 @@ class IncidentTable:
 
     def drop_actions(self, actions: Sequence[Action]) -> None:
         """See ``Ledger``."""
-        for action in actions:
-            with suppress(self._client.exceptions.ConditionalCheckFailedException):
-                self._client.update_item(**self._mark_applied(key_of_action(action)))
+        self._drop(map(key_of_action, actions))
 
     def open_services(self, now: Millis) -> list[str]:
         """See ``Ledger``."""
@@ -223,9 +190,7 @@ class IncidentTable:
 
     def drop(self, occurrence_counts: Sequence[OccurrenceCount]) -> None:
         """See ``Ledger``."""
-        for occurrence_count in occurrence_counts:
-            with suppress(self._client.exceptions.ConditionalCheckFailedException):
-                self._client.update_item(**self._mark_applied(key_of(occurrence_count)))
+        self._drop(map(key_of, occurrence_counts))
 
     def save(
         self,
@@ -408,6 +373,34 @@ class IncidentTable:
         """An item as of every write that has returned; None when there is none."""
         answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         return answer.get("Item")
+
+    def _keep_pending(
+        self, key: CountKey, service: str, due: Millis, document: dict[str, Any], keep: int
+    ) -> bool:
+        """Keep what is to be applied to the service's incident; False where it is kept already."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item={
+                    **_occurrence_count_key(key),
+                    **document,
+                    "grp": {"S": service},
+                    "due": {"N": str(due)},
+                    "expires_at": {"N": str(due // 1000 + keep)},
+                },
+                ConditionExpression="attribute_not_exists(pk)",
+            )
+        except (
+            self._client.exceptions.ConditionalCheckFailedException,
+            self._client.exceptions.TransactionConflictException,  # being applied this moment: it was there
+        ):
+            return False
+        return True
+
+    def _drop(self, keys: Iterable[CountKey]) -> None:
+        for key in keys:
+            with suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.update_item(**self._mark_applied(key))
 
     def _mark_applied(self, key: CountKey) -> UpdateTypeDef:
         return {

@@ -25,7 +25,7 @@ _READERS = (
     "core/matching/prefilter.py", "core/matching/unknown_error.py", "core/model.py", "core/signatures/absence_rule.py", "core/signatures/drill.py",
     "core/signatures/field_search.py", "core/signatures/heartbeat.py",
     "core/signatures/literals.py", "core/signatures/overlay.py", "core/signatures/reader.py",
-    "core/signatures/signature.py", "core/times.py",
+    "core/signatures/signature.py", "core/table_reader.py", "core/times.py",
 )  # fmt: skip
 """What decides whether configuration is right, and what the search looks for."""
 

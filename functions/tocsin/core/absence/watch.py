@@ -82,7 +82,7 @@ class Watch(Struct, frozen=True):
 
     @property
     def received_at(self) -> Millis:
-        """When something was last received_at for it."""
+        """When something was last received for it."""
         return max(
             (sighting.received_at for sighting in (self.sign, self.work, self.latest) if sighting), default=0
         )
@@ -222,12 +222,12 @@ def _known(sighting: Sighting | None) -> Iterable[Sighting]:
 
 
 def _earliest(sighting: Sighting) -> tuple[object, ...]:
-    """By time; of equals the one first received_at is the least, so that a duplicate changes nothing."""
+    """By time; of equals the one first received is the least, so that a duplicate changes nothing."""
     return (sighting.at, sighting.received_at, sighting.log_group, sighting.log_stream, sighting.queue)
 
 
 def _latest(sighting: Sighting) -> tuple[object, ...]:
-    """By time; of equals the one first received_at is the greatest, likewise."""
+    """By time; of equals the one first received is the greatest, likewise."""
     return (sighting.at, -sighting.received_at, sighting.log_group, sighting.log_stream, sighting.queue)
 
 

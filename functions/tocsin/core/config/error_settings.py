@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from tocsin.core.model import Level, Millis
-from tocsin.core.problems import Problem, did_you_mean
+from tocsin.core.problems import Problem
+from tocsin.core.table_reader import TableReader
 from tocsin.core.times import parse_duration
 
 LEARNING = "TOCSIN_ERRORS_LEARNING"
@@ -69,75 +69,39 @@ class ErrorSettings(Struct, frozen=True):
         return min(levels, key=lambda level: level.rank)
 
 
-def read_error_settings(
-    data: Mapping[str, Any], overrides: Mapping[str, str], file: str, problems: list[Problem]
-) -> ErrorSettings:
+def read_error_settings(top: TableReader, overrides: Mapping[str, str]) -> ErrorSettings:
     """Read what ``tocsin.toml`` says about unknown errors.
 
     Args:
-        data: The whole file.
+        top: The whole file.
         overrides: Environment variables; ``TOCSIN_ERRORS_LEARNING`` wins over ``errors.learning``.
-        file: Its name, for problems.
-        problems: What is wrong is added here.
     """
-    table = data.get("errors", {})
-    if not isinstance(table, dict):
-        problems.append(Problem(file, "errors", f"must be a table, is {table!r}"))
-        return ErrorSettings()
-    known = ("tell", "level", "learning", "log_groups")
-    problems += [
-        Problem(file, f"errors.{key}", f"unknown key{did_you_mean(key, known)}; known are {', '.join(known)}")
-        for key in table
-        if key not in known
-    ]
-    groups = table.get("log_groups", {})
-    if not isinstance(groups, dict):
-        problems.append(Problem(file, "errors.log_groups", f"must be a table, is {groups!r}"))
-        groups = {}
-    services = data.get("services", {})
-    entries = services.items() if isinstance(services, dict) else ()
-
-    def mode(key: str, value: object) -> ErrorMode | None:
-        return _one_of(tuple(ErrorMode), key, value, file, problems)
-
-    def level(key: str, value: object) -> Level | None:
-        return _one_of(LEVELS, key, value, file, problems)
-
+    given = top.subtable("errors")
+    given.only(("tell", "level", "learning", "log_groups"))
     learning = ErrorSettings().learning
     try:
-        given = overrides.get(LEARNING) or table.get("learning")
-        learning = parse_duration(given) if given is not None else learning
+        span = overrides.get(LEARNING) or given.table.get("learning")
+        learning = parse_duration(span) if span is not None else learning
     except ValueError as error:
-        problems.append(Problem(LEARNING if overrides.get(LEARNING) else file, "errors.learning", str(error)))
-
+        where = LEARNING if overrides.get(LEARNING) else top.file
+        top.problems.append(Problem(where, "errors.learning", str(error)))
+    services = top.table.get("services", {})
+    entries = services if isinstance(services, dict) else {}
+    own = {
+        name: TableReader(top.file, f"services.{name}", entry, top.problems)
+        for name, entry in entries.items()
+        if isinstance(entry, dict) and set(SERVICE_KEYS) & entry.keys()
+    }
+    log_groups = given.subtable("log_groups")
     return ErrorSettings(
         learning=learning,
-        tell=mode("errors.tell", table.get("tell")) or ErrorMode.NEW,
-        level=level("errors.level", table.get("level")) or Level.ERROR,
+        tell=given.choice("tell", ErrorMode, ErrorMode.NEW),
+        level=given.choice("level", LEVELS, Level.ERROR),
         services=tuple(
-            (
-                name,
-                mode(f"services.{name}.errors", entry.get("errors")),
-                level(f"services.{name}.error_level", entry.get("error_level")),
-            )
-            for name, entry in entries
-            if isinstance(entry, dict) and set(SERVICE_KEYS) & entry.keys()
+            (name, entry.choice("errors", ErrorMode, None), entry.choice("error_level", LEVELS, None))
+            for name, entry in own.items()
         ),
         log_groups=tuple(
-            (glob, mode(f'errors.log_groups."{glob}"', value) or ErrorMode.NEW)
-            for glob, value in groups.items()
+            (glob, log_groups.choice(glob, ErrorMode, ErrorMode.NEW)) for glob in log_groups.table
         ),
     )
-
-
-_Word = TypeVar("_Word", bound=StrEnum)
-
-
-def _one_of(
-    words: tuple[_Word, ...], key: str, value: object, file: str, problems: list[Problem]
-) -> _Word | None:
-    """The word that a value names; None where there is none, or another, which is a problem."""
-    found = next((word for word in words if word == value), None)
-    if value is not None and found is None:
-        problems.append(Problem(file, key, f"must be one of {', '.join(words)}, is {value!r}"))
-    return found

@@ -11,6 +11,7 @@ from tocsin.core.config.grouping import grouping_problems, read_group_by
 from tocsin.core.config.routing import DEFAULT, HERE, LABELS, Destination, Mention, Route, Routing
 from tocsin.core.model import Severity
 from tocsin.core.problems import Problem, did_you_mean
+from tocsin.core.table_reader import TableReader
 
 if TYPE_CHECKING:
     from tocsin.core.weekly_hours import WeeklyHours
@@ -110,13 +111,7 @@ class _Reader:
                 self._wrong(f"{key}.{name}", f"must be a table, write [{key}.{name}]")
 
     def _only(self, table: Mapping[str, Any], key: str, known: Iterable[str]) -> None:
-        known = tuple(known)
-        for entry in table:
-            if entry not in known:
-                self._wrong(
-                    f"{key}.{entry}",
-                    f"unknown key{did_you_mean(entry, known)}; known are {', '.join(known)}",
-                )
+        TableReader(self._file, key, table, self._problems).only(known)
 
     def _destination(self, name: str, table: Mapping[str, Any]) -> Destination:
         key = f"destinations.{name}"
@@ -226,10 +221,7 @@ class _Reader:
                 f"{key}.destination", f"no such destination: {destination!r}{near}; there are {known}"
             )
             destination = inherited
-        goes_on = table.get("continue", False)
-        if not isinstance(goes_on, bool):
-            self._wrong(f"{key}.continue", f"must be true or false, is {goes_on!r}")
-            goes_on = False
+        goes_on = TableReader(self._file, key, table, self._problems).flag("continue")
         if "group_by" in table:
             try:
                 group_by = read_group_by(table["group_by"])

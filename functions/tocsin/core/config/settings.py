@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -16,7 +16,8 @@ from tocsin.core.config.account_names import read_account_names
 from tocsin.core.config.error_settings import SERVICE_KEYS, ErrorSettings, read_error_settings
 from tocsin.core.config.routing import Routing
 from tocsin.core.model import TEST_MODE_GROUP, Millis
-from tocsin.core.problems import ConfigurationError, Problem, did_you_mean
+from tocsin.core.problems import ConfigurationError, Problem
+from tocsin.core.table_reader import TableReader
 from tocsin.core.times import parse_duration
 
 if TYPE_CHECKING:
@@ -237,81 +238,55 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
     problems: list[Problem] = []
+    top = TableReader(FILE, "", data, problems)
     routing = {"destinations", "owners", "routes"}
     # The last four are read elsewhere: what changes the pack with the signatures, what is deployed by the command.
-    known = (
-        {"intervals", "services", "links", "redaction", "slack", "errors", "accounts"}
-        | routing
-        | {"override", "pack", "deploy", "env"}
+    top.only(
+        sorted(
+            {"intervals", "services", "links", "redaction", "slack", "errors", "accounts"}
+            | routing
+            | {"override", "pack", "deploy", "env"}
+        )
     )
-    problems += [
-        Problem(FILE, key, f"unknown key{did_you_mean(key, known)}; known are {', '.join(sorted(known))}")
-        for key in data
-        if key not in known
-    ]
     settings = Settings(
-        intervals=_intervals(_table(data, "intervals", problems), overrides, problems),
-        services=tuple(
-            _service(name, table, problems) for name, table in _table(data, "services", problems).items()
-        ),
-        errors=read_error_settings(data, overrides, FILE, problems),
-        accounts=read_account_names(_table(data, "accounts", problems), FILE, problems),
+        intervals=_intervals(top.subtable("intervals"), overrides),
+        services=tuple(_service(name, table) for name, table in top.subtable("services").subtables()),
+        errors=read_error_settings(top, overrides),
+        accounts=read_account_names(top.subtable("accounts")),
     )
     if routing & data.keys():
         # A file without routes, which is what ships, need not pay for reading them at a cold start.
         from tocsin.core.config.routing_reader import read_routing
 
         settings = replace(settings, routing=read_routing(data, FILE, problems))
-    redaction = dict(_table(data, "redaction", problems))
-    settings = replace(settings, strict_log_groups=_strict_log_groups(redaction.pop("strict", []), problems))
-    if redaction:
+    redaction = top.subtable("redaction")
+    settings = replace(settings, strict_log_groups=redaction.strings("strict", "globs of log groups"))
+    if redaction.table.keys() - {"strict"}:
         # Not at the top: it brings all of redaction with it, which a cold start without such rules need not wait for.
         from tocsin.core.redaction.custom_rules import read_redaction
 
-        rules, found = read_redaction(redaction, FILE)
-        problems += found
-        settings = replace(settings, redaction=rules)
-    links = _table(data, "links", problems)
-    problems += [
-        Problem(FILE, f"links.{key}", "unknown key; known is runbooks") for key in links if key != "runbooks"
-    ]
-    url = overrides.get("TOCSIN_RUNBOOKS_URL") or links.get("runbooks", settings.runbooks_url)
+        settings = replace(settings, redaction=read_redaction(redaction))
+    links = top.subtable("links")
+    links.only(["runbooks"])
+    url = overrides.get("TOCSIN_RUNBOOKS_URL") or links.table.get("runbooks", settings.runbooks_url)
     if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-        problems.append(Problem(FILE, "links.runbooks", f"must be an http(s) address, is {url!r}"))
+        links.wrong("runbooks", f"must be an http(s) address, is {url!r}")
     else:
         settings = replace(settings, runbooks_url=url if url.endswith("/") else url + "/")
-    slack = _table(data, "slack", problems)
-    problems += [
-        Problem(FILE, f"slack.{key}", "unknown key; known are replies_in_channel, may_act")
-        for key in slack
-        if key not in {"replies_in_channel", "may_act"}
-    ]
-    may_act = slack.get("may_act", "")
+    slack = top.subtable("slack")
+    slack.only(["replies_in_channel", "may_act"])
+    may_act = slack.table.get("may_act", "")
     if isinstance(may_act, str) and re.fullmatch(r"(S[A-Z0-9]{2,20})?", may_act):
         settings = replace(settings, may_act=may_act)
     else:
-        problems.append(
-            Problem(FILE, "slack.may_act", f"must be the id of a user group (S...), is {may_act!r}")
-        )
-    replies = overrides.get("TOCSIN_REPLIES_IN_CHANNEL") or slack.get(
-        "replies_in_channel", settings.replies_in_channel
-    )
-    if replies in set(RepliesInChannel):
-        settings = replace(settings, replies_in_channel=RepliesInChannel(replies))
-    else:
-        one_of = ", ".join(RepliesInChannel)
-        problems.append(Problem(FILE, "slack.replies_in_channel", f"must be one of {one_of}, is {replies!r}"))
+        slack.wrong("may_act", f"must be the id of a user group (S...), is {may_act!r}")
+    if replies := overrides.get("TOCSIN_REPLIES_IN_CHANNEL"):
+        slack = TableReader(FILE, "slack", {"replies_in_channel": replies}, problems)
+    choice = slack.choice("replies_in_channel", RepliesInChannel, settings.replies_in_channel)
+    settings = replace(settings, replies_in_channel=choice)
     if problems:
         raise ConfigurationError(tuple(problems))
     return settings
-
-
-def _table(data: Mapping[str, Any], key: str, problems: list[Problem]) -> Mapping[str, Any]:
-    table = data.get(key, {})
-    if isinstance(table, dict):
-        return table
-    problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
-    return {}
 
 
 _OFF = (("digest_interval", "off"), ("max_resolve_after", "off"), ("wide_within", "off"))
@@ -322,90 +297,47 @@ def _unreserved(service: str) -> str:
     return f"{service} (service)" if service == TEST_MODE_GROUP else service
 
 
-def _intervals(table: Mapping[str, Any], overrides: Mapping[str, str], problems: list[Problem]) -> Intervals:
+def _intervals(given: TableReader, overrides: Mapping[str, str]) -> Intervals:
     names = list(Intervals.__struct_fields__)
-    problems += [
-        Problem(
-            FILE, f"intervals.{key}", f"unknown key{did_you_mean(key, names)}; known are {', '.join(names)}"
-        )
-        for key in table
-        if key not in names
-    ]
+    given.only(names)
     values: dict[str, Millis] = {}
     for name in names:
         variable = f"TOCSIN_{name.upper()}"
-        where, value = (variable, overrides[variable]) if overrides.get(variable) else (FILE, table.get(name))
+        where, value = (
+            (variable, overrides[variable]) if overrides.get(variable) else (FILE, given.table.get(name))
+        )
         if value is None:
             continue
         try:
             values[name] = 0 if (name, value) in _OFF else parse_duration(value)
         except ValueError as error:
-            problems.append(Problem(where, f"intervals.{name}", str(error)))
+            given.problems.append(Problem(where, f"intervals.{name}", str(error)))
     intervals = Intervals(**values)
     for name in ("group_interval", "repeat_interval", "resolve_after", "regress_within", "acknowledged_for"):
         if getattr(intervals, name) <= 0:
-            problems.append(Problem(FILE, f"intervals.{name}", "must be longer than nothing"))
+            given.wrong(name, "must be longer than nothing")
     return intervals
 
 
-def _service(name: str, table: object, problems: list[Problem]) -> Service:
-    key = f"services.{name}"
+def _service(name: str, given: TableReader) -> Service:
     if not name.strip() or len(name) > MAX_SERVICE_LENGTH:
-        problems.append(Problem(FILE, key, f"a service has a name of 1 to {MAX_SERVICE_LENGTH} characters"))
+        given.wrong("", f"a service has a name of 1 to {MAX_SERVICE_LENGTH} characters")
     if name == TEST_MODE_GROUP:
-        problems.append(
-            Problem(FILE, key, "is the group of what is in test mode; a service has another name")
-        )
-    if not isinstance(table, dict):
-        problems.append(Problem(FILE, key, f"must be a table, is {table!r}"))
-        return Service(name)
-    read_apart = ("after_deploy", *SERVICE_KEYS)  # the latter with the rest of what is said about errors
-    known = ("log_groups", "alarms", "stacks", "redaction", *read_apart)
-    globs: dict[str, tuple[str, ...]] = {}
-    for entry, value in table.items():
-        if entry in read_apart:
-            continue
-        if entry == "redaction":
-            if value not in _REDACTIONS:
-                problems.append(
-                    Problem(
-                        FILE, f"{key}.redaction", f"must be one of {', '.join(_REDACTIONS)}, is {value!r}"
-                    )
-                )
-        elif entry not in known:
-            problems.append(
-                Problem(
-                    FILE,
-                    f"{key}.{entry}",
-                    f"unknown key{did_you_mean(entry, known)}; known are {', '.join(known)}",
-                )
-            )
-        elif not isinstance(value, list) or not all(isinstance(glob, str) and glob for glob in value):
-            problems.append(Problem(FILE, f"{key}.{entry}", f"must be a list of globs, is {value!r}"))
-        else:
-            globs[entry] = tuple(value)
-    after_deploy = _after_deploy(table.get("after_deploy", "0s"), key, problems)
-    return Service(name, **globs, strict=table.get("redaction") == "strict", after_deploy=after_deploy)
-
-
-def _after_deploy(value: Any, key: str, problems: list[Problem]) -> Millis:
-    try:
-        span = parse_duration(value)
-    except ValueError as error:
-        problems.append(Problem(FILE, f"{key}.after_deploy", str(error)))
-        return 0
-    if span > MAX_AFTER_DEPLOY:
-        reason = "at most an hour: what is longer is no start"
-        problems.append(Problem(FILE, f"{key}.after_deploy", reason))
-    return span
+        given.wrong("", "is the group of what is in test mode; a service has another name")
+    # The last two are read with the rest of what is said about errors.
+    given.only(("log_groups", "alarms", "stacks", "redaction", "after_deploy", *SERVICE_KEYS))
+    after_deploy = given.duration("after_deploy", 0)
+    if after_deploy > MAX_AFTER_DEPLOY:
+        given.wrong("after_deploy", "at most an hour: what is longer is no start")
+    return Service(
+        name,
+        log_groups=given.strings("log_groups", "globs"),
+        alarms=given.strings("alarms", "globs"),
+        stacks=given.strings("stacks", "globs"),
+        strict=given.choice("redaction", _REDACTIONS, "default") == "strict",
+        after_deploy=after_deploy,
+    )
 
 
 _REDACTIONS = ("default", "strict")
 """How a service's lines are shown: by the rules, or only what is known to be harmless."""
-
-
-def _strict_log_groups(value: object, problems: list[Problem]) -> tuple[str, ...]:
-    if isinstance(value, list) and all(isinstance(glob, str) and glob for glob in value):
-        return tuple(value)
-    problems.append(Problem(FILE, "redaction.strict", f"must be a list of globs of log groups, is {value!r}"))
-    return ()

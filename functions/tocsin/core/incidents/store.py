@@ -47,12 +47,12 @@ class AlreadyAppliedError(Exception):
     """Some occurrence counts were applied by somebody else; leave them out and try again.
 
     Attributes:
-        keys: Those occurrence_counts.
+        keys: Those of the occurrence counts.
     """
 
     def __init__(self, keys: Sequence[CountKey]) -> None:
         self.keys = tuple(keys)
-        super().__init__(f"{len(self.keys)} occurrence_counts were applied already")
+        super().__init__(f"{len(self.keys)} occurrence counts were applied already")
 
 
 class SilenceConflictError(Exception):
@@ -87,7 +87,7 @@ class Ledger(Protocol):
         """How many incidents are open now: those that time will move, what is in test mode left out."""
 
     def drop(self, occurrence_counts: Sequence[OccurrenceCount]) -> None:
-        """Observation occurrence counts as applied into no incident; those that are applied already are passed over."""
+        """Mark occurrence counts as applied to no incident; those that are applied already are passed over."""
 
     def save(
         self,
@@ -150,7 +150,7 @@ class Ledger(Protocol):
             incident: The incident's id.
             service: Its service.
             now: The time.
-            within: How long after the first others may join; after that an incident begins anew.
+            within: How long after the first others may join; after that a new one begins.
 
         Returns:
             Those that it is one of now; it leads where it is the first.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import re2
 
+from tocsin.core.matching.admissions import admission_span
 from tocsin.core.matching.levels import MAX_PREFIX_LENGTH, statement
 from tocsin.core.matching.logline import LogLine, read_line
 from tocsin.core.matching.quoting import quoted_as
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 MAX_LINES = 400
 """Lines of one event among which the one at error is looked for."""
 
-ADMISSION = r"(?:[Ff]ailed|[Uu]nable) to |[Cc]ould ?n[o']t |[Cc]annot |[Cc]an't |[Ee]rror (?:while|during|in|when|on|\w+ing) "
-"""How a line that states no level says at its beginning that something went wrong."""
-_ADMITS = re2.compile(
-    rf"^(?:(?:\d+\|)?[\w.-]+\s+\|\s+)?(?:[^\sA-Za-z]*\d\S*\s+){{0,3}}(?:[\w./-]+:\d+:\s+)?((?:{ADMISSION})\w)"
-)
-"""The same after the name of a container, a time, and a place in the code."""
 _EXCEPTION = re2.compile(r"^[\w.$]*(?:Error|Exception|Failure|Fault)\b")
 
 
@@ -63,8 +58,8 @@ def error_start(line: LogLine, level: Level) -> int | None:
 
 def _admits(line: LogLine) -> bool:
     """Whether a line without a level says in its first words that something failed, and is no quotation."""
-    found = _ADMITS.search(line.text[:MAX_PREFIX_LENGTH].partition("\n")[0])
-    return found is not None and line.level is None and not quoted_as(line.text, *found.span(1))
+    span = admission_span(line.text[:MAX_PREFIX_LENGTH].partition("\n")[0])
+    return span is not None and line.level is None and not quoted_as(line.text, *span)
 
 
 def error_template(

@@ -46,8 +46,8 @@ _UPPER = (
     "SEVERE|PANIC|EMERG|ALERT"
 )
 _PREFIXES = (
-    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby)
-    r"^([IWEFD])(?:\d{4} \d\d:\d\d|, \[)",
+    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby), E 2026-01-02 03:04:05 …
+    r"^([IWEFD])(?:\d{4} \d\d:\d\d|, \[| \d{4}-\d\d-\d\d[ T]\d\d:)",
     # INFO:root:…, [ERROR]\t…, WARN  [thread] …, error: …, [notice] …, *** ERROR: …, ERR! …
     rf"^[^\w#`\"']{{0,8}}(?i:({_UPPER}|fail|dbug))\s*(?:[\])>|:!]|\t)",
     rf"^\s*({_UPPER})\s",
@@ -62,8 +62,12 @@ _PREFIXES = (
     # nova-api.log 2017-… 25746 DEBUG …, 03-17 16:16:10.000  5601  5601 W System.err: … (Android)
     rf"^[\w./-]+ \d{{4}}-\d\d-\d\d[ T]\S+(?: \S+){{0,2}}? ({_UPPER})\s",
     r"^\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ ([VDIWEF]) ",
-    # [2026-…] app.ERROR: … (Monolog), PHP Fatal error:  …
-    rf"^\[[^\]\n]{{8,40}}\] [\w-]{{1,40}}\.({_UPPER}):",
+    # [Nest] 17  - 01/02/2026, 3:04:05 AM   ERROR [Orders] …
+    rf"^\[\w+\] \d+ +- +\d\S+ \S+(?: [AP]M)? +({_UPPER}) ",
+    # pg_dump: error: …, [17] resolver[1:0] error: …
+    r"^(?:\[\d+\] )?[\w./@-]{1,40}(?:\[[\w:.]+\]:?|:) (?:fatal )?(error|fatal|warning): ",
+    # [2026-…] app.ERROR: …, app.ERROR: … (Monolog), PHP Fatal error:  …
+    rf"^(?:\[[^\]\n]{{8,40}}\] )?[\w-]{{1,40}}\.({_UPPER}):",
     r"^(?:\[[^\]\n]{8,40}\] )?PHP (Fatal|Parse|Recoverable|Warning|Notice|Deprecated)\b",
     # Jan  2 03:04:05 host app[17]: ERROR …, <11>1 2026-… host app 17 - - …
     rf"^(?:<\d{{1,3}}>)?\w{{3}} [ \d]\d \d\d:\d\d:\d\d \S+ [^:\n]{{1,60}}: +[\[(<]?({_UPPER})[\])>:]*\s",

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from tocsin.core.matching.error_template import ADMISSION, error_start, error_template
+from tocsin.core.matching.admissions import TRACE
+from tocsin.core.matching.error_template import error_start, error_template
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import TRANSLATED, read_line
 from tocsin.core.matching.prefilter import RawSearch, joined_search
@@ -71,11 +72,11 @@ _SHORT = (
     "|".join((
         rf"{_UNDER_KEY}(?i:failed|failure|parse|recoverable|[ef])\b",
         r"[\[:](?i:failed|failure|parse|recoverable|[ef])\s*\]|PHP (?:Parse|Recoverable)",
-        r"""s\\*"\s*:\s*\\*"[EF]\\*"|[EF](?:\d{4} \d\d:|, \[)|\d [EF] |(?:<|\\u003[cC])\d{1,3}(?:>|\\u003[eE])""",
+        r"""s\\*"\s*:\s*\\*"[EF]\\*"|[EF](?:\d{4} \d\d:|, \[| \d{4}-\d\d-)|\d [EF] |(?:<|\\u003[cC])\d{1,3}(?:>|\\u003[eE])""",
     )),
     "|".join((
         rf"{_UNDER_KEY}(?i:w)\b|[\[:](?i:w)\s*\]|PHP Warning",
-        r"""s\\*"\s*:\s*\\*"W\\*"|W(?:\d{4} \d\d:|, \[)|\d W """,
+        r"""s\\*"\s*:\s*\\*"W\\*"|W(?:\d{4} \d\d:|, \[| \d{4}-\d\d-)|\d W """,
     )),
 )  # fmt: skip
 """Words and letters that are a level only where a level stands: under its key, in brackets, before a time."""
@@ -134,7 +135,7 @@ def raw_expression(level: Level) -> str:
     """
     kinds = 1 if level.rank >= Level.ERROR.rank else 2
     words = rf"{_BEFORE}(?i:{'|'.join(_WORDS[:kinds])})\b"
-    return "|".join((words, ADMISSION, *_NUMBERS[:kinds], *_SHORT[:kinds], _ESCAPES, *TRANSLATED))
+    return "|".join((words, TRACE, *_NUMBERS[:kinds], *_SHORT[:kinds], _ESCAPES, *TRANSLATED))
 
 
 class ErrorFinder:

@@ -14,17 +14,17 @@ All is checked wherever it is read, at cold start too, so that a rule that does 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import re2
 
-from tocsin.core.expressions import MAX_EXPRESSION_LENGTH, MAX_PROGRAM_SIZE, re2_options
-from tocsin.core.problems import Problem
+from tocsin.core.expressions import checked_expression
 from tocsin.core.redaction.key_values import Span
 from tocsin.core.redaction.redact import hidden_by
 from tocsin.core.redaction.rule import Rule
 from tocsin.core.redaction.rules import RULES, sensitive_key
+from tocsin.core.table_reader import TableReader
 
 PROOF: Final = ("hides", "keeps")
 """What every rule has: samples that it must hide something in, and samples that it must not."""
@@ -41,68 +41,42 @@ _MAX_NAME_LENGTH: Final = 60
 _SHORTEST_KEY: Final = 3
 
 
-def read_redaction(table: Mapping[str, Any], file: str) -> tuple[tuple[Rule, ...], list[Problem]]:
-    """Read the table ``redaction``.
-
-    Args:
-        table: What TOML made of it.
-        file: The file it stands in, for the problems.
-
-    Returns:
-        The rules, and what is wrong with them. Only without a problem are the rules fit to be used.
-    """
-    problems: list[Problem] = []
-    rules: list[Rule] = []
+def read_redaction(given: TableReader) -> tuple[Rule, ...]:
+    """Read the table ``redaction``, ``strict`` apart; only where it is without a problem are the rules fit to be used."""
     makers = {"keys": _by_key, "expressions": _by_expression}
-    for kind, entries in table.items():
-        where = f"redaction.{kind}"
-        if kind not in makers:
-            problems.append(Problem(file, where, f"unknown key; known are {', '.join(makers)}"))
-        elif not isinstance(entries, dict):
-            problems.append(Problem(file, where, f"must be a table, is {entries!r}"))
-        else:
-            for name, entry in entries.items():
-                wrong = _Wrong(file, f"{where}.{name}", problems)
-                if not isinstance(entry, dict):
-                    wrong("", f"must be a table, is {entry!r}")
-                    continue
-                rule = makers[kind](name, entry, wrong)
-                if rule:
-                    _prove(rule, entry, wrong, keeps_needed=kind == "expressions")
-                    rules.append(rule)
+    given.only(("strict", *makers))
+    rules: list[Rule] = []
+    for kind, maker in makers.items():
+        for name, entry in given.subtable(kind).subtables():
+            rule = maker(name, entry)
+            if rule:
+                _prove(rule, entry, keeps_needed=kind == "expressions")
+                rules.append(rule)
     if len(rules) > MAX_RULES:
-        problems.append(Problem(file, "redaction", f"has {len(rules)} rules, more than {MAX_RULES}"))
-    return tuple(rules), problems
+        given.wrong("", f"has {len(rules)} rules, more than {MAX_RULES}")
+    return tuple(rules)
 
 
-class _Wrong:
-    """Says what is wrong with one rule."""
-
-    def __init__(self, file: str, where: str, problems: list[Problem]) -> None:
-        self._file, self._where, self._problems = file, where, problems
-
-    def __call__(self, key: str, reason: str) -> None:
-        self._problems.append(Problem(self._file, f"{self._where}.{key}" if key else self._where, reason))
-
-
-def _by_key(name: str, entry: Mapping[str, Any], wrong: _Wrong) -> Rule | None:
-    _unknown(entry, PROOF, wrong)
+def _by_key(name: str, entry: TableReader) -> Rule | None:
+    entry.only(PROOF)
     if not _KEY_NAME.fullmatch(name) or not _SHORTEST_KEY <= len(name) <= _MAX_NAME_LENGTH:
-        wrong("", "must be a key's name: letters and digits, parted by _ - . or a blank, 3 to 60 characters")
+        entry.wrong(
+            "", "must be a key's name: letters and digits, parted by _ - . or a blank, 3 to 60 characters"
+        )
         return None
     shown = "-".join(re.findall("[a-z0-9]+", name.lower()))
     word = re.sub(r"[_\- ]", "_", name.lower())
     return sensitive_key(shown, f"Values of `{name}`", (word,), whole=True)
 
 
-def _by_expression(name: str, entry: Mapping[str, Any], wrong: _Wrong) -> Rule | None:
-    _unknown(entry, ("expression", *PROOF), wrong)
+def _by_expression(name: str, entry: TableReader) -> Rule | None:
+    entry.only(("expression", *PROOF))
     if not _RULE_NAME.fullmatch(name) or len(name) > _MAX_NAME_LENGTH:
-        wrong("", "a rule has a kebab-case name of at most 60 characters")
+        entry.wrong("", "a rule has a kebab-case name of at most 60 characters")
         return None
     if any(rule.name == name for rule in RULES):
-        wrong("", "is the name of a rule that is built in")
-    compiled = _compiled(entry.get("expression"), wrong)
+        entry.wrong("", "is the name of a rule that is built in")
+    compiled = _compiled(entry)
     if compiled is None:
         return None
     group = compiled.groupindex.get("hide", 0)
@@ -120,47 +94,26 @@ def _by_expression(name: str, entry: Mapping[str, Any], wrong: _Wrong) -> Rule |
     return Rule(name, f"`{compiled.pattern}`", (), "", search=search)
 
 
-def _compiled(expression: object, wrong: _Wrong) -> re2._Regexp | None:
+def _compiled(entry: TableReader) -> re2._Regexp | None:
+    expression = entry.table.get("expression")
     if not isinstance(expression, str) or not expression:
-        wrong("expression", "must be an RE2 expression")
+        entry.wrong("expression", "must be an RE2 expression")
         return None
-    if len(expression) > MAX_EXPRESSION_LENGTH:
-        wrong("expression", f"longer than {MAX_EXPRESSION_LENGTH} characters")
-        return None
-    try:
-        compiled = re2.compile(expression, re2_options())
-    except re2.error as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
-        wrong("expression", f"not an RE2 expression: {reason}")
-        return None
-    if compiled.search(""):
-        wrong("expression", "matches the empty text, so it would hide nothing everywhere")
-        return None
-    if compiled.programsize > MAX_PROGRAM_SIZE:
-        wrong("expression", f"costs {compiled.programsize} RE2 instructions, more than {MAX_PROGRAM_SIZE}")
-        return None
-    return compiled
+    empty = "matches the empty text, so it would hide nothing everywhere"
+    compiled, problems = checked_expression(expression, empty)
+    for reason in problems:
+        entry.wrong("expression", reason)
+    return None if problems else compiled
 
 
-def _unknown(entry: Mapping[str, Any], known: tuple[str, ...], wrong: _Wrong) -> None:
-    for key in entry:
-        if key not in known:
-            wrong(key, f"unknown key; known are {', '.join(known)}")
-
-
-def _prove(rule: Rule, entry: Mapping[str, Any], wrong: _Wrong, *, keeps_needed: bool) -> None:
+def _prove(rule: Rule, entry: TableReader, *, keeps_needed: bool) -> None:
     """Try the samples: the rule by itself must find something in each of ``hides``, and nothing in ``keeps``."""
     for key, needed in (("hides", True), ("keeps", keeps_needed)):
-        samples = entry.get(key, [])
-        if not isinstance(samples, list) or not all(isinstance(one, str) and one for one in samples):
-            wrong(key, "must be a list of log lines")
-        elif needed and not samples:
-            wrong(key, "needs at least one sample: a rule without proof does not load")
-        else:
-            for number, sample in enumerate(samples):
-                found = bool(hidden_by((rule,), sample))
-                if found != (key == "hides"):
-                    wrong(
-                        f"{key}[{number}]",
-                        f"is {'' if found else 'not '}hidden{', though it must not be' if found else ''}",
-                    )
+        samples = entry.strings(key, "log lines")
+        if needed and not entry.table.get(key):
+            entry.wrong(key, "needs at least one sample: a rule without proof does not load")
+        for number, sample in enumerate(samples):
+            found = bool(hidden_by((rule,), sample))
+            if found != (key == "hides"):
+                but = ", though it must not be" if found else ""
+                entry.wrong(f"{key}[{number}]", f"is {'' if found else 'not '}hidden{but}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from tocsin.core.model import Millis
+from tocsin.core.table_reader import TableReader
 from tocsin.core.times import parse_duration
 
 SHORTEST_WITHIN: Millis = 60_000
@@ -56,48 +56,32 @@ class AbsenceRule(Struct, frozen=True):
         return self.within // 60
 
 
-def read_absence(
-    signature: Mapping[str, Any],
-    table: Mapping[str, Any],
-    *,
-    expressions: Callable[[str, object], tuple[str, ...]],
-    wrong: Callable[[str, str], None],
-) -> AbsenceRule:
+def read_absence(signature: TableReader, given: TableReader) -> AbsenceRule:
     """Read the table ``absence`` of a signature with ``source = "absence"``.
 
     Args:
         signature: The signature's whole table.
-        table: Its table ``absence``; that its keys are known is checked already.
-        expressions: Reads and checks a list of expressions, given its key and its value.
-        wrong: Takes a problem: its key, and the reason.
+        given: Its table ``absence``; that its keys are known is checked already.
     """
     for key in FORBIDDEN_KEYS:
-        if key in signature:
-            wrong(key, 'has no meaning with source = "absence"')
-    if not signature.get("scope"):
-        wrong(
+        if key in signature.table:
+            signature.wrong(key, 'has no meaning with source = "absence"')
+    if not signature.table.get("scope"):
+        signature.wrong(
             "scope",
             'is required with source = "absence": name the services or log groups that write the line',
         )
     try:
-        within = parse_duration(table.get("within", ""))
+        within = parse_duration(given.table.get("within", ""))
     except ValueError as error:
-        wrong("absence.within", str(error))
+        given.wrong("within", str(error))
         within = SHORTEST_WITHIN
     if within < SHORTEST_WITHIN:
-        wrong("absence.within", "must be a minute or longer: that is how often Tocsin looks")
-    lists = {key: _strings(table, key, wrong) for key in ("queues", "work_matches", "work_ignores")}
-    work = expressions("absence.work", table.get("work", []))
+        given.wrong("within", "must be a minute or longer: that is how often Tocsin looks")
+    lists = {key: given.strings(key) for key in ("queues", "work_matches", "work_ignores")}
+    work = given.expressions("work")
     if work and not (lists["work_matches"] and lists["work_ignores"]):
-        wrong("absence.work", "needs proof: at least one sample each in work_matches and work_ignores")
+        given.wrong("work", "needs proof: at least one sample each in work_matches and work_ignores")
     if not work and (lists["work_matches"] or lists["work_ignores"]):
-        wrong("absence.work", "is missing, though there are samples for it")
+        given.wrong("work", "is missing, though there are samples for it")
     return AbsenceRule(within, work, **lists)
-
-
-def _strings(table: Mapping[str, Any], key: str, wrong: Callable[[str, str], None]) -> tuple[str, ...]:
-    value = table.get(key, [])
-    if not isinstance(value, list) or not all(isinstance(entry, str) and entry for entry in value):
-        wrong(f"absence.{key}", f"must be a list of strings, is {value!r}")
-        return ()
-    return tuple(value)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from tocsin.core.config.settings import FILE
 from tocsin.core.problems import Problem, did_you_mean
 from tocsin.core.signatures.signature import UNKNOWN_ERROR
+from tocsin.core.table_reader import TableReader
 
 REPLACED = ("severity", "status", "owner", "runbook", "resolve_after")
 """Keys of an override that stand in place of the pack's."""
@@ -48,9 +49,6 @@ class Overlay(NamedTuple):
         return bool(self.overrides or self.off)
 
 
-NOTHING = Overlay({}, ())
-
-
 def read_overlay(data: Mapping[str, Any], problems: list[Problem]) -> Overlay:
     """Read the two tables.
 
@@ -58,42 +56,25 @@ def read_overlay(data: Mapping[str, Any], problems: list[Problem]) -> Overlay:
         data: ``tocsin.toml``, parsed.
         problems: Gets what is wrong with their structure.
     """
+    top = TableReader(FILE, "", data, problems)
     overrides: dict[str, Mapping[str, Any]] = {}
-    given = _table(data, "override", problems)
-    for name in given:
-        table = _table(given, name, problems, "override.")
-        problems += [
-            Problem(
-                FILE,
-                f"override.{name}.{key}",
-                f"cannot be overridden{did_you_mean(key, KEYS)}; what can is {', '.join(KEYS)}",
-            )
-            for key in table
-            if key not in KEYS
-        ]
-        if not isinstance(table.get("off", False), bool):
-            problems.append(Problem(FILE, f"override.{name}.off", "must be true or false"))
-        elif "off" in table and "status" in table:
-            problems.append(Problem(FILE, f"override.{name}.off", "give off or status, not both"))
+    for name, given in top.subtable("override").subtables():
+        for key in given.table:
+            if key not in KEYS:
+                near = did_you_mean(key, KEYS)
+                given.wrong(key, f"cannot be overridden{near}; what can is {', '.join(KEYS)}")
+        given.flag("off")
+        if {"off", "status"} <= given.table.keys():
+            given.wrong("off", "give off or status, not both")
         for key in LAID_OVER:
-            _table(table, key, problems, f"override.{name}.")
-        problems += [
-            Problem(FILE, f"override.{name}.{key}", "must be a list of samples")
-            for key in ADDED
-            if not isinstance(table.get(key, []), list)
-        ]
-        overrides[name] = table
-    pack = _table(data, "pack", problems)
-    problems += [
-        Problem(FILE, f"pack.{key}", f"unknown key{did_you_mean(key, ('off',))}; known is off")
-        for key in pack
-        if key != "off"
-    ]
-    off = pack.get("off", [])
-    if not isinstance(off, list) or not all(isinstance(family, str) and family for family in off):
-        problems.append(Problem(FILE, "pack.off", f"must be a list of families, is {off!r}"))
-        off = []
-    return Overlay(overrides, tuple(off))
+            given.subtable(key)
+        for key in ADDED:
+            if not isinstance(given.table.get(key, []), list):
+                given.wrong(key, "must be a list of samples")
+        overrides[name] = given.table
+    pack = top.subtable("pack")
+    pack.only(("off",))
+    return Overlay(overrides, pack.strings("off", "families"))
 
 
 def overlaid(
@@ -190,11 +171,3 @@ def _changed(table: Any, override: Mapping[str, Any], *, family_off: bool) -> An
         elif key == "off" and isinstance(value, bool):
             changed["status"] = "off" if value else "stable"
     return changed
-
-
-def _table(data: Mapping[str, Any], key: str, problems: list[Problem], before: str = "") -> Mapping[str, Any]:
-    table = data.get(key, {})
-    if isinstance(table, dict):
-        return table
-    problems.append(Problem(FILE, before + key, f"must be a table, is {table!r}"))
-    return {}

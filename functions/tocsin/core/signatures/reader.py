@@ -12,15 +12,13 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
-import re2
-
-from tocsin.core.expressions import MAX_EXPRESSION_LENGTH, MAX_PROGRAM_SIZE, re2_options
-from tocsin.core.model import Level, Millis, Severity
+from tocsin.core.model import Level, Severity
 from tocsin.core.problems import Problem, did_you_mean
 from tocsin.core.signatures.absence_rule import KEYS as ABSENCE_KEYS
 from tocsin.core.signatures.absence_rule import AbsenceRule, read_absence
 from tocsin.core.signatures.field_search import field_search
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, AlarmRule, Signature, Source, Status, Threshold
+from tocsin.core.table_reader import TableReader
 from tocsin.core.times import parse_duration
 
 T = TypeVar("T", bound=StrEnum)
@@ -143,7 +141,7 @@ def read_signatures(
             if not isinstance(table, dict):
                 problems.append(Problem(file, name, f"must be a table, is {table!r}"))
                 continue
-            reader = _Reader(file, name, table)
+            reader = _Reader(file, name, table, [])
             signature = reader.signature()
             problems += reader.problems
             if signature is not None:
@@ -184,30 +182,23 @@ def _circles(signatures: Mapping[str, Signature]) -> list[Problem]:
     return problems
 
 
-class _Reader:
+class _Reader(TableReader):
     """Reads one table, gathering what is wrong with it."""
-
-    def __init__(self, file: str, name: str, table: Mapping[str, Any]) -> None:
-        self.file, self.name, self.table = file, name, table
-        self.problems = list[Problem]()
-
-    def wrong(self, key: str, reason: str) -> None:
-        self.problems.append(Problem(self.file, f"{self.name}.{key}" if key else self.name, reason))
 
     def signature(self) -> Signature | None:
         """The signature, or None when there are problems."""
         self.check_keys()
         source, catch_all = self.choice("source", Source, Source.LOG), self.flag("catch_all")
-        any_ = self.expressions("any", self.table.get("any", []))
-        none = self.expressions("not", self.table.get("not", []))
+        any_ = self.expressions("any")
+        none = self.expressions("not")
         fields = self.fields(source)
         if source is not Source.ALARM and not any_ and not fields:
             self.wrong("any", "needs at least one expression, or fields")
         if source is Source.ALARM and (any_ or none):
             self.wrong("any", 'a signature with source = "alarm" has no expressions; use alarm')
-        scope, absence = self.subtable("scope"), self.absence_rule(source)
+        scope, absence = self.known("scope"), self.absence_rule(source)
         signature = Signature(
-            id=self.name,
+            id=self.key,
             file=self.file,
             source=source,
             title=self.text("title"),
@@ -225,10 +216,10 @@ class _Reader:
             matches=self.samples("matches", source),
             ignores=self.samples("ignores", source),
             min_level=self.choice("min_level", Level, Level.WARNING),
-            services=self.globs("scope", scope, "services"),
-            log_groups=self.globs("scope", scope, "log_groups"),
+            services=_globs(scope, "services"),
+            log_groups=_globs(scope, "log_groups"),
             threshold=self.threshold(),
-            resolve_after=self.duration("resolve_after"),
+            resolve_after=self.duration("resolve_after", None),
             inhibits=self.strings("inhibits"),
             owner=self.text("owner"),
             catch_all=catch_all,
@@ -240,16 +231,14 @@ class _Reader:
 
     def check_keys(self) -> None:
         """The id, the keys that are missing and those that are not known."""
-        if self.name == UNKNOWN_ERROR:
+        if self.key == UNKNOWN_ERROR:
             self.wrong("", "is built in; take another id")
-        if not ID.fullmatch(self.name):
+        if not ID.fullmatch(self.key):
             self.wrong("", "an id is lower-case words joined by hyphens, such as import-module-error")
         for key in REQUIRED:
             if key not in self.table:
                 self.wrong(key, "is missing")
-        for key in self.table:
-            if key not in KEYS:
-                self.wrong(key, f"unknown key{did_you_mean(key, KEYS)}; known are {', '.join(KEYS)}")
+        self.only(KEYS)
 
     def check_names(self, signature: Signature) -> None:
         """The runbook's name, and the fields that are named without being captured."""
@@ -283,49 +272,6 @@ class _Reader:
             return ""
         return value
 
-    def choice(self, key: str, kind: type[T], default: T) -> T:
-        value = self.table.get(key, default)
-        try:
-            return kind(value)
-        except ValueError:
-            self.wrong(key, f"must be one of {', '.join(kind)}, is {value!r}")
-            return default
-
-    def flag(self, key: str) -> bool:
-        value = self.table.get(key, False)
-        if not isinstance(value, bool):
-            self.wrong(key, f"must be true or false, is {value!r}")
-            return False
-        return value
-
-    def strings(self, key: str, value: object = None) -> tuple[str, ...]:
-        value = self.table.get(key, []) if value is None else value
-        if not isinstance(value, list) or not all(isinstance(entry, str) and entry for entry in value):
-            self.wrong(key, f"must be a list of strings, is {value!r}")
-            return ()
-        return tuple(value)
-
-    def expressions(self, key: str, value: object) -> tuple[str, ...]:
-        expressions = self.strings(key, value)
-        for number, expression in enumerate(expressions):
-            where = f"{key}[{number}]"
-            if len(expression) > MAX_EXPRESSION_LENGTH:
-                self.wrong(where, f"longer than {MAX_EXPRESSION_LENGTH} characters")
-                continue
-            try:
-                compiled = re2.compile(expression, re2_options())
-            except re2.error as error:
-                reason = error.args[0].decode() if isinstance(error.args[0], bytes) else error.args[0]
-                self.wrong(where, f"not an RE2 expression: {reason}")
-                continue
-            if compiled.search(""):
-                self.wrong(where, "matches the empty line, so it would match every line")
-            if compiled.programsize > MAX_PROGRAM_SIZE:
-                self.wrong(
-                    where, f"costs {compiled.programsize} RE2 instructions, more than {MAX_PROGRAM_SIZE}"
-                )
-        return expressions
-
     def samples(self, key: str, source: Source) -> tuple[Any, ...]:
         value = self.table.get(key, [])
         kind: type = dict if source is Source.ALARM else str
@@ -336,56 +282,37 @@ class _Reader:
             self.wrong(key, "needs at least one sample: a signature without proof does not load")
         return tuple(value)
 
-    def subtable(self, key: str) -> dict[str, Any]:
-        known = KEYS[key].keys
-        value = self.table.get(key, {})
-        if not isinstance(value, dict):
-            self.wrong(key, f"must be a table, is {value!r}")
-            return {}
-        for entry in value:
-            if entry not in known:
-                self.wrong(
-                    f"{key}.{entry}",
-                    f"unknown key{did_you_mean(entry, known)}; known are {', '.join(known)}",
-                )
-        return value
+    def known(self, key: str) -> TableReader:
+        """The table of this key, which has only the keys that are known of it."""
+        table = self.subtable(key)
+        table.only(KEYS[key].keys)
+        return table
 
     def alarm_rule(self, source: Source) -> AlarmRule:
-        table = self.subtable("alarm")
-        if bool(table) != (source is Source.ALARM):
+        given = self.known("alarm")
+        if bool(given.table) != (source is Source.ALARM):
             self.wrong(
                 "alarm", 'source = "alarm" and a table alarm with namespace, metric or name go together'
             )
-        return AlarmRule(*(self.globs("alarm", table, key) for key in ("namespace", "metric", "name")))
+        return AlarmRule(*(_globs(given, key) for key in ("namespace", "metric", "name")))
 
     def absence_rule(self, source: Source) -> AbsenceRule:
-        table = self.subtable("absence")
-        if bool(table) != (source is Source.ABSENCE):
+        given = self.known("absence")
+        if bool(given.table) != (source is Source.ABSENCE):
             self.wrong("absence", 'source = "absence" and a table absence with within go together')
-        if source is not Source.ABSENCE or not table:
+        if source is not Source.ABSENCE or not given.table:
             return AbsenceRule()
-        return read_absence(self.table, table, expressions=self.expressions, wrong=self.wrong)
-
-    def globs(self, key: str, table: Mapping[str, Any], entry: str) -> tuple[str, ...]:
-        value = table.get(entry, [])
-        value = [value] if isinstance(value, str) else value
-        if not isinstance(value, list) or not all(isinstance(glob, str) and glob for glob in value):
-            self.wrong(f"{key}.{entry}", f"must be a list of globs, is {value!r}")
-            return ()
-        return tuple(value)
+        return read_absence(self, given)
 
     def fields(self, source: Source) -> dict[str, tuple[str, ...]]:
         """The table ``fields``: any names, globs as values; something in it must be there to be looked for."""
-        table = self.table.get("fields", {})
-        if not isinstance(table, dict):
-            self.wrong("fields", f"must be a table, is {table!r}")
-            return {}
-        if table and source is not Source.LOG:
+        given = self.subtable("fields")
+        if given.table and source is not Source.LOG:
             self.wrong("fields", "are those of log lines")
             return {}
-        found = {name: self.globs("fields", table, name) for name in table}
+        found = {name: _globs(given, name) for name in given.table}
         if "level" in found and not (len(found["level"]) == 1 and found["level"][0] in set(Level)):
-            self.wrong("fields.level", f"must be one of {', '.join(Level)}, is {table['level']!r}")
+            given.wrong("level", f"must be one of {', '.join(Level)}, is {given.table['level']!r}")
         elif found and not self.table.get("any") and field_search(found) is None:
             self.wrong(
                 "fields",
@@ -394,28 +321,29 @@ class _Reader:
         return found
 
     def threshold(self) -> Threshold | None:
-        table = self.subtable("threshold")
-        if not table:
+        given = self.known("threshold")
+        if not given.table:
             return None
-        count, within = table.get("count"), table.get("within")
+        count = given.table.get("count")
         if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            self.wrong("threshold.count", f"must be a whole number from 1, is {count!r}")
+            given.wrong("count", f"must be a whole number from 1, is {count!r}")
             return None
         try:
-            return Threshold(count, parse_duration(within or ""))
+            return Threshold(count, parse_duration(given.table.get("within") or ""))
         except ValueError as error:
-            self.wrong("threshold.within", str(error))
+            given.wrong("within", str(error))
             return None
 
-    def duration(self, key: str) -> Millis | None:
-        value = self.table.get(key)
-        if value is None:
-            return None
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.wrong(key, str(error))
-            return None
+
+def _globs(given: TableReader, key: str) -> tuple[str, ...]:
+    """A glob, or a list of them."""
+    value = given.table.get(key)
+    one = (
+        TableReader(given.file, given.key, {key: [value]}, given.problems)
+        if isinstance(value, str)
+        else given
+    )
+    return one.strings(key, "globs")
 
 
 def _groups(expression: str) -> set[str]:

@@ -1,0 +1,145 @@
+"""How a line that states no level says in its first words that something failed: a table, a row a way of saying it.
+
+What stands before those words is what programs and forwarders write before each line: the name of a container, a time,
+a host and a process, a tag in brackets, a place in the code. Each expression stands with an example that a test tries.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from tocsin.core.lazy_expressions import lazy_re2
+
+
+class Admission(NamedTuple):
+    """One way of saying that something failed.
+
+    Attributes:
+        example: What is said so.
+        expression: RE2: what finds it, after the header of its line.
+        trace: RE2 over bytes: a part of it that does not occur in the lines of a healthy service, for the one search
+            over everything.
+    """
+
+    example: str
+    expression: str
+    trace: str
+
+
+_TIMES = (
+    r"(?:[^\sA-Za-z]*\d\S*|[AP]M|UTC|GMT|Z|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|"
+    r"Dec)\s+(?:- )?"
+)
+HEADER = (
+    "(?:"
+    + "|".join(
+        (
+            r"(?:\d+\|)?[\w.-]+\s+\|\s+",  # web-1  | …, 3|api  | …
+            r"<\d{1,3}>",
+            rf"(?:{_TIMES}){{3}}[\w.-]+ [\w./@-]+(?:\[[\w.]+\])?: +",  # Jan  2 03:04:05 host app[17]: …
+            _TIMES,
+            r"\[[^\]\n]{0,80}\][ :|-]*",
+            r"\{[\w./-]+:\d+\} (?:- )?",
+            r"[\w./-]+:\d+:\s+",  # store.go:17: …
+            r"[\w./@-]{1,40}(?:\[[\w.:]+\])*: +",  # kubelet: …, app[web.1]: …
+            r"""[-*>!"'\x{274c}\x{2716}\x{2717}\x{2a2f}\x{26a0}\x{fe0f}]+\s*""",
+        )
+    )
+    + "){0,6}"
+)
+"""What may stand before the first words of a line."""
+
+_SUBJECT = r"(?:[^\s.;!?|=]+[.]?[^\s.;!?|=]*:? ){0,12}?"
+"""What failed: a few words of one sentence."""
+_ERRNO = (
+    "Permission denied|Operation not permitted|No such file or directory|No such device|No such process|Is a directory|"
+    "Not a directory|Read-only file system|Text file busy|Exec format error|Cannot allocate memory|Input/output error|"
+    "Address already in use|Cannot assign requested address|Connection refused|Connection timed out|Operation timed out|"
+    "No route to host|Network is unreachable|Host is unreachable|Bad file descriptor|Stale file handle|write error|"
+    "Argument list too long|Device or resource busy|Invalid cross-device link|Too many levels of symbolic links"
+)
+"""What the operating system answers where something failed; not what ends ordinary connections."""
+
+ADMISSIONS = (
+    Admission(
+        "Failed to open the ledger",
+        r"(?:[Ff]ailed|[Uu]nable) to \w",
+        "(?:[Ff]ailed|[Uu]nable) to ",
+    ),
+    Admission(
+        "Could not open the ledger",
+        r"(?:[Cc]ould ?n[o']t|[Cc]annot|[Cc]an ?not|[Cc]an't) \w",
+        r"(?:[Cc]ould ?n[o']t|[Cc]an ?not|[Cc]an't) ",
+    ),
+    Admission(
+        "Error while opening the ledger",
+        r"(?:Unexpected |Unknown |Internal )?[Ee]rror (?:while|during|in|when|on|\w+ing) \w",
+        r"[Ee]rror (?:while|during|in|when|on|\w+ing) ",
+    ),
+    Admission(
+        "An unexpected error occurred in the ledger",
+        r"[Aa]n? (?:\w+ ){0,2}?(?:error|exception|failure) (?:has |was )?(?:occurr?ed|happened|raised|thrown|encountered)\b",
+        r"(?:error|exception|failure) (?:has |was )?(?:occurr?ed|happened|raised|thrown|encountered)\b",
+    ),
+    Admission(
+        "Fatal exception: no ledger",
+        r"(?i:fatal|unexpected|unhandled|uncaught|internal|critical)(?i:(?: server)? (?:error|exception|failure))\b",
+        r"(?i:fatal|unexpected|unhandled|uncaught|internal|critical)(?i:(?: server)? (?:error|exception|failure))\b",
+    ),
+    Admission(
+        "Opening the ledger failed: it is torn",
+        rf"{_SUBJECT}[Ff]ailed(?: ?[:(]|[,;] | (?:with|because|due|after|while|as) )",
+        r"\b[Ff]ailed(?: ?[:(]|[,;] | (?:with|because|due|after|while|as) )",
+    ),
+    Admission(
+        "The ledger's export was unsuccessful",
+        rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|timed out|gave up|[Gg]iving up|did not respond|(?:is )?not responding|"
+        r"(?:is|was|are|were|became) (?:unreachable|unavailable|not (?:reachable|available|enough)|corrupt(?:ed)?|exhausted)|"
+        r"too many (?:times|retries|errors|failures)|stalled more than)\b",
+        r"unsuccessful\b|\bcrashed\b|timed out\b|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
+        r"unavailable\b|not (?:reachable|available|enough)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
+        r"too many (?:times|retries|errors|failures)\b|stalled more than\b",
+    ),
+    Admission(
+        "ledger.sh: /etc/ledger: Permission denied",
+        rf"[^\n]*(?:[:(,] ?(?:{_ERRNO})|\[Errno -?\d+\] [^\n]*)\W*$",
+        rf"(?:{_ERRNO})\b|\[Errno -?\d+\]",
+    ),
+    Admission(
+        "Out of memory while adding up the ledger",
+        r"(?:Out of memory|Permission denied|Connection (?:refused|timed out|lost|failed)|Timed out|Giving up|Lost connection|"
+        r"No such file|Missing (?:required|environment|env)|Something went wrong|Internal Server Error|Aborting|"
+        r"[Uu]nknown error|Too many (?:open|connections|retries|errors))\b",
+        r"(?:Out of memory|Permission denied|Connection (?:refused|timed out|lost|failed)|Timed out|Lost connection|"
+        r"No such file|Missing (?:required|environment|env)|Something went wrong|Aborting|Too many )\b",
+    ),
+    Admission(
+        "curl: (22) The requested URL returned error: 500",
+        r"(?:curl|rsync|wget|tar|ssh): ?\(?\d+\)? ",
+        r"curl: \(\d",
+    ),
+)
+"""The rows; which of them it was is not told."""
+
+TRACE = "|".join(row.trace for row in ADMISSIONS)
+"""RE2 over bytes: one of them is found in every line that admits something."""
+_ADMITS = lazy_re2(rf"^{HEADER}({'|'.join(f'(?:{row.expression})' for row in ADMISSIONS)})")
+_DOUBTFUL = lazy_re2(
+    r"^(?i:no|none|not|zero|never|without|if|when|whenever|unless|in case|example|once)\b|(?i:\b(?:\d+|no|not|never|none) failed)\W*$"
+)
+"""How a sentence begins that does not say that it happened, or counts what did not."""
+_NOT_YET = (" yet", " so far")
+"""How one goes on that waits."""
+
+
+def admission_span(line: str) -> tuple[int, int] | None:
+    """Where in its line the words stand that say that something failed; None where none do.
+
+    Args:
+        line: The beginning of a line that states no level.
+    """
+    found = _ADMITS.search(line)
+    if found is None or _DOUBTFUL.search(found.group(1)) or line.startswith(_NOT_YET, found.end(1)):
+        return None
+    span: tuple[int, int] = found.span(1)
+    return span
