@@ -273,5 +273,5 @@ def test_the_doctor_finds_nothing_wrong_with_a_pristine_tocsin_local(installed, 
     assert re.search(r"(?m)^tocsin local: well \(\d+ ok, 0 warnings, 0 failures\)$", looked.stdout), (
         looked.stdout
     )
-    assert "not checked: who is told when Slack cannot be" in looked.stdout
+    assert "not checked: who is notified when Slack cannot be reached" in looked.stdout
     assert not {"WARN", "FAIL"} & set(looked.stdout.split())

@@ -19,7 +19,7 @@ import pytest
 from conftest import LAMBDA_IMAGE
 
 from lambda_package import own_files
-from tocsin.adapters.sam_local import DOOR_PORT, Forwarding, join_local_cloud
+from tocsin.adapters.sam_local import BRIDGE_PORT, Forwarding, join_local_cloud
 from tocsin_cli.commands.build import build
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws.cloud import EmbeddedCloud
@@ -203,7 +203,7 @@ def invoke(project):
 @pytest.fixture
 def no_tocsin_local():
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", DOOR_PORT)) == 0:
+        if probe.connect_ex(("127.0.0.1", BRIDGE_PORT)) == 0:
             give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
             give_up("a `tocsin local` runs on this machine and would be joined")
 

@@ -128,7 +128,9 @@ def scaffold(
     try:
         required_literals(expression)
     except NoLiteralError as error:
-        raise ScaffoldError(f"nothing in the line tells it from others: {told!r} ({error})") from error
+        raise ScaffoldError(
+            f"nothing in the line distinguishes it from others: {told!r} ({error})"
+        ) from error
     level = text.level
     texts = {
         "title": title,

@@ -20,8 +20,8 @@ from tocsin_cli.authoring.check import check
 from tocsin_cli.authoring.json_schema import signature_schema
 from tocsin_cli.authoring.locations import located
 from tocsin_cli.configuration_folder import (
+    is_compiled_in_place,
     is_deployment_root,
-    is_sealed_in_place,
     read_configuration,
     stands_alone,
 )
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     for told in overridden(arguments.root):
         print(f"overridden: {told}", file=sys.stderr)
     try:
-        if is_sealed_in_place(arguments.root) and compile_signatures(arguments.root):
+        if is_compiled_in_place(arguments.root) and compile_signatures(arguments.root):
             print(
                 f"compiled into {shown((arguments.root / COMPILED).parent)}: commit it with the signatures",
                 file=sys.stderr,

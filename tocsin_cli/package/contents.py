@@ -33,7 +33,7 @@ def package_problems(package: Path, root: Path, own: Sequence[str], machines: Se
         return [f"{package}: there is no such folder: make build"]
     return [
         *_own_files(package, root, own),
-        *_seal(package),
+        *_stale_signatures(package),
         *_what_does_not_belong(package, own),
         *_compiled(package, machines),
         *_byte_code(package),
@@ -67,7 +67,7 @@ def _own_files(package: Path, root: Path, own: Sequence[str]) -> Iterator[str]:
             yield f"{needed}: missing in {root}: git checkout, or tocsin check for the compiled signatures"
 
 
-def _seal(package: Path) -> Iterator[str]:
+def _stale_signatures(package: Path) -> Iterator[str]:
     """The compiled signatures must fit, else every cold start tries every expression again."""
     for name in stale_files(package):
         if (package / name).is_file():

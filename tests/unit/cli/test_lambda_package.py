@@ -167,6 +167,7 @@ def wheels(tmp_path, monkeypatch):
             archive.writestr(name, text)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return f"plutonium==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
@@ -186,6 +187,7 @@ def test_two_builds_in_two_folders_are_the_same_byte_for_byte(functions, wheels,
     elsewhere = tmp_path / "somebody" / "else" / "s checkout"
     shutil.copytree(functions, elsewhere)
     one = package(functions, tmp_path / "one")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache of somebody else"))
     another = package(elsewhere, tmp_path / "deep" / "down" / "another")
     assert one == another
     assert {"detect.py", "respond.py", "plutonium/__init__.py", "tocsin/bootstrap.py"} <= set(one)
@@ -201,6 +203,40 @@ def test_a_wheel_of_another_hash_is_refused_and_so_is_one_without(functions, whe
         with pytest.raises(lambda_package.PackagingError):
             package(functions, tmp_path / "refused")
         assert not (tmp_path / "refused" / "plutonium").exists()
+
+
+def test_dependencies_are_fetched_once_for_all_functions_and_builds(functions, wheels, tmp_path, monkeypatch):
+    (functions / "requirements.lock").write_text(wheels, "utf-8")
+    first = package(functions, tmp_path / "detect")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nothing here"))
+    assert package(functions, tmp_path / "notify") == first
+    # What the lock says otherwise is another matter: it is fetched, and here there is nothing to fetch from.
+    (functions / "requirements.lock").write_text("# changed\n" + wheels, "utf-8")
+    with pytest.raises(lambda_package.PackagingError):
+        package(functions, tmp_path / "later")
+
+
+def test_what_could_not_be_fetched_whole_is_not_kept(functions, wheels, tmp_path, monkeypatch):
+    (functions / "requirements.lock").write_text(wheels + "uranium==1.0 --hash=sha256:00\n", "utf-8")
+    with pytest.raises(lambda_package.PackagingError):
+        package(functions, tmp_path / "refused")
+    assert list((tmp_path / "cache" / "tocsin").iterdir()) == []
+
+
+def test_two_builds_that_fetch_at_the_same_time_do_not_disturb_each_other(
+    functions, wheels, tmp_path, monkeypatch
+):
+    (functions / "requirements.lock").write_text(wheels, "utf-8")
+    install, other = lambda_package._install, []
+
+    def meanwhile(locked, machine, target):
+        install(locked, machine, target)
+        monkeypatch.setattr(lambda_package, "_install", install)
+        other.append(package(functions, tmp_path / "the other"))
+
+    monkeypatch.setattr(lambda_package, "_install", meanwhile)
+    assert [package(functions, tmp_path / "one")] == other
+    assert len(list((tmp_path / "cache" / "tocsin").iterdir())) == len(lambda_package.MACHINES)
 
 
 def test_the_lock_names_what_requirements_ask_for_and_every_wheel_by_its_hash():

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tocsin.core.ingest.inflation import MAX_INFLATED, EnvelopeError, inflate
+from tocsin.core.ingest.inflation import EnvelopeError
 from tocsin.core.ingest.json_kinds import kind_of
 from tocsin.core.ingest.origin import may_have_origins, origin_of
 from tocsin.core.ingest.raw_events import END, RawEvents, SuspectSearch
@@ -59,15 +59,6 @@ class ParsedEnvelope(NamedTuple):
 
     envelope: Envelope
     problems: tuple[BadLogEvent, ...] = ()
-
-
-def decode_envelope(data: str | bytes, *, limit: int = MAX_INFLATED) -> ParsedEnvelope | ControlMessage:
-    """Inflate and parse in one step, for callers that always want the events.
-
-    Raises:
-        EnvelopeError: As `inflate` and `parse_envelope`.
-    """
-    return parse_envelope(inflate(data, limit=limit))
 
 
 def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:

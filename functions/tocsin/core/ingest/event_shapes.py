@@ -214,7 +214,7 @@ def _alarm(value: Mapping[str, Any], original: object, _depth: int) -> list[Reco
     return [AlarmRecord(value, original)]
 
 
-def _parked(value: Mapping[str, Any], _original: object, depth: int) -> list[Record]:
+def _dead_lettered(value: Mapping[str, Any], _original: object, depth: int) -> list[Record]:
     return _apart(value["record"], "record", depth)
 
 
@@ -233,7 +233,7 @@ _SHAPES: Final[dict[str, Callable[[Mapping[str, Any], object, int], list[Record]
     "AlarmName": _alarm,
     "NewStateValue": _alarm,
     "requestPayload": _failed,
-    "record": _parked,
+    "record": _dead_lettered,
     "Message": _sns_in_queue,
 }
 """By the key that gives a shape away; the first that is present decides."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re2
 
 from tocsin.core.lazy_expressions import lazy_re2
+from tocsin.core.matching.line_header import MOST, without_first_piece
 from tocsin.core.model import Level
 
 MAX_SYSLOG_PRIORITY = 191
@@ -75,11 +76,13 @@ _PREFIXES = (
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
     # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
     r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
+    r"(?:^|\s)at=(error|warning|info)\b",
     # Fatal error: …, Webhook Error: …, [ERROR shop::orders] … (env_logger)
     r"^\W{0,8}(?i:(fatal)) error: ",
     r"^[A-Z]\w+ (Error): [A-Z]\w*[ '][A-Za-z]",
     rf"^\[(?:\d\S+ +)?({_UPPER}) +[\w:.-]+\] ",
-    # ERRO[0012] (logrus), npm ERR! …, nginx: [emerg] …
+    # ERRO[0012] (logrus), npm ERR! …, nginx: [emerg] …, error Command failed with … (yarn)
+    r"^(error|warning|info|success) (?:[A-Z]|in )",
     r"^(INFO|WARN|ERRO|FATA|PANI|DEBU|TRAC)\[\d{2,}\]",
     r"^npm (ERR|WARN|warn|error)!? ",
     r"^[\w./-]{1,40}: \[(emerg|alert|crit|error|warn|notice|info|debug)\] ",
@@ -92,8 +95,6 @@ _AMID_WORDS = next(
 )
 """The one that looks past words which may be prose: "if you see ERROR: …"."""
 _LOGGER_WORDS = lazy_re2(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
-_CONTAINER = lazy_re2(r"^(?:\d+\|)?[\w.-]+\s+\|\s+")
-"""The name of its container, which Docker writes before each line, or of its process and its number, as PM2 does."""
 _EACH = tuple(map(lazy_re2, _PREFIXES))
 _TOGETHER: list[re2.Set] = []
 
@@ -120,7 +121,23 @@ def states_error(line: str) -> bool:
 
 
 def statement(line: str) -> tuple[Level | None, bool]:
-    """The level of a text line, and whether what comes before it is certainly a logger's."""
+    """The level of a text line, and whether what comes before it is certainly a logger's.
+
+    Where the line itself states none, what comes after the pieces of its header may.
+    """
+    rest: str | None = line
+    for _ in range(MOST):
+        if not rest:
+            break
+        level, certain = _statement(rest)
+        if level is not None:
+            return level, certain
+        rest = without_first_piece(rest)
+    return None, False
+
+
+def _statement(line: str) -> tuple[Level | None, bool]:
+    """The same of a line as it begins."""
     if not _TOGETHER:
         together = re2.Set.SearchSet()
         for prefix in _PREFIXES:
@@ -145,8 +162,7 @@ def statement(line: str) -> tuple[Level | None, bool]:
                 amid_words = level  # unless a logger states one
     if amid_words is not None:
         return amid_words, False
-    inner = _CONTAINER.match(line)
-    return statement(line[inner.end() :]) if inner else (None, False)
+    return None, False
 
 
 def word_level(word: str) -> Level | None:
