@@ -22,7 +22,7 @@ from typing import Final, NamedTuple, overload
 import msgspec
 import re2
 
-from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, byte_options
+from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options
 from tocsin.core.model import LogEvent
 
 END: Final = b"]}"

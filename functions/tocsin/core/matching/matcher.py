@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import re2
 
-from tocsin.core.expressions import re2_options
+from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, re2_options
 from tocsin.core.matching.alarm_fields import alarm_fields
 from tocsin.core.matching.captured_fields import bounded_fields
 from tocsin.core.matching.crashes import read_crash
 from tocsin.core.matching.joined_lines import FEW, across_lines, lines_with
 from tocsin.core.matching.logline import TRANSLATED, LogLine, read_line
-from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options
+from tocsin.core.matching.prefilter import RawSearch
 from tocsin.core.matching.quoting import quoted_as
 from tocsin.core.matching.scopes import fits, in_scope
 from tocsin.core.matching.verdicts import Explanation, Verdict
