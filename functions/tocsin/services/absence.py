@@ -32,7 +32,7 @@ from tocsin.core.absence.watch import (
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.store import Ledger, StaleVersionError
 from tocsin.core.incidents.test_mode import grouped, is_in_test_mode
-from tocsin.core.matching.matcher import in_scope
+from tocsin.core.matching.scopes import in_scope
 from tocsin.core.model import AlertState, Millis, OccurrenceCount
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature
