@@ -102,11 +102,14 @@ ADMISSIONS = (
     Admission(
         "Out of memory while adding up the ledger",
         r"(?:Out of memory|Permission denied|Connection (?:refused|timed out|lost|failed)|Timed out|Giving up|Lost connection|"
-        r"No such file|Missing (?:required|environment|env)|Something went wrong|Internal Server Error|Aborting|"
+        r"No such file|Missing (?:[a-z]\w*|[A-Z]{2,}\w*|['\"`])|Something went wrong|Internal Server Error|Aborting|make(?:\[\d+\])?: \*\*\* \[|"
+        r"(?:[Bb]ad|[Ii]nvalid|[Uu]nknown|[Ii]llegal|[Uu]nrecognized|[Uu]nexpected) (?:option|argument|command|flag|token|value)s?|"
+        r"[Ee]rror (?:[A-Z]+)?\d+(?:$| [(-])|(?:bind|connect|listen|accept|open|execvp?|fork|mmap)\(\)(?: failed)?: \w+|"
         r"[Uu]nknown error|Too many (?:open|connections|retries|errors)|[Tt]his error (?:originated|is thrown|happened)|"
         r"[Nn]o python application found|Completed 5\d\d )\b",
         r"(?:[Tt]his error |[Nn]o python application|Completed 5\d\d |Out of memory|Permission denied|Connection (?:refused|timed out|lost|failed)|Timed out|Lost connection|"
-        r"No such file|Missing (?:required|environment|env)|Something went wrong|Aborting|Too many )",
+        r"No such file|Missing [a-zA-Z'\"`\\]|Something went wrong|Aborting|Too many |\*\*\* \[|"
+        r"(?:bad|nvalid|nknown|llegal|nrecognized|nexpected) (?:option|argument|command|flag|token|value)|[Ee]rror [A-Z]*\d|(?:bind|connect|listen|accept|open|execvp?|fork|mmap)\(\)(?: failed)?: )",
     ),
     Admission(
         "curl: (22) The requested URL returned error: 500",
