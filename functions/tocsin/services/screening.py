@@ -59,18 +59,20 @@ class Prefilter:
 
 
 def open_prefilter(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Prefilter | None:
-    """The prefilter, or None where the configuration must be read first because nothing is known about it.
+    """The prefilter, or None where the configuration must be read first because the environment may have made it wrong.
 
     Args:
         environ: The environment; a variable that may change a setting is a reason to read them all.
         root: The deployment root.
+
+    Raises:
+        ConfigurationError: There is no compiled form of exactly this configuration.
     """
     if any(
         value and name.startswith("TOCSIN_") and name not in NO_SETTING for name, value in environ.items()
     ):
         return None
-    expression = compiled_search(root)
-    return None if expression is None else Prefilter(RawSearch(expression))
+    return Prefilter(RawSearch(compiled_search(root)))
 
 
 def no_match_response(records: int) -> dict[str, Any]:
