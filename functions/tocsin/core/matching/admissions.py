@@ -50,8 +50,8 @@ ADMISSIONS = (
     ),
     Admission(
         "Error while opening the ledger",
-        r"(?:[\w'-]+ ){0,3}?[Ee]rror (?:while|during|in|when|on|\w+ing) \w",
-        r"[Ee]rror (?:while|during|in|when|on|\w+ing) ",
+        r"(?:[\w'-]+ ){0,3}?(?:[Ee]rror|[Ee]xception) (?:while|during|in|when|on|\w+ing):? +\w",
+        r"(?:[Ee]rror|[Ee]xception) (?:while|during|in|when|on|\w+ing):? ",
     ),
     Admission(
         "An unexpected error occurred in the ledger",
@@ -75,16 +75,20 @@ ADMISSIONS = (
     ),
     Admission(
         "The ledger has an error: page seven is torn",
-        rf"{_SUBJECT}(?i:error|exception|failure)(?:: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
-        r"(?i:error|exception|failure)(?:: |['\"]| (?:at|from|of type|code|['\"\\]))",
+        rf"{_SUBJECT}(?i:error|exception|failure)(?:(?: \([^()\n]{{1,60}}\))?: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
+        r"(?i:error|exception|failure)(?:\)?: | \([^()\n]{1,60}\): |['\"]| (?:at|from|of type|code|['\"\\]))",
     ),
     Admission(
         "The ledger's export was unsuccessful",
         rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|timed out|gave up|[Gg]iving up|did not respond|(?:is )?not responding|"
         r"(?:is|was|are|were|became) (?:unreachable|unavailable|not (?:reachable|available|enough)|corrupt(?:ed)?|exhausted)|"
+        r"is too (?:low|small|large|long|old)|(?:was|were) (?:refused|denied|aborted|killed)|unexpectedly|is DOWN|"
+        r"(?:is|was) out of (?:range|bounds|memory|space|sync)|(?:space|limit|quota|memory|deadline|size|capacity) exceeded|"
         r"too many (?:times|retries|errors|failures)|stalled more than)\b",
         r"unsuccessful\b|\bcrashed\b|timed out\b|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
         r"unavailable\b|not (?:reachable|available|enough)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
+        r"is too (?:low|small|large|long|old)\b|\b(?:was|were) (?:refused|denied|aborted|killed)\b|unexpectedly\b|is DOWN\b|"
+        r"(?:is|was) out of (?:range|bounds|memory|space|sync)\b|(?:space|limit|quota|memory|deadline|size|capacity) exceeded\b|"
         r"too many (?:times|retries|errors|failures)\b|stalled more than\b",
     ),
     Admission(
@@ -102,6 +106,11 @@ ADMISSIONS = (
         r"No such file|Missing (?:required|environment|env)|Something went wrong|Aborting|Too many )",
     ),
     Admission(
+        "** (Mix) The ledger for Shop.Repo has no page seven",
+        r"\*\* \((?:[A-Z]\w*\.)*[A-Z]\w+\) \w",
+        r"\*\* \([A-Z]",
+    ),
+    Admission(
         "curl: (22) The requested URL returned error: 500",
         r"(?:curl|rsync|wget|tar|ssh): ?\(?\d+\)? ",
         r"curl: \(\d",
@@ -116,7 +125,7 @@ ADMISSIONS = (
 
 TRACE = "|".join(row.trace for row in ADMISSIONS)
 """RE2 over bytes: one of them is found in every line that admits something."""
-_ADMITS = lazy_re2(rf"^{HEADER}({'|'.join(f'(?:{row.expression})' for row in ADMISSIONS)})")
+_ADMITS = lazy_re2(rf"^\s{{0,12}}{HEADER}({'|'.join(f'(?:{row.expression})' for row in ADMISSIONS)})")
 _DOUBTFUL = lazy_re2(
     r"^(?i:no|none|not|zero|never|without|if|when|whenever|unless|in case|once|see|look for|watch for|alert on|grep|"
     r"pattern|rule|alarm|runbook|example|for example|note|tip|hint|todo|fix(?:ed|ing)|skipping|retrying|retry|handled|"
