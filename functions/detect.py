@@ -50,7 +50,7 @@ def logger() -> Logger:
 environ = environment()
 prefilter = None if is_dry_run(environ) else open_prefilter(environ)
 if prefilter is None:
-    # Nothing is known about this configuration: refuse to start with what `tocsin check` refuses.
+    # The environment may have made it wrong: refuse to start with what `tocsin check` refuses.
     config()
 
 

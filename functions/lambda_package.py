@@ -55,6 +55,22 @@ _PIP_MISSING = (
     "pip could not fetch the dependencies; its own words are above. Is the network there, and pip in "
 )
 
+_MAKE_FORM = """
+import sys
+from pathlib import Path
+sys.path[:] = [sys.argv[1], *sys.path, sys.argv[2]]
+try:
+    from tocsin.adapters.files.configuration import make_compiled_form
+except ImportError as error:
+    sys.exit(f"{sys.executable} cannot read the configuration ({error}). Run tocsin check, which makes them, and build again; "
+             "or build with a Python that has Tocsin: PYTHON=.venv/bin/python sam build")
+from tocsin.core.problems import ConfigurationError
+try:
+    make_compiled_form(Path(sys.argv[2]))
+except ConfigurationError as error:
+    sys.exit(str(error))
+"""
+
 
 class PackagingError(Exception):
     """The package cannot be made; the message says what to do."""
@@ -112,7 +128,8 @@ def make_package(root: Path, target: Path, machines: Sequence[str] = MACHINES) -
         machines: The processors it must run on.
 
     Raises:
-        PackagingError: The folder is polluted, or pip cannot fetch a dependency for Lambda's platform.
+        PackagingError: The folder is polluted, its configuration is wrong, or pip cannot fetch a dependency for Lambda's
+            platform.
     """
     found = strays(root)
     if found:
@@ -123,6 +140,7 @@ def make_package(root: Path, target: Path, machines: Sequence[str] = MACHINES) -
     for path in own_files(root):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / path, target / path)
+    make_compiled_form(root, target)
     _compile(target)
 
 
@@ -253,7 +271,6 @@ def main(arguments: Sequence[str]) -> int:
     root = Path(__file__).resolve().parent
     try:
         machines = chosen_machines(os.environ.get("TOCSIN_ARCHITECTURE", ""))
-        refuse_stale_signatures(root)
         make_package(root, Path(arguments[0]), machines)
     except PackagingError as error:
         print(error, file=sys.stderr)
@@ -261,22 +278,26 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def refuse_stale_signatures(root: Path) -> None:
-    """Refuse compiled signatures without which every cold start would try every expression again.
+def make_compiled_form(root: Path, target: Path) -> None:
+    """Make the compiled form of what is packaged, where the one that came with it does not fit.
 
     Args:
-        root: The deployment root.
+        root: The deployment root, whose code makes it.
+        target: The package, with all that it needs.
 
     Raises:
-        PackagingError: They are missing, or of other signatures, settings or code.
+        PackagingError: The configuration is wrong, or this Python cannot import what reads it.
     """
     from tocsin.adapters.files.compiled_search import stale_files
 
-    if stale := stale_files(root):
-        raise PackagingError(
-            f"not packaged: {' and '.join(stale)}: missing, or older than the signatures, tocsin.toml or the code. "
-            "Run tocsin check, which writes them anew when all is right, commit them, and build again."
-        )
+    if stale := stale_files(target):
+        # A process of its own: its Python may have the dependencies, or else those of the package may fit it.
+        making = [sys.executable, "-I", "-B", "-c", _MAKE_FORM, str(root), str(target)]
+        done = subprocess.run(making, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise PackagingError(
+                f"not packaged: {' and '.join(stale)} cannot be made:\n{done.stderr.strip()}"
+            )
 
 
 def chosen_machines(architecture: str) -> Sequence[str]:

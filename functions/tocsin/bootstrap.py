@@ -57,9 +57,9 @@ def configuration(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> C
     Raises:
         ConfigurationError: It must not run; the words are those of ``tocsin check``.
     """
-    from tocsin.adapters.files.configuration import load_configuration
+    from tocsin.adapters.files.configuration import packaged_configuration
 
-    return load_configuration(root, environ)
+    return packaged_configuration(root, environ)
 
 
 def wire_detector(

@@ -18,10 +18,10 @@ from tocsin.core.matching.prefilter import RawSearch, is_whole
 DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent.parent
 """Where ``tocsin.toml`` and ``signatures/`` lie, here and in the Lambda package."""
 
-NO_SETTING = frozenset({
-    "TOCSIN_TABLE", "TOCSIN_ALERTS_TOPIC_ARN", "TOCSIN_OWN_LOG_GROUP_PREFIX", "TOCSIN_FAILURE_QUEUE_URL",
-    "TOCSIN_STACK", "TOCSIN_WATCH_CHANGES", "TOCSIN_HEARTBEAT_LOG_GROUP", "TOCSIN_HEARTBEAT_TOPIC_ARN",
-})  # fmt: skip
+NO_SETTING = """
+    TOCSIN_TABLE TOCSIN_ALERTS_TOPIC_ARN TOCSIN_OWN_LOG_GROUP_PREFIX TOCSIN_FAILURE_QUEUE_URL TOCSIN_STACK
+    TOCSIN_WATCH_CHANGES TOCSIN_HEARTBEAT_LOG_GROUP TOCSIN_HEARTBEAT_TOPIC_ARN
+""".split()
 """Variables of the environment that wire things and can make no configuration wrong; any other might."""
 
 
@@ -59,18 +59,20 @@ class Prefilter:
 
 
 def open_prefilter(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Prefilter | None:
-    """The prefilter, or None where the configuration must be read first because nothing is known about it.
+    """The prefilter, or None where the configuration must be read first because the environment may have made it wrong.
 
     Args:
         environ: The environment; a variable that may change a setting is a reason to read them all.
         root: The deployment root.
+
+    Raises:
+        ConfigurationError: There is no compiled form of exactly this configuration.
     """
     if any(
         value and name.startswith("TOCSIN_") and name not in NO_SETTING for name, value in environ.items()
     ):
         return None
-    expression = compiled_search(root)
-    return None if expression is None else Prefilter(RawSearch(expression))
+    return Prefilter(RawSearch(compiled_search(root)))
 
 
 def no_match_response(records: int) -> dict[str, Any]:
