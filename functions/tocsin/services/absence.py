@@ -1,4 +1,4 @@
-"""Watching: signs of life and of work noted in the ledger, and what is missing turned into occurrence_counts.
+"""Watching: signs of life and of work noted in the ledger, and what is missing turned into occurrence counts.
 
 Level-triggered like all reconciliation: what is missing follows from the stored watch and the time, whoever looks and however
 often. The order of writes makes a crash harmless: a watch is marked as fired before its occurrence count is counted, and unmarked

@@ -139,7 +139,7 @@ def test_what_the_template_gives_detect_by_default_keeps_the_screen():
     whole_stack = template.partition("\nGlobals:")[2].partition("\nResources:")[0]
     own = template.partition("\n  DetectFunction:")[2].partition("\n  DetectLogGroup:")[0]
     given = re.findall(r"(TOCSIN_\w+): (?:!Ref (\w+))?", whole_stack + own)
-    assert {variable for variable, _ in given} >= NO_SETTING
+    assert {variable for variable, _ in given} >= {*NO_SETTING}
     assert len(given) > len(NO_SETTING)
     for variable, parameter in given:
         assert variable in NO_SETTING or defaults[parameter] == '""', (
