@@ -6,15 +6,11 @@ manner of what servers log: nothing in them is a failure, and one in twenty has 
 
 from __future__ import annotations
 
-import base64
-import gzip
-import json
 import random
 from typing import Any
 
-from benchmarks.batches import batch, ordinary_lines
+from benchmarks.batches import batch, decode, faulty_lines, inflated_mb, ordinary_lines
 from benchmarks.stopwatch import best_of
-from benchmarks.throughput import FAULT
 
 NOW = 1_795_000_000_000
 EVENTS = 12_000
@@ -58,22 +54,16 @@ def measure() -> dict[str, Any]:
     def taken(lines: list[str]) -> tuple[float, float, float]:
         """Milliseconds of `detect`, of the standard library's decode, and the inflated size in MB."""
         event = batch(lines)
-        data = event["awslogs"]["data"]
-
-        def decode() -> object:
-            return json.loads(gzip.decompress(base64.b64decode(data)))
-
         detector.detect(event, NOW)  # what is known already is what storms are made of
-        megabytes = len(gzip.decompress(base64.b64decode(data))) / 1e6
-        return best_of(lambda: detector.detect(event, NOW), most=7), best_of(decode, most=7), megabytes
+        detecting = best_of(lambda: detector.detect(event, NOW), most=7)
+        return detecting, best_of(lambda: decode(event), most=7), inflated_mb(event)
 
-    nothing, decode, size = taken(ordinary_lines(EVENTS))
+    nothing, decoding, size = taken(ordinary_lines(EVENTS))
     ordinary, ordinary_decode, _ = taken(server_lines(2_000))
     speeds = {"0": size / nothing * 1000}
     times, errors, error_speeds = dict[int, float](), dict[int, float](), dict[str, float]()
     for one_in in SHARES:
-        lines = ordinary_lines(EVENTS)
-        lines[::one_in] = [FAULT] * len(lines[::one_in])
+        lines = faulty_lines(EVENTS, one_in)
         times[one_in], _, size = taken(lines)
         speeds[f"1/{one_in}"] = size / times[one_in] * 1000
         if one_in in ERROR_SHARES:
@@ -82,7 +72,7 @@ def measure() -> dict[str, Any]:
             error_speeds[f"1/{one_in}"] = size / errors[one_in] * 1000
     return {
         "ordinary_logs_over_decode": ordinary / ordinary_decode,
-        "nothing_over_decode": nothing / decode,
+        "nothing_over_decode": nothing / decoding,
         "one_in_a_thousand_over_nothing": times[1_000] / nothing,
         "one_in_ten_mb_per_s": speeds["1/10"],
         "mb_per_s_by_share": speeds,

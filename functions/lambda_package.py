@@ -11,6 +11,7 @@ and imported in place of those that pip fetches. It ships none of itself.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -136,7 +137,7 @@ def make_package(root: Path, target: Path, machines: Sequence[str] = MACHINES) -
         raise PackagingError(refusal(found, root))
     target.mkdir(parents=True, exist_ok=True)
     for machine in machines:
-        _fetch(root / "requirements.lock", machine, target)
+        shutil.copytree(_fetched(root / "requirements.lock", machine), target, dirs_exist_ok=True)
     for path in own_files(root):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / path, target / path)
@@ -184,13 +185,31 @@ def platform_options(machine: str) -> list[str]:
     return ["--only-binary=:all:", "--implementation=cp", f"--python-version={RUNTIME}", *platforms]
 
 
-def _fetch(locked: Path, machine: str, target: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="tocsin-package-") as fetched:
-        _install(locked, Path(fetched), platform_options(machine), machine)
-        shutil.rmtree(Path(fetched) / "bin", ignore_errors=True)
-        for record in Path(fetched).glob("*.dist-info/RECORD"):
-            _forget_scripts(record)
-        shutil.copytree(fetched, target, dirs_exist_ok=True)
+def _fetched(locked: Path, machine: str) -> Path:
+    """The dependencies for a processor as pip installs them; kept, for they are the same for every function and build."""
+    wanted = hashlib.sha256(repr((locked.read_bytes(), platform_options(machine))).encode()).hexdigest()
+    kept = _cache() / f"{machine}-{wanted[:16]}"
+    if not kept.is_dir():
+        with tempfile.TemporaryDirectory(prefix="fetching-", dir=_cache()) as fetching:
+            target = Path(fetching) / "packages"
+            _install(locked, target, platform_options(machine), machine)
+            shutil.rmtree(target / "bin", ignore_errors=True)
+            for record in target.glob("*.dist-info/RECORD"):
+                _forget_scripts(record)
+            try:
+                target.rename(kept)  # all of it or nothing
+            except OSError:
+                if not kept.is_dir():  # or another build was faster
+                    raise
+    return kept
+
+
+def _cache() -> Path:
+    """Where fetched dependencies are kept: the user's own folder, which nobody else can put anything into."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    cache = Path(home) / "tocsin"
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return cache
 
 
 def _install(locked: Path, target: Path, options: Sequence[str], whom: str) -> None:
@@ -277,7 +296,7 @@ def make_compiled_form(root: Path, target: Path) -> None:
                 "".join(_LOCKED.findall((root / "requirements.lock").read_text("utf-8"))), "utf-8"
             )
             _install(locked, Path(fetched), ["--only-binary=:all:", "--no-deps"], sys.executable)
-        making = [sys.executable, "-I", "-B", "-c", _MAKE_FORM, str(root), str(target), fetched]
+        making = [sys.executable, "-B", "-c", _MAKE_FORM, str(root), str(target), fetched]
         done = subprocess.run(making, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PackagingError(f"not packaged: {' and '.join(stale)} cannot be made:\n{done.stderr.strip()}")

@@ -61,7 +61,7 @@ def stands_alone(root: Path) -> bool:
         return False
 
 
-def is_sealed_in_place(root: Path) -> bool:
+def is_compiled_in_place(root: Path) -> bool:
     """Whether the compiled signatures is kept beside the signatures, as in a clone; for all others it is made in the build folder."""
     return is_deployment_root(root) and (is_clone() or not root.resolve().is_relative_to(product_root()))
 

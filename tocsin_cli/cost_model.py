@@ -122,7 +122,7 @@ class Machine:
 
 
 ONE_PROCESSOR_MB = 1769
-WRITE_UNITS_A_TALLY = 5
+WRITE_UNITS_A_COUNT = 5
 UNITS_A_RECORD = 2
 """Of what is known of an unknown error: 1 to 3 KB, by the length of its example."""
 OWN_LOG_KB = 0.5
@@ -183,7 +183,7 @@ def tocsin(load: Load, machine: Machine = Machine()) -> dict[str, float]:
         "detect: requests": reads * price["lambda_requests"],
         "detect: processor": seconds * load.memory_mb / 1024 * price["lambda_gb_s"],
         "detect: its own log": reads * OWN_LOG_KB / 1e6 * price["logs_gb"],
-        "counting": batches * load.matching * WRITE_UNITS_A_TALLY * price["dynamodb_write"],
+        "counting": batches * load.matching * WRITE_UNITS_A_COUNT * price["dynamodb_write"],
         "incidents": load.incidents
         * (
             WRITES_AN_INCIDENT * price["dynamodb_write"]
@@ -211,7 +211,7 @@ def unknown_errors(errors: int, an_hour: float) -> tuple[float, float]:
     """
     digest = HOURS * min(an_hour, 1)
     records = HOURS * min(an_hour, 60) - (digest if an_hour >= 60 else 0)
-    units = records * UNITS_A_RECORD + digest * WRITE_UNITS_A_TALLY
+    units = records * UNITS_A_RECORD + digest * WRITE_UNITS_A_COUNT
     return errors * (records + digest), errors * units * PRICES["dynamodb_write"].usd
 
 

@@ -280,7 +280,7 @@ and New Relic only what the log costs is listed, at public prices, without hosts
 ERRORS = """Nothing of it is in the sums above. The writes do not depend on how often an error comes within a minute: a thousand lines a
 minute are one write, by each copy of `detect` that sees it. An error that is news is written as often, and for a day at most.
 What they cost `detect` in time is in [performance.md](performance.md). Without them (`tell = "off"`), and with FilterPattern,
-which keeps such lines back, nothing of this is paid, and nobody is told of an error that has no signature.
+which keeps such lines back, nothing of this is paid, and nobody is notified of an error that has no signature.
 """
 KNOBS = """
 At the small size nothing that Tocsin does shows on the bill: what is paid are alarms and the secret. In the middle what

@@ -396,7 +396,7 @@ def test_after_an_outage_a_webhook_channel_does_not_end_on_an_alarm_that_is_over
     assert opened["text"] == "🕓 Delayed: Lambda cannot import its handler · worker"
     for message, n in ((joined, STORY[1]), (opened, STORY[0])):
         assert alarming(message) == []
-        assert "*Told late.*" in message["blocks"][1]["text"]["text"]
+        assert "*Delayed.*" in message["blocks"][1]["text"]["text"]
         assert time_token(millis_of(n.at)) in message["blocks"][1]["text"]["text"]
         # Nothing of what it says is lost: that it was, what to do, how often.
         assert "Do first, if it still goes on" in json.dumps(message["blocks"])

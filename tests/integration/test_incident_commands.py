@@ -378,7 +378,7 @@ def test_one_incident_is_shown_by_its_service_or_its_id_open_or_over(dynamodb, t
     assert answered(tocsin("incidents", "show", "20260730-1", "--json"))["state"] == "resolved"
     status, out, _ = tocsin("incidents", "show", "worker")
     assert status == 0
-    for word in ("20260731-1", "module = mangum", "s-abc123: a release fixes it", "message 17.5 in C1", "waiting to be told: update", "Runtime.ImportModuleError"):  # fmt: skip
+    for word in ("20260731-1", "module = mangum", "s-abc123: a release fixes it", "message 17.5 in C1", "waiting to be sent: update", "Runtime.ImportModuleError"):  # fmt: skip
         assert word in out
 
 

@@ -19,9 +19,9 @@ import pytest
 from conftest import LAMBDA_IMAGE
 
 from lambda_package import own_files
-from tocsin.adapters.files.compiled_search import COMPILED, SEALED_SEARCH, stale_files
+from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, stale_files
 from tocsin.adapters.files.configuration import packaged_configuration
-from tocsin.adapters.sam_local import DOOR_PORT, Forwarding, join_local_cloud
+from tocsin.adapters.sam_local import BRIDGE_PORT, Forwarding, join_local_cloud
 from tocsin.core.model import Severity
 from tocsin_cli.commands.build import build
 from tocsin_cli.fake_slack.server import LocalSlack
@@ -206,7 +206,7 @@ def invoke(project):
 @pytest.fixture
 def no_tocsin_local():
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", DOOR_PORT)) == 0:
+        if probe.connect_ex(("127.0.0.1", BRIDGE_PORT)) == 0:
             give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
             give_up("a `tocsin local` runs on this machine and would be joined")
 
@@ -267,7 +267,7 @@ def test_in_the_container_no_function_starts_with_a_stale_form_and_it_says_what_
     shutil.copytree(built, project)
     package = project / ".aws-sam" / "build" / function
     if change == "form away":
-        for name in (COMPILED, SEALED_SEARCH):
+        for name in (COMPILED, COMPILED_SEARCH):
             (package / name).unlink()
     else:
         with (package / "tocsin.toml").open("a") as file:

@@ -305,7 +305,7 @@ function runs.
 | accepted, and nothing made of it: types that it does not know | {passed_over} |
 | missing | {missing} |
 | the alarm on a dead-letter queue, after a message, after a purge | {alarm} |
-| what its topic heard meanwhile | {heard} |
+| what its topic received meanwhile | {heard} |
 
 Made: {listed}.
 

@@ -21,8 +21,8 @@ from tocsin_cli.authoring.check import check
 from tocsin_cli.authoring.json_schema import signature_schema
 from tocsin_cli.authoring.locations import located
 from tocsin_cli.configuration_folder import (
+    is_compiled_in_place,
     is_deployment_root,
-    is_sealed_in_place,
     read_configuration,
     stands_alone,
 )
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for told in overridden(arguments.root):
         print(f"overridden: {told}", file=sys.stderr)
-    if is_sealed_in_place(arguments.root) and not _compiled(arguments.root):
+    if is_compiled_in_place(arguments.root) and not _compiled(arguments.root):
         return 1
     samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())
     told = f", {len(routing.destinations)} destinations" if routing.routes else ""

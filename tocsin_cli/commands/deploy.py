@@ -26,6 +26,7 @@ from tocsin_cli.options import add_root
 from tocsin_cli.package.sam import run_sam, sam_command
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack import preflight
+from tocsin_cli.stack.description import describe, outputs_of, parameters_of
 from tocsin_cli.stack.parameters import (
     declarations,
     effective,
@@ -123,15 +124,10 @@ def remove_what_never_was(name: str, region: str | None, *, ask: bool) -> None:
         DeployError: It is there and stays.
     """
     cloudformation = _client("cloudformation", region)
-    try:
-        state = cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
-    except cloudformation.exceptions.ClientError as error:
-        if "does not exist" in error.response["Error"].get("Message", ""):
-            return
-        raise
-    if state not in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
+    stack = describe(cloudformation, name)
+    if stack is None or stack["StackStatus"] not in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
         return
-    told = f"the first deploy of {name} failed ({state}); nothing runs in it, and it must be removed before the next one"
+    told = f"the first deploy of {name} failed ({stack['StackStatus']}); nothing runs in it, and it must be removed before the next one"
     command = f"aws cloudformation delete-stack --stack-name {name}"
     if not ask or not sys.stdin.isatty():
         raise DeployError(f"{told}: {command}")
@@ -152,25 +148,18 @@ def keep_what_runs(project: Path, name: str, region: str | None) -> bool:
     Returns:
         Whether there was something to keep: False for a first deploy, and after one that never succeeded.
     """
-    from botocore.exceptions import ClientError
-
     cloudformation = _client("cloudformation", region)
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"].get("Message", ""):
-            return False
-        raise
-    if stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}:
+    stack, keepable = (
+        describe(cloudformation, name),
+        {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"},
+    )
+    if stack is None or stack["StackStatus"] not in keepable:
         return False
     body = cloudformation.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
     folder = _kept(project, name)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "template.yaml").write_text(body if isinstance(body, str) else json.dumps(body), "utf-8")
-    parameters = {
-        each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())
-    }
-    (folder / "parameters.json").write_text(json.dumps(parameters, indent=2) + "\n", "utf-8")
+    (folder / "parameters.json").write_text(json.dumps(parameters_of(stack), indent=2) + "\n", "utf-8")
     return True
 
 
@@ -253,8 +242,7 @@ def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None
     if ask and input(f"Update {name} with them? [y/N]: ").strip().lower() not in {"y", "yes"}:
         raise DeployError("nothing was changed")
     cloudformation = _client("cloudformation", region)
-    outputs = cloudformation.describe_stacks(StackName=_SAM_STACK)["Stacks"][0]["Outputs"]
-    bucket = next(each["OutputValue"] for each in outputs if each["OutputKey"] == "SourceBucket")
+    bucket = outputs_of(cloudformation.describe_stacks(StackName=_SAM_STACK)["Stacks"][0])["SourceBucket"]
     s3 = _client("s3", region, regional=True)
     key = f"{name}/back.template"
     # By its address: in the call itself a template may have 51,200 bytes at most.
@@ -276,7 +264,7 @@ def _go_back(project: Path, name: str, region: str | None, *, ask: bool) -> None
 
 
 def _kept(project: Path, name: str) -> Path:
-    """Where the way back of a stack is kept: beside the configuration, never in what a build puts together anew."""
+    """Where the way back of a stack is kept: beside the configuration, never in what each build puts together again."""
     return (project.parent.parent if is_staged(project) else project) / KEPT / name
 
 
@@ -308,13 +296,9 @@ def _wait_for_the_first_heartbeat(name: str, region: str | None, seconds: int) -
     from tocsin.adapters.aws.heartbeat_record import KEY
 
     stack = _client("cloudformation", region).describe_stacks(StackName=name)["Stacks"][0]
-    parameters = {
-        each["ParameterKey"]: each.get("ParameterValue", "") for each in stack.get("Parameters", ())
-    }
-    table = next(each["OutputValue"] for each in stack["Outputs"] if each["OutputKey"] == "TableName")
-    if parameters.get("HeartbeatMinutes", "0") == "0":
+    if parameters_of(stack).get("HeartbeatMinutes", "0") == "0":
         return
-    dynamodb = _client("dynamodb", region)
+    table, dynamodb = outputs_of(stack)["TableName"], _client("dynamodb", region)
 
     def came() -> bool:
         return "arrived_at" in dynamodb.get_item(TableName=table, Key=KEY).get("Item", {})

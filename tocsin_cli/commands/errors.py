@@ -39,7 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="take an error as known until a time",
         description="Take an error as known until a time.",
     )
-    known.add_argument("id", metavar="ID", help="the error's id, or enough of its beginning to tell it")
+    known.add_argument(
+        "id", metavar="ID", help="the error's id, or enough of its beginning to be the only one"
+    )
     known.add_argument("--for", dest="span", required=True, metavar="DURATION", help="how long, such as 30d")
     known.add_argument("--reason", required=True, help="why, for those who wonder")
     known.add_argument("--author", help="who (default: the name that git knows, else the user's)")

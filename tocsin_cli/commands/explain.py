@@ -9,7 +9,8 @@ import sys
 from msgspec.structs import replace
 
 from tocsin.core.absence.expected_lines import ExpectedLines, Sign
-from tocsin.core.matching.matcher import Explanation, Matcher, Verdict
+from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.verdicts import Explanation, Verdict
 from tocsin_cli.commands.match import error_finder
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.options import add_root

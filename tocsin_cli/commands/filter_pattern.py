@@ -30,7 +30,7 @@ MAX_TESTED = 50
 MAX_TESTED_SIZE = 200_000
 """Characters in one call."""
 
-HIDES_ERRORS = "with this pattern, errors that no signature explains do not reach Tocsin, and nobody is told of them; tocsin doctor says so too"
+HIDES_ERRORS = "with this pattern, errors that no signature explains do not reach Tocsin, and nobody is notified of them; tocsin doctor says so too"
 NO_PATTERN_FOR_ERRORS = (
     "errors that no signature explains are looked for, and no pattern of 1,024 characters stands for every way to state a "
     "level. --signatures-only makes one that keeps them back; errors.tell in tocsin.toml says where they are looked for"

@@ -48,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="alarms on a REST API; may be repeated",
     )
     parser.add_argument("--slack-secret", default=SLACK_SECRET, metavar="NAME", help="default: %(default)s")
-    parser.add_argument("--email", default="", help="who is told when Slack cannot be")
+    parser.add_argument("--email", default="", help="who is notified when Slack cannot be reached")
     parser.add_argument(
         "--health-data",
         action="store_true",

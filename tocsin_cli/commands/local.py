@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from tocsin.adapters.sam_local import DOOR_PORT
+from tocsin.adapters.sam_local import BRIDGE_PORT
 from tocsin.core.config.settings import Intervals
 from tocsin.core.times import parse_duration
 from tocsin_cli.local_aws.local_tocsin import RECONCILE_EVERY, LocalTocsin
@@ -44,9 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sam-port",
         type=port,
-        default=DOOR_PORT,
+        default=BRIDGE_PORT,
         metavar="PORT",
-        help=f"where `sam local invoke` finds this one (default: {DOOR_PORT}; 0: nowhere, so that another one can run)",
+        help=f"where `sam local invoke` finds this one (default: {BRIDGE_PORT}; 0: nowhere, so that another one can run)",
     )
     parser.add_argument(
         "--json",

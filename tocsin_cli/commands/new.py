@@ -259,7 +259,7 @@ def _next_steps(name: str, made: Scaffold, files: Mapping[Path, str]) -> str:
         f"{table}: read the expression; loosen or tighten it, and add a sample for each wording you know",
         f"{page}: fill in the four parts; somebody will read it at three in the morning",
         "tocsin backtest your-logs.jsonl: what would it have found, and how often?",
-        'take out status = "test" (until then it is counted and told in one digest a day), and run tocsin check',
+        'take out status = "test" (until then it is counted and listed in one digest a day), and run tocsin check',
     ]
     if made.inhibits:
         steps.insert(

@@ -32,6 +32,7 @@ from tocsin_cli.package.sam import sam_command
 from tocsin_cli.product import version
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack.deployed_configuration import deployed_configuration
+from tocsin_cli.stack.description import describe
 from tocsin_cli.stack.parameters import for_sam, given_parameters
 from tocsin_cli.stack.target import region_or_environment
 from tocsin_cli.terminal import pluralize
@@ -109,17 +110,11 @@ def _run(arguments: argparse.Namespace) -> int:
 def _running(name: str, region: str | None) -> Configuration | None:
     """What the stack runs; None where there is none yet."""
     import boto3
-    from botocore.exceptions import ClientError
 
     session = boto3.Session(region_name=region)
     cloudformation = session.client("cloudformation")
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" in error.response["Error"].get("Message", ""):
-            return None
-        raise
-    if stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+    stack = describe(cloudformation, name)
+    if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
         return None
     try:
         return deployed_configuration(cloudformation, session.client("lambda"), name)

@@ -242,7 +242,9 @@ def _of_line(config: Configuration, line: str, log_group: str, reason: Reason, n
 
 def _of_alarm(config: Configuration, rule: Signature, reason: Reason, now: Millis) -> Notification:
     if reason is Reason.UPDATE:
-        raise PreviewError("an alarm has no update: that it fires again is told at once; try --reason opened")
+        raise PreviewError(
+            "an alarm has no update: that it fires again is announced at once; try --reason opened"
+        )
     sample = rule.matches[0]
     lived = _SimulatedIncident(config)
     lived.simulation.detect(_alarm_event(sample, "ALARM", now), now)
@@ -291,7 +293,7 @@ def _of_event(config: Configuration, name: str, reason: Reason, now: Millis) -> 
         print(f"tocsin preview: {name}: {problem}", file=sys.stderr)
     lived.simulation.let_pass(now + config.settings.intervals.group_wait + MINUTE)
     if not lived.simulation.notifications:
-        raise PreviewError(f"{name}: nothing in it would be told")
+        raise PreviewError(f"{name}: nothing in it would be sent")
     return lived.first(reason) if reason is Reason.OPENED else lived.later(reason, now + MINUTE)
 
 
@@ -342,7 +344,7 @@ def _one(notifications: Sequence[Notification], reason: Reason) -> Notification:
     found = next((entry for entry in notifications if entry.reason is reason), None)
     if found is None:
         told = ", ".join(sorted({entry.reason for entry in notifications})) or "nothing"
-        raise PreviewError(f"no {reason.value!r} would be told here, only {told}")
+        raise PreviewError(f"no {reason.value!r} would be sent here, only {told}")
     return found
 
 

@@ -92,7 +92,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     listing = actions.add_parser("list", help="the active silences", description="The active silences.")
     listing.add_argument("--all", action="store_true", help="also those that expired in the last 30 days")
     ending = actions.add_parser("expire", help="end a silence now", description="End a silence now.")
-    ending.add_argument("id", metavar="ID", help="the silence's id, or enough of its beginning to tell it")
+    ending.add_argument(
+        "id", metavar="ID", help="the silence's id, or enough of its beginning to be the only one"
+    )
     for each in (adding, listing, ending):
         each.add_argument(
             "--json", action="store_true", help="print the JSON that docs/silences.md describes"
@@ -231,7 +233,7 @@ class _SilenceCommands:
         else:
             print(
                 f"{silence.id} has ended: {one_line(silence.matcher)}\n"
-                "What it muted and still fires is told within two minutes."
+                "What it muted and still fires is announced within two minutes."
             )
 
     def _ended(self, silence: Silence) -> Silence:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from tocsin_cli.aws_errors import code_of, is_aws_error
+from tocsin_cli.stack.description import outputs_of, parameters_of
 
 
 class Level(StrEnum):
@@ -70,15 +71,12 @@ class Examined:
     @property
     def parameters(self) -> dict[str, str]:
         """The parameters it was deployed with."""
-        return {
-            each["ParameterKey"]: each.get("ParameterValue", "")
-            for each in self.described.get("Parameters", ())
-        }
+        return parameters_of(self.described)
 
     @property
     def outputs(self) -> dict[str, str]:
         """Its outputs."""
-        return {each["OutputKey"]: each["OutputValue"] for each in self.described.get("Outputs", ())}
+        return outputs_of(self.described)
 
     def names(self, parameter: str) -> list[str]:
         """A list parameter, without the one empty name of an empty list."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from tocsin.core.config.error_settings import ErrorSettings
@@ -198,12 +197,17 @@ def _rules(
 ) -> Generator[Finding, None, int]:
     """A finding for each rule that is gone or disabled; returns how many are neither."""
     events, right = stack.client("events"), 0
+
+    def state_of(rule: str) -> str | None:
+        found = if_there(lambda: events.describe_rule(Name=rule))
+        return found and found["State"]
+
     for name, rule in rules.items():
         short = rule.physical.rpartition("/")[2]
-        found = if_there(partial(events.describe_rule, Name=short))
-        if found is None:
+        state = state_of(short)
+        if state is None:
             yield level(check, f"the rule {name} is gone", why, restore())
-        elif found["State"] == "DISABLED":
+        elif state == "DISABLED":
             yield level(check, f"the rule {name} is disabled", why, f"aws events enable-rule --name {short}")
         else:
             right += 1
@@ -287,7 +291,7 @@ def filter_pattern_is_current(
         yield warn(
             "filter-pattern",
             "the deployed FilterPattern hides errors that no signature explains",
-            "no pattern stands for every way to state a level; such an error never reaches Tocsin, and nobody is told",
+            "no pattern stands for every way to state a level; such an error never reaches Tocsin, and nobody is notified",
             'tocsin deploy with an empty FilterPattern; or, if that is meant, tell = "off" under [errors] in tocsin.toml',
         )
     right = {filter_pattern(signatures, style, terms_match_within_words=True).pattern for style in Style}

@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -147,11 +146,14 @@ def _drifted(client: Any, name: str) -> Iterator[Mapping[str, Any]]:
 
 def functions(stack: Examined) -> Iterator[Finding]:
     """The three functions exist, are active, run on the runtime of the template, and are those that the stack deployed."""
-    client = stack.client("lambda")
-    right = 0
+    client, right = stack.client("lambda"), 0
+
+    def configuration_of(function: str) -> dict[str, Any] | None:
+        return if_there(lambda: client.get_function_configuration(FunctionName=function))
+
     for output, why in FUNCTIONS.items():
         name = stack.outputs[output]
-        found = if_there(partial(client.get_function_configuration, FunctionName=name))
+        found = configuration_of(name)
         if found is None:
             yield fail("function", f"the function {name} does not exist", why, restore())
             continue
@@ -373,7 +375,7 @@ def alarms(stack: Examined) -> Iterator[Finding]:
             yield warn(
                 "alarm",
                 f"{name} is in ALARM",
-                "messages lie in a queue that Tocsin watches for you; an incident says so",
+                "messages wait in a queue that Tocsin watches for you; an incident says so",
                 "tocsin incidents list",
             )
         elif alarm["StateValue"] == "ALARM" and logical in _UNTIL_FIRST and is_young(stack):

@@ -50,7 +50,7 @@ class AlarmDrill(Drill):
             return Step("alarm", None, f"there is no alarm {self.target}: tocsin doctor lists the stack's")
         alarm = alarms[0]
         if alarm["StateValue"] == "ALARM":
-            return Step("alarm", None, f"{self.target} is in ALARM already: what it tells is no drill")
+            return Step("alarm", None, f"{self.target} is in ALARM already: what it says is no drill")
         if not alarm.get("ActionsEnabled", True):
             return Step(
                 "alarm",

@@ -188,7 +188,7 @@ class Drill:
                 return "The queue between SNS and notify is gone: tocsin doctor"
             found[output] = sum(int(attributes[name]) for name in names)
         if found["NotifyDeadLetterQueueUrl"]:
-            return "It lies in the dead-letter queue: Slack refused it, runbooks/tocsin-delivery-failed.md"
+            return "It is in the dead-letter queue: Slack refused it, runbooks/tocsin-delivery-failed.md"
         if found["NotifyQueueUrl"]:
             return f"It waits in notify's queue: notify does not run, or Slack does not answer; read the log /tocsin/{self.stack.name}/notify"
         return "It is not in the queue: the queue's subscription to the alerts topic is gone; tocsin doctor"

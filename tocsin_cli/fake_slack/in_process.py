@@ -36,7 +36,7 @@ _URL = "https://slack.invalid"
 
 
 class OfflineSlack:
-    """A channel, and one road to it.
+    """A channel, and one way to post to it.
 
     Args:
         mode: ``bot`` or ``webhook``.

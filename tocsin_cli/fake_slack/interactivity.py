@@ -20,7 +20,6 @@ from tocsin_cli.fake_slack.channel import Channel, Message
 
 SIGNING_SECRET = "local-signing-secret"  # noqa: S105 -- opens nothing but this program
 PEOPLE = {"UADA": "Ada", "UBOB": "Bob"}
-FAULTS = ("late", "twice", "bad_signature")
 
 Sent = tuple[int, str]
 """What the app answered: HTTP's status, and the body."""

@@ -55,7 +55,7 @@ def parse_json(body: bytes) -> object:
 
 
 def fault_answer(fault: Fault, *, webhook: bool) -> Answer:
-    """How a fault looks on each of the two roads."""
+    """How a fault looks to a bot, and to a webhook."""
     status = fault.status or (HTTPStatus.BAD_REQUEST if webhook else HTTPStatus.OK)
     headers: Headers = ()
     if status == HTTPStatus.TOO_MANY_REQUESTS:

@@ -97,7 +97,7 @@ class LocalTocsin:
             if "respond" in self.deployment.functions:
                 self.slack.interactivity.connect(self._send_to_app)
             if self._sam_port is not None:
-                self._open_door(stack, self._sam_port)
+                self._open_bridge(stack, self._sam_port)
             clock = threading.Thread(target=self._keep_time, name="reconcile", daemon=True)
             clock.start()
             stack.callback(clock.join)
@@ -111,7 +111,7 @@ class LocalTocsin:
         """Stop everything."""
         self._stack.close()
 
-    def _open_door(self, stack: contextlib.ExitStack, port: int) -> None:
+    def _open_bridge(self, stack: contextlib.ExitStack, port: int) -> None:
         """Let the containers of ``sam local invoke`` in; without it everything else works too."""
         try:
             stack.enter_context(SamLocalDoor(self.deployment, self.slack.url, port=port))

@@ -1,4 +1,4 @@
-"""The door for ``sam local invoke``: lets its containers into the cloud of a running ``tocsin local``.
+"""The bridge for ``sam local invoke``: lets its containers into the cloud of a running ``tocsin local``.
 
 A container on Docker Desktop reaches this machine's loopback by the name host.docker.internal; on Linux that
 name leads to the address of Docker's bridge, where nothing listens. So on Linux the door, and the ports
@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from tocsin.adapters.sam_local import DOOR_PORT, Forwarding
+from tocsin.adapters.sam_local import BRIDGE_PORT, Forwarding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ class SamLocalDoor:
         port: Where to answer; containers know only the default.
     """
 
-    def __init__(self, deployment: Deployment, slack_url: str, *, port: int = DOOR_PORT) -> None:
+    def __init__(self, deployment: Deployment, slack_url: str, *, port: int = BRIDGE_PORT) -> None:
         ports = [urlsplit(address).port for address in (deployment.endpoint, slack_url)]
         self._ports = [found for found in ports if found]
         self.environments = function_environments(deployment)

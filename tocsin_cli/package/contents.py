@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tocsin.adapters.files.compiled_search import COMPILED, SEALED_SEARCH, stale_files
+from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, stale_files
 from tocsin_cli.package.elf import compiled
 from tocsin_cli.package.imports import unresolved_imports
 
@@ -16,7 +16,7 @@ MAX_PACKAGE_SIZE = 60 * 1024 * 1024
 BYTE_CODE = "cpython-313"
 
 _BROUGHT = re.compile(r"(boto3|botocore|s3transfer|awscli|awslambdaric)([-.].*)?")
-_MADE_BY_THE_BUILD = {COMPILED, SEALED_SEARCH}
+_MADE_BY_THE_BUILD = {COMPILED, COMPILED_SEARCH}
 _FOREIGN = {".pyd", ".dylib", ".dll", ".exe"}
 _HEADER = 16
 
@@ -34,7 +34,7 @@ def package_problems(package: Path, root: Path, own: Sequence[str], machines: Se
         return [f"{package}: there is no such folder: make build"]
     return [
         *_own_files(package, root, own),
-        *_seal(package),
+        *_stale_signatures(package),
         *_what_does_not_belong(package, own),
         *_compiled(package, machines),
         *_byte_code(package),
@@ -66,7 +66,7 @@ def _own_files(package: Path, root: Path, own: Sequence[str]) -> Iterator[str]:
             yield f"{needed}: missing in {root}: git checkout"
 
 
-def _seal(package: Path) -> Iterator[str]:
+def _stale_signatures(package: Path) -> Iterator[str]:
     """The compiled form must fit, else no cold start succeeds."""
     for name in stale_files(package):
         yield f"{name}: missing, or made for other signatures, settings or code: build again"

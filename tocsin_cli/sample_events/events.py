@@ -33,62 +33,16 @@ BACKEND: Final = "/aws/lambda/credmate-prod-BackendApiFunction-Zk3Jx8Qw"
 WORKER: Final = "/aws/lambda/credmate-prod-DocumentWorkerFunction-Pq7Lm2Ts"
 DLQ: Final = "credmate-prod-worker-dlq.fifo"
 
-STARTING_SIGNATURES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
-    "import-module-error": (
-        BACKEND,
-        (
-            "INIT_START Runtime Version: python:3.13.v64\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:0a1b2c3d",
-            (
-                "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'\n"
-                "Traceback (most recent call last):"
-            ),
-            "INIT_REPORT Init Duration: 229.04 ms\tPhase: init\tStatus: error\tError Type: Runtime.ImportModuleError",
-        ),
-    ),
-    "s3-bucket-not-accessible": (
-        BACKEND,
-        (
-            "[INFO]\t2026-02-02T18:15:00.000Z\t\tStarting storage service",
-            (
-                "RuntimeError: S3 bucket 'credmate-documents-dev' is not accessible (error: 404). Backend cannot start without "
-                "valid S3 storage. Check bucket name, region (us-east-1), and IAM permissions."
-            ),
-        ),
-    ),
-    "database-none": (
-        WORKER,
-        (
-            "[INFO]\t2026-02-02T18:15:00.000Z\t\tConnecting to the database",
-            (
-                '[ERROR] OperationalError: connection to server at "10.0.12.7", port 5432 failed: FATAL: database "None" does '
-                "not exist"
-            ),
-        ),
-    ),
-    "lambda-timeout": (
-        BACKEND,
-        (
-            "START RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808 Version: $LATEST",
-            "2026-02-02T18:15:30.040Z 8da27dae-7bf7-496f-a818-adb9f030f808 Task timed out after 30.00 seconds",
-            "END RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808",
-            (
-                "REPORT RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808\tDuration: 30000.00 ms\tBilled Duration: 30000 ms\t"
-                "Memory Size: 512 MB\tMax Memory Used: 127 MB\tStatus: timeout"
-            ),
-        ),
-    ),
-    "mock-processing": (
-        WORKER,
-        (
-            "[INFO]\t2026-02-02T18:15:00.000Z\t8da27dae-7bf7-496f-a818-adb9f030f808\tReceived 1 message",
-            (
-                "[INFO]\t2026-02-02T18:15:00.100Z\t8da27dae-7bf7-496f-a818-adb9f030f808\tprocess_document_mock() finished: "
-                "document 4711 marked as success"
-            ),
-        ),
-    ),
+STARTING_SIGNATURES: Final = {
+    "import-module-error": BACKEND,
+    "s3-bucket-not-accessible": BACKEND,
+    "database-none": WORKER,
+    "lambda-timeout": BACKEND,
+    "mock-processing": WORKER,
 }
-"""By signature: the log group and what it says, lines that match nothing among them."""
+"""By signature: the log group in which its first sample is logged, behind a line that matches nothing."""
+
+ORDINARY: Final = "[INFO]\t2026-02-02T18:15:00.000Z\t8da27dae-7bf7-496f-a818-adb9f030f808\tReceived 1 message"
 
 FUNCTION: Final = BACKEND.rpartition("/")[2]
 STACK: Final = "credmate-lambda-prod"
@@ -150,25 +104,26 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
     """Every event file's content by file name.
 
     Args:
-        configuration: What notifications for ``notify`` are worded by.
+        configuration: Whose signatures' samples are logged, and what notifications for ``notify`` are worded by.
     """
     events: dict[str, dict[str, Any]] = {}
-    for signature, (log_group, lines) in STARTING_SIGNATURES.items():
+    for signature, log_group in STARTING_SIGNATURES.items():
+        lines = (ORDINARY, configuration.signatures[signature].matches[0])
         for shape in ("logs", "kinesis"):
             events[f"{shape}-{signature}.json"] = new_event(shape, lines, log_group=log_group)
-    for road in ("sns", "eventbridge", "direct"):
+    for shape in ("sns", "eventbridge", "direct"):
         for state in ("ALARM", "OK"):
             later = AT if state == "ALARM" else AT + 20 * MINUTE
-            events[f"alarm-{road}-dlq-depth-{state.lower()}.json"] = new_event(
-                f"alarm-{road}", at=later, state=state
+            events[f"alarm-{shape}-dlq-depth-{state.lower()}.json"] = new_event(
+                f"alarm-{shape}", at=later, state=state
             )
-    told = {
+    notified = {
         "dlq-depth": events["alarm-eventbridge-dlq-depth-alarm.json"],
         **{signature: events[f"logs-{signature}.json"] for signature in STARTING_SIGNATURES},
     }
-    for signature, event in told.items():
+    for signature, event in notified.items():
         events[f"notify-{signature}.json"] = _notify_event(event, configuration)
-    _, lines = STARTING_SIGNATURES["import-module-error"]
+    lines = (ORDINARY, configuration.signatures["import-module-error"].matches[0])
     broken = [
         {**_kinesis_record("bm90IGd6aXA=", AT), "eventID": "shardId-000000000000:2"},
         {**_kinesis_record("*** not base64 ***", AT), "eventID": "shardId-000000000000:3"},
@@ -178,7 +133,7 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
         "logs-without-a-match.json": new_event(
             "logs", ["INFO request handled in 12 ms", "INFO Service accessible"]
         ),
-        # One good record between two that cannot be read: the good one counts, the others are parked.
+        # One good record between two that cannot be read: the good one counts, the others go to the failure queue.
         "kinesis-with-broken-records.json": {
             "Records": [broken[0], _kinesis_record(envelope(lines, BACKEND, AT), AT), broken[1]]
         },
@@ -188,12 +143,6 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
         "change-stack-update-complete.json": new_event("change-stack", at=INCIDENT_B + 5 * MINUTE),
         "reconcile-schedule.json": _schedule(),
     }
-
-
-def function_of(name: str) -> str:
-    """The function that an event file is for, by its name: the logical id in the template."""
-    first = name.partition("-")[0]
-    return {"notify": "NotifyFunction", "reconcile": "ReconcileFunction"}.get(first, "DetectFunction")
 
 
 def event_text(event: dict[str, Any]) -> str:

@@ -171,14 +171,14 @@ def _message(
 ) -> str:
     ts = escape(str(message.get("ts", "")))
     name = escape(str(message.get("username") or "Tocsin"))
-    road = "incoming webhook" if message.get("via") == "webhook" else "bot"
+    sender = "incoming webhook" if message.get("via") == "webhook" else "bot"
     at = _time(message)
     clock = time_html(at, f"{at:%H:%M}") if at else ""
     size = " small" if small else ""
     return f"""<article class="message" id="{prefix}{ts}" aria-label="Message from {name}">
 <span class="avatar{size}">{_BELL}</span>
 <div class="body">
-<div class="who"><b>{name}</b> <span class="badge" title="{road}">APP</span> {clock}</div>
+<div class="who"><b>{name}</b> <span class="badge" title="{sender}">APP</span> {clock}</div>
 {note}<div class="content">{render_message_html(message)}{_edits(message, prefix)}</div>
 {thread}</div>
 </article>"""

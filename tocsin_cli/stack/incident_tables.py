@@ -144,12 +144,12 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
         alerts += f" ({report['alerts_silenced']} silenced)"
     yield "Counted", f"{alerts}, {report['alerts_resolved']} resolved"
     yield from _acted(report)
-    told = pluralize(report["notifications"], "notification")
+    sent = pluralize(report["notifications"], "notification")
     if report["last_notified_at"]:
-        told += f", the last one {_second(report['last_notified_at'])} UTC"
+        sent += f", the last one {_second(report['last_notified_at'])} UTC"
     if report["waiting"]:
-        told += f"; waiting to be told: {', '.join(due['reason'] for due in report['waiting'])}"
-    yield "Told", told
+        sent += f"; waiting to be sent: {', '.join(due['reason'] for due in report['waiting'])}"
+    yield "Sent", sent
     for change in report["changes"]:
         yield "Changed", one_line(change_words(msgspec.convert(change, ReportedChange), str))
     if not report["changes"]:
@@ -179,7 +179,7 @@ def _delivery(delivery: Report) -> str:
         where = f"{one_line(delivery['destination'])}: message {one_line(delivery['message'])} in {one_line(delivery['channel'])}"
     shown = f"shows notification {delivery['shown']}" if delivery["shown"] else "shows nothing yet"
     doubt = ", ".join(map(str, delivery["unconfirmed"]))
-    return f"{where}, {shown}" + (f"; not known whether it was told: {doubt}" if doubt else "")
+    return f"{where}, {shown}" + (f"; not known whether it was sent: {doubt}" if doubt else "")
 
 
 def _show_mutes(alert: Report, silences: Mapping[str, Report], console: Console) -> None:
@@ -211,7 +211,7 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
         again = " and began again" if alert["state"] == "firing" else ""
         counted += f"; was over at {_second(alert['was_over_at'])} UTC{again}"
     if not alert["announced"]:
-        counted += f"; in {one_line(alert['service'])} told to nobody one by one (in test mode, or below its threshold)"
+        counted += f"; in {one_line(alert['service'])} counted without a message (in test mode, or below its threshold)"
     _inside(Text(counted), console)
     for name, value in alert["fields"].items():
         _inside(Text.assemble((f"{one_line(name)} = ", "dim"), one_line(value)), console)

@@ -23,6 +23,7 @@ from tocsin_cli.configuration_folder import default_root
 from tocsin_cli.deployment_file import DeploymentFile, read_deployment
 from tocsin_cli.product import work_folder
 from tocsin_cli.shown_paths import shown
+from tocsin_cli.stack.description import describe, outputs_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,10 +34,10 @@ LOCAL_FILE = work_folder() / "local.json"
 STACK = "tocsin"
 OUTPUT = "TableName"
 REGION_HINT = "Give its Region with --region or AWS_REGION."
-_CREDENTIALS = {
-    "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException",
-    "InvalidSignatureException", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure",
-}  # fmt: skip
+_CREDENTIALS = """
+    ExpiredToken ExpiredTokenException RequestExpired InvalidClientTokenId UnrecognizedClientException
+    InvalidSignatureException SignatureDoesNotMatch InvalidAccessKeyId AuthFailure
+""".split()
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
@@ -164,21 +165,17 @@ def region_or_environment(given: str | None) -> str | None:
 
 def _stack(name: str, region: str | None) -> Deployed:
     import boto3
-    from botocore.exceptions import ClientError
 
     session = boto3.Session(region_name=region_or_environment(region))
     cloudformation = session.client("cloudformation")
     where = f"stack {name} in {cloudformation.meta.region_name}"
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError as error:
-        if "does not exist" not in error.response["Error"].get("Message", ""):
-            raise
+    stack = describe(cloudformation, name)
+    if stack is None:
         raise DeployedError(
             f"there is no {where}. {REGION_HINT} Another name goes with --stack; "
             "for one on this machine use --local."
-        ) from error
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}
+        )
+    outputs = outputs_of(stack)
     if OUTPUT not in outputs:
         raise DeployedError(
             f"{where} ({stack['StackStatus']}) has no output {OUTPUT}: it is not a Tocsin stack, or its deployment "

@@ -90,8 +90,8 @@ stack  = {json.dumps(answers.stack)}
 region = {json.dumps(answers.region)}
 
 [deploy.parameters] # the template's parameters; what is not here has the template's default
-{lines}{"" if answers.email else '# OperatorEmail = "ops@example.com" # told when Slack cannot be; without it the doctor finds the stack broken' + chr(10)}
-# A further environment lies over these: tocsin deploy --env staging
+{lines}{"" if answers.email else '# OperatorEmail = "ops@example.com" # notified when Slack cannot be reached; without it the doctor finds the stack broken' + chr(10)}
+# A further environment overrides these: tocsin deploy --env staging
 # [env.staging]
 # stack = "{answers.stack}-staging"
 # [env.staging.parameters]

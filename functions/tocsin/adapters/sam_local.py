@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
-DOOR_PORT = 14577
+BRIDGE_PORT = 14577
 """Where ``tocsin local`` answers ``sam local``: fixed, because nothing else can tell the container."""
 
 HOST = "host.docker.internal"
@@ -29,7 +29,7 @@ _WITHIN = 2.0
 
 
 def join_local_cloud(
-    environment: MutableMapping[str, str], *, host: str = HOST, port: int = DOOR_PORT
+    environment: MutableMapping[str, str], *, host: str = HOST, port: int = BRIDGE_PORT
 ) -> bool:
     """Make this container part of the cloud of a running ``tocsin local``, or its function a dry run.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -75,7 +75,7 @@ class Envelope(Struct, frozen=True):
     account: str
     log_group: str
     log_stream: str
-    events: tuple[LogEvent, ...]
+    events: Sequence[LogEvent]
     region: str = ""
     origins: tuple[Envelope, ...] = ()
 

@@ -100,7 +100,7 @@ class _BotPosting:
                 self._forget()
             else:
                 return
-        anew = bool(self._newest)
+        again = bool(self._newest)
         if self.record.unconfirmed and self._look_for_message():
             if self.record.shown < self.sequence:
                 self._edit()
@@ -122,7 +122,7 @@ class _BotPosting:
             ts = self._post(message)
         self.record = replace(self.record, channel=self.slack.channel, ts=ts, shown=self.sequence)
         self._posted = True
-        if anew and not self.late and self.audience.concerned:
+        if again and not self.late and self.audience.concerned:
             self._edit()  # names whom the message named before; a post with their names would call them again
 
     def _post(self, message: SlackMessage) -> str:

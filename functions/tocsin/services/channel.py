@@ -62,7 +62,7 @@ class Posting(Protocol):
 
 
 class Channel(Protocol):
-    """One channel, and one road to it.
+    """One channel, and one way to post to it.
 
     Attributes:
         has_threads: Whether a message can be a reply to another.
@@ -92,5 +92,5 @@ def say(call: Callable[[dict[str, Any]], T], message: SlackMessage, notes: list[
     try:
         return call({"text": message.text, "blocks": message.blocks})
     except BlocksRefusedError as error:
-        notes.append(f"Slack refused the blocks ({error}); told as plain text")
+        notes.append(f"Slack refused the blocks ({error}); sent as plain text")
     return call({"text": message.plain, "blocks": [], "mrkdwn": False})

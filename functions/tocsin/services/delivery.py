@@ -4,7 +4,7 @@ Slack takes no idempotency key, so the memory is ours: a record per incident, wo
 Claiming the lease marks the notification as unconfirmed; only an attempt that saw its own end takes the mark
 away. Whoever finds the mark asks Slack first, where it can be asked: a bot finds its own messages again. A webhook
 can neither be asked nor edited: there an unconfirmed notification is posted again, because a message twice is better
-than an incident nobody hears of.
+than an incident nobody is notified of.
 
 After an outage of Slack notifications come in any order, since each has a delay of its own. One that a newer
 one has overtaken is dropped if it only counts on. Everything else has news that the newer one may not show, so

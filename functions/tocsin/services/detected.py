@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any
 
 from msgspec import Struct, field
@@ -48,13 +48,14 @@ class Detected(Struct):
     heartbeats: int = 0
     line_ages: tuple[Millis, Millis] | None = None
 
-    def arrived(self, times: Iterable[Millis], now: Millis) -> None:
-        """Note how old lines with these times are now; a writer's clock that is ahead makes none younger than 0."""
-        moments = sorted(times)
-        if moments:
-            newest, oldest = max(0, now - moments[-1]), max(0, now - moments[0])
-            known = self.line_ages or (newest, oldest)
-            self.line_ages = min(known[0], newest), max(known[1], oldest)
+    def arrived(self, times: Collection[Millis], now: Millis) -> None:
+        """Note how old the first and the last line of an envelope, which come in their order, are now.
+
+        A writer's clock that is ahead makes none younger than 0.
+        """
+        newest, oldest = max(0, now - max(times)), max(0, now - min(times))
+        known = self.line_ages or (newest, oldest)
+        self.line_ages = min(known[0], newest), max(known[1], oldest)
 
     def summary(self) -> dict[str, Any]:
         """What the function answers and logs: counts and reasons, never a log line."""

@@ -19,7 +19,13 @@ from tocsin.core.incidents.counting import joins
 from tocsin.core.incidents.incident import Incident
 from tocsin.core.ingest.alarms import AlarmError, parse_alarm
 from tocsin.core.ingest.change_events import ChangeError, is_of_stack, parse_change
-from tocsin.core.ingest.envelopes import BadLogEvent, ControlMessage, parse_envelope
+from tocsin.core.ingest.envelopes import (
+    BadLogEvent,
+    ControlMessage,
+    ParsedEnvelope,
+    parse_envelope,
+    read_suspects,
+)
 from tocsin.core.ingest.event_shapes import (
     AlarmRecord,
     BadRecord,
@@ -30,6 +36,7 @@ from tocsin.core.ingest.event_shapes import (
     split_event,
 )
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
+from tocsin.core.ingest.raw_events import SuspectSearch
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import RawSearch, is_whole
 from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors, with_unknown_error
@@ -125,6 +132,7 @@ class Detector:
         self._signatures = with_unknown_error(signatures)
         errors = ErrorFinder(signatures, settings.errors, settings.redaction)
         self._recogniser = WithUnknownErrors(matcher, errors, settings.is_strict, search)
+        self._suspects = SuspectSearch(self._recogniser.raw_expression)
         self._unknown_errors = UnknownErrors(error_store, settings)
         self._reconciler, self._failure_queue = reconciler, failure_queue
         self._own_log_groups, self._region = own_log_groups, region
@@ -195,7 +203,8 @@ class Detector:
         matches, signs = self._recogniser.might_match(raw), self._expected_lines.may_show(raw)
         if is_whole(raw) and not matches and not signs:
             return []
-        parsed = parse_envelope(raw)
+        suspected = read_suspects(raw, self._suspects) if matches and not signs else None
+        parsed = ParsedEnvelope(suspected) if suspected else parse_envelope(raw)
         if isinstance(parsed, ControlMessage):
             done.ignored.append("control message: CloudWatch Logs probing its destination")
             return []
@@ -217,7 +226,7 @@ class Detector:
             if matches:
                 counts += self._occurrences.of_envelope(each, service, now)
         if counts:
-            done.arrived((event.timestamp for event in envelope.events), now)
+            done.arrived((envelope.events[0].timestamp, envelope.events[-1].timestamp), now)
         return counts
 
     def _dead_letter_events(

@@ -1,4 +1,4 @@
-"""Beating: the heartbeat's line written when it is due, and what comes back of it passed on."""
+"""The heartbeat: its line written when it is due, and what comes back of it passed on."""
 
 from __future__ import annotations
 

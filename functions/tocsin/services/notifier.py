@@ -6,7 +6,7 @@ it, and what the others were told is not told again. It is dead-lettered only wh
 that refuse it for good: a send and then an acknowledgement, so that a crash between the two leaves the message in
 both places, and telling it twice is prevented further on.
 
-Different incidents are told side by side by a few threads (``lanes``). What they share is little: the log of the
+Different incidents are told side by side by a few threads (``concurrent_incidents``). What they share is little: the log of the
 batch, and the pauses that Slack asked for.
 """
 
@@ -29,8 +29,8 @@ from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.notifications.queue_message import QueueMessage, read_body
 from tocsin.core.signatures.heartbeat import TOO_LATE, Heartbeat
 from tocsin.services.channel import Audience, Channel, Outcome
+from tocsin.services.concurrent_incidents import Item, lanes_of, work_through
 from tocsin.services.delivery import Attempt, Delivery, Leads, Store, deliver
-from tocsin.services.lanes import Item, lanes_of, work_through
 from tocsin.services.retry import MAX_DELAY, Failure, backoff, failure_of, place
 
 ORDERING_WINDOW: Millis = 3_000
@@ -144,7 +144,7 @@ class Notifier:
                 if self._is_done_with(item):
                     done.add(id(item))
             except Exception as error:  # a fault of ours: the message comes back after the queue's own time
-                text = f"not told yet: {type(error).__name__} at {place(error)}"
+                text = f"not sent yet: {type(error).__name__} at {place(error)}"
                 self._say("ERROR", text, {"message_id": item.message.id})
 
         work_through(lanes_of(items), work, self.pool)

@@ -34,8 +34,7 @@ from tocsin.core.incidents.wide import (
     wide_when_opened,
 )
 from tocsin.core.model import Change, Millis, OccurrenceCount, Reason
-from tocsin.core.notifications.account_names import with_account_names
-from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.building import build_notification, with_account_names
 from tocsin.core.notifications.contract import Notification
 from tocsin.services.absence import QueueDepths
 from tocsin.services.reconciling_round import Reconciliation, Round

@@ -61,7 +61,7 @@ def failure_of(
     whose = "" if destination == DEFAULT else f"destination {destination}: "
     match error:
         case RetryableDeliveryError():
-            wait, text = wait_for(error.retry_after, message.tries), f"{whose}not told yet: {error}"
+            wait, text = wait_for(error.retry_after, message.tries), f"{whose}not sent yet: {error}"
             if (
                 error.busy
             ):  # mostly for a part of a second; whoever waits too long is overtaken, and told late
@@ -70,12 +70,12 @@ def failure_of(
             return Failure(text, about, wait, least=error.retry_after or 0, pause=pause)
         case CredentialRefusedError() if now - message.sent_at < PATIENCE:
             level = "ERROR" if message.tries == 1 else "WARNING"
-            return Failure(f"{whose}Slack cannot be told: {error}", about, PATIENT_DELAY, level)
+            return Failure(f"{whose}Slack cannot take it: {error}", about, PATIENT_DELAY, level)
         case PermanentDeliveryError():
-            return Failure(f"{whose}Slack cannot be told: {error}", about, None, "ERROR")
+            return Failure(f"{whose}Slack cannot take it: {error}", about, None, "ERROR")
         case NotANotificationError():
             return Failure(str(error), about, None, "ERROR")
-    text = f"{whose}not told yet: {type(error).__name__} at {place(error)}"
+    text = f"{whose}not sent yet: {type(error).__name__} at {place(error)}"
     return Failure(text, about, backoff(message.tries), "ERROR")
 
 

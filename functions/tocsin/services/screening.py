@@ -18,10 +18,10 @@ from tocsin.core.matching.prefilter import RawSearch, is_whole
 DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent.parent
 """Where ``tocsin.toml`` and ``signatures/`` lie, here and in the Lambda package."""
 
-NO_SETTING = frozenset({
-    "TOCSIN_TABLE", "TOCSIN_ALERTS_TOPIC_ARN", "TOCSIN_OWN_LOG_GROUP_PREFIX", "TOCSIN_FAILURE_QUEUE_URL",
-    "TOCSIN_STACK", "TOCSIN_WATCH_CHANGES", "TOCSIN_HEARTBEAT_LOG_GROUP", "TOCSIN_HEARTBEAT_TOPIC_ARN",
-})  # fmt: skip
+NO_SETTING = """
+    TOCSIN_TABLE TOCSIN_ALERTS_TOPIC_ARN TOCSIN_OWN_LOG_GROUP_PREFIX TOCSIN_FAILURE_QUEUE_URL TOCSIN_STACK
+    TOCSIN_WATCH_CHANGES TOCSIN_HEARTBEAT_LOG_GROUP TOCSIN_HEARTBEAT_TOPIC_ARN
+""".split()
 """Variables of the environment that wire things and can make no configuration wrong; any other might."""
 
 

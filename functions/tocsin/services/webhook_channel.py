@@ -93,7 +93,7 @@ def _is_worth_a_message(notification: Notification) -> bool:
         return True
     changed = [alert for alert in notification.alerts if alert.changed]
     if changed and all(alert.silenced_by for alert in changed):
-        return False  # that it is muted now: to be seen, not to be heard
+        return False  # that it is muted now: to be seen, not to be announced
     if says_more(notification):
         return True
     number = notification.incident.updates or 1

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import lambda_package
-from tocsin.adapters.files.compiled_search import COMPILED, SEALED_SEARCH, compiled_search
+from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, compiled_search
 from tocsin.adapters.files.configuration import packaged_configuration
 from tocsin_cli.commands.build import refuse_pollution
 from tocsin_cli.package.sam import BuildError
@@ -171,6 +171,7 @@ def wheels(tmp_path, monkeypatch):
             archive.writestr(name, text)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return f"plutonium==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
 
 
@@ -190,6 +191,7 @@ def test_two_builds_in_two_folders_are_the_same_byte_for_byte(functions, wheels,
     elsewhere = tmp_path / "somebody" / "else" / "s checkout"
     shutil.copytree(functions, elsewhere)
     one = package(functions, tmp_path / "one")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache of somebody else"))
     another = package(elsewhere, tmp_path / "deep" / "down" / "another")
     assert one == another
     assert {"detect.py", "respond.py", "plutonium/__init__.py", "tocsin/bootstrap.py"} <= set(one)
@@ -205,6 +207,40 @@ def test_a_wheel_of_another_hash_is_refused_and_so_is_one_without(functions, whe
         with pytest.raises(lambda_package.PackagingError):
             package(functions, tmp_path / "refused")
         assert not (tmp_path / "refused" / "plutonium").exists()
+
+
+def test_dependencies_are_fetched_once_for_all_functions_and_builds(functions, wheels, tmp_path, monkeypatch):
+    (functions / "requirements.lock").write_text(wheels, "utf-8")
+    first = package(functions, tmp_path / "detect")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "nothing here"))
+    assert package(functions, tmp_path / "notify") == first
+    # What the lock says otherwise is another matter: it is fetched, and here there is nothing to fetch from.
+    (functions / "requirements.lock").write_text("# changed\n" + wheels, "utf-8")
+    with pytest.raises(lambda_package.PackagingError):
+        package(functions, tmp_path / "later")
+
+
+def test_what_could_not_be_fetched_whole_is_not_kept(functions, wheels, tmp_path, monkeypatch):
+    (functions / "requirements.lock").write_text(wheels + "uranium==1.0 --hash=sha256:00\n", "utf-8")
+    with pytest.raises(lambda_package.PackagingError):
+        package(functions, tmp_path / "refused")
+    assert list((tmp_path / "cache" / "tocsin").iterdir()) == []
+
+
+def test_two_builds_that_fetch_at_the_same_time_do_not_disturb_each_other(
+    functions, wheels, tmp_path, monkeypatch
+):
+    (functions / "requirements.lock").write_text(wheels, "utf-8")
+    install, other = lambda_package._install, []
+
+    def meanwhile(locked, machine, target):
+        install(locked, machine, target)
+        monkeypatch.setattr(lambda_package, "_install", install)
+        other.append(package(functions, tmp_path / "the other"))
+
+    monkeypatch.setattr(lambda_package, "_install", meanwhile)
+    assert [package(functions, tmp_path / "one")] == other
+    assert len(list((tmp_path / "cache" / "tocsin").iterdir())) == len(lambda_package.MACHINES)
 
 
 def test_the_lock_names_what_requirements_ask_for_and_every_wheel_by_its_hash():
@@ -237,7 +273,7 @@ def test_a_bare_build_makes_the_compiled_form_of_exactly_what_it_packages(
         case "form away":
             (functions / COMPILED).unlink()
         case "search away":
-            (functions / SEALED_SEARCH).unlink()
+            (functions / COMPILED_SEARCH).unlink()
         case "signature changed":
             edited = functions / "signatures" / "lambda.toml"
             edited.write_text(edited.read_text("utf-8").replace("Task timed out", "Work timed out"), "utf-8")
@@ -257,7 +293,7 @@ def test_a_bare_build_makes_the_compiled_form_of_exactly_what_it_packages(
     if (
         change == "signature changed"
     ):  # its samples are no longer recognised, which tocsin check says; it can be read
-        assert "Work(?:" in json.loads((target / SEALED_SEARCH).read_text("utf-8"))["expression"]
+        assert "Work(?:" in json.loads((target / COMPILED_SEARCH).read_text("utf-8"))["expression"]
     assert (done.returncode, done.stderr) == (0, "")
     packaged_configuration(target, {})
     assert compiled_search(target)
@@ -277,7 +313,7 @@ def test_settings_that_are_wrong_are_not_packaged_and_the_words_are_those_of_the
         file.write('[override.lambda-timeout]\nseverity = "bad"\n')
     with pytest.raises(lambda_package.PackagingError) as caught:
         lambda_package.make_package(functions, tmp_path / "package", ["x86_64"])
-    assert f"not packaged: {COMPILED} and {SEALED_SEARCH} cannot be made" in str(caught.value)
+    assert f"not packaged: {COMPILED} and {COMPILED_SEARCH} cannot be made" in str(caught.value)
     assert "tocsin.toml: override.lambda-timeout.severity: " in str(caught.value)
     assert "Traceback" not in str(caught.value)
 

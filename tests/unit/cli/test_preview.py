@@ -105,7 +105,7 @@ def test_an_event_for_notify_is_shown_as_it_is(path):
     [
         ("{", "not an event"),
         ('{"a": 1}', "unknown event"),
-        ('{"Records": []}', "nothing in it would be told"),
+        ('{"Records": []}', "nothing in it would be sent"),
     ],
 )
 def test_a_file_that_is_no_event_is_said(tmp_path, content, reason):

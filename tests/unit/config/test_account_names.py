@@ -5,8 +5,7 @@ from sample_incidents import RUNBOOKS, SIGNATURES, TIMEOUT, incident, pending
 
 from tocsin.core.config.settings import parse_settings
 from tocsin.core.model import Reason
-from tocsin.core.notifications.account_names import with_account_names
-from tocsin.core.notifications.building import build_notification
+from tocsin.core.notifications.building import build_notification, with_account_names
 from tocsin.core.notifications.contract import to_json
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.parsing import parse_notification

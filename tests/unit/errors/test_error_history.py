@@ -12,14 +12,14 @@ from tocsin.core.errors.error_history import (
     FLOOR,
     NEW_AFTER,
     NEWS_LASTS,
+    ErrorRecord,
     ErrorState,
     Sighting,
-    dump_error,
     is_due,
-    load_error,
     observe,
     taken_as_known,
 )
+from tocsin.core.stored_document import dump_document, load_document
 from tocsin.core.times import DAY, HOUR, MINUTE
 
 T0 = 1_770_000_000_000 // DAY * DAY
@@ -149,7 +149,7 @@ def test_whatever_comes_the_first_after_two_weeks_of_quiet_is_news(pauses, learn
         assert observed.record.version == (record.version if record else 0) + 1
         assert len(observed.record.days) <= 14
         record = observed.record
-        assert load_error(dump_error(record)) == record
+        assert load_document(dump_document(record), ErrorRecord) == record
 
 
 @given(st.integers(0, DAY), st.integers(0, DAY))
@@ -162,13 +162,13 @@ def test_in_each_minute_one_sighting_is_written(first, second):
 def test_a_document_of_another_kind_is_refused():
     for text in ("[]", "{}", "nonsense"):
         with pytest.raises(ValueError, match="not a errorrecord document"):
-            load_error(text)
+            load_document(text, ErrorRecord)
 
 
 def test_a_document_stays_small_enough_for_one_write_unit():
     record = life(*steady(20, 1_000_000))[0]
     record = replace(record, example="", template="x" * 400)
-    assert len(dump_error(record)) < 1_900
+    assert len(dump_document(record)) < 1_900
 
 
 def test_the_digest_is_given_what_is_learned_at_once_and_what_is_known_once_an_hour():

@@ -14,8 +14,9 @@ from tocsin.core.incidents.lifecycle import Observed, advance
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.muting import matched_since
 from tocsin.core.incidents.policy import Policy
-from tocsin.core.incidents.silences import MAX_RECURRING, MAX_SILENCE, Silence, dump_silence, load_silence
+from tocsin.core.incidents.silences import MAX_RECURRING, MAX_SILENCE, Silence, load_silence
 from tocsin.core.model import AlertState, Change, ChangeKind
+from tocsin.core.stored_document import dump_document
 from tocsin.core.times import parse_iso_time
 from tocsin.services.reconciliation import Reconciler
 
@@ -91,7 +92,7 @@ def test_what_cannot_be_meant_is_refused_by_its_key(changes, said):
 
 def test_all_of_it_comes_back_from_its_document():
     for one in (recurring(), silence(ends_when_quiet=H, last_matched=T0 + 1), silence(startup_noise=True)):
-        assert load_silence(dump_silence(one)) == one
+        assert load_silence(dump_document(one)) == one
 
 
 # --- until it is quiet ---

@@ -15,7 +15,7 @@ from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.redriving import LONGEST, Move, MoveState
 from tocsin.core.model import AlertState, OccurrenceCount, Origin, Reason, Severity
-from tocsin.core.notifications.acted import action_words
+from tocsin.core.notifications.reported_actions import action_words
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.slack.action_answers import TOO_LATE, outcome_words
 from tocsin.core.slack.messages import render

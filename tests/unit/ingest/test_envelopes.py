@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tocsin.core.ingest.envelopes import BadLogEvent, ControlMessage, decode_envelope, parse_envelope
+from tocsin.core.ingest.envelopes import BadLogEvent, ControlMessage, parse_envelope
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
 from tocsin.core.times import LATEST
 
@@ -45,7 +45,7 @@ def parsed(**changes):
 
 
 def test_an_envelope_is_read_in_order():
-    envelope, problems = decode_envelope(packed(document()))
+    envelope, problems = parse_envelope(inflate(packed(document())))
     assert problems == ()
     assert (envelope.account, envelope.log_group, envelope.log_stream) == (
         "123456789012",
@@ -140,7 +140,7 @@ def test_a_control_message_is_none_of_our_business():
         "logGroup": "",
         "logEvents": [{"message": "probe"}],
     }
-    assert decode_envelope(packed(control)) == ControlMessage("")
+    assert parse_envelope(inflate(packed(control))) == ControlMessage("")
 
 
 def test_keys_that_came_later_are_left_alone():
@@ -231,7 +231,9 @@ def test_bytes_that_are_not_utf8_cost_a_character_and_not_the_envelope():
 
 def test_a_log_line_of_a_mebibyte_is_read():
     line = "x" * (1024 * 1024 - 26)
-    envelope, _ = decode_envelope(packed(document(logEvents=[{"id": "1", "timestamp": 1, "message": line}])))
+    envelope, _ = parse_envelope(
+        inflate(packed(document(logEvents=[{"id": "1", "timestamp": 1, "message": line}])))
+    )
     assert envelope.events[0].message == line
 
 

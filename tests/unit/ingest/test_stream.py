@@ -175,14 +175,15 @@ def packed(document):
 
 
 def test_a_fault_of_our_own_parks_the_record_without_its_text_and_holds_nobody_up(world, monkeypatch):
-    match = world.detector._matcher.match
+    match_each = world.detector._matcher.match_each
 
-    def faulty(message, **where):
-        if "secret" in message:
-            raise KeyError(message)
-        return match(message, **where)
+    def faulty(messages, **where):
+        for message in messages:
+            if "secret" in message:
+                raise KeyError(message)
+        return match_each(messages, **where)
 
-    monkeypatch.setattr(world.detector._matcher, "match", faulty)
+    monkeypatch.setattr(world.detector._matcher, "match_each", faulty)
     poison = record(0, [BOOM.format("secret")])
     assert world.answer([poison, record(1, [BOOM.format("a")])]) == {"batchItemFailures": []}
     [(what, error)] = world.dead_lettered

@@ -12,7 +12,7 @@ from sample_incidents import TIMEOUT
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.model import Origin
 from tocsin.core.notifications.named_in_line import NAMED, how_to_find, named_in
-from tocsin.core.notifications.sentences import first_action_of, place_of
+from tocsin.core.notifications.placeholders import first_action_of, place_of
 from tocsin.core.signatures.reader import PLACE_FIELDS
 from tocsin_cli.commands.preview import preview
 

@@ -28,7 +28,7 @@ from tocsin.core.notifications.building import MAX_NOTIFICATION_SIZE, build_noti
 from tocsin.core.notifications.contract import document_of, message_attributes, to_json
 from tocsin.core.notifications.email import email_subject, email_text
 from tocsin.core.notifications.parsing import NotANotificationError, parse_notification
-from tocsin.core.notifications.sentences import filled, place_of
+from tocsin.core.notifications.placeholders import filled, place_of
 from tocsin.core.slack.messages import render, render_standalone
 from tocsin.core.times import LATEST
 

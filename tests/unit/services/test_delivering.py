@@ -21,8 +21,8 @@ from tocsin.adapters.slack.errors import (
 )
 from tocsin.adapters.slack.web_api import SlackBot
 from tocsin.adapters.slack.webhook import SlackWebhook
-from tocsin.core.config.routing import Destination, Route, Routing, at_any_severity
-from tocsin.core.model import Reason
+from tocsin.core.config.routing import Destination, Route, Routing
+from tocsin.core.model import Reason, Severity
 from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import document_of, millis_of, to_json
 from tocsin.core.notifications.queue_message import read_body
@@ -215,7 +215,7 @@ def test_what_slack_refuses_is_parked_once_said_clearly_and_acknowledged():
     work = notifier(Slack([PermanentDeliveryError("chat.postMessage: no_text")]), queue=queue)
     assert work.work([record()]) == []
     assert queue.dead_lettered == [
-        (json.dumps(NOTIFICATION), "Slack cannot be told: chat.postMessage: no_text")
+        (json.dumps(NOTIFICATION), "Slack cannot take it: chat.postMessage: no_text")
     ]
     assert [line.level for line in work.log] == ["ERROR"]
 
@@ -365,14 +365,14 @@ def test_what_one_destination_refuses_for_good_is_parked_once_when_the_other_is_
     assert places.posted() == {failing: 0, other: 2}
     ((body, why),) = places.queue.dead_lettered
     assert body == json.dumps(NOTIFICATION)
-    assert why == ("" if failing == "default" else "destination oncall: ") + "Slack cannot be told: no_text"
+    assert why == ("" if failing == "default" else "destination oncall: ") + "Slack cannot take it: no_text"
 
 
 def test_when_all_refuse_it_is_parked_once_and_each_is_named():
     places = Places(oncall=[PermanentDeliveryError("a")], default=[PermanentDeliveryError("b")])
     assert places.work(record()) == []
     ((_, why),) = places.queue.dead_lettered
-    assert why == "destination oncall: Slack cannot be told: a; Slack cannot be told: b"
+    assert why == "destination oncall: Slack cannot take it: a; Slack cannot take it: b"
 
 
 def test_what_was_parked_and_is_redriven_is_told_where_it_was_refused_and_nowhere_twice():
@@ -421,7 +421,7 @@ def test_the_credential_of_a_destination_is_renewed_for_itself():
     assert places.work(record()) == ["m1"]
     assert places.posted() == {"oncall": 0, "default": 2}
     assert places.asked == ["oncall", "default"]
-    assert "destination oncall: Slack cannot be told: invalid_auth" in repr(places.notifier.log)
+    assert "destination oncall: Slack cannot take it: invalid_auth" in repr(places.notifier.log)
 
 
 # ------------------------------------------------------------------ who is called
@@ -430,7 +430,7 @@ def test_the_credential_of_a_destination_is_renewed_for_itself():
 CALLED = replace(
     TWO,
     destinations={
-        name: replace(each, mention=at_any_severity(f"S0{name.upper()}"))
+        name: replace(each, mention=dict.fromkeys(Severity, (f"S0{name.upper()}",)))
         for name, each in TWO.destinations.items()
     },
 )

@@ -12,8 +12,8 @@ from test_unknown_errors import DAY, HOUR, PAY, Errors
 from tocsin.core.errors.error_history import ErrorState
 from tocsin.core.incidents.acting import performed_by
 from tocsin.core.incidents.actions import KNOWN_FOR, Action, ActionKind, ActionOutcome
-from tocsin.core.notifications.acted import action_words
 from tocsin.core.notifications.parsing import parse_notification
+from tocsin.core.notifications.reported_actions import action_words
 from tocsin.core.slack.action_answers import outcome_words
 from tocsin.core.slack.action_blocks import MENU, action_buttons
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.batches import batch, ordinary_batch
-from tocsin.adapters.files.compiled_search import SEALED_SEARCH, compiled_search
+from tocsin.adapters.files.compiled_search import COMPILED_SEARCH, compiled_search
 from tocsin.adapters.files.configuration import load_configuration, make_compiled_form
 from tocsin.bootstrap import DryRun, configuration, wire_detector
 from tocsin.core.ingest.inflation import inflate
@@ -76,7 +76,7 @@ def test_no_known_failure_is_passed_over(prefilter, sample):
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=100), st.sampled_from(SAMPLES), st.booleans())
-def test_the_sealed_search_finds_what_the_signatures_find(noise, sample, ascii_only):
+def test_the_compiled_search_finds_what_the_signatures_find(noise, sample, ascii_only):
     message = f"{noise}\n{sample}"
     document = {"messageType": "DATA_MESSAGE", "logEvents": [{"message": message}]}
     raw = json.dumps(document, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
@@ -105,7 +105,7 @@ def test_after_any_change_of_the_configuration_the_search_is_refused_until_it_is
     assert open_prefilter({}, project) is not None
     with (project / file).open("a", encoding="utf-8") as stream:
         stream.write("# changed\n")
-    with pytest.raises(ConfigurationError, match=rf"^{SEALED_SEARCH}: -: missing, or made for other"):
+    with pytest.raises(ConfigurationError, match=rf"^{COMPILED_SEARCH}: -: missing, or made for other"):
         open_prefilter({}, project)
     make_compiled_form(project)
     assert open_prefilter({}, project) is not None
@@ -113,12 +113,12 @@ def test_after_any_change_of_the_configuration_the_search_is_refused_until_it_is
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"digest": 1, "expression": 2}'])
 def test_a_broken_search_is_refused(project, content):
-    (project / SEALED_SEARCH).write_text(content, "utf-8")
+    (project / COMPILED_SEARCH).write_text(content, "utf-8")
     with pytest.raises(ConfigurationError, match="run sam build"):
         compiled_search(project)
 
 
-def test_configuration_that_is_wrong_is_never_sealed(project):
+def test_configuration_that_is_wrong_is_never_compiled(project):
     (project / "tocsin.toml").write_text('[intervals]\ngroup_wait = "soon"\n', "utf-8")
     with pytest.raises(ConfigurationError, match="group_wait"):
         make_compiled_form(project)
@@ -146,7 +146,7 @@ def test_what_the_template_gives_detect_by_default_keeps_the_screen():
     whole_stack = template.partition("\nGlobals:")[2].partition("\nResources:")[0]
     own = template.partition("\n  DetectFunction:")[2].partition("\n  DetectLogGroup:")[0]
     given = re.findall(r"(TOCSIN_\w+): (?:!Ref (\w+))?", whole_stack + own)
-    assert {variable for variable, _ in given} >= NO_SETTING
+    assert {variable for variable, _ in given} >= {*NO_SETTING}
     assert len(given) > len(NO_SETTING)
     for variable, parameter in given:
         assert variable in NO_SETTING or defaults[parameter] == '""', (

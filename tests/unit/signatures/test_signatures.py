@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 
 from tocsin.adapters.files import compiled_search, configuration
-from tocsin.adapters.files.compiled_search import COMPILED, SEALED_SEARCH, code_files, stale_files
+from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, code_files, stale_files
 from tocsin.adapters.files.configuration import (
     compiled_form,
     load_configuration,
@@ -242,7 +242,7 @@ def test_settings_that_only_a_deployments_environment_makes_right_are_refused_wh
     assert load_configuration(tmp_path, {"TOCSIN_GROUP_WAIT": "1m"}).signatures
     with pytest.raises(ConfigurationError, match=r"tocsin\.toml: intervals\.group_wait: "):
         compiled_form(tmp_path)
-    assert stale_files(tmp_path) == [COMPILED, SEALED_SEARCH]
+    assert stale_files(tmp_path) == [COMPILED, COMPILED_SEARCH]
 
 
 def test_an_environment_that_makes_settings_wrong_is_refused_in_the_words_of_the_check(tmp_path):
@@ -265,7 +265,7 @@ def test_a_change_in_any_module_that_makes_the_form_makes_it_stale(tmp_path, mon
     for name in files:
         before = (code / name).read_bytes()
         (code / name).write_bytes(before + b"# changed\n")
-        assert stale_files(root) == [COMPILED, SEALED_SEARCH], name
+        assert stale_files(root) == [COMPILED, COMPILED_SEARCH], name
         (code / name).write_bytes(before)
     for other in {path.relative_to(code).as_posix() for path in code.rglob("*.py")} - {*files}:
         (code / other).write_bytes(b"changed = True\n")

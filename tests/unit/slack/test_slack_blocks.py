@@ -287,7 +287,7 @@ def test_what_is_told_late_says_so_first_and_looks_like_no_alarm(renderer, reaso
     assert message.plain.startswith("🕓 Delayed: this is from 2026-07-31 03:12:01 UTC.")
     assert not message.broadcast
     text = words(message)
-    assert re.search(r"\*Told late\.\* This is from <!date\^", text)
+    assert re.search(r"\*Delayed\.\* This is from <!date\^", text)
     assert not re.search("[🔴🟠🟡🔵]", text)
     assert not re.search(r"Do first:|It is over|Nothing to do", text)
     assert "primary" not in json.dumps(message.blocks)

@@ -30,7 +30,7 @@ class BusyError(Exception):
 
     def __init__(self, until: Millis) -> None:
         self.until = until
-        super().__init__("another invocation is telling Slack of this incident")
+        super().__init__("another invocation is sending this incident to Slack")
 
 
 class LeaseLostError(Exception):

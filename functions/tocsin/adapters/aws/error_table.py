@@ -19,7 +19,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from tocsin.core.errors.error_history import NEW_AFTER, ErrorRecord, dump_error, load_error
+from tocsin.core.errors.error_history import NEW_AFTER, ErrorRecord
+from tocsin.core.stored_document import dump_document, load_document
 from tocsin.core.times import DAY
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class ErrorTable:
                 TableName=self._table,
                 Item={
                     **_key(record.service, record.id),
-                    "doc": {"S": dump_error(record)},
+                    "doc": {"S": dump_document(record)},
                     "version": {"N": str(record.version)},
                     "seen": {"N": str(record.last_seen)},
                     "expires_at": {"N": str(seconds + KEEP)},
@@ -137,7 +138,7 @@ class ErrorTable:
 def _read(items: Iterable[Mapping[str, Any]]) -> Iterator[ErrorRecord]:
     for item in items:
         with suppress(ValueError, KeyError):  # broken by hand, or by a version yet to come
-            yield load_error(item["doc"]["S"])
+            yield load_document(item["doc"]["S"], ErrorRecord)
 
 
 def _key(service: str, error: str) -> dict[str, Any]:

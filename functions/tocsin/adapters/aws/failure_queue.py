@@ -17,7 +17,7 @@ class RecordTooLargeError(Exception):
 
 
 class SqsFailureQueue:
-    """Parks records in SQS."""
+    """Keeps records in SQS."""
 
     def __init__(self, client: SQSClient, url: str, *, function: str) -> None:
         self._client, self._url, self._function = client, url, function

@@ -39,7 +39,7 @@ from tocsin.adapters.aws.wide_table import Member, join_wide, joined, wide_key
 from tocsin.core.absence.watch import Watch
 from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.serialization import dump_incident, load_incident
-from tocsin.core.incidents.silences import Silence, dump_silence, load_silence
+from tocsin.core.incidents.silences import Silence, load_silence
 from tocsin.core.incidents.store import (
     AlreadyAppliedError,
     CountKey,
@@ -308,7 +308,7 @@ class IncidentTable:
                 Item={
                     "pk": {"S": SILENCE},
                     "sk": {"S": silence.id},
-                    "doc": {"S": dump_silence(silence)},
+                    "doc": {"S": dump_document(silence)},
                     "made": {"N": str(silence.created_at)},
                     "ends": {"N": str(silence.expires_at)},
                     "expires_at": {"N": str(silence.expires_at // 1000 + KEEP_SILENCES)},

@@ -43,7 +43,7 @@ class AlertsTopic:
 
 
 class HeartbeatTopic:
-    """The heartbeat's topic: one of its own, so that no subscriber of the alerts hears it.
+    """The heartbeat's topic: one of its own, so that no subscriber of the alerts receives it.
 
     Args:
         client: An SNS client.

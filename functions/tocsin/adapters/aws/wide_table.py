@@ -62,7 +62,7 @@ def join_wide(
 def _begin(
     client: DynamoDBClient, table: str, key: str, member: Member, now: Millis, within: Millis
 ) -> Joined | None:
-    """Begin the incidents of a cause anew; None where somebody else just did."""
+    """Begin the incidents of a cause again; None where somebody else just did."""
     item: dict[str, Any] = {
         "lead": {"S": member.incident},
         "began": {"N": str(now)},

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tocsin.core.problems import ConfigurationError
 
-SEALED_SEARCH = "signatures/search.json"
+COMPILED_SEARCH = "signatures/search.json"
 COMPILED = "signatures/compiled.json"
 
 _CODE = Path(__file__).resolve().parents[3]
@@ -34,10 +34,10 @@ def compiled_search(root: Path) -> str:
     Raises:
         ConfigurationError: The file is missing, or of another configuration.
     """
-    content = _content(root, SEALED_SEARCH)
+    content = _content(root, COMPILED_SEARCH)
     expression = content.get("expression")
     if content.get("configuration") != configuration_digest(root) or not isinstance(expression, str):
-        raise stale_form(SEALED_SEARCH)
+        raise stale_form(COMPILED_SEARCH)
     return expression
 
 
@@ -60,7 +60,7 @@ def stale_files(root: Path) -> list[str]:
         root: The deployment root.
     """
     fits = form_digests(root).items()
-    return [name for name in (COMPILED, SEALED_SEARCH) if not fits <= _content(root, name).items()]
+    return [name for name in (COMPILED, COMPILED_SEARCH) if not fits <= _content(root, name).items()]
 
 
 def form_digests(root: Path) -> dict[str, str]:

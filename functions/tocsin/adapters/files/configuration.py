@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from tocsin.adapters.files.compiled_search import (
     COMPILED,
-    SEALED_SEARCH,
+    COMPILED_SEARCH,
     configuration_digest,
     form_digests,
     stale_files,
@@ -214,7 +214,7 @@ def compiled_form(root: Path) -> dict[str, bytes]:
         ConfigurationError: The configuration is wrong, or right only with what some environment lays over it.
     """
     if not stale_files(root):
-        return {name: (root / name).read_bytes() for name in (COMPILED, SEALED_SEARCH)}
+        return {name: (root / name).read_bytes() for name in (COMPILED, COMPILED_SEARCH)}
     found_right, settings = load_configuration(root, {})
     searches = (
         Matcher(with_heartbeat(with_drill(found_right))).raw_expression,
@@ -236,7 +236,7 @@ def compiled_form(root: Path) -> dict[str, bytes]:
     search = {**fits, "expression": "|".join(filter(None, searches))}
     return {
         COMPILED: msgspec.json.encode(_CompiledForm(**fits, signatures=signatures)) + b"\n",
-        SEALED_SEARCH: (json.dumps(search, indent=0) + "\n").encode(),
+        COMPILED_SEARCH: (json.dumps(search, indent=0) + "\n").encode(),
     }
 
 

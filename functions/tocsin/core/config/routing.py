@@ -42,11 +42,6 @@ HERE = "@here"
 """Whoever is in the channel at the moment."""
 
 
-def at_any_severity(*called: str) -> Mention:
-    """The mention that calls the same for whatever is news."""
-    return dict.fromkeys(Severity, called)
-
-
 class Destination(Struct, frozen=True):
     """A place in Slack.
 

@@ -91,7 +91,7 @@ class _Reader:
             first = by_secret.setdefault(destination.secret or f" {destination.name}", destination.name)
             if first != destination.name:
                 key = f"destinations.{destination.name}.secret"
-                self._wrong(key, f"is also the secret of {first}; it would be told everything twice")
+                self._wrong(key, f"is also the secret of {first}; everything would be sent there twice")
         owners = {name: self._owner(name, table) for name, table in self._tables(data, "owners")}
         routes = self._routes(data.get("routes", []), "routes", DEFAULT, destinations)
         return Routing(destinations, {name: mention for name, mention in owners.items() if mention}, routes)

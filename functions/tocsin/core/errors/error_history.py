@@ -24,7 +24,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.core.model import Millis
-from tocsin.core.stored_document import dump_document, load_document
 from tocsin.core.times import DAY, HOUR, MINUTE
 
 HOURS_A_DAY = 24
@@ -217,20 +216,6 @@ def taken_as_known(
         until_it_escalates=until_it_escalates,
         version=record.version + 1,
     )
-
-
-def dump_error(record: ErrorRecord) -> str:
-    """Write a record as compact JSON."""
-    return dump_document(record)
-
-
-def load_error(text: str) -> ErrorRecord:
-    """Read a record written by this or another version; keys that are not known are passed over.
-
-    Raises:
-        ValueError: It is not a document that ``dump_error`` wrote.
-    """
-    return load_document(text, ErrorRecord)
 
 
 def _begun(before: ErrorRecord | None, seen: Sighting, now: Millis) -> ErrorRecord:

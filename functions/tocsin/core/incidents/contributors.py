@@ -25,7 +25,7 @@ FIELD = "contributors"
 """The alert's field that names them."""
 
 
-def first_heard(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
+def first_received(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
     """A new alert with the contributor that told of it, if one did."""
     if not occurrence_count.contributor:
         return alert
@@ -61,7 +61,7 @@ def contributed(alert: Alert, more: Alert, occurrence_count: OccurrenceCount) ->
 
 
 def alarm_itself(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
-    """An alert that the alarm itself told of: it is heard from now on, and its OK is that of every contributor."""
+    """An alert that the alarm itself reported: it counts from now on, and its OK is that of every contributor."""
     firing = occurrence_count.state is AlertState.FIRING
     alert = replace(
         alert,

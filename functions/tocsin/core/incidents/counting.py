@@ -1,10 +1,10 @@
-"""Folding: what was counted becomes part of an incident, within the bounds of what one incident keeps."""
+"""Applying counts: what was counted becomes part of an incident, within the bounds of what one incident keeps."""
 
 from __future__ import annotations
 
 from msgspec.structs import replace
 
-from tocsin.core.incidents.contributors import alarm_itself, contributed, first_heard
+from tocsin.core.incidents.contributors import alarm_itself, contributed, first_received
 from tocsin.core.incidents.flapping import after_return, learned_from
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.policy import Policy
@@ -118,7 +118,7 @@ def counted(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
 def _joined(occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
     rule = policy.signatures.get(occurrence_count.signature)
     return replace(
-        first_heard(alert_of(occurrence_count), occurrence_count),
+        first_received(alert_of(occurrence_count), occurrence_count),
         state_at=occurrence_count.last_seen if occurrence_count.origin.is_stateful else 0,
         announced=rule is None or (rule.threshold is None and rule.status is Status.STABLE),
     )

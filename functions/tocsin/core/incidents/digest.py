@@ -1,4 +1,4 @@
-"""The digest: once a day one message about what was counted and told to nobody, and none while there is nothing.
+"""The digest: once a day one message about what was counted without a message, and none while there is nothing.
 
 That is what signatures in test mode recognised, and unknown errors: those learned after a first deployment, and known ones.
 Beside them stand alerts that were told, and of which people said in Slack that they were none.

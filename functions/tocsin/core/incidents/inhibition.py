@@ -21,7 +21,7 @@ NOT_LONG: Millis = 15 * MINUTE
 """How long after its cause was last seen a symptom may begin; an alarm looks back on some minutes."""
 
 RESOLUTION: Millis = 1_000
-"""What the time of an alarm is exact to, on some of the roads that it comes by."""
+"""What the time of an alarm is exact to, in some of the shapes that it comes in."""
 
 
 def inhibitor(incident: Incident, alert: Alert, signatures: Mapping[str, Signature]) -> str | None:

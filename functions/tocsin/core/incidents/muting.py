@@ -1,4 +1,4 @@
-"""Muting: which alerts of an incident a silence covers now, and which are heard again because it ended."""
+"""Muting: which alerts of an incident a silence covers now, and which are announced again because it ended."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mute(
     now: Millis,
     signatures: Mapping[str, Signature] = MappingProxyType({}),
 ) -> Muted:
-    """Apply silences: mute what an active one covers, and let be heard again what none covers any more.
+    """Apply silences: mute what an active one covers, and announce again what none covers any more.
 
     Args:
         incident: As it was left.

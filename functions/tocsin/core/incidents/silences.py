@@ -18,7 +18,6 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tocsin.core.model import Millis
-from tocsin.core.stored_document import dump_document
 from tocsin.core.times import LATEST, format_duration, is_plausible
 
 if TYPE_CHECKING:
@@ -173,11 +172,6 @@ def fits(value: str, glob: str) -> bool:
     ``jobs[eu]`` is the service of that name, and with ``[eu]`` as a choice also ``jobse`` and ``jobsu``.
     """
     return value == glob or fnmatchcase(value, glob)
-
-
-def dump_silence(silence: Silence) -> str:
-    """Write a silence as compact JSON."""
-    return dump_document(silence)
 
 
 def load_silence(text: str) -> Silence:

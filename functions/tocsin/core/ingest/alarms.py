@@ -186,7 +186,7 @@ def _change(  # noqa: PLR0913  # one argument per thing that the shapes say diff
     parts = [*arn.split(":", 6), *[""] * 7]
     account = next((text for text in (parts[4], _text(account)) if ACCOUNT.fullmatch(text)), "")
     region = next((text for text in (parts[3], _text(region)) if REGION.fullmatch(text)), "")
-    # A muted change is sent again, with the same time, when the mute has ended: that one must be heard.
+    # A muted change is sent again, with the same time, when the mute has ended: that one counts.
     attributes = {_text(name): _text(value) for name, value in _table(contributor[1]).items()}
     contributor_id = _text(contributor[0]) or (json.dumps(attributes, sort_keys=True) if attributes else "")
     further = [text for text in (contributor_id, mute[0]) if text]

@@ -13,16 +13,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tocsin.core.ingest.inflation import MAX_INFLATED, EnvelopeError, inflate
+from tocsin.core.ingest.inflation import EnvelopeError
 from tocsin.core.ingest.json_kinds import kind_of
 from tocsin.core.ingest.origin import may_have_origins, origin_of
+from tocsin.core.ingest.raw_events import END, RawEvents, SuspectSearch
 from tocsin.core.model import LATEST, Envelope, LogEvent, Millis, Origin
 from tocsin.core.redaction.sample import named
 from tocsin.core.times import is_plausible
@@ -58,15 +59,6 @@ class ParsedEnvelope(NamedTuple):
 
     envelope: Envelope
     problems: tuple[BadLogEvent, ...] = ()
-
-
-def decode_envelope(data: str | bytes, *, limit: int = MAX_INFLATED) -> ParsedEnvelope | ControlMessage:
-    """Inflate and parse in one step, for callers that always want the events.
-
-    Raises:
-        EnvelopeError: As `inflate` and `parse_envelope`.
-    """
-    return parse_envelope(inflate(data, limit=limit))
 
 
 def parse_envelope(raw: bytes) -> ParsedEnvelope | ControlMessage:
@@ -131,7 +123,15 @@ class _Head(msgspec.Struct, forbid_unknown_fields=True, rename="camel", kw_only=
 
 
 class _Regular(_Head, forbid_unknown_fields=True, rename="camel", kw_only=True):
-    log_events: list[LogEvent]
+    log_events: tuple[LogEvent, ...]
+
+
+class _Unread(Struct, frozen=True, gc=False):
+    """A log event of which nothing is kept."""
+
+
+class _Outline(_Head, forbid_unknown_fields=True, rename="camel", kw_only=True):
+    log_events: list[_Unread]
 
 
 class _EventWithFields(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -146,7 +146,33 @@ class _RegularWithFields(_Head, forbid_unknown_fields=True, rename="camel", kw_o
 
 
 _REGULAR: Final = msgspec.json.Decoder(_Regular)
+_OUTLINE: Final = msgspec.json.Decoder(_Outline)
 _REGULAR_WITH_FIELDS: Final = msgspec.json.Decoder(_RegularWithFields)
+
+
+def read_suspects(raw: bytes, search: SuspectSearch) -> Envelope | None:
+    """Read an envelope of which hardly any events are suspects: its events are `RawEvents`, and the rest is as ever.
+
+    Args:
+        raw: What `inflate` returned.
+        search: Finds the suspects.
+
+    Returns:
+        None for any other envelope, and for one in which anything is out of order: it is for `parse_envelope`.
+    """
+    body = raw.find(b"[", raw.find(b'"logEvents"')) + 1
+    found = search.look(raw, body)
+    if found is None:
+        return None
+    try:
+        outline = _OUTLINE.decode(raw)
+        _OUTLINE.decode(raw[:body] + END)  # else the list of log events begins elsewhere
+        if not raw.isascii():
+            raw.decode()
+        events = RawEvents(raw, *found, body=body, count=len(outline.log_events))
+        return _envelope(outline.owner, outline.log_group, outline.log_stream, events, None)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _regular(raw: bytes) -> ParsedEnvelope | None:
@@ -167,16 +193,19 @@ def _regular(raw: bytes) -> ParsedEnvelope | None:
                 ]
         else:
             head = plain = _REGULAR.decode(raw)
-            events = tuple(plain.log_events)
+            events = plain.log_events
     except (ValueError, RecursionError):
         return None
     return ParsedEnvelope(_envelope(head.owner, head.log_group, head.log_stream, events, origins))
 
 
 def _envelope(
-    account: str, log_group: str, log_stream: str, events: tuple[LogEvent, ...], origins: list[Origin] | None
+    account: str, log_group: str, log_stream: str, events: Sequence[LogEvent], origins: list[Origin] | None
 ) -> Envelope:
-    identity = _digest(account, log_group, log_stream, [event.id for event in events])
+    # A subscription delivers each event of a stream once and in their order: two of them and their number tell
+    # deliveries apart as well as all of them would.
+    ends = (events[0].id, events[-1].id) if events else ()
+    identity = _digest(account, log_group, log_stream, len(events), *ends)
     envelope = Envelope(identity, account, log_group, log_stream, events)
     if origins and any(origin != Origin() for origin in origins):
         return replace(envelope, origins=_by_origin(envelope, origins))

@@ -44,7 +44,7 @@ class LogsRecord(Struct, frozen=True):
 
     Attributes:
         data: base64 of gzip of JSON, for `envelopes.inflate`.
-        original: The record as it came, to be dead_lettered if it turns out unreadable.
+        original: The record as it came, to be dead-lettered if it turns out unreadable.
     """
 
     data: str
@@ -67,7 +67,7 @@ class ChangeRecord(Struct, frozen=True):
     """A change of a stack or a function.
 
     Attributes:
-        payload: For `changes.parse_change`.
+        payload: For `change_events.parse_change`.
         original: The record as it came.
     """
 
@@ -82,7 +82,7 @@ class IgnoredRecord(Struct, frozen=True):
 
 
 class BadRecord(Struct, frozen=True):
-    """A record that cannot be read, to be dead_lettered while the others go on.
+    """A record that cannot be read, to be dead-lettered while the others go on.
 
     Attributes:
         error: What is wrong; holds nothing of the record but key names.
@@ -214,7 +214,7 @@ def _alarm(value: Mapping[str, Any], original: object, _depth: int) -> list[Reco
     return [AlarmRecord(value, original)]
 
 
-def _parked(value: Mapping[str, Any], _original: object, depth: int) -> list[Record]:
+def _dead_lettered(value: Mapping[str, Any], _original: object, depth: int) -> list[Record]:
     return _apart(value["record"], "record", depth)
 
 
@@ -233,7 +233,7 @@ _SHAPES: Final[dict[str, Callable[[Mapping[str, Any], object, int], list[Record]
     "AlarmName": _alarm,
     "NewStateValue": _alarm,
     "requestPayload": _failed,
-    "record": _parked,
+    "record": _dead_lettered,
     "Message": _sns_in_queue,
 }
 """By the key that gives a shape away; the first that is present decides."""

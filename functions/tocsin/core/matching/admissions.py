@@ -1,7 +1,6 @@
 """How a line that states no level says in its first words that something failed: a table, a row a way of saying it.
 
-What stands before those words is what programs and forwarders write before each line: the name of a container, a time,
-a host and a process, a tag in brackets, a place in the code. Each expression stands with an example that a test tries.
+What stands before those words is in ``line_header``. Each expression stands with an example that a test tries.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tocsin.core.lazy_expressions import lazy_re2
+from tocsin.core.matching.line_header import HEADER
 
 
 class Admission(NamedTuple):
@@ -26,55 +26,39 @@ class Admission(NamedTuple):
     trace: str
 
 
-_TIMES = (
-    r"(?:[^\sA-Za-z]*\d\S*|[AP]M|UTC|GMT|Z|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),?|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|"
-    r"Dec)\s+(?:- )?"
-)
-HEADER = (
-    "(?:"
-    + "|".join(
-        (
-            r"(?:\d+\|)?[\w.-]+\s+\|\s+",  # web-1  | …, 3|api  | …
-            r"<\d{1,3}>",
-            rf"(?:{_TIMES}){{3}}[\w.-]+ [\w./@-]+(?:\[[\w.]+\])?: +",  # Jan  2 03:04:05 host app[17]: …
-            _TIMES,
-            r"\[[^\]\n]{0,80}\][ :|-]*",
-            r"\{[\w./-]+:\d+\} (?:- )?",
-            r"[\w./-]+:\d+:\s+",  # store.go:17: …
-            r"[\w./@-]{1,40}(?:\[[\w.:]+\])*: +",  # kubelet: …, app[web.1]: …
-            r"""[-*>!"'\x{274c}\x{2716}\x{2717}\x{2a2f}\x{26a0}\x{fe0f}]+\s*""",
-        )
-    )
-    + "){0,6}"
-)
-"""What may stand before the first words of a line."""
-
-_SUBJECT = r"(?:[^\s.;!?|=]+[.]?[^\s.;!?|=]*:? ){0,12}?"
+_SUBJECT = r"(?:[^\s;!?|=]*[^\s.;!?|=] ){0,12}?"
 """What failed: a few words of one sentence."""
 _ERRNO = (
-    "Permission denied|Operation not permitted|No such file or directory|No such device|No such process|Is a directory|"
+    "[Pp]ermission denied|[Oo]peration not permitted|[Nn]o such file or directory|No such device|No such process|Is a directory|"
     "Not a directory|Read-only file system|Text file busy|Exec format error|Cannot allocate memory|Input/output error|"
-    "Address already in use|Cannot assign requested address|Connection refused|Connection timed out|Operation timed out|"
-    "No route to host|Network is unreachable|Host is unreachable|Bad file descriptor|Stale file handle|write error|"
-    "Argument list too long|Device or resource busy|Invalid cross-device link|Too many levels of symbolic links"
+    "Address already in use|Cannot assign requested address|[Cc]onnection refused|[Cc]onnection timed out|[Oo]peration timed out|"
+    "[Nn]o route to host|[Nn]etwork is unreachable|Host is unreachable|Bad file descriptor|Stale file handle|write error|"
+    "exec format error|executable file not found in \\$PATH|Argument list too long|Device or resource busy|Invalid cross-device link|Too many levels of symbolic links"
 )
 """What the operating system answers where something failed; not what ends ordinary connections."""
+_CODES = (
+    "ENOENT|EACCES|EPERM|ENOSPC|EMFILE|ENFILE|ENOMEM|EISDIR|ENOTDIR|EROFS|EBUSY|EADDRINUSE|EADDRNOTAVAIL|EAI_AGAIN|"
+    "ENOTFOUND|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPROTO|EFATAL|EPARSE|ETELEGRAM|EBADF|EIO"
+)
+"""The same by its names, and libraries that name theirs likewise."""
+_STATUS = "(?:500 Internal Server Error|502 Bad Gateway|503 Service (?:Temporarily )?Unavailable|504 Gateway Time-?[Oo]ut)"
+"""What a server answers that failed."""
 
 ADMISSIONS = (
     Admission(
         "Failed to open the ledger",
-        r"(?:[Ff]ailed|[Uu]nable) to \w",
+        r"(?:[A-Z][\w.'/-]* ){0,1}(?:[\w.'/-]+ ){0,1}(?:[Ff]ailed|[Uu]nable) to \w",
         "(?:[Ff]ailed|[Uu]nable) to ",
     ),
     Admission(
         "Could not open the ledger",
-        r"(?:[Cc]ould ?n[o']t|[Cc]annot|[Cc]an ?not|[Cc]an't) \w",
-        r"(?:[Cc]ould ?n[o']t|[Cc]an ?not|[Cc]an't) ",
+        r"(?:[Cc]ould ?n[o']t|[Cc]annot|[Cc]an ?not|[Cc]an't|Don't know how to|(?:[\w.'/-]+ ){1,4}(?:was|were)(?: not|n't) able to) \w",
+        r"(?:[Cc]ould ?n[o']t|[Cc]an ?not|[Cc]an't|Don't know how to|(?:was|were)(?: not|n't) able to) ",
     ),
     Admission(
         "Error while opening the ledger",
-        r"(?:Unexpected |Unknown |Internal )?[Ee]rror (?:while|during|in|when|on|\w+ing) \w",
-        r"[Ee]rror (?:while|during|in|when|on|\w+ing) ",
+        r"(?:[\w'-]+ ){0,3}?[Ee]rror (?:while|during|in|when|on|occurred|encountered|\w+ing) \w|[Ee]rror - \w",
+        r"[Ee]rror (?:while|during|in|when|on|occurred|encountered|-|\w+ing) ",
     ),
     Admission(
         "An unexpected error occurred in the ledger",
@@ -88,16 +72,26 @@ ADMISSIONS = (
     ),
     Admission(
         "Opening the ledger failed: it is torn",
-        rf"{_SUBJECT}[Ff]ailed(?: ?[:(]|[,;] | (?:with|because|due|after|while|as) )",
-        r"\b[Ff]ailed(?: ?[:(]|[,;] | (?:with|because|due|after|while|as) )",
+        rf"{_SUBJECT}(?:[Ff]ailed(?: ?[:(]|[,;] |[.!](?:\s|$)| (?:with|because|due|after|while|as) )|FAILED\b)",
+        r"\b[Ff]ailed(?: ?[:(]|[,;] |[.!]| (?:with|because|due|after|while|as) )|\bFAILED\b",
+    ),
+    Admission(
+        "Gave the ledger back because of three failures",
+        r"[^\n]{0,120}\bbecause of (?:[\w'-]+ ){0,6}(?:errors?|failures?|exceptions?)\b",
+        "because of ",
+    ),
+    Admission(
+        "The ledger has an error: page seven is torn",
+        rf"{_SUBJECT}(?i:error|exception|failure)(?:: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
+        r"(?i:error|exception|failure)(?:: |['\"]| (?:at|from|of type|code|['\"\\]))",
     ),
     Admission(
         "The ledger's export was unsuccessful",
-        rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|timed out|gave up|[Gg]iving up|did not respond|(?:is )?not responding|"
-        r"(?:is|was|are|were|became) (?:unreachable|unavailable|not (?:reachable|available|enough)|corrupt(?:ed)?|exhausted)|"
+        rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|(?:has|have) died|died unexpectedly|timed out|timeout (?:after|exceeded|expired|waiting)|gave up|does not appear to be|[Gg]iving up|did not respond|(?:is )?not responding|"
+        r"(?:is|was|are|were|became) (?:dead|unreachable|unavailable|not (?:reachable|available|enough|write?able|readable)|corrupt(?:ed)?|exhausted)|"
         r"too many (?:times|retries|errors|failures)|stalled more than)\b",
-        r"unsuccessful\b|\bcrashed\b|timed out\b|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
-        r"unavailable\b|not (?:reachable|available|enough)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
+        r"unsuccessful\b|\bcrashed\b|h(?:as|ave) died\b|died unexpectedly|\b(?:is|was|are|were) dead\b|timed out\b|timeout (?:after|exceeded|expired|waiting) |does not appear to be|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
+        r"unavailable\b|not (?:reachable|available|enough|write?able|readable)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
         r"too many (?:times|retries|errors|failures)\b|stalled more than\b",
     ),
     Admission(
@@ -109,14 +103,35 @@ ADMISSIONS = (
         "Out of memory while adding up the ledger",
         r"(?:Out of memory|Permission denied|Connection (?:refused|timed out|lost|failed)|Timed out|Giving up|Lost connection|"
         r"No such file|Missing (?:required|environment|env)|Something went wrong|Internal Server Error|Aborting|"
-        r"[Uu]nknown error|Too many (?:open|connections|retries|errors))\b",
-        r"(?:Out of memory|Permission denied|Connection (?:refused|timed out|lost|failed)|Timed out|Lost connection|"
-        r"No such file|Missing (?:required|environment|env)|Something went wrong|Aborting|Too many )\b",
+        r"[Uu]nknown error|Too many (?:open|connections|retries|errors)|[Tt]his error (?:originated|is thrown|happened)|"
+        r"[Nn]o python application found|Completed 5\d\d )\b",
+        r"(?:[Tt]his error |[Nn]o python application|Completed 5\d\d |Out of memory|Permission denied|Connection (?:refused|timed out|lost|failed)|Timed out|Lost connection|"
+        r"No such file|Missing (?:required|environment|env)|Something went wrong|Aborting|Too many )",
     ),
     Admission(
         "curl: (22) The requested URL returned error: 500",
         r"(?:curl|rsync|wget|tar|ssh): ?\(?\d+\)? ",
         r"curl: \(\d",
+    ),
+    Admission(
+        "page seven is torn at ledger.pl line 17.",
+        r"[^\n]* at (?:/\S+|\S+\.p[lm]) line \d+\.\s*$",
+        r"\.p[lm] line \d+\.|at /\S+ line \d+\.",
+    ),
+    Admission(
+        "502 Bad Gateway",
+        rf"[^\n]{{0,40}}?\b{_STATUS}",
+        _STATUS,
+    ),
+    Admission(
+        "EACCES: the ledger is locked",
+        rf"(?:{_CODES})[:,] \w",
+        rf"\b(?:{_CODES})[:,] ",
+    ),
+    Admission(
+        "\N{CROSS MARK} the ledger was not closed",
+        r"[\x{274c}\x{2716}\x{2717}\x{2718}\x{2a2f}\x{2a09}\x{1f6a8}\x{1f4a5}\x{26d4}\x{1f6d1}\x{2a2f}\x{d7}][\x{fe0f}]? *\w",
+        r"\xe2\x9d\x8c|\xe2\x9c[\x96\x97\x98]|\xe2\xa8[\x89\xaf]|\xf0\x9f(?:\x9a\xa8|\x92\xa5|\x9b\x91)|\xe2\x9b\x94|\\u(?:274[cC]|271[678]|2[aA]2[fF]|26[dD]4)",
     ),
 )
 """The rows; which of them it was is not told."""
@@ -125,11 +140,20 @@ TRACE = "|".join(row.trace for row in ADMISSIONS)
 """RE2 over bytes: one of them is found in every line that admits something."""
 _ADMITS = lazy_re2(rf"^{HEADER}({'|'.join(f'(?:{row.expression})' for row in ADMISSIONS)})")
 _DOUBTFUL = lazy_re2(
-    r"^(?i:no|none|not|zero|never|without|if|when|whenever|unless|in case|example|once)\b|(?i:\b(?:\d+|no|not|never|none) failed)\W*$"
+    r"^(?i:no (?:[^s]|s[^u]))|^(?i:none|not|zero|never|without|if|when|whenever|unless|in case|once|see|look for|watch for|alert on|grep|"
+    r"pattern|rule|alarm|runbook|example|for example|note|tip|hint|todo|fix(?:ed|ing)|skipping|retrying|retry|handled|"
+    r"recovered|expected|last|previous|simulat(?:ed|ing))\b|"
+    r"\b(?:Use of uninitialized|redefined|masks earlier|isn't numeric|deprecated|experimental|used only once|Wide character|"
+    r"Odd number|Deep recursion|Useless use|Possible )\b|"
+    r"(?i:\b(?:when|if) you|you (?:see|get|may|might|will)|would|whether)\b|"
+    r"(?i:\b(?:\d+ failed|(?:0|no|not|never|none) (?:[\w'-]+ )?(?:failed|timed out|crashed|unsuccessful)))\W*$"
 )
 """How a sentence begins that does not say that it happened, or counts what did not."""
-_NOT_YET = (" yet", " so far")
-"""How one goes on that waits."""
+_GOES_ON = lazy_re2(
+    r"^(?: yet\b| so far\b|[\"']?:? *(?:none|null|nil|undefined|false|n/a|no|ok|0|-+)\W*$)|, continuing\b|, using |\bfalling back\b|\bwill be retried\b|"
+    r"\blocally$|, ignor(?:ing|ed)\b"
+)
+"""How one goes on that waits, or makes do."""
 
 
 def admission_span(line: str) -> tuple[int, int] | None:
@@ -139,7 +163,7 @@ def admission_span(line: str) -> tuple[int, int] | None:
         line: The beginning of a line that states no level.
     """
     found = _ADMITS.search(line)
-    if found is None or _DOUBTFUL.search(found.group(1)) or line.startswith(_NOT_YET, found.end(1)):
+    if found is None or _DOUBTFUL.search(found.group(1)) or _GOES_ON.search(line[found.end(1) :]):
         return None
     span: tuple[int, int] = found.span(1)
     return span

@@ -29,6 +29,9 @@ _GOES_ON = (
     "The above exception was", "|", "created by ", "[signal ",
 )  # fmt: skip
 """How an event begins that may go on with a crash, if not with a blank; more than `_PIECE` knows, and found faster."""
+_GOES_ON_FIRST = frozenset(words[0] for words in _GOES_ON)
+_PIECE_BEGINS = frozenset(words[:2] for words in _GOES_ON if words not in {"#", "|"})
+_PIECE_FIRST = _BLANKS | {"#", "|"}
 _PYTHON_WORDS = "Traceback (most recent call last):"
 
 
@@ -39,6 +42,21 @@ def is_piece(message: str) -> bool:
     if message[:1] in _BLANKS or message.startswith(_GOES_ON):
         return bool(_PIECE.match(message) or _PYTHON_HEAD.match(message))
     return _PYTHON_WORDS in message and bool(_PYTHON_HEAD.match(message))
+
+
+def pieces(messages: Sequence[str]) -> list[int]:
+    """The places of those events that may be one line of a crash, as ``is_piece`` says; found faster in many."""
+    words = _PYTHON_WORDS in "\n".join(messages)
+    return [
+        place
+        for place, message in enumerate(messages)
+        if (
+            message[:2] in _PIECE_BEGINS
+            or message[:1] in _PIECE_FIRST
+            or (words and _PYTHON_WORDS in message)
+        )
+        and is_piece(message)
+    ]
 
 
 def joined(events: Sequence[LogEvent]) -> list[LogEvent]:
@@ -90,11 +108,17 @@ def span_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
 
 def may_go_on(message: str) -> bool:
     """Whether an event may be part of a crash that began with an event before it; only False is certain."""
+    # By its first and its last character nearly every line is known for what it is: this is asked of each suspect's neighbours.
+    first, last = message[:1], message[-1:]
     return (
-        message[:1] in _BLANKS
-        or message.startswith(_GOES_ON)
-        or not message.strip()
-        or (message.rstrip().endswith(")") and _GO_CALL.match(message) is not None)
+        first in _BLANKS
+        or (first in _GOES_ON_FIRST and message.startswith(_GOES_ON))
+        or ((not first or first.isspace()) and not message.strip())
+        or (
+            (last == ")" or last.isspace())
+            and message.rstrip().endswith(")")
+            and _GO_CALL.match(message) is not None
+        )
         or (_PYTHON_WORDS in message and _PYTHON_HEAD.match(message) is not None)
     )
 

@@ -15,7 +15,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from tocsin.core.lazy_expressions import lazy_re2
+from tocsin.core.lazy_expressions import lazy, lazy_re2
 from tocsin.core.matching.crash_lines import may_go_on
 from tocsin.core.model import LogEvent, Match, Millis
 
@@ -43,6 +43,10 @@ _CRASH = lazy_re2(
     r"\{[^\n]{0,120}\"log_level\":\s?\"ERROR\""
 )
 """What the runtime says when the handler, or its import, failed."""
+_NOT_OWN = lazy_re2(
+    r"REPORT\s|RequestId: |Task timed out after |LAMBDA_WARNING: |\"type\":\s?\"platform\.|\[ERROR\] [A-Z]|\tERROR\t|\"log_level\""
+)
+"""What is in each line that one of the two recognises, and in some others."""
 _BEGINS = lazy_re2(r"START RequestId:|INIT_START\b|[^\n]{0,200}\"type\":\s?\"platform\.(?:start|initStart)\"")
 _STARTS = lazy_re2(r"START RequestId:|[^\n]{0,200}\"type\":\s?\"platform\.start\"")
 _REQUEST = lazy_re2(r"(?i)(?:\brequestId[\"\s:]{1,4}|\dZ\s+)([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})")
@@ -53,6 +57,11 @@ _MAX_NAMED = 400
 _NAMED = lazy_re2(
     r"(?i:requestId)[\"\s:]{1,4}(?i:[0-9a-f]{8}-)|\dZ\s+(?i:[0-9a-f]{8}-)|START RequestId:|INIT_START|\"platform\.(?:start|initStart)"
 )
+_USUAL_NAME = lazy(
+    r"(?:(?:START|END|REPORT) RequestId: |(?:\[[A-Z]{3,9}\]\t)?[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z[\t ])"
+    r"([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
+)
+"""What `_REQUEST` finds where a line begins as Lambda's own and those of its runtimes do; of bounded length, and found faster."""
 _BLANKS_AFTER_Z = ("z\t", "z ", "z\n", "z\r", "z\f")
 
 
@@ -63,6 +72,9 @@ def name_invocations(events: Iterable[LogEvent]) -> bool:
 
 def _name_in(message: str) -> str:
     """The invocation that an event names; empty where it names none."""
+    usual = _USUAL_NAME.match(message)
+    if usual is not None:
+        return usual[1].lower()
     head = message[:_MAX_NAMED]
     lower = head.lower()
     if "requestid" not in lower and not any(blank in lower for blank in _BLANKS_AFTER_Z):
@@ -75,6 +87,21 @@ def _may_begin(message: str) -> bool:
     return message.startswith(("START RequestId:", "INIT_START")) or "platform." in message[:_MAX_NAMED]
 
 
+def may_say_twice(found: Iterable[Found], catches_all: Callable[[str], bool]) -> bool:
+    """Whether `once_per_invocation` may leave out any of some events, in whatever invocations they are.
+
+    Only what the platform or the runtime says is said again, and only what has no name where something has one.
+
+    Args:
+        found: The events with a match.
+        catches_all: Whether a signature recognises whatever has no name.
+    """
+    signatures = {match.signature for one in found for match in one.matches}
+    if len({catches_all(signature) for signature in signatures}) > 1:
+        return True
+    return _NOT_OWN.search("\x1e".join({one.event.message for one in found})) is not None
+
+
 def invocation_end(events: Sequence[LogEvent], place: int) -> int:
     """The nearest place, from one on, at which another invocation certainly begins; the end where none does.
 
@@ -82,9 +109,10 @@ def invocation_end(events: Sequence[LogEvent], place: int) -> int:
         events: Events of one stream in their order.
         place: Where to go on from: a place at which a span of `crash_spans` begins, or the end.
     """
-    while place < len(events) and not _changes(events, place):
-        place += 1
-    return place
+    for near in range(place, len(events)):
+        if _may_start(events[near].message) and _changes(events, near):
+            return near
+    return len(events)
 
 
 def invocation_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
@@ -95,20 +123,26 @@ def invocation_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
         place: Where to go back from.
         floor: A place at which one is known to begin: an answer of `invocation_end`, or the beginning.
     """
-    while place > floor and not _changes(events, place):
-        place -= 1
-    return place
+    for near in range(place, floor, -1):
+        if _may_start(events[near].message) and _changes(events, near):
+            return near
+    return floor
+
+
+def _may_start(message: str) -> bool:
+    return message.startswith("START RequestId:") or (
+        message.startswith("{") and "platform.start" in message[:_MAX_NAMED]
+    )
 
 
 def _changes(events: Sequence[LogEvent], place: int) -> bool:
-    """Whether an invocation begins here whatever came before: with its ``START``, right after a line of another one.
+    """Whether an invocation begins with a ``START`` whatever came before: right after a line of another one.
 
     None of the lines around it may be part of a crash, of which only the first line's name would count.
     """
-    message = events[place].message
-    if not (message.startswith("START RequestId:") or "platform.start" in message[:_MAX_NAMED]) or place < 2:
+    if place < 2:
         return False
-    here, before = _name_in(message), _name_in(events[place - 1].message)
+    here, before = _name_in(events[place].message), _name_in(events[place - 1].message)
     return (
         bool(here and before)
         and here != before

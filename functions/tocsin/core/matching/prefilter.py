@@ -1,6 +1,6 @@
 """The one search of an envelope's raw bytes that rules out nearly every batch.
 
-Imports RE2 and nothing else: it is what a cold start needs before its first answer.
+Imports RE2 and next to nothing else: it is what a cold start needs before its first answer.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from collections.abc import Sequence
 
 import re2
 
+from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options
+
 _BORDER, _BORDER_BYTE = "\x1e", b"\x1e"
 """What stands between two messages that are searched as one: ASCII's own record separator."""
-
-MAX_SEARCH_SIZE = 128 << 20
-"""Bytes RE2 may take for the one search that stands for all signatures: enough for thousands of them. It takes what it
-needs; what does not fit is refused when the search is made, by `tocsin check` first of all."""
 
 
 class RawSearch:
@@ -26,6 +24,7 @@ class RawSearch:
     """
 
     def __init__(self, expression: str) -> None:
+        self.expression = expression
         self._compiled = (
             re2.compile(expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE)) if expression else None
         )
@@ -50,21 +49,44 @@ class RawSearch:
         if self._compiled is None or not messages:
             return []
         together = _BORDER.join(messages).encode("utf-8", "replace")
-        if together.count(_BORDER_BYTE) != len(messages) - 1:
-            # Somebody logs the control character that stands between two messages: each is searched by itself.
-            encoded = (message.encode("utf-8", "replace") for message in messages)
-            return [place for place, message in enumerate(encoded) if self.might_match(message)]
-        answer: list[int] = []
-        place = position = 0
-        while found := self._compiled.search(together, position):
-            start, end = found.span()
-            first = place + together.count(_BORDER_BYTE, position, start)
-            last = first + together.count(_BORDER_BYTE, start, end)
-            answer += range(first, last + 1)
-            place, position = last + 1, together.find(_BORDER_BYTE, end) + 1
-            if position == 0:
-                break
-        return answer
+        places = places_in(self._compiled, together, _BORDER_BYTE, len(messages))
+        if places is not None:
+            return places
+        # Somebody logs the control character that stands between two messages: each is searched by itself.
+        encoded = (message.encode("utf-8", "replace") for message in messages)
+        return [place for place, message in enumerate(encoded) if self.might_match(message)]
+
+
+def places_in(search: re2._Regexp, together: bytes, border: bytes, count: int) -> list[int] | None:
+    """The places of those texts, put together into one, in which something is found, and of some more.
+
+    From find to find: what is found across a border makes suspects of both sides, and the search goes on behind them.
+
+    Args:
+        search: Looks for it.
+        together: The texts, with the border between them.
+        border: The border.
+        count: How many texts.
+
+    Returns:
+        Places in their order; None where a border is in a text itself, so that places cannot be told.
+    """
+    answer: list[int] = []
+    place = position = 0
+    while position >= 0 and (found := search.search(together, position)) is not None:
+        start, end = found.span()
+        place += together.count(border, position, start)
+        answer.append(place)
+        position = together.find(border, max(position, start - len(border) + 1))
+        while 0 <= position < end:
+            place += 1
+            answer.append(place)
+            position = together.find(border, position + len(border))
+        place += 1
+        position = position + len(border) if position >= 0 else -1
+    if position >= 0:
+        place += together.count(border, position) + 1
+    return answer if place == count else None
 
 
 def joined_search(*expressions: str) -> RawSearch:
@@ -74,15 +96,6 @@ def joined_search(*expressions: str) -> RawSearch:
         expressions: As for ``RawSearch``; empty ones stand for nothing.
     """
     return RawSearch("|".join(filter(None, expressions)))
-
-
-def byte_options(most_memory: int) -> re2.Options:
-    """Options for searching bytes as bytes: smaller programs, and UTF-8 above ASCII is simply not part of a word."""
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = most_memory
-    options.encoding = re2.Options.Encoding.LATIN1
-    return options
 
 
 def is_whole(raw: bytes) -> bool:

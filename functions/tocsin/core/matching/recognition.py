@@ -8,33 +8,21 @@ invocation that said it. The answer is that of looking at every event.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
+from tocsin.core.ingest.raw_events import RawEvents
 from tocsin.core.matching.crash_lines import crash_spans, end_of_crash, put_together, span_start
 from tocsin.core.matching.invocations import (
     Found,
     invocation_end,
     invocation_start,
+    may_say_twice,
     name_invocations,
     once_per_invocation,
 )
+from tocsin.core.matching.near_suspects import once_each, spans_near
+from tocsin.core.matching.recogniser import Recogniser
 from tocsin.core.model import LogEvent, Match
-
-
-class Recogniser(Protocol):
-    """What says what a line is; see ``Matcher``."""
-
-    def suspects(self, messages: Sequence[str]) -> list[int]:
-        """The places of those messages in which anything can be recognised."""
-
-    def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
-        """What is recognised in one."""
-
-    def explains(self, signature: str, other: str) -> bool:
-        """Whether one explains another away."""
-
-    def catches_all(self, signature: str) -> bool:
-        """Whether a signature recognises whatever has no name."""
 
 
 class _Recognised(NamedTuple):
@@ -54,9 +42,19 @@ def recognised(
         log_group: The log group they are of.
         service: Its service.
     """
+    if isinstance(events, RawEvents):
+        found = _recognised_near(events, recogniser, log_group, service)
+        if found is not None:
+            return found
+        events = events.all()
     ahead = _in_suspects(events, recogniser, log_group, service)
-    if sum(len(one.found.matches) for one in ahead) <= 1 or not name_invocations(events):
-        return [one.found for one in ahead]
+    all_found = [one.found for one in ahead]
+    if (
+        sum(len(found.matches) for found in all_found) <= 1
+        or not may_say_twice(all_found, recogniser.catches_all)
+        or not name_invocations(events)
+    ):
+        return all_found
     answer: list[Found] = []
     floor = taken = 0
     while taken < len(ahead):
@@ -79,25 +77,48 @@ def recognised(
     return answer
 
 
+def _recognised_near(
+    events: RawEvents, recogniser: Recogniser, log_group: str, service: str
+) -> list[Found] | None:
+    """The same of events of which only suspects are read; None where that does not do."""
+    spans = spans_near(events)
+    if spans is None:
+        return None
+    matches = _matches_of([span.event for span in spans], recogniser, log_group, service)
+    kept = [number for number, each in enumerate(matches) if each]
+    found = [Found(spans[number].event, matches[number]) for number in kept]
+    if sum(len(each.matches) for each in found) <= 1 or not may_say_twice(found, recogniser.catches_all):
+        return found
+    return once_each(events, [spans[number] for number in kept], found, recogniser)
+
+
+def _matches_of(
+    events: Sequence[LogEvent], recogniser: Recogniser, log_group: str, service: str
+) -> list[list[Match]]:
+    """What is recognised in each event; in a storm, many are the same."""
+    messages = list(dict.fromkeys([event.message for event in events]))
+    found = recogniser.match_each(messages, log_group=log_group, service=service)
+    known = dict(zip(messages, found, strict=True))
+    return [known[event.message] for event in events]
+
+
 def _in_suspects(
     events: Sequence[LogEvent], recogniser: Recogniser, log_group: str, service: str
 ) -> list[_Recognised]:
     """What is recognised in each suspect, with the other lines of its crash."""
-    answer: list[_Recognised] = []
+    spans: list[tuple[int, int, LogEvent]] = []
     done = 0
-    known: dict[str, list[Match]] = {}  # in a storm, many lines are the same
     for place in recogniser.suspects([event.message for event in events]):
         if place < done:
             continue  # a line of the crash before
         first = span_start(events, place, done)
         while (end := end_of_crash(events, first)) <= place:
             first = end
-        event = put_together(events, first, end)
-        matches = known.get(event.message)
-        if matches is None:
-            matches = recogniser.match(event.message, log_group=log_group, service=service)
-            known[event.message] = matches
-        if matches:
-            answer.append(_Recognised(first, end, Found(event, matches)))
+        spans.append((first, end, put_together(events, first, end)))
         done = end
-    return answer
+    found = _matches_of([event for _, _, event in spans], recogniser, log_group, service)
+    return [
+        _Recognised(first, end, Found(event, matches))
+        for (first, end, event), matches in zip(spans, found, strict=True)
+        if matches
+    ]

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import re2
 from msgspec.structs import replace
 
 from tocsin.core.matching.admissions import TRACE
 from tocsin.core.matching.error_template import error_start, error_template
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import TRANSLATED, read_line
-from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options, joined_search
+from tocsin.core.matching.prefilter import RawSearch, joined_search
 from tocsin.core.matching.template import has_kept_digits
 from tocsin.core.model import Level, Match, Severity
 from tocsin.core.problems import Problem
@@ -51,7 +51,7 @@ OVERRIDABLE = ("severity", "owner", "resolve_after", "off")
 """What `[override.unknown-error]` can change."""
 
 MAX_REMEMBERED = 1_000
-"""Lines of which a process remembers the template; a line may be long."""
+"""Lines of which a process remembers the template (a line may be long), and log groups of which it remembers the settings."""
 
 _WORDS = (
     "error|err|erro|eror|fail|severe|critical|crit|fatal|fata|ftl|panic|pani|dpanic|alert|emerg|emergency",
@@ -72,11 +72,11 @@ _SHORT = (
     "|".join((
         rf"{_UNDER_KEY}(?i:failed|failure|parse|recoverable|[ef])\b",
         r"[\[:](?i:failed|failure|parse|recoverable|[ef])\s*\]|PHP (?:Parse|Recoverable)",
-        r"""s\\*"\s*:\s*\\*"[EF]\\*"|[EF](?:\d{4} \d\d:|, \[| \d{4}-\d\d-)|\d [EF] |(?:<|\\u003[cC])\d{1,3}(?:>|\\u003[eE])""",
+        r"""s\\*"\s*:\s*\\*"[EF]\\*"|[EF](?:\d{4} \d\d:|, \[| \d{4}-\d\d-| \d{6} \d\d:)|\d [EF] |(?:<|\\u003[cC])\d{1,3}(?:>|\\u003[eE])""",
     )),
     "|".join((
         rf"{_UNDER_KEY}(?i:w)\b|[\[:](?i:w)\s*\]|PHP Warning",
-        r"""s\\*"\s*:\s*\\*"W\\*"|W(?:\d{4} \d\d:|, \[| \d{4}-\d\d-)|\d W """,
+        r"""s\\*"\s*:\s*\\*"W\\*"|W(?:\d{4} \d\d:|, \[| \d{4}-\d\d-| \d{6} \d\d:)|\d W """,
     )),
 )  # fmt: skip
 """Words and letters that are a level only where a level stands: under its key, in brackets, before a time."""
@@ -153,8 +153,9 @@ class ErrorFinder:
         self._signatures, self._settings, self._redaction = signatures, settings, redaction
         rule = signatures.get(UNKNOWN_ERROR, SIGNATURE)
         self._lowest = None if rule.status is Status.OFF else settings.lowest
+        self._level_of = lru_cache(MAX_REMEMBERED)(settings.level_of)
         self._templates: dict[tuple[str, Level, int, bool], str] = {}
-        self._search: re2._Regexp | None = None
+        self._search: RawSearch | None = None
 
     @property
     def raw_expression(self) -> str:
@@ -167,11 +168,17 @@ class ErrorFinder:
         Args:
             raw: An envelope's inflated JSON, or one message.
         """
-        if self._lowest is None:
-            return False
+        return self._raw_search.might_match(raw)
+
+    def suspects(self, messages: Sequence[str]) -> list[int]:
+        """The places of those messages that may state such a level; the others are no unknown errors."""
+        return self._raw_search.places(messages)
+
+    @property
+    def _raw_search(self) -> RawSearch:
         if self._search is None:
-            self._search = re2.compile(self.raw_expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE))
-        return self._search.search(raw) is not None
+            self._search = RawSearch(self.raw_expression)
+        return self._search
 
     def unexplained(
         self,
@@ -194,15 +201,25 @@ class ErrorFinder:
             service: Its service, likewise.
             strict: Whether the template shows only what is known to be harmless.
         """
-        if self._lowest is None or any(self.explains(match.signature) for match in found):
+        if not self.leaves_open(found) or not self.may_show(message.encode("utf-8", "replace")):
             return None
-        level = self._settings.level_of(service, log_group)
-        if level is None or not self.may_show(message.encode("utf-8", "replace")):
+        return self.unexplained_suspect(message, log_group=log_group, service=service, strict=strict)
+
+    def unexplained_suspect(
+        self, message: str, *, log_group: str, service: str, strict: bool
+    ) -> Match | None:
+        """The same for one of the `suspects`, which nothing explains."""
+        level = self._level_of(service, log_group)
+        if self._lowest is None or level is None:
             return None
         start = error_start(read_line(message), level)
         if start is None:
             return None
         return Match(UNKNOWN_ERROR, {TEMPLATE: self._template(message, level, start, strict=strict)})
+
+    def leaves_open(self, found: Sequence[Match]) -> bool:
+        """Whether none of what the signatures made of a line explains it."""
+        return not any(self.explains(match.signature) for match in found)
 
     def _template(self, message: str, level: Level, start: int, *, strict: bool) -> str:
         """The template, made once for all lines that differ only in digits, where all digits are masked."""
@@ -242,8 +259,14 @@ class WithUnknownErrors:
         is_strict: Callable[[str, str], bool],
         search: RawSearch | None = None,
     ) -> None:
-        self._matcher, self._errors, self._is_strict = matcher, errors, is_strict
+        self._matcher, self._errors = matcher, errors
+        self._is_strict = lru_cache(MAX_REMEMBERED)(is_strict)
         self._search = search or joined_search(matcher.raw_expression, errors.raw_expression)
+
+    @property
+    def raw_expression(self) -> str:
+        """What `might_match` looks for; see ``RawSearch``."""
+        return self._search.expression
 
     def might_match(self, raw: bytes) -> bool:
         """See ``Matcher.might_match``."""
@@ -255,12 +278,23 @@ class WithUnknownErrors:
 
     def match(self, message: str, *, log_group: str = "", service: str = "") -> list[Match]:
         """See ``Matcher.match``; what is an error and nothing else comes last."""
-        found = self._matcher.match(message, log_group=log_group, service=service)
+        return self.match_each([message], log_group=log_group, service=service)[0]
+
+    def match_each(
+        self, messages: Sequence[str], *, log_group: str = "", service: str = ""
+    ) -> list[list[Match]]:
+        """See ``Matcher.match_each``."""
+        answer = self._matcher.match_each(messages, log_group=log_group, service=service)
         strict = self._is_strict(service, log_group)
-        unknown = self._errors.unexplained(
-            message, found, log_group=log_group, service=service, strict=strict
-        )
-        return [*found, unknown] if unknown else found
+        rest = [place for place, found in enumerate(answer) if self._errors.leaves_open(found)]
+        for number in self._errors.suspects([messages[place] for place in rest]):
+            place = rest[number]
+            unknown = self._errors.unexplained_suspect(
+                messages[place], log_group=log_group, service=service, strict=strict
+            )
+            if unknown:
+                answer[place].append(unknown)
+        return answer
 
     def explains(self, signature: str, other: str) -> bool:
         """See ``Matcher.explains``; an unknown error is explained by what explains it in its own line, and explains none."""

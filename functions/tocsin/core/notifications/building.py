@@ -13,7 +13,6 @@ from tocsin.core.incidents.inhibition import depth_of_symptom, inhibitor, likely
 from tocsin.core.incidents.test_mode import test_mode_status
 from tocsin.core.incidents.wide import Wide
 from tocsin.core.model import AlertState, Change, Millis, Reason, Severity
-from tocsin.core.notifications.acted import actions_of, holder_of
 from tocsin.core.notifications.console_links import alarm_link, insights_link, insights_query, log_stream_link
 from tocsin.core.notifications.contract import (
     IncidentSummary,
@@ -30,7 +29,8 @@ from tocsin.core.notifications.contract import (
     to_json,
 )
 from tocsin.core.notifications.explanation import latest_round, why
-from tocsin.core.notifications.sentences import filled, first_action_of, place_of
+from tocsin.core.notifications.placeholders import filled, first_action_of, place_of
+from tocsin.core.notifications.reported_actions import actions_of, holder_of
 from tocsin.core.sanitize import clipped, one_line, visible
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 from tocsin.core.times import iso_time
@@ -365,3 +365,16 @@ def _fitted(notification: Notification) -> Notification:
 
 def _fits(notification: Notification) -> bool:
     return len(to_json(notification)) <= MAX_NOTIFICATION_SIZE
+
+
+def with_account_names(notification: Notification, names: Mapping[str, str]) -> Notification:
+    """The notification with what its alerts' accounts are called.
+
+    Args:
+        notification: The contract.
+        names: By the account's number.
+    """
+    if not any(alert.account in names for alert in notification.alerts):
+        return notification
+    alerts = (replace(alert, account_name=names.get(alert.account)) for alert in notification.alerts)
+    return replace(notification, alerts=tuple(alerts))

@@ -83,7 +83,7 @@ class Why(Part, frozen=True, kw_only=True):
 class Holder(Part, frozen=True, kw_only=True):
     """Who has the incident."""
 
-    name: Annotated[str, Meta(description="The person's name, as Slack told it.")]
+    name: Annotated[str, Meta(description="The person's name, as Slack gives it.")]
     since: Time
     until: Annotated[Time, Meta(description="When reminders and mentions begin again, should it still fire.")]
 
@@ -100,7 +100,7 @@ class ReportedAction(Part, frozen=True, kw_only=True):
             },
         ),
     ]
-    by: Annotated[str, Meta(description="The person's name, as Slack told it.")]
+    by: Annotated[str, Meta(description="The person's name, as Slack gives it.")]
     at: Time
     detail: Annotated[
         str | None,
@@ -161,7 +161,7 @@ class Labels(Part, frozen=True, kw_only=True):
 class WideIncident(Part, frozen=True, kw_only=True):
     """Incidents of several services that opened within a short time with one likely cause."""
 
-    lead: Annotated[str, Meta(description="The id of the incident that leads: the first that was told.")]
+    lead: Annotated[str, Meta(description="The id of the incident that leads: the first that was announced.")]
     signature: Annotated[
         str | None,
         Meta(
@@ -230,7 +230,7 @@ class ReportedChange(Part, frozen=True, kw_only=True):
     learned_late: Annotated[
         bool,
         Meta(
-            description="Whether this notification is the first to tell of it, because it became known after the incident."
+            description="Whether this notification is the first to say so, because it became known after the incident."
         ),
     ] = False
 
@@ -280,7 +280,7 @@ class InTestMode(Part, frozen=True, kw_only=True):
     would_have_fired: Annotated[
         Count,
         Meta(
-            description="How often people would have been told that it began, had the signature been stable."
+            description="How often people would have been notified that it began, had the signature been stable."
         ),
     ]
 
@@ -359,7 +359,7 @@ class NotifiedAlert(Part, frozen=True, kw_only=True):
     ] = None
     count: Count
     count_since_last: Annotated[
-        Count, Meta(description="Occurrences since the last notification that told of this alert.")
+        Count, Meta(description="Occurrences since the last notification about this alert.")
     ]
     first_seen: Time
     last_seen: Time
@@ -439,14 +439,14 @@ class Notification(Part, frozen=True, kw_only=True):
     actions: Annotated[
         tuple[ReportedAction, ...],
         Meta(
-            description="What people did from Slack that this notification is the first to tell of.",
+            description="What people did from Slack that no earlier notification says.",
             extra_json_schema={"maxItems": 40},
         ),
     ] = ()
     wide: Annotated[
         WideIncident | None,
         Meta(
-            description="The wide incident that this one joined as it opened, or leads; null for none. Each service's incident is told all the same."
+            description="The wide incident that this one joined as it opened, or leads; null for none. Each service's incident is announced all the same."
         ),
     ] = None
     why: Why | None = None

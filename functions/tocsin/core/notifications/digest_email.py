@@ -7,7 +7,7 @@ from tocsin.core.notifications.phrases import times
 from tocsin.core.sanitize import clipped, one_line, visible
 from tocsin.core.signatures.signature import UNKNOWN_ERROR
 
-QUIET = "Counted, and told to nobody one by one. Nothing here is an alert."
+QUIET = "Counted, without a message for each. Nothing here is an alert."
 
 _MAX_SAMPLE_LENGTH = 300
 _MAX_SERVICE_LENGTH = 100
@@ -20,9 +20,7 @@ def quiet_words(notification: Notification) -> str:
         return QUIET
     if marked == len(notification.alerts):
         return "People said in Slack that these were no alerts."
-    return (
-        "First what people said in Slack was no alert. Then what was counted, and told to nobody one by one."
-    )
+    return "First what people said in Slack was no alert. Then what was counted, without a message for each."
 
 
 def seen_words(notification: Notification) -> str:
@@ -81,7 +79,7 @@ def verdict(alert: NotifiedAlert) -> str:
     told = (
         f"would have fired {times(would_have_fired)}"
         if would_have_fired
-        else "would not have been told: its threshold was not reached"
+        else "would not have been sent: its threshold was not reached"
     )
     became = {
         "stable": "; stable since",
@@ -121,7 +119,7 @@ def how_it_ends(notification: Notification) -> str:
         words.append("`tocsin signatures feedback` gives the lines of false alerts, ready for `ignores`.")
     if any(_status(alert) == "test" for alert in rules):
         words.append(
-            'To be told of a signature at once, set status = "stable" and deploy; to be rid of it, "off", or delete it.'
+            'To be notified of a signature at once, set status = "stable" and deploy; to be rid of it, "off", or delete it.'
         )
     elif rules:
         words.append("None of the signatures is in test mode any more.")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from tocsin.core.model import Reason, Severity
-from tocsin.core.notifications.account_names import account_words
-from tocsin.core.notifications.acted import action_words, holder_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.phrases import (
+    account_words,
     changes_words,
     lasted,
     queue_words,
@@ -15,6 +14,7 @@ from tocsin.core.notifications.phrases import (
     times,
     why_words,
 )
+from tocsin.core.notifications.reported_actions import action_words, holder_words
 from tocsin.core.notifications.wide_words import Medium, wide_words
 from tocsin.core.sanitize import clipped, one_line, visible
 
@@ -33,7 +33,7 @@ NEWS = {
     Reason.REGRESSED: "It is back",
     Reason.RESOLVED: "Resolved",
     Reason.SILENCE_EXPIRED: "A silence ended, and it is still going on",
-    Reason.DIGEST: "What was counted and told to nobody",
+    Reason.DIGEST: "What was counted without a message",
 }
 """What each reason means to the reader, in a few words."""
 

@@ -85,7 +85,9 @@ def _text(
             return pending.reason_detail or "a silence ended"
         case Reason.DIGEST:
             marked = any(alert.marked_by for alert in listed)
-            what = "marked as no alert, or counted and not told," if marked else "counted and told to nobody"
+            what = (
+                "marked as no alert, or counted without a message," if marked else "counted without a message"
+            )
             return f"what was {what} since the last digest"
 
 

@@ -28,7 +28,7 @@ OF_NEWS = frozenset({Reason.NEW_ALERT, Reason.REGRESSED, Reason.SILENCE_EXPIRED}
 
 
 def subject_alert(notification: Notification) -> NotifiedAlert:
-    """The alert that the notification's news is: what joined, is back or is heard again, else what it is named after."""
+    """The alert that the notification's news is: what joined, is back or is no longer silenced, else what it is named after."""
     main = leading_alert(notification)[0]
     if notification.reason not in OF_NEWS:
         return main
@@ -166,3 +166,8 @@ def lasted(notification: Notification) -> str:
 def times(count: int) -> str:
     """A count for people: ``once``, ``1,204 times``."""
     return "once" if count == 1 else f"{count:,} times"
+
+
+def account_words(alert: NotifiedAlert) -> str:
+    """The account for people: ``123456789012``, or ``shop-prod (123456789012)``; empty where it is not known."""
+    return f"{alert.account_name} ({alert.account})" if alert.account_name else alert.account

@@ -14,7 +14,7 @@ _MAX_SHOWN = 20
 class Medium(StrEnum):
     """Where it is read; the values say what becomes there of each service."""
 
-    THREAD = "Each is told in this thread."
+    THREAD = "Each is announced in this thread."
     WEBHOOK = "Each says itself what is new in it, and when it is over."
     EMAIL = "Each has mails of its own."
 
@@ -42,8 +42,8 @@ def wide_words(notification: Notification, medium: Medium) -> str:
     if leads:
         return f"{wide.service_count:,} services fail at once ({joined_by}): {listed}. {medium.value}"
     if medium is Medium.THREAD:
-        return f"One of {wide.service_count:,} services that fail at once: {joined_by}. It is told in the thread of the first."
+        return f"One of {wide.service_count:,} services that fail at once: {joined_by}. It is announced in the thread of the first."
     return (
         f"One of {wide.service_count:,} services that fail at once ({joined_by}): {listed}. "
-        f"The first is incident {wide.lead}, which tells of those that join."
+        f"The first is incident {wide.lead}, which lists those that join."
     )

@@ -108,7 +108,6 @@ _HEX: Final = lazy(r"(?i)[0-9a-f]{32,128}")
 _UUID: Final = lazy(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _COORDINATES: Final = lazy(r"-?\d{1,3}\.\d{3,}\s?(?:,|%2C)\s?-?\d{1,3}\.\d{3,}")
 _SHORTEST_SECRET: Final = 8
-_SHORTEST_HEX: Final = 32
 _MAX_SECRET_LENGTH: Final = 400
 _MIN_DISTINCT: Final = 5
 

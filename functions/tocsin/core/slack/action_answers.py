@@ -44,7 +44,7 @@ def outcome_words(performed: PerformedAction | None) -> str:
 
 def _redrive_words(outcome: ActionOutcome, detail: str) -> str:
     return {
-        ActionOutcome.DONE: f"Redriving {detail}. The incident's thread tells how it goes.",
+        ActionOutcome.DONE: f"Redriving {detail}. The incident's thread shows how it goes.",
         ActionOutcome.SOMEBODY_ELSE: f"{detail} redrives a queue of this incident already: see its thread.",
         ActionOutcome.REFUSED: (
             f"Nothing was redriven, because {detail}: what goes back now would fail again. "
@@ -86,7 +86,9 @@ def _done_words(performed: PerformedAction) -> str:
         return "Noted. `tocsin signatures feedback` shows it to who looks after the signature."
     if performed.kind is ActionKind.KNOWN_ERROR:
         until = time_token(performed.at + KNOWN_FOR)
-        return f"Known until {until}. You hear of it before then only if it becomes far more frequent."
+        return (
+            f"Known until {until}. You are notified of it before then only if it becomes far more frequent."
+        )
     return ""
 
 

@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from tocsin.core.incidents.actions import ActionKind
 from tocsin.core.model import AlertState
-from tocsin.core.notifications.acted import action_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
+from tocsin.core.notifications.reported_actions import action_words
 from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.slack.elements import Block, section
 from tocsin.core.slack.mrkdwn import cut, escape, length, time_token
@@ -100,7 +100,7 @@ def action_buttons(
         _button("✅ It's over", ActionKind.OVER, value)
         | {
             "confirm": _confirmation(
-                "Is it over?", "The incident is resolved. Seen again, it is told as back.", "It's over"
+                "Is it over?", "The incident is resolved. Seen again, it is announced as back.", "It's over"
             )
         },
     ]

@@ -21,11 +21,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tocsin.core.model import Reason, Severity
-from tocsin.core.notifications.account_names import account_words
-from tocsin.core.notifications.acted import action_words
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.phrases import (
+    account_words,
     lasted,
     leading_alert,
     learned_late,
@@ -34,6 +33,7 @@ from tocsin.core.notifications.phrases import (
     times,
     why_words,
 )
+from tocsin.core.notifications.reported_actions import action_words
 from tocsin.core.notifications.wide_words import Medium, wide_words
 from tocsin.core.slack import digest_blocks as slack_digest
 from tocsin.core.slack.action_blocks import action_buttons, done_block, holder_block
@@ -286,8 +286,8 @@ def _headline(notification: Notification, main: NotifiedAlert, words: str, *, la
 def _overtaken(notification: Notification) -> str:
     """What a reader must know before anything else of a message that newer ones have overtaken."""
     return (
-        f"🕓 *Told late.* This is from {time_token(millis_of(notification.at))}. "
-        "Newer messages about this incident were told before it; they count."
+        f"🕓 *Delayed.* This is from {time_token(millis_of(notification.at))}. "
+        "Newer messages about this incident were sent before it; they count."
     )
 
 

@@ -83,9 +83,9 @@ class Choosing(Future):
 @pytest.fixture(autouse=True)
 def waiting_runs_what_waits(monkeypatch):
     """Where work is waited for, a ``Later`` begins the next piece; real threads are waited for as ever."""
-    from tocsin.services import lanes
+    from tocsin.services import concurrent_incidents
 
-    wait = lanes.wait
+    wait = concurrent_incidents.wait
 
     def run_then_wait(futures, **how):
         pools = {future._pool for future in futures if isinstance(future, Choosing) and not future.done()}
@@ -93,7 +93,7 @@ def waiting_runs_what_waits(monkeypatch):
             pool.run_one()
         return wait(futures, **how)
 
-    monkeypatch.setattr(lanes, "wait", run_then_wait)
+    monkeypatch.setattr(concurrent_incidents, "wait", run_then_wait)
 
 
 class Store:

@@ -1,4 +1,4 @@
-"""A batch in lanes: what is of one incident goes one after the other, different incidents side by side.
+"""Several incidents at once: what is of one incident goes one after the other, in a lane; the lanes go side by side.
 
 Incidents have nothing to do with each other, so a slow one need not keep the next waiting. Within an incident order
 counts, and the lease on it (``delivery``) would send away whoever came second. An incident that joined a wide one is

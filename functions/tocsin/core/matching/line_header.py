@@ -1,0 +1,37 @@
+"""What programs, forwarders and terminals write before the words of a line."""
+
+from __future__ import annotations
+
+from tocsin.core.lazy_expressions import lazy_re2
+
+MOST = 8
+"""Pieces of one header: a date, a time, a zone, a host and a process, tags."""
+
+_TIME = (
+    r"(?:[^\sA-Za-z]*\d\S*\s+|(?:[AP]M|UTC|GMT|Z|CES?T|[ECMP][SD]T|WES?T|BST|IST|JST|AE[SD]T)\b\s*|"
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec),?\s+)(?:- )?"
+)
+_PIECES = (
+    r"(?:\d+\|)?[\w.-]+(?: [\w.-]+)?\s+\|\s+",  # web-1  | …, 3|api  | …, Backend Server | …
+    r"\d+\|[\w.-]+ \|\s+",
+    r"<\d{1,3}>(?:1 )?|<[a-z]\w{0,5}>",
+    r"\w{3,5}\.? +\d+ \d\d:\d\d:\d\d\S* [\w.-]+ [\w./@()-]+(?:\[[\w.]+\])?: +",  # Jan  2 03:04:05 host app[17]: …
+    r"\d{4}-\S+ [\w.-]+ [\w./@-]+\[\d+\]: +",
+    _TIME,
+    r"\[[^\]\n]{0,80}\][ :|-]*",
+    r"\([^()\n]{1,60}\)[ :|-]*",  # (worker 3) …
+    r"\{[\w./-]+:\d+\} (?:- )?",
+    r"[\w./-]+:\d+:\s+",  # store.go:17: …
+    r"[\w./@-]{1,40}(?: [A-Z\d]\w{1,20})?(?:\[[\w.:]+\])*: +",  # kubelet: …, app[web.1]: …, ledger API: …
+    r"""[-*>!?"'\x{26a0}\x{fe0f}]+\s*""",
+)
+_PIECE = f"(?:{'|'.join(_PIECES)})"
+HEADER = f"{_PIECE}{{0,{MOST}}}"
+"""RE2: what may stand before the first words of a line."""
+_FIRST = lazy_re2(f"^{_PIECE}")
+
+
+def without_first_piece(line: str) -> str | None:
+    """The line without the first piece of its header; None where it begins with none."""
+    found = _FIRST.match(line)
+    return line[found.end() :] if found else None
