@@ -36,7 +36,7 @@ def detector() -> Detector:
     """Everything that a match needs."""
     from tocsin.bootstrap import wire_detector
 
-    return wire_detector(environ, config(), search=prefilter.search if prefilter else None)
+    return wire_detector(environ, config(), prefilter=prefilter)
 
 
 @cache

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 RUNTIME = "3.13"
@@ -55,15 +57,14 @@ _PIP_MISSING = (
     "pip could not fetch the dependencies; its own words are above. Is the network there, and pip in "
 )
 
+READS_CONFIGURATION = ("google-re2==", "msgspec==")
+"""The dependencies without which no configuration is read."""
+_LOCKED = re.compile(rf"(?m)^(?:{'|'.join(READS_CONFIGURATION)})(?:.*\\\n)*.*\n")
 _MAKE_FORM = """
 import sys
 from pathlib import Path
-sys.path[:] = [sys.argv[1], *sys.path, sys.argv[2]]
-try:
-    from tocsin.adapters.files.configuration import make_compiled_form
-except ImportError as error:
-    sys.exit(f"{sys.executable} cannot read the configuration ({error}). Run tocsin check, which makes them, and build again; "
-             "or build with a Python that has Tocsin: PYTHON=.venv/bin/python sam build")
+sys.path[:] = [sys.argv[1], *sys.path, sys.argv[3]]
+from tocsin.adapters.files.configuration import make_compiled_form
 from tocsin.core.problems import ConfigurationError
 try:
     make_compiled_form(Path(sys.argv[2]))
@@ -191,7 +192,10 @@ def _fetched(locked: Path, machine: str) -> Path:
     if not kept.is_dir():
         with tempfile.TemporaryDirectory(prefix="fetching-", dir=_cache()) as fetching:
             target = Path(fetching) / "packages"
-            _install(locked, machine, target)
+            _install(locked, target, platform_options(machine), machine)
+            shutil.rmtree(target / "bin", ignore_errors=True)
+            for record in target.glob("*.dist-info/RECORD"):
+                _forget_scripts(record)
             try:
                 target.rename(kept)  # all of it or nothing
             except OSError:
@@ -208,28 +212,19 @@ def _cache() -> Path:
     return cache
 
 
-def _install(locked: Path, machine: str, target: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-compile",
-            *platform_options(machine),
-            "--require-hashes",
-            f"--target={target}",
-            f"--requirement={locked}",
-        ],
-        check=False,
-    )
-    if done.returncode:
-        raise PackagingError(f"{machine}: {_PIP_MISSING}{sys.executable}?")
-    shutil.rmtree(target / "bin", ignore_errors=True)
-    for record in target.glob("*.dist-info/RECORD"):
-        _forget_scripts(record)
+def _install(locked: Path, target: Path, options: Sequence[str], whom: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
+    chosen = [*options, "--require-hashes", f"--target={target}", f"--requirement={locked}"]
+    if subprocess.run([*command, *chosen], check=False).returncode:
+        raise PackagingError(f"{whom}: {_PIP_MISSING}{sys.executable}?")
 
 
 def _forget_scripts(record: Path) -> None:
@@ -286,18 +281,25 @@ def make_compiled_form(root: Path, target: Path) -> None:
         target: The package, with all that it needs.
 
     Raises:
-        PackagingError: The configuration is wrong, or this Python cannot import what reads it.
+        PackagingError: The configuration is wrong, or pip cannot fetch what reads it for this Python.
     """
     from tocsin.adapters.files.compiled_search import stale_files
 
-    if stale := stale_files(target):
-        # A process of its own: its Python may have the dependencies, or else those of the package may fit it.
-        making = [sys.executable, "-I", "-B", "-c", _MAKE_FORM, str(root), str(target)]
-        done = subprocess.run(making, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise PackagingError(
-                f"not packaged: {' and '.join(stale)} cannot be made:\n{done.stderr.strip()}"
+    stale = stale_files(target)
+    if not stale:
+        return
+    with tempfile.TemporaryDirectory(prefix="tocsin-package-") as fetched:
+        if not all(map(find_spec, ("msgspec", "re2"))):
+            # A Python that has nothing of Tocsin: what reads the configuration is fetched for it too, by its hash.
+            locked = Path(fetched) / "requirements.lock"
+            locked.write_text(
+                "".join(_LOCKED.findall((root / "requirements.lock").read_text("utf-8"))), "utf-8"
             )
+            _install(locked, Path(fetched), ["--only-binary=:all:", "--no-deps"], sys.executable)
+        making = [sys.executable, "-B", "-c", _MAKE_FORM, str(root), str(target), fetched]
+        done = subprocess.run(making, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PackagingError(f"not packaged: {' and '.join(stale)} cannot be made:\n{done.stderr.strip()}")
 
 
 def chosen_machines(architecture: str) -> Sequence[str]:

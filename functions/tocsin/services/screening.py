@@ -34,6 +34,7 @@ class Prefilter:
 
     def __init__(self, search: RawSearch) -> None:
         self.search = search
+        self._looked_at: tuple[str, bytes] = ("", b"")
 
     def skips(self, event: object) -> int | None:
         """Look at an event.
@@ -53,9 +54,20 @@ class Prefilter:
         except EnvelopeError:
             return None
 
+    def inflate(self, data: str) -> bytes:
+        """As `inflation.inflate`; what `skips` could not answer for is not inflated again, and then forgotten."""
+        looked_at, raw = self._looked_at
+        if not raw or looked_at != data:
+            return inflate(data)
+        self._looked_at = ("", b"")
+        return raw
+
     def _holds_nothing(self, data: str) -> bool:
         raw = inflate(data)
-        return is_whole(raw) and not self.search.might_match(raw)
+        if is_whole(raw) and not self.search.might_match(raw):
+            return True
+        self._looked_at = (data, raw)
+        return False
 
 
 def open_prefilter(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Prefilter | None:

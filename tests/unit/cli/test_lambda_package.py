@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 import zipfile
 from pathlib import Path
 
@@ -319,12 +318,37 @@ def test_settings_that_are_wrong_are_not_packaged_and_the_words_are_those_of_the
     assert "Traceback" not in str(caught.value)
 
 
-def test_a_python_that_can_read_no_configuration_says_what_to_run(functions, tmp_path, monkeypatch):
-    venv.create(tmp_path / "bare")
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "bare" / "bin" / "python"))
-    lambda_package.make_compiled_form(functions, functions)  # it fits: nothing is needed
+def test_a_python_without_tocsin_fetches_what_reads_the_configuration_by_its_hash_and_only_that(
+    functions, tmp_path, monkeypatch
+):
+    fetched = []
+
+    def install(locked, target, options, whom):
+        assert whom == sys.executable
+        assert not [option for option in options if option.startswith(("--platform", "--python-version"))]
+        fetched.append(locked.read_text("utf-8"))
+
+    monkeypatch.setattr(lambda_package, "find_spec", lambda name: None)
+    monkeypatch.setattr(lambda_package, "_install", install)
+    lambda_package.make_compiled_form(functions, functions)
+    assert fetched == [], "it fits: nothing is needed"
+    (functions / COMPILED).unlink()
+    lambda_package.make_compiled_form(functions, functions)
+    assert packaged_configuration(functions, {}).signatures
+    (asked,) = fetched
+    assert re.findall(r"(?m)^([\w-]+)==", asked) == ["google-re2", "msgspec"]
+    locked = (functions / "requirements.lock").read_text("utf-8")
+    assert all(line in locked.splitlines() for line in asked.splitlines())
+    for name in ("google-re2", "msgspec"):
+        hashes = re.search(rf"(?m)^{name}==(?:.*\\\n)+.*", asked)[0].count("--hash=sha256:")
+        assert hashes > 10, "two processors of Lambda's alone: nobody's laptop would be served"
+
+
+def test_what_cannot_be_fetched_is_said_with_the_python_that_it_was_for(functions, monkeypatch):
+    monkeypatch.setattr(lambda_package, "find_spec", lambda name: None)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
     (functions / COMPILED).unlink()
     with pytest.raises(
-        lambda_package.PackagingError, match=r"No module named 'msgspec'.*Run tocsin check.*PYTHON="
+        lambda_package.PackagingError, match=re.escape(f"{sys.executable}: pip could not fetch")
     ):
         lambda_package.make_compiled_form(functions, functions)

@@ -20,11 +20,13 @@ from benchmarks.batches import batch, ordinary_batch
 from tocsin.adapters.files.compiled_search import COMPILED_SEARCH, compiled_search
 from tocsin.adapters.files.configuration import load_configuration, make_compiled_form
 from tocsin.bootstrap import DryRun, configuration, wire_detector
+from tocsin.core.ingest.inflation import inflate
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
+from tocsin.services import screening
 from tocsin.services.screening import NO_SETTING, no_match_response, open_prefilter
 
 ROOT = Path(__file__).parents[3]
@@ -200,3 +202,32 @@ def test_a_match_after_the_screen_gets_everything():
     )
     # Without a table there is nothing to count in: the failure proves that it went all the way.
     assert "TOCSIN_TABLE" in done.stdout, done.stderr
+
+
+def test_what_the_prefilter_inflated_is_not_inflated_again_and_not_kept(monkeypatch):
+    inflated = []
+
+    def counting(data):
+        inflated.append(data)
+        return inflate(data)
+
+    monkeypatch.setattr(screening, "inflate", counting)
+    prefilter = open_prefilter({})
+    quiet, hit = ordinary_batch(20), batch([FAULT])
+    assert prefilter.skips(kinesis(quiet, hit)) is None
+    detector = wire_detector({}, load_configuration(FUNCTIONS, {}), DryRun(), prefilter)
+    done = detector.detect(kinesis(quiet, hit), 1)
+    assert done.occurrences == {"import-module-error": 1}
+    both = [each["awslogs"]["data"] for each in (quiet, hit)]
+    assert inflated == [*both, both[0]], "the one that matched is inflated once"
+    assert detector.detect(kinesis(hit), 2).records == 1
+    assert inflated[3:] == [both[1]], "what was read is not kept"
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_what_is_remembered_is_exactly_what_was_delivered(prefilter, raw, whole):
+    data = packed(b'{"messageType":"DATA_MESSAGE"' + raw + FAULT.encode() + b"}")["awslogs"]["data"]
+    other = packed(raw)["awslogs"]["data"]
+    prefilter.skips({"awslogs": {"data": data}})
+    for each in (other, data, data) if whole else (data, other, data):
+        assert prefilter.inflate(each) == inflate(each)
