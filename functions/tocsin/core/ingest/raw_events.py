@@ -29,7 +29,7 @@ END: Final = b"]}"
 """What comes after the last event."""
 BYTES_A_SUSPECT: Final = 10_000
 """Where more than one event in so many bytes is a suspect, reading all events costs less than looking around these."""
-FEW: Final = 8
+FEW: Final = 4
 """Suspects that are no sign of there being many."""
 
 _EVENT: Final = msgspec.json.Decoder(LogEvent)
