@@ -48,6 +48,9 @@ MAX_WAITING = 10_000
 MAX_LINE_LENGTH = 2 * 1024 * 1024
 """Characters; a log event has at most 1 MiB."""
 
+TRACEBACK = "Traceback (most recent call last):"
+TRACEBACKS = "{name}: holds tracebacks, a line each; --multiline reads each as one event"
+
 _OF_A_LOGGER = frozenset((*LEVEL_KEYS, *TYPE_KEYS, *ERROR_MESSAGE_KEYS, *STACK_KEYS))
 _TIME_KEYS = ("timestamp", "time", "@timestamp", "ts", "asctime", "eventTime", "datetime", "date")
 
@@ -153,7 +156,7 @@ def read_text(
         log_group: Where lines are from that do not say so.
         year: The year of times that name none (syslog).
     """
-    yield from read_lines(_lines(text), Timeline(reading, name, log_group, year))
+    yield from read_lines(each_line(text), Timeline(reading, name, log_group, year))
 
 
 def read_lines(lines: Iterator[str], timeline: Timeline) -> Iterator[LoggedLine]:
@@ -280,8 +283,8 @@ def text_entries(lines: Iterable[str], reading: Reading, name: str) -> Iterator[
         is_json = line.lstrip().startswith("{")
         found = _from_json(line) if is_json else (_from_tail(line),)
         if not reading.multiline:
-            if not is_json and "Traceback (most recent call last):" in line:
-                reading.say(f"{name}: holds tracebacks, a line each; --multiline reads each as one event")
+            if not is_json and TRACEBACK in line:
+                reading.say(TRACEBACKS.format(name=name))
             yield from found
             continue
         found = list(found)
@@ -459,7 +462,7 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], int], Millis | N
 )
 
 
-def _lines(text: IO[str]) -> Iterator[str]:
+def each_line(text: IO[str]) -> Iterator[str]:
     """Lines, of which an endless one is taken in pieces."""
     while line := text.readline(MAX_LINE_LENGTH):
         yield line
