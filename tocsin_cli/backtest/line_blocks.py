@@ -31,7 +31,7 @@ from tocsin_cli.backtest.log_files import (
 )
 from tocsin_cli.simulation import BLOCK, LoggedLine
 
-BLOCK_SIZE = 1 << 20
+BLOCK_SIZE = 1 << 18
 """Bytes that are read at once."""
 PART = 64
 """Lines of a block that are tried by themselves where not all of them are alike."""
@@ -84,7 +84,7 @@ def read_blocks(name: str, reading: Reading) -> Iterator[LineBlock]:
             yield from _in_blocks(read_lines(lines, timeline))
             return
         for piece in pieces:
-            yield from _read_piece(_split(piece), timeline)
+            yield from _read_piece(piece, timeline)
         yield from _in_blocks(timeline.end())
 
 
@@ -107,7 +107,7 @@ def _split(piece: str) -> list[str]:
     lines = piece.split("\n")
     if not lines[-1]:
         lines.pop()
-    if max(map(len, lines), default=0) > MAX_LINE_LENGTH:
+    if len(piece) > MAX_LINE_LENGTH and max(map(len, lines)) > MAX_LINE_LENGTH:
         lines = [
             line[start : start + MAX_LINE_LENGTH]
             for line in lines
@@ -116,7 +116,11 @@ def _split(piece: str) -> list[str]:
     return [line.rstrip("\r") for line in lines] if "\r" in piece else lines
 
 
-def _read_piece(lines: list[str], timeline: Timeline) -> Iterator[LineBlock]:
+def _read_piece(piece: str, timeline: Timeline) -> Iterator[LineBlock]:
+    if block := _json_lines(piece.rstrip("\n"), timeline):  # which need not be split
+        yield block
+        return
+    lines = _split(piece)
     if block := _all_alike(lines, timeline):
         yield block
         return
@@ -135,29 +139,29 @@ def _one_by_one(lines: list[str], timeline: Timeline) -> Iterator[LoggedLine]:
 
 def _all_alike(lines: list[str], timeline: Timeline) -> LineBlock | None:
     """Lines that are all of one kind; None where they are not, or not of a kind that is known here."""
-    if timeline.is_waiting or not lines:
+    if not lines:
         return None
-    block = _json_lines(lines, timeline) if lines[0].startswith("{") else _timed_text(lines, timeline)
-    if block:
-        timeline.pass_to(block.times[-1])
-    return block
+    return _timed_text(lines, timeline) or _json_lines("\n".join(lines), timeline)
 
 
-def _json_lines(lines: list[str], timeline: Timeline) -> LineBlock | None:
+def _json_lines(text: str, timeline: Timeline) -> LineBlock | None:
     """JSON objects with nothing but a message, a time and where it is from, one a line."""
-    joined = "\n".join(lines)
-    # No object of this kind holds another, and no line feed may be in a string: what is between two lines is between two objects.
-    if joined.count("}\n{") != len(lines) - 1 or not joined.endswith("}"):
+    if timeline.is_waiting or not (text.startswith("{") and text.endswith("}")):
+        return None
+    # No object of this kind holds another, and no line feed may be in a string: one between two lines is between two objects.
+    lines = text.count("\n")
+    if text.count("}\n{") != lines or len(text) > MAX_LINE_LENGTH:
         return None
     try:
-        read = JSON_LINE.decode_lines(joined)
+        read = JSON_LINE.decode_lines(text)
     except (ValueError, RecursionError):
         return None
-    if len(read) != len(lines):
+    if len(read) != lines + 1:
         return None
     times = _given_times([line.timestamp for line in read])
     if times is None:
         return None
+    timeline.pass_to(times[-1])
     other = timeline.group_of_others
     return LineBlock(
         times,
@@ -181,7 +185,7 @@ def _given_times(given: list[int | str | None]) -> list[Millis] | None:
 def _timed_text(lines: list[str], timeline: Timeline) -> LineBlock | None:
     """Text of which every line begins with a time, all written in the same way."""
     found = _ISO.match(lines[0])
-    if not found:
+    if timeline.is_waiting or not found:
         return None
     end = found.end()
     behind = lines[0][end : end + 1]
@@ -192,6 +196,7 @@ def _timed_text(lines: list[str], timeline: Timeline) -> LineBlock | None:
         return None
     if TRACEBACK in "\n".join(lines):
         timeline.reading.say(TRACEBACKS.format(name=timeline.name))
+    timeline.pass_to(times[-1])
     return LineBlock(times, lines, [timeline.group_of_others] * len(lines), [""] * len(lines))
 
 

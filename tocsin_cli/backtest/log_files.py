@@ -231,7 +231,7 @@ class Timeline:
             )
 
 
-class JsonLine(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+class JsonLine(msgspec.Struct, forbid_unknown_fields=True, rename="camel", gc=False):
     """One JSON object per line, in which nothing is out of order: read several times as fast as any other."""
 
     message: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tocsin.core.matching.crash_lines import is_piece
+from tocsin.core.matching.crash_lines import pieces_in
 from tocsin.core.model import Millis
 from tocsin_cli.backtest.line_blocks import LineBlock
 from tocsin_cli.simulation import LoggedLine, Simulation
@@ -44,7 +44,7 @@ class Sieve:
         """
         before: LoggedLine | None = None  # the last line of the block before, where it was not kept
         for block in blocks:
-            pieces = [place for place, message in enumerate(block.messages) if is_piece(message)]
+            pieces = pieces_in(block.messages)
             self._check_order(block.times, has_pieces=bool(pieces))
             if pieces and pieces[0] == 0 and before is not None:
                 self._passed -= 1

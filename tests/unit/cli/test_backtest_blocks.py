@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tocsin.core.matching.crash_lines import is_piece, pieces_in
 from tocsin_cli.backtest import line_blocks, log_files
 from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.line_blocks import read_blocks
@@ -128,18 +129,19 @@ def by_block(path, **options):
     contents,
     st.sampled_from((7, 64, 300, 1 << 20)),
     st.sampled_from((1, 3, 64)),
+    st.sampled_from((80, 1 << 21)),
     st.booleans(),
     st.booleans(),
 )
-@settings(few, max_examples=300)
-def test_blocks_hold_the_very_lines(tmp_path, content, size, part, multiline, packed):
+@settings(few, max_examples=400)
+def test_blocks_hold_the_very_lines(tmp_path, content, size, part, longest, multiline, packed):
     path = tmp_path / "app.log"
     path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(line_blocks, "BLOCK_SIZE", size)
         patch.setattr(line_blocks, "PART", part)
         for module in (line_blocks, log_files):
-            patch.setattr(module, "MAX_LINE_LENGTH", 80)
+            patch.setattr(module, "MAX_LINE_LENGTH", longest)
         assert by_block(path, multiline=multiline) == by_line(path, multiline=multiline)
 
 
@@ -249,6 +251,30 @@ def test_a_pipe_is_read_once_and_answers_as_a_file_does(tmp_path, capsys):
     os.waitpid(child, 0)
     assert answers[0] == answers[1]
     assert answers[0]["occurrences"] == 1
+
+
+@pytest.mark.parametrize("kind", ["text", "json"])
+def test_lines_that_are_all_alike_are_not_read_one_by_one(tmp_path, monkeypatch, kind):
+    """Else all that is compared here would be the reference with itself."""
+    path = tmp_path / "app.log"
+    if kind == "text":
+        log_of(path, [(second, "fine") for second in range(300)])
+    else:
+        path.write_text(
+            "".join(f'{{"timestamp": {AT + i}, "message": "fine"}}\n' for i in range(300)), "utf-8"
+        )
+    singly = []
+    one_by_one = line_blocks.text_entries
+    monkeypatch.setattr(
+        line_blocks, "text_entries", lambda lines, *rest: singly.extend(lines) or one_by_one(lines, *rest)
+    )
+    assert by_block(path) == by_line(path)
+    assert len(singly) == line_blocks.PART  # up to the first time
+
+
+@pytest.mark.parametrize("message", TEXTS)
+def test_the_pieces_of_crashes_among_messages_are_those_that_are_pieces(message):
+    assert pieces_in(["fine", message, message]) == ([1, 2] if is_piece(message) else [])
 
 
 def test_a_line_is_given_back_as_it_was_read():
