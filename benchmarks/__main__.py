@@ -88,6 +88,12 @@ FIGURES = (
     Figure("one line in ten matches", "one_in_ten_mb_per_s", 120, 200, " MB/s", at_least=True),
     Figure("300 signatures ÷ 30", "three_hundred_over_thirty", 1.25, 1.1),
     Figure("cold start to first answer ÷ import boto3", "cold_start_over_import_boto3", 1.0, 0.5),
+    Figure(
+        "cold start with a match, without boto3 ÷ import boto3",
+        "cold_start_with_a_match_over_import_boto3",
+        0.7,
+        0.4,
+    ),
     Figure("AWS calls, batch without a match", "calls_no_match", 0, 0, ""),
     Figure("AWS calls, batch that adds to one known alert", "calls_known_alert", 1, 1, ""),
     Figure("AWS calls per alert and batch in a storm", "calls_per_batch_in_a_storm", 1, 1, ""),

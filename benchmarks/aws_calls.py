@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,6 +17,13 @@ from benchmarks.batches import batch, ordinary_batch
 ROOT = Path(__file__).resolve().parent.parent
 FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 UNKNOWN = "ERROR app.pay: payment provider answered 500 for order {n}"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+DEPLOYED = {
+    "TOCSIN_TABLE": "incidents",
+    "TOCSIN_ALERTS_TOPIC_ARN": "arn:aws:sns:us-east-1:123456789012:alerts",
+    "AWS_REGION": "us-east-1",
+}
+"""The environment of a function that has the table and the topic of `stub_cloud`."""
 NOW = 1_795_000_000_000
 MINUTE = 60_000
 MINUTES, BATCHES_A_MINUTE = 65, 20
@@ -23,17 +32,22 @@ STORM = 200
 
 def measure() -> dict[str, float]:
     """Calls for a batch without a match, one that adds to a known alert, per batch of a storm, and a minute for a known error."""
-    credentials = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
-    with patch.dict(os.environ, credentials), mock_aws():
-        return _measure()
+    with stub_cloud() as environment:
+        return _measure(environment)
 
 
-def _measure() -> dict[str, float]:
+@contextmanager
+def stub_cloud() -> Iterator[dict[str, str]]:
+    """A table and a topic in this process; the environment of a function that uses them."""
+    with patch.dict(os.environ, CREDENTIALS), mock_aws():
+        _create()
+        yield DEPLOYED
+
+
+def _measure(environment: dict[str, str]) -> dict[str, float]:
     from tocsin.bootstrap import configuration, wire_detector
 
     calls: Counter[str] = Counter()
-    table, topic = _create()
-    environment = {"TOCSIN_TABLE": table, "TOCSIN_ALERTS_TOPIC_ARN": topic, "AWS_REGION": "us-east-1"}
     real = boto3.client
 
     def counting(*args, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN002, ANN003, ANN202 - boto3's own signature
@@ -69,9 +83,9 @@ def _measure() -> dict[str, float]:
     }
 
 
-def _create() -> tuple[str, str]:
+def _create() -> None:
     boto3.client("dynamodb").create_table(
-        TableName="incidents",
+        TableName=DEPLOYED["TOCSIN_TABLE"],
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[
             {"AttributeName": name, "AttributeType": kind}
@@ -89,4 +103,4 @@ def _create() -> tuple[str, str]:
             }
         ],
     )
-    return "incidents", boto3.client("sns").create_topic(Name="alerts")["TopicArn"]
+    boto3.client("sns").create_topic(Name="alerts")

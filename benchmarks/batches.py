@@ -8,6 +8,7 @@ import json
 import random
 from typing import Any
 
+FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 _LINES = (
     "START RequestId: {uuid} Version: $LATEST",
     "[INFO]\t2026-11-22T07:30:29.470Z\t{uuid}\tGET /api/v1/providers/{n}/licenses 200 in {n} ms, {n} rows",
@@ -31,6 +32,14 @@ def ordinary_lines(count: int) -> list[str]:
     ]
 
 
+def faulty_lines(count: int, one_in: int) -> list[str]:
+    """The same, of which one in so many is the same failure, as in a storm; none where it is 0."""
+    lines = ordinary_lines(count)
+    if one_in:
+        lines[::one_in] = [FAULT] * len(lines[::one_in])
+    return lines
+
+
 def batch(lines: list[str], *, log_group: str = "/aws/lambda/backend", first_id: int = 0) -> dict[str, Any]:
     """A subscription event holding these lines."""
     document = {
@@ -46,6 +55,16 @@ def batch(lines: list[str], *, log_group: str = "/aws/lambda/backend", first_id:
     }
     data = base64.b64encode(gzip.compress(json.dumps(document).encode()))
     return {"awslogs": {"data": data.decode()}}
+
+
+def inflated_mb(event: dict[str, Any]) -> float:
+    """The size of a subscription event's content."""
+    return len(gzip.decompress(base64.b64decode(event["awslogs"]["data"]))) / 1e6
+
+
+def decode(event: dict[str, Any]) -> Any:
+    """What the standard library makes of a subscription event: the floor of whatever looks at it."""
+    return json.loads(gzip.decompress(base64.b64decode(event["awslogs"]["data"])))
 
 
 def ordinary_batch(count: int) -> dict[str, Any]:

@@ -1,4 +1,9 @@
-"""Cold start: a fresh interpreter to the first answer on a batch without a match, and what `import boto3` costs."""
+"""Cold start: a fresh interpreter to the first answer, without a match and with one, and what `import boto3` costs.
+
+With a match everything is done that detect does: it counts in DynamoDB and tells by SNS. What those answer is recorded once
+from a table and a topic in this process, and given to each fresh interpreter: to plain objects in place of clients, which
+says what is ours, and beneath boto3's own clients, which says what people wait for (but the network).
+"""
 
 from __future__ import annotations
 
@@ -9,12 +14,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
+import boto3
 import re2
 
-from benchmarks.batches import ordinary_batch
+from benchmarks.aws_calls import CREDENTIALS, DEPLOYED, FAULT, stub_cloud
+from benchmarks.batches import batch, ordinary_batch
 from benchmarks.signature_sets import made
 from benchmarks.stopwatch import once
+from tocsin.bootstrap import configuration, wire_detector
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import RawSearch
 
@@ -30,12 +40,57 @@ assert "tocsin.services.detection" not in sys.modules, "the compiled search is s
 assert "boto3" not in sys.modules and "requests" not in sys.modules
 """
 
-EVERYTHING = """
-import json, sys
+PLAIN_CLIENTS = """
+import io, json, sys
+given = json.loads(sys.stdin.read())
+answers = iter(given["answers"])
+class Client:
+    class exceptions:
+        ConditionalCheckFailedException = TransactionConflictException = KeyError
+        TransactionCanceledException = TransactionInProgressException = KeyError
+    def get_paginator(self, operation):
+        return self
+    def paginate(self, **_):
+        return [next(answers)["parsed"]]
+    def __getattr__(self, operation):
+        return lambda **_: next(answers)["parsed"]
 import detect
-detect.detector()
-import tocsin.services.reconciliation
-detect.handler(json.loads(sys.stdin.read()), None)
+from tocsin import bootstrap
+bootstrap._client = lambda service, total_attempts=5: Client()
+answer = detect.handler(given["event"], None)
+assert "boto3" not in sys.modules
+"""
+
+REAL_CLIENTS = """
+import io, json, sys
+given = json.loads(sys.stdin.read())
+answers = iter(given["answers"])
+import detect
+from tocsin import bootstrap
+def replaying(client):
+    from botocore.awsrequest import AWSResponse
+    class Raw(io.BytesIO):
+        def stream(self, **_):
+            yield self.read()
+    def reply(request, **_):
+        found = next(answers)
+        return AWSResponse(request.url, found["status"], {}, Raw(found["body"].encode()))
+    client.meta.events.register("before-send", reply)
+    return client
+real = bootstrap._client
+bootstrap._client = lambda service, total_attempts=5: replaying(real(service, total_attempts))
+answer = detect.handler(given["event"], None)
+"""
+
+TOLD = """
+assert [*answer["occurrences"].values()] == [1] and [*answer["sent"].values()] == [["opened"]], answer
+assert not [*answers], "something was not asked"
+"""
+
+BOTO3_CLIENTS = """
+import sys; sys.stdin.read()
+import boto3
+boto3.client("dynamodb"), boto3.client("sns")
 """
 
 
@@ -46,29 +101,56 @@ def measure() -> dict[str, float]:
     unsealed = once(lambda: found.append(Matcher(signatures).raw_expression))
     thousand = found[0]
     re2.purge()  # what was measured before may have left it compiled
+    hit = batch([FAULT])
+    told = json.dumps({"event": hit, "answers": recorded_answers(hit)})
     programs = {
-        "bare": "import sys; sys.stdin.read()",
-        "boto3": "import sys; sys.stdin.read(); import boto3",
-        "detect": FIRST_ANSWER,
-        "everything": EVERYTHING,
+        "bare": ("import sys; sys.stdin.read()", event),
+        "boto3": ("import sys; sys.stdin.read(); import boto3", event),
+        "boto3 and two clients": (BOTO3_CLIENTS, event),
+        "detect": (FIRST_ANSWER, event),
+        "with a match": (PLAIN_CLIENTS + TOLD, told),
+        "with a match and boto3": (REAL_CLIENTS + TOLD, told),
     }
     times: dict[str, list[float]] = {name: [] for name in programs}
     for run in range(RUNS + 1):
-        for name, program in programs.items():
-            taken = _time(program, event)
+        for name, (program, given) in programs.items():
+            taken = _time(program, given)
             if run:  # the first round warms the page cache and writes byte code
                 times[name].append(taken)
-    median = {name: statistics.median(taken) for name, taken in times.items()}
-    detect, boto3 = median["detect"] - median["bare"], median["boto3"] - median["bare"]
+    bare = statistics.median(times["bare"])
+    over = {name: statistics.median(taken) - bare for name, taken in times.items()}
     return {
-        "cold_start_ms": detect,
-        "import_boto3_ms": boto3,
-        "cold_start_over_import_boto3": detect / boto3,
-        "cold_start_with_a_match_ms": median["everything"] - median["bare"],
+        "cold_start_ms": over["detect"],
+        "import_boto3_ms": over["boto3"],
+        "boto3_and_clients_ms": over["boto3 and two clients"],
+        "cold_start_over_import_boto3": over["detect"] / over["boto3"],
+        "cold_start_with_a_match_ms": over["with a match"],
+        "cold_start_with_a_match_over_import_boto3": over["with a match"] / over["boto3"],
+        "cold_start_told_ms": over["with a match and boto3"],
         "thousand_signatures_build_ms": once(lambda: RawSearch(thousand)),
         "thousand_signatures_unsealed_ms": unsealed,
         "import_profile": profile(),
     }
+
+
+def recorded_answers(event: object) -> list[dict[str, Any]]:
+    """What DynamoDB and SNS answer to the calls that an event with a new alert makes."""
+    answers: list[dict[str, Any]] = []
+    real = boto3.client
+
+    def recording(*args, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN002, ANN003, ANN202 - boto3's own signature
+        client = real(*args, **kwargs)
+        client.meta.events.register("after-call.*", keep)
+        return client
+
+    def keep(http_response: Any, parsed: dict[str, Any], **_: object) -> None:
+        plain = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
+        answers.append({"status": http_response.status_code, "body": http_response.text, "parsed": plain})
+
+    with stub_cloud() as deployed, patch.object(boto3, "client", recording):
+        detector = wire_detector(deployed, configuration(deployed))
+        detector.detect(event, time.time_ns() // 1_000_000)
+    return answers
 
 
 def profile() -> list[dict[str, float | str]]:
@@ -113,4 +195,4 @@ def environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("TOCSIN_") and name != "PYTHONDONTWRITEBYTECODE"
     }
-    return {**kept, "PYTHONPATH": str(ROOT / "functions"), "AWS_REGION": "us-east-1"}
+    return {**kept, **CREDENTIALS, **DEPLOYED, "PYTHONPATH": str(ROOT / "functions")}

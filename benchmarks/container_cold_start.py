@@ -19,8 +19,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from benchmarks.batches import batch, ordinary_batch
-from benchmarks.throughput import FAULT
+from benchmarks.batches import FAULT, batch, ordinary_batch
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGE = "public.ecr.aws/lambda/python:3.13-rapid-x86_64"

@@ -7,8 +7,6 @@ others' is the standard library's decode and their search, which answers less. P
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 import math
 import resource
@@ -18,9 +16,8 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import peers
-from benchmarks.batches import batch, ordinary_lines
+from benchmarks.batches import batch, decode, faulty_lines, inflated_mb
 from benchmarks.signature_sets import shipped
-from benchmarks.throughput import FAULT
 
 SHARES = (0, 10_000, 1_000, 100, 10, 1)
 """One line in so many matches; 0 for none."""
@@ -40,7 +37,7 @@ def compare() -> dict[str, Any]:
         speeds = {}
         for one_in in SHARES:
             count = FEW if slow else DENSE_LINES if 0 < one_in <= peers.ONE_IN else LINES
-            speed = way(lines_of(count, one_in), numbered)
+            speed = way(faulty_lines(count, one_in), numbered)
             if isinstance(speed, str):
                 found["left_out"][name] = speed
                 break
@@ -48,14 +45,6 @@ def compare() -> dict[str, Any]:
         else:
             found["mb_per_s"][name] = speeds
     return found
-
-
-def lines_of(count: int, one_in: int) -> list[str]:
-    """Ordinary lines, of which one in so many is the same failure, as in a storm."""
-    lines = ordinary_lines(count)
-    if one_in:
-        lines[::one_in] = [FAULT] * len(lines[::one_in])
-    return lines
 
 
 def share_name(one_in: int) -> str:
@@ -82,19 +71,14 @@ def search(
         if isinstance(run, str):
             return run
         event = batch(lines)
-        data = event["awslogs"]["data"]
         taken = processor_seconds(run)
         if way is peers.ripgrep:
             start = processor_seconds(way(["INFO"], numbered))
             taken = max(0.0, taken - start) / peers.REPEATED
-        decoding = processor_seconds(lambda: json.loads(gzip.decompress(base64.b64decode(data))))
+        decoding = processor_seconds(lambda: decode(event))
         return inflated_mb(event) / (decoding + taken)
 
     return measured
-
-
-def inflated_mb(event: dict[str, Any]) -> float:
-    return len(gzip.decompress(base64.b64decode(event["awslogs"]["data"]))) / 1e6
 
 
 def processor_seconds(action: Callable[[], object], *, most: int = 15, budget: float = 0.5) -> float:

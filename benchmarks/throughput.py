@@ -12,12 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.batches import batch, ordinary_lines
+from benchmarks.batches import batch, faulty_lines, inflated_mb
 from benchmarks.stopwatch import best_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZES = (100, 1_000, 12_000, 40_000)
-FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 KINDS = {"nothing matches": 0, "one line in 1,000 matches": 1_000, "one line in 10 matches": 10}
 
 
@@ -43,14 +42,9 @@ def measure() -> dict[str, Any]:
 def one(size: int, one_in: int) -> dict[str, float]:
     """One figure, in this process."""
     from tocsin.bootstrap import DryRun, configuration, wire_detector
-    from tocsin.core.ingest.inflation import inflate
 
-    lines = ordinary_lines(size)
-    if one_in:
-        lines[::one_in] = [FAULT] * len(lines[::one_in])
-    event = batch(lines)
-    megabytes = len(inflate(event["awslogs"]["data"])) / 1e6
-    del lines
+    event = batch(faulty_lines(size, one_in))
+    megabytes = inflated_mb(event)
     detector = wire_detector({}, configuration({}), DryRun())
     seconds = best_of(lambda: detector.detect(event, 1_795_000_000_000), most=5, budget=2) / 1000
     return {

@@ -36,7 +36,7 @@ def detector() -> Detector:
     """Everything that a match needs."""
     from tocsin.bootstrap import wire_detector
 
-    return wire_detector(environ, config(), search=prefilter.search if prefilter else None)
+    return wire_detector(environ, config(), prefilter=prefilter)
 
 
 @cache
@@ -50,7 +50,7 @@ def logger() -> Logger:
 environ = environment()
 prefilter = None if is_dry_run(environ) else open_prefilter(environ)
 if prefilter is None:
-    # Nothing is known about this configuration: refuse to start with what `tocsin check` refuses.
+    # The environment may have made it wrong: refuse to start with what `tocsin check` refuses.
     config()
 
 

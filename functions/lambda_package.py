@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 RUNTIME = "3.13"
@@ -54,6 +56,21 @@ _ENVIRONMENTS = {
 _PIP_MISSING = (
     "pip could not fetch the dependencies; its own words are above. Is the network there, and pip in "
 )
+
+READS_CONFIGURATION = ("google-re2==", "msgspec==")
+"""The dependencies without which no configuration is read."""
+_LOCKED = re.compile(rf"(?m)^(?:{'|'.join(READS_CONFIGURATION)})(?:.*\\\n)*.*\n")
+_MAKE_FORM = """
+import sys
+from pathlib import Path
+sys.path[:] = [sys.argv[1], *sys.path, sys.argv[3]]
+from tocsin.adapters.files.configuration import make_compiled_form
+from tocsin.core.problems import ConfigurationError
+try:
+    make_compiled_form(Path(sys.argv[2]))
+except ConfigurationError as error:
+    sys.exit(str(error))
+"""
 
 
 class PackagingError(Exception):
@@ -112,7 +129,8 @@ def make_package(root: Path, target: Path, machines: Sequence[str] = MACHINES) -
         machines: The processors it must run on.
 
     Raises:
-        PackagingError: The folder is polluted, or pip cannot fetch a dependency for Lambda's platform.
+        PackagingError: The folder is polluted, its configuration is wrong, or pip cannot fetch a dependency for Lambda's
+            platform.
     """
     found = strays(root)
     if found:
@@ -123,6 +141,7 @@ def make_package(root: Path, target: Path, machines: Sequence[str] = MACHINES) -
     for path in own_files(root):
         (target / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / path, target / path)
+    make_compiled_form(root, target)
     _compile(target)
 
 
@@ -173,7 +192,10 @@ def _fetched(locked: Path, machine: str) -> Path:
     if not kept.is_dir():
         with tempfile.TemporaryDirectory(prefix="fetching-", dir=_cache()) as fetching:
             target = Path(fetching) / "packages"
-            _install(locked, machine, target)
+            _install(locked, target, platform_options(machine), machine)
+            shutil.rmtree(target / "bin", ignore_errors=True)
+            for record in target.glob("*.dist-info/RECORD"):
+                _forget_scripts(record)
             try:
                 target.rename(kept)  # all of it or nothing
             except OSError:
@@ -190,28 +212,19 @@ def _cache() -> Path:
     return cache
 
 
-def _install(locked: Path, machine: str, target: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "--no-compile",
-            *platform_options(machine),
-            "--require-hashes",
-            f"--target={target}",
-            f"--requirement={locked}",
-        ],
-        check=False,
-    )
-    if done.returncode:
-        raise PackagingError(f"{machine}: {_PIP_MISSING}{sys.executable}?")
-    shutil.rmtree(target / "bin", ignore_errors=True)
-    for record in target.glob("*.dist-info/RECORD"):
-        _forget_scripts(record)
+def _install(locked: Path, target: Path, options: Sequence[str], whom: str) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-compile",
+    ]
+    chosen = [*options, "--require-hashes", f"--target={target}", f"--requirement={locked}"]
+    if subprocess.run([*command, *chosen], check=False).returncode:
+        raise PackagingError(f"{whom}: {_PIP_MISSING}{sys.executable}?")
 
 
 def _forget_scripts(record: Path) -> None:
@@ -253,7 +266,6 @@ def main(arguments: Sequence[str]) -> int:
     root = Path(__file__).resolve().parent
     try:
         machines = chosen_machines(os.environ.get("TOCSIN_ARCHITECTURE", ""))
-        refuse_stale_signatures(root)
         make_package(root, Path(arguments[0]), machines)
     except PackagingError as error:
         print(error, file=sys.stderr)
@@ -261,22 +273,33 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def refuse_stale_signatures(root: Path) -> None:
-    """Refuse compiled signatures without which every cold start would try every expression again.
+def make_compiled_form(root: Path, target: Path) -> None:
+    """Make the compiled form of what is packaged, where the one that came with it does not fit.
 
     Args:
-        root: The deployment root.
+        root: The deployment root, whose code makes it.
+        target: The package, with all that it needs.
 
     Raises:
-        PackagingError: They are missing, or of other signatures, settings or code.
+        PackagingError: The configuration is wrong, or pip cannot fetch what reads it for this Python.
     """
     from tocsin.adapters.files.compiled_search import stale_files
 
-    if stale := stale_files(root):
-        raise PackagingError(
-            f"not packaged: {' and '.join(stale)}: missing, or older than the signatures, tocsin.toml or the code. "
-            "Run tocsin check, which writes them anew when all is right, commit them, and build again."
-        )
+    stale = stale_files(target)
+    if not stale:
+        return
+    with tempfile.TemporaryDirectory(prefix="tocsin-package-") as fetched:
+        if not all(map(find_spec, ("msgspec", "re2"))):
+            # A Python that has nothing of Tocsin: what reads the configuration is fetched for it too, by its hash.
+            locked = Path(fetched) / "requirements.lock"
+            locked.write_text(
+                "".join(_LOCKED.findall((root / "requirements.lock").read_text("utf-8"))), "utf-8"
+            )
+            _install(locked, Path(fetched), ["--only-binary=:all:", "--no-deps"], sys.executable)
+        making = [sys.executable, "-B", "-c", _MAKE_FORM, str(root), str(target), fetched]
+        done = subprocess.run(making, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PackagingError(f"not packaged: {' and '.join(stale)} cannot be made:\n{done.stderr.strip()}")
 
 
 def chosen_machines(architecture: str) -> Sequence[str]:

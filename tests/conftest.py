@@ -15,7 +15,7 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-pytest_plugins = ["cloud_fixture", "ledgers"]
+pytest_plugins = ["cloud_fixture", "ledgers", "own_account"]
 
 UNIT = Path(__file__).parent / "unit"
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from tocsin.adapters.files.configuration import (
     Configuration,
-    compile_signatures,
     load_configuration,
+    make_compiled_form,
     read_overlay_file,
     read_signature_files,
 )
@@ -152,7 +152,7 @@ def is_staged(project: Path) -> bool:
 
 
 def stage(root: Path, target: Path, environment: str = "") -> Path:
-    """Put the pack, one's own files and the code together, and compile_signatures them; what was built there before stays.
+    """Put the pack, one's own files and the code together, and compile them; what was built there before stays.
 
     Args:
         root: The configuration folder.
@@ -185,7 +185,7 @@ def stage(root: Path, target: Path, environment: str = "") -> Path:
             path.unlink()
     for name, path in wanted.items():
         _copy(path, functions / name)
-    compile_signatures(functions)
+    make_compiled_form(functions)
     return target
 
 

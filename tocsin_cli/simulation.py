@@ -408,11 +408,11 @@ class _Sinks:
     dead_lettered: list[str] = field(default_factory=list)
 
     def publish(self, notification: Notification) -> None:
-        """See ``tocsin.settling.Publisher``."""
+        """See ``tocsin.services.reconciliation.Publisher``."""
         self.notifications.append(notification)
 
     def dead_letter(self, record: object, error: str) -> None:  # noqa: ARG002 - the interface of ``FailureQueue``
-        """See ``tocsin.detecting.FailureQueue``."""
+        """See ``tocsin.services.detection.FailureQueue``."""
         self.dead_lettered.append(error)
 
 

@@ -32,18 +32,23 @@ _LITERAL: Final = re.compile(r"(?:[A-Za-z0-9_~]|\\[.\-_]|-)+")
 _NAME: Final = re.compile(r"[a-z][a-z0-9]{3,}")
 _SHORTEST_BEGINNING: Final = 4
 _SHORT_PART: Final = 12
-_COMMON: Final = {
-    # Names of providers that are words of every log, or of what a log is about.
-    "airtable", "beamer", "intercom", "lob", "looker", "sentry", "sonar", "travis", "github", "gitlab", "bitbucket",
-    "kubernetes", "kraken", "prefect", "linear", "square", "slack", "discord", "twitter", "facebook", "confluence", "jira",
-    "datadog", "codecov", "curl", "test", "live", "cohere", "dropbox", "heroku", "okta", "snyk",
-}  # fmt: skip
-_LEFT_OUT: Final = {
-    "generic-api-key", "private-key", "jwt", "jwt-base64", "curl-auth-header", "curl-auth-user", "nuget-config-password",
-    "kubernetes-secret-yaml", "sidekiq-sensitive-url", "pkcs12-file", "hashicorp-tf-password", "facebook-access-token",
-    "sourcegraph-access-token", "vault-service-token", "twilio-api-key", "azure-ad-client-secret", "alibaba-access-key-id",
-    "openai-api-key", "sonar-api-token", "gocardless-api-token", "microsoft-teams-webhook", "lob-api-key",
-}  # fmt: skip
+# Names of providers that are words of every log, or of what a log is about.
+_COMMON: Final = set(
+    """
+    airtable beamer intercom lob looker sentry sonar travis github gitlab bitbucket kubernetes kraken
+    prefect linear square slack discord twitter facebook confluence jira datadog codecov curl test live
+    cohere dropbox heroku okta snyk
+    """.split()
+)
+_LEFT_OUT: Final = set(
+    """
+    generic-api-key private-key jwt jwt-base64 curl-auth-header curl-auth-user nuget-config-password
+    kubernetes-secret-yaml sidekiq-sensitive-url pkcs12-file hashicorp-tf-password facebook-access-token
+    sourcegraph-access-token vault-service-token twilio-api-key azure-ad-client-secret
+    alibaba-access-key-id openai-api-key sonar-api-token gocardless-api-token microsoft-teams-webhook
+    lob-api-key
+    """.split()
+)
 """Not a provider's credential by its form, or found better by a rule of our own."""
 
 

@@ -262,7 +262,7 @@ class _Queues:
     known: dict[str, Step] = field(default_factory=dict)
 
     def read(self, name: str, account: str, region: str, now: Millis) -> QueueReading | None:
-        """See ``tocsin.settling.Queues``."""
+        """See ``tocsin.services.reconciliation.Queues``."""
         del account, region
         step = self.known.get(name)
         if step is None:
@@ -270,7 +270,7 @@ class _Queues:
         return QueueReading(now, step.depth, RETENTION, None if step.oldest is None else now - step.oldest)
 
     def depth(self, queue: str) -> int | None:
-        """See ``tocsin.watching.QueueDepths``."""
+        """See ``tocsin.services.absence.QueueDepths``."""
         return self.known[queue].depth if queue in self.known else None
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tocsin.core.config.settings import Settings
     from tocsin.core.errors.error_store import ErrorStore
     from tocsin.core.incidents.actions import Action
-    from tocsin.core.matching.prefilter import RawSearch
     from tocsin.core.notifications.contract import Notification
     from tocsin.services.channel import Channel
     from tocsin.services.detection import Detector, FailureQueue
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from tocsin.services.notifier import Notifier
     from tocsin.services.reconciliation import Reconciler
     from tocsin.services.responding import Responder
+    from tocsin.services.screening import Prefilter
 
 OWN_LOG_GROUPS = "/tocsin/"
 
@@ -57,16 +57,16 @@ def configuration(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> C
     Raises:
         ConfigurationError: It must not run; the words are those of ``tocsin check``.
     """
-    from tocsin.adapters.files.configuration import load_configuration
+    from tocsin.adapters.files.configuration import packaged_configuration
 
-    return load_configuration(root, environ)
+    return packaged_configuration(root, environ)
 
 
 def wire_detector(
     environ: Mapping[str, str],
     config: Configuration,
     dry: DryRun | None = None,
-    search: RawSearch | None = None,
+    prefilter: Prefilter | None = None,
 ) -> Detector:
     """A detector on AWS, or with ``dry`` one that keeps everything in memory.
 
@@ -74,8 +74,9 @@ def wire_detector(
         environ: The environment.
         config: Signatures and settings.
         dry: What keeps everything in memory, if anything.
-        search: The prefilter's search for exactly this configuration, if there is one: it is not made twice.
+        prefilter: The prefilter for exactly this configuration, if there is one: what it did is not done twice.
     """
+    from tocsin.core.ingest.inflation import inflate
     from tocsin.core.matching.matcher import Matcher
     from tocsin.core.signatures.drill import with_drill
     from tocsin.core.signatures.heartbeat import with_heartbeat
@@ -91,6 +92,7 @@ def wire_detector(
 
         return SqsFailureQueue(_client("sqs"), environ["TOCSIN_FAILURE_QUEUE_URL"], function="detect")
 
+    search = prefilter.search if prefilter else None
     signatures = with_drill(config.signatures)
     heartbeat = "" if dry is not None else environ.get("TOCSIN_HEARTBEAT_LOG_GROUP", "")
     return Detector(
@@ -106,6 +108,7 @@ def wire_detector(
         own_stack=environ.get("TOCSIN_STACK", ""),
         error_store=None if dry is not None else cache(lambda: wire_error_store(environ)),
         search=search,
+        inflated=prefilter.inflate if prefilter else inflate,
     )
 
 

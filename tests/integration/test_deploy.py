@@ -6,15 +6,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from own_account import run_tocsin
 
 from tocsin_cli.commands.build import build
-from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws import cloud as cloud_module
-from tocsin_cli.local_aws.cloud import EmbeddedCloud, Watched
 
 pytestmark = pytest.mark.cloud
 
@@ -39,41 +37,21 @@ def project(tmp_path_factory):
     return project
 
 
-@pytest.fixture(scope="module")
-def slack():
-    with LocalSlack() as slack:
-        yield slack
-
-
-@pytest.fixture(scope="module")
-def account(tmp_path_factory, slack):
-    """An account in which there are log groups and a secret, and no Tocsin."""
-    with EmbeddedCloud(ROOT, log=tmp_path_factory.mktemp("cloud") / "cloud.log") as embedded:
-        embedded._create_watched(Watched())
-        secret = {"bot_token": slack.bot_token, "channel": slack.channel_id}
-        embedded.client("secretsmanager").create_secret(Name="tocsin/slack", SecretString=json.dumps(secret))
-        yield embedded
-
-
 @pytest.fixture
 def tocsin(project, account, slack):
     def call(*arguments, wait="1s", parameters=None):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        environment |= {
-            "AWS_ENDPOINT_URL": account.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": cloud_module.REGION,
-            "AWS_CONFIG_FILE": os.devnull,
-            "PARAMETERS": PARAMETERS.format(api=slack.api_url, wait=wait)
-            if parameters is None
-            else parameters,
-            "PYTHONPATH": os.pathsep.join([str(ROOT / "functions"), str(ROOT)]),
-        }
-        return subprocess.run(
-            [sys.executable, "-m", "tocsin_cli.main", *arguments, "--project", str(project)],
-            cwd=project, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        given = PARAMETERS.format(api=slack.api_url, wait=wait) if parameters is None else parameters
+        path = os.pathsep.join([str(ROOT / "functions"), str(ROOT)])
+        return run_tocsin(
+            account,
+            project,
+            *arguments,
+            "--project",
+            str(project),
+            AWS_REGION=cloud_module.REGION,
+            PARAMETERS=given,
+            PYTHONPATH=path,
+        )
 
     return call
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from own_account import run_tocsin
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.model import Severity
-from tocsin_cli.fake_slack.server import LocalSlack
-from tocsin_cli.local_aws.cloud import EmbeddedCloud, Watched
 
 pytestmark = pytest.mark.cloud
 
@@ -86,21 +85,6 @@ def newer(installed, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def slack():
-    with LocalSlack() as slack:
-        yield slack
-
-
-@pytest.fixture(scope="module")
-def account(tmp_path_factory, slack):
-    with EmbeddedCloud(ROOT, log=tmp_path_factory.mktemp("cloud") / "cloud.log") as embedded:
-        embedded._create_watched(Watched())
-        secret = {"bot_token": slack.bot_token, "channel": slack.channel_id}
-        embedded.client("secretsmanager").create_secret(Name="tocsin/slack", SecretString=json.dumps(secret))
-        yield embedded
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("own")
 
@@ -108,19 +92,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tocsin(installed, folder, account):
     def call(*arguments, site=installed.site):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        environment |= {
-            "AWS_ENDPOINT_URL": account.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_CONFIG_FILE": os.devnull,
-            "PYTHONPATH": str(site),
-        }
-        environment.pop("PARAMETERS", None)
-        return subprocess.run(
-            [sys.executable, "-m", "tocsin_cli.main", *arguments],
-            cwd=folder, env=environment, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        return run_tocsin(account, folder, *arguments, PYTHONPATH=str(site))
 
     return call
 

@@ -19,7 +19,10 @@ import pytest
 from conftest import LAMBDA_IMAGE
 
 from lambda_package import own_files
+from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, stale_files
+from tocsin.adapters.files.configuration import packaged_configuration
 from tocsin.adapters.sam_local import BRIDGE_PORT, Forwarding, join_local_cloud
+from tocsin.core.model import Severity
 from tocsin_cli.commands.build import build
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws.cloud import EmbeddedCloud
@@ -251,6 +254,45 @@ def test_the_same_command_goes_through_to_the_local_slack(built, tmp_path):
         assert answer["sent"] == {"backend": ["opened"]}
         (told,) = slack.wait_for(bool)
     assert "mangum" in json.dumps(told["blocks"])
+
+
+@pytest.mark.docker
+@pytest.mark.usefixtures("no_tocsin_local")
+@pytest.mark.parametrize("function", ["DetectFunction", "ReconcileFunction"])
+@pytest.mark.parametrize("change", ["form away", "settings changed"])
+def test_in_the_container_no_function_starts_with_a_stale_form_and_it_says_what_to_run(
+    built, tmp_path, function, change
+):
+    project = tmp_path / "project"
+    shutil.copytree(built, project)
+    package = project / ".aws-sam" / "build" / function
+    if change == "form away":
+        for name in (COMPILED, COMPILED_SEARCH):
+            (package / name).unlink()
+    else:
+        with (package / "tocsin.toml").open("a") as file:
+            file.write("# changed after the build\n")
+    done = subprocess.run(
+        [SAM, "local", "invoke", function, "-e", "event.json"],
+        cwd=project, env={**os.environ, "SAM_CLI_TELEMETRY": "0"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert "ConfigurationError" in said
+    assert "signatures/compiled.json: -: missing, or made for other signatures or another tocsin.toml" in said
+    assert "run sam build (or tocsin build), and deploy again" in said
+    assert "dry_run" not in said
+
+
+@pytest.mark.docker
+def test_a_bare_sam_build_makes_the_form_of_settings_that_nobody_checked(built, tmp_path):
+    project = tmp_path / "project"
+    shutil.copytree(built, project, ignore=shutil.ignore_patterns(".aws-sam"))
+    with (project / "functions" / "tocsin.toml").open("a") as file:
+        file.write('[override.lambda-timeout]\nseverity = "low"\n')
+    sam(project, "build", "ReconcileFunction")
+    package = project / ".aws-sam" / "build" / "ReconcileFunction"
+    assert packaged_configuration(package, {}).signatures["lambda-timeout"].severity is Severity.LOW
+    assert stale_files(package) == []
 
 
 DECISIONS = {

@@ -87,9 +87,9 @@ _PREFIX = re.compile(
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 _BEFORE = 200
 """Characters before what varies in which its name is looked for."""
-_STOP = frozenset({
-    "a", "an", "and", "at", "for", "from", "in", "is", "of", "on", "or", "the", "to", "was", "with", "after", "error",
-})  # fmt: skip
+_STOP = """
+    a an and at for from in is of on or the to was with after error
+""".split()
 """Words that name nothing."""
 
 

@@ -2,7 +2,7 @@
 
 Prints ``file:line: key: reason``, one problem per line, the file as seen from here, and exits with 1 where there is one.
 Warnings, and what overrides what, go to standard error and change no exit status. In a clone, where all is right, it leaves
-``signatures/compiled.json``, with which cold starts need not try every expression again.
+the compiled form (``signatures/compiled.json``, ``signatures/search.json``), which every build would else make itself.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 from tocsin.adapters.files.compiled_search import COMPILED
-from tocsin.adapters.files.configuration import compile_signatures
+from tocsin.adapters.files.configuration import make_compiled_form
+from tocsin.core.problems import ConfigurationError
 from tocsin_cli.authoring.advice import overridden, warnings
 from tocsin_cli.authoring.check import check
 from tocsin_cli.authoring.json_schema import signature_schema
@@ -66,15 +67,30 @@ def run(arguments: argparse.Namespace) -> int:
         )
     for told in overridden(arguments.root):
         print(f"overridden: {told}", file=sys.stderr)
-    try:
-        if is_compiled_in_place(arguments.root) and compile_signatures(arguments.root):
-            print(
-                f"compiled into {shown((arguments.root / COMPILED).parent)}: commit it with the signatures",
-                file=sys.stderr,
-            )
-    except OSError as error:
-        print(f"not compiled, cold starts will try every expression again: {error}", file=sys.stderr)
+    if is_compiled_in_place(arguments.root) and not _compiled(arguments.root):
+        return 1
     samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())
     told = f", {len(routing.destinations)} destinations" if routing.routes else ""
     print(f"{len(signatures)} signatures, {samples} samples{told}: all right", file=sys.stderr)
     return 0
+
+
+def _compiled(root: Path) -> bool:
+    """Leave the compiled form; False where a build would refuse the configuration."""
+    try:
+        if make_compiled_form(root):
+            print(
+                f"compiled into {shown((root / COMPILED).parent)}: commit it with the signatures",
+                file=sys.stderr,
+            )
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(located(problem, root))
+        print(
+            "right only with what this environment lays over it (TOCSIN_...): no build takes it",
+            file=sys.stderr,
+        )
+        return False
+    except OSError as error:
+        print(f"not compiled, each build will do it: {error}", file=sys.stderr)
+    return True

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 from typing import NamedTuple
 
-from tocsin.adapters.slack.credentials import SIGNING_SHAPE, BotCredential, Credential, read_credential
-from tocsin.adapters.slack.errors import CredentialRefusedError
+from tocsin.adapters.slack.credentials import SIGNING_SHAPE, BotCredential
 from tocsin.core.config.settings import Settings
 from tocsin.core.slack.signing import signature_of
-from tocsin_cli.aws_errors import code_of, is_missing
+from tocsin_cli.doctor.egress import api_url, credential_of
 from tocsin_cli.doctor.findings import Examined, Finding, fail, ok, warn
 from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
 
@@ -62,8 +61,8 @@ def acting(stack: Examined, settings: Settings, send: Send) -> Iterator[Finding]
     if stack.parameters.get("SlackActions") != "yes":
         return
     name = stack.parameters.get("SlackSecretName", "")
-    credential = _credential(stack, name)
-    if credential is None:
+    credential = credential_of(stack, name)
+    if isinstance(credential, Finding):
         return  # the secret's own check says what is wrong with it
     if not isinstance(credential, BotCredential):
         yield fail(
@@ -81,7 +80,7 @@ def acting(stack: Examined, settings: Settings, send: Send) -> Iterator[Finding]
             f"add {SIGNING_SHAPE} beside the token (Basic Information of the app), then: {_PUT.format(name)}",
         )
         return
-    yield from _bot(name, credential, stack.parameters.get("SlackApiUrl", "https://slack.com/api/"), settings)
+    yield from _bot(name, credential, api_url(stack), settings)
     yield from _address(stack, name, credential, send)
 
 
@@ -99,19 +98,6 @@ def send_over_http(url: str, headers: Mapping[str, str], body: str) -> int:
         ).status_code
     except requests.RequestException as error:
         raise NotReachedError(type(error).__name__) from None
-
-
-def _credential(stack: Examined, name: str) -> Credential | None:
-    api_url = stack.parameters.get("SlackApiUrl", "https://slack.com/api/")
-    try:
-        answer = stack.client("secretsmanager").get_secret_value(SecretId=name)
-        return read_credential(answer.get("SecretString") or "", name, api_url)
-    except CredentialRefusedError:
-        return None
-    except Exception as error:
-        if is_missing(error) or code_of(error) == "InvalidRequestException":  # marked for deletion
-            return None
-        raise
 
 
 def _bot(name: str, credential: BotCredential, api_url: str, settings: Settings) -> Iterator[Finding]:

@@ -7,7 +7,13 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
 
-from tocsin.adapters.slack.credentials import SHAPES, BotCredential, WebhookCredential, read_credential
+from tocsin.adapters.slack.credentials import (
+    SHAPES,
+    BotCredential,
+    Credential,
+    WebhookCredential,
+    read_credential,
+)
 from tocsin.adapters.slack.errors import CredentialRefusedError
 from tocsin.core.config.routing import DEFAULT
 from tocsin.core.config.settings import Settings
@@ -180,48 +186,42 @@ def credentials(stack: Examined, settings: Settings) -> Iterator[Finding]:
         yield from _credential(stack, name)
 
 
-def _credential(stack: Examined, name: str) -> Iterator[Finding]:
+def credential_of(stack: Examined, name: str) -> Credential | Finding:
+    """The credential in a secret; else what is wrong with the secret."""
     why = f"notify cannot speak to Slack; {_DEAD_LETTERED}"
-    api_url = stack.parameters.get("SlackApiUrl", "https://slack.com/api/")
     try:
         answer = stack.client("secretsmanager").get_secret_value(SecretId=name)
-    except Exception as error:
-        text = str(getattr(error, "response", {}).get("Error", {}).get("Message", ""))
-        if is_missing(error):
-            yield fail(
-                "secret",
-                f"there is no secret {name}",
-                why,
-                f"aws secretsmanager create-secret --name {name} --secret-string file://slack.json, which holds {SHAPES}",
-            )
-        elif "delet" in text.lower():
-            yield fail(
-                "secret",
-                f"the secret {name} is marked for deletion",
-                why,
-                f"aws secretsmanager restore-secret --secret-id {name}",
-            )
-        else:
-            raise
-        return
-    try:
-        credential = read_credential(answer.get("SecretString") or "", name, api_url)
+        return read_credential(answer.get("SecretString") or "", name, api_url(stack))
     except CredentialRefusedError as error:
-        yield fail(
-            "secret",
-            str(error),
-            why,
-            f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json",
-        )
-        return
+        put = f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json"
+        return fail("secret", str(error), why, put)
+    except Exception as error:
+        if is_missing(error):
+            create = f"aws secretsmanager create-secret --name {name} --secret-string file://slack.json"
+            return fail("secret", f"there is no secret {name}", why, f"{create}, which holds {SHAPES}")
+        if "delet" not in str(getattr(error, "response", {}).get("Error", {}).get("Message", "")).lower():
+            raise
+        restore_it = f"aws secretsmanager restore-secret --secret-id {name}"
+        return fail("secret", f"the secret {name} is marked for deletion", why, restore_it)
+
+
+def api_url(stack: Examined) -> str:
+    """Where the stack reaches Slack's Web API."""
+    return stack.parameters.get("SlackApiUrl", "https://slack.com/api/")
+
+
+def _credential(stack: Examined, name: str) -> Iterator[Finding]:
+    credential = credential_of(stack, name)
     match credential:
+        case Finding():
+            yield credential
         case WebhookCredential():
             yield ok(
                 "slack",
                 f"{name} holds a webhook; whether Slack takes it shows only when something is posted, so it was not tried",
             )
         case BotCredential():
-            yield _asked(name, credential, api_url)
+            yield _asked(name, credential, api_url(stack))
 
 
 def _asked(name: str, credential: BotCredential, api_url: str) -> Finding:

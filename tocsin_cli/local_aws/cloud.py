@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
+from tocsin.adapters.files.configuration import compiled_form
+from tocsin.core.config.settings import FILE
 from tocsin_cli.product import work_folder
 
 if TYPE_CHECKING:
@@ -455,11 +457,16 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _zipped(directory: Path) -> bytes:
+    """The package of a folder as it is now: what a build would check and compile is compiled here."""
+    form = compiled_form(directory) if (directory / FILE).is_file() else {}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(directory.rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                archive.write(path, path.relative_to(directory))
+            name = path.relative_to(directory).as_posix()
+            if path.is_file() and "__pycache__" not in path.parts and name not in form:
+                archive.write(path, name)
+        for name, content in form.items():
+            archive.writestr(name, content)
     return buffer.getvalue()
 
 

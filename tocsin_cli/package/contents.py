@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tocsin.adapters.files.compiled_search import stale_files
+from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, stale_files
 from tocsin_cli.package.elf import compiled
 from tocsin_cli.package.imports import unresolved_imports
 
@@ -16,6 +16,7 @@ MAX_PACKAGE_SIZE = 60 * 1024 * 1024
 BYTE_CODE = "cpython-313"
 
 _BROUGHT = re.compile(r"(boto3|botocore|s3transfer|awscli|awslambdaric)([-.].*)?")
+_MADE_BY_THE_BUILD = {COMPILED, COMPILED_SEARCH}
 _FOREIGN = {".pyd", ".dylib", ".dll", ".exe"}
 _HEADER = 16
 
@@ -48,7 +49,7 @@ def size_of(package: Path) -> int:
 
 
 def _own_files(package: Path, root: Path, own: Sequence[str]) -> Iterator[str]:
-    for file in own:
+    for file in sorted({*own} - _MADE_BY_THE_BUILD):
         built = package / file
         if not built.is_file():
             yield f"{file}: missing in the package: make build"
@@ -60,22 +61,19 @@ def _own_files(package: Path, root: Path, own: Sequence[str]) -> Iterator[str]:
         "notify.py",
         "reconcile.py",
         "respond.py",
-        "signatures/compiled.json",
-        "signatures/search.json",
     ):
         if needed not in own:
-            yield f"{needed}: missing in {root}: git checkout, or tocsin check for the compiled signatures"
+            yield f"{needed}: missing in {root}: git checkout"
 
 
 def _stale_signatures(package: Path) -> Iterator[str]:
-    """The compiled signatures must fit, else every cold start tries every expression again."""
+    """The compiled form must fit, else no cold start succeeds."""
     for name in stale_files(package):
-        if (package / name).is_file():
-            yield f"{name}: does not fit the signatures: tocsin check, commit what it writes, build again"
+        yield f"{name}: missing, or made for other signatures, settings or code: build again"
 
 
 def _what_does_not_belong(package: Path, own: Sequence[str]) -> Iterator[str]:
-    shipped = {*own}
+    shipped = {*own} | _MADE_BY_THE_BUILD
     for path in sorted(package.iterdir()):
         if _BROUGHT.fullmatch(path.name):
             yield f"{path.name}: Lambda's runtime brings it; remove from requirements.txt what pulled it in"

@@ -17,13 +17,12 @@ from pathlib import Path
 RUNTIME = (3, 13)
 RUNTIME_BRINGS = {"boto3", "botocore"}
 """What Lambda's Python runtime has beside the standard library, and we rely on."""
-_GONE = {
-    "aifc", "asynchat", "asyncore", "audioop", "cgi", "cgitb", "chunk", "crypt", "distutils", "imghdr", "imp", "lib2to3",
-    "mailcap", "msilib", "nis", "nntplib", "ossaudiodev", "pipes", "smtpd", "sndhdr", "spwd", "sunau", "telnetlib", "uu",
-    "xdrlib",
-}  # fmt: skip
+_GONE = """
+    aifc asynchat asyncore audioop cgi cgitb chunk crypt distutils imghdr imp lib2to3 mailcap msilib nis
+    nntplib ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib uu xdrlib
+""".split()
 _LATER = {"annotationlib", "compression"}
-STANDARD_LIBRARY = (sys.stdlib_module_names | {"_pyrepl"}) - _GONE - _LATER
+STANDARD_LIBRARY = (sys.stdlib_module_names | {"_pyrepl"}).difference(_GONE, _LATER)
 """Of Python 3.13, whichever Python asks: without what came later, or was gone by then ("What's New in Python" 3.12, 3.13)."""
 
 _NEVER = {"TYPE_CHECKING", "PY2"}

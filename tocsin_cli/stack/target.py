@@ -34,10 +34,10 @@ LOCAL_FILE = work_folder() / "local.json"
 STACK = "tocsin"
 OUTPUT = "TableName"
 REGION_HINT = "Give its Region with --region or AWS_REGION."
-_CREDENTIALS = {
-    "ExpiredToken", "ExpiredTokenException", "RequestExpired", "InvalidClientTokenId", "UnrecognizedClientException",
-    "InvalidSignatureException", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AuthFailure",
-}  # fmt: skip
+_CREDENTIALS = """
+    ExpiredToken ExpiredTokenException RequestExpired InvalidClientTokenId UnrecognizedClientException
+    InvalidSignatureException SignatureDoesNotMatch InvalidAccessKeyId AuthFailure
+""".split()
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 

@@ -11,6 +11,10 @@ MAX_EXPRESSION_LENGTH = 1_000
 MAX_PROGRAM_SIZE = 10_000
 """RE2 instructions of one expression; a counted repetition such as ``.{0,1000}`` is what makes them many."""
 
+MAX_SEARCH_SIZE = 128 << 20
+"""Bytes RE2 may take for the one search that stands for all signatures: enough for thousands of them. It takes what it
+needs; what does not fit is refused when the search is made, by `tocsin check` first of all."""
+
 
 def re2_options() -> re2.Options:
     """RE2 options for signatures: errors are raised, not printed; ``^`` and ``$`` are written with ``(?m)``."""
@@ -40,3 +44,12 @@ def checked_expression(expression: str, empty: str) -> tuple[re2._Regexp | None,
     if compiled.programsize > MAX_PROGRAM_SIZE:
         problems.append(f"costs {compiled.programsize} RE2 instructions, more than {MAX_PROGRAM_SIZE}")
     return compiled, problems
+
+
+def byte_options(most_memory: int) -> re2.Options:
+    """Options for searching bytes as bytes: smaller programs, and UTF-8 above ASCII is simply not part of a word."""
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = most_memory
+    options.encoding = re2.Options.Encoding.LATIN1
+    return options

@@ -1,4 +1,4 @@
-"""Watching: signs of life and of work noted in the ledger, and what is missing turned into occurrence_counts.
+"""Watching: signs of life and of work noted in the ledger, and what is missing turned into occurrence counts.
 
 Level-triggered like all reconciliation: what is missing follows from the stored watch and the time, whoever looks and however
 often. The order of writes makes a crash harmless: a watch is marked as fired before its occurrence count is counted, and unmarked
@@ -32,7 +32,7 @@ from tocsin.core.absence.watch import (
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.incidents.store import Ledger, StaleVersionError
 from tocsin.core.incidents.test_mode import grouped, is_in_test_mode
-from tocsin.core.matching.matcher import in_scope
+from tocsin.core.matching.scopes import in_scope
 from tocsin.core.model import AlertState, Millis, OccurrenceCount
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature

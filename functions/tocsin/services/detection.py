@@ -108,6 +108,7 @@ class Detector:
         own_stack: The stack this belongs to: that it was deployed explains nobody's incident.
         error_store: Makes the store of unknown errors on first need; in memory if not given.
         search: The prefilter's search for exactly these signatures and settings, if there is one.
+        inflated: What inflates; the prefilter's own does not do again what it did.
     """
 
     def __init__(  # noqa: PLR0913 - all but three by keyword, each with a meaning of its own
@@ -125,8 +126,9 @@ class Detector:
         own_stack: str = "",
         error_store: Callable[[], ErrorStore] | None = None,
         search: RawSearch | None = None,
+        inflated: Callable[[str], bytes] = inflate,
     ) -> None:
-        self._matcher, self._settings = matcher, settings
+        self._matcher, self._settings, self._inflated = matcher, settings, inflated
         self._signatures = with_unknown_error(signatures)
         errors = ErrorFinder(signatures, settings.errors, settings.redaction)
         self._recogniser = WithUnknownErrors(matcher, errors, settings.is_strict, search)
@@ -197,7 +199,7 @@ class Detector:
         return []
 
     def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
-        raw = inflate(record.data)
+        raw = self._inflated(record.data)
         matches, signs = self._recogniser.might_match(raw), self._expected_lines.may_show(raw)
         if is_whole(raw) and not matches and not signs:
             return []

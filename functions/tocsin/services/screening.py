@@ -18,10 +18,10 @@ from tocsin.core.matching.prefilter import RawSearch, is_whole
 DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent.parent
 """Where ``tocsin.toml`` and ``signatures/`` lie, here and in the Lambda package."""
 
-NO_SETTING = frozenset({
-    "TOCSIN_TABLE", "TOCSIN_ALERTS_TOPIC_ARN", "TOCSIN_OWN_LOG_GROUP_PREFIX", "TOCSIN_FAILURE_QUEUE_URL",
-    "TOCSIN_STACK", "TOCSIN_WATCH_CHANGES", "TOCSIN_HEARTBEAT_LOG_GROUP", "TOCSIN_HEARTBEAT_TOPIC_ARN",
-})  # fmt: skip
+NO_SETTING = """
+    TOCSIN_TABLE TOCSIN_ALERTS_TOPIC_ARN TOCSIN_OWN_LOG_GROUP_PREFIX TOCSIN_FAILURE_QUEUE_URL TOCSIN_STACK
+    TOCSIN_WATCH_CHANGES TOCSIN_HEARTBEAT_LOG_GROUP TOCSIN_HEARTBEAT_TOPIC_ARN
+""".split()
 """Variables of the environment that wire things and can make no configuration wrong; any other might."""
 
 
@@ -34,6 +34,7 @@ class Prefilter:
 
     def __init__(self, search: RawSearch) -> None:
         self.search = search
+        self._looked_at: tuple[str, bytes] = ("", b"")
 
     def skips(self, event: object) -> int | None:
         """Look at an event.
@@ -53,24 +54,37 @@ class Prefilter:
         except EnvelopeError:
             return None
 
+    def inflate(self, data: str) -> bytes:
+        """As `inflation.inflate`; what `skips` could not answer for is not inflated again, and then forgotten."""
+        looked_at, raw = self._looked_at
+        if not raw or looked_at != data:
+            return inflate(data)
+        self._looked_at = ("", b"")
+        return raw
+
     def _holds_nothing(self, data: str) -> bool:
         raw = inflate(data)
-        return is_whole(raw) and not self.search.might_match(raw)
+        if is_whole(raw) and not self.search.might_match(raw):
+            return True
+        self._looked_at = (data, raw)
+        return False
 
 
 def open_prefilter(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> Prefilter | None:
-    """The prefilter, or None where the configuration must be read first because nothing is known about it.
+    """The prefilter, or None where the configuration must be read first because the environment may have made it wrong.
 
     Args:
         environ: The environment; a variable that may change a setting is a reason to read them all.
         root: The deployment root.
+
+    Raises:
+        ConfigurationError: There is no compiled form of exactly this configuration.
     """
     if any(
         value and name.startswith("TOCSIN_") and name not in NO_SETTING for name, value in environ.items()
     ):
         return None
-    expression = compiled_search(root)
-    return None if expression is None else Prefilter(RawSearch(expression))
+    return Prefilter(RawSearch(compiled_search(root)))
 
 
 def no_match_response(records: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import jsonschema
 import pytest
 from msgspec.structs import replace
 
-from tocsin.adapters.files.configuration import Configuration, compile_signatures, load_configuration
+from tocsin.adapters.files.configuration import Configuration, load_configuration, make_compiled_form
 from tocsin.core.absence.expected_lines import ExpectedLines, Sign
 from tocsin.core.config.settings import Service, Settings
 from tocsin.core.matching.matcher import Matcher
@@ -250,7 +250,7 @@ def root(tmp_path):
 
 def test_a_sealed_rule_is_the_same_and_its_search_finds_its_signs(root):
     before = load_configuration(root, {}).signatures
-    assert compile_signatures(root)
+    assert make_compiled_form(root)
     after = load_configuration(root, {}).signatures
     assert after.keys() == before.keys()
     rule = after["worker-does-nothing"]

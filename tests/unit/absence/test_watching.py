@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tests.unit.absence.test_absence import BACKEND, RULE, SIGN, START, WORKER
 from tocsin.adapters.files.configuration import Configuration, load_configuration
 from tocsin.core.absence.watch import (
     Observation,
@@ -40,29 +41,11 @@ from tocsin_cli.simulation import LoggedLine, Simulation
 
 T0 = 1_766_300_400_000  # 2025-12-21T07:00:00Z, the day the stub was deployed
 S, MIN, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
-WORKER, BACKEND = "/aws/lambda/worker", "/aws/lambda/backend"
-SIGN = "[INFO]\t2025-12-20T09:00:00.000Z\t8da27dae\tClassified as: cme_certificate (0.95)"
-START = "START RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808 Version: $LATEST\n"
 REPORT = "REPORT RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808\tDuration: 12.00 ms\tBilled Duration: 12 ms"
 BOOM = "[ERROR] Kaboom"
-RULES = """
-[worker-does-nothing]
-title        = "The worker does nothing"
-source       = "absence"
-severity     = "critical"
-summary      = "{service} is invoked and finishes nothing."
-first_action = "Look at its last deploy."
-runbook      = "worker-does-nothing.md"
-scope        = { services = ["worker"] }
-any          = ['''\\bClassified as: ''']
-matches      = ["INFO Classified as: cme_certificate (0.95)"]
-ignores      = ["INFO Downloaded file from S3: 108418 bytes"]
-[worker-does-nothing.absence]
-within       = "1h"
-work         = ['''^START RequestId: ''']
-work_matches = ["START RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808 Version: $LATEST"]
-work_ignores = ["END RequestId: 8da27dae-7bf7-496f-a818-adb9f030f808"]
-
+RULES = (
+    RULE.replace('queues       = ["worker-queue"]\n', "")
+    + """
 [kaboom]
 title        = "Kaboom"
 severity     = "high"
@@ -73,6 +56,7 @@ any          = ["Kaboom"]
 matches      = ["Kaboom"]
 ignores      = ["Boo"]
 """
+)
 NAME = "worker-does-nothing"
 
 

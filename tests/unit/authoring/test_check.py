@@ -84,6 +84,15 @@ def test_a_folder_that_cannot_be_written_is_no_mistake(project, capsys):
     assert "not compiled" in capsys.readouterr().err
 
 
+def test_settings_that_are_right_only_with_this_environment_are_refused(project, capsys, monkeypatch):
+    edit(project, "tocsin.toml", "group_wait ", 'group_wait = "soon" # ')
+    monkeypatch.setenv("TOCSIN_GROUP_WAIT", "1m")
+    assert check(project) == 1
+    said = capsys.readouterr()
+    assert "intervals.group_wait" in said.out
+    assert "no build takes it" in said.err
+
+
 def test_the_schema_is_printed(capsys):
     assert main(["check", "--schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Tocsin signatures"

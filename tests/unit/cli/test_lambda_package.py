@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -13,6 +15,8 @@ from pathlib import Path
 import pytest
 
 import lambda_package
+from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, compiled_search
+from tocsin.adapters.files.configuration import packaged_configuration
 from tocsin_cli.commands.build import refuse_pollution
 from tocsin_cli.package.sam import BuildError
 
@@ -258,26 +262,93 @@ def test_the_record_of_a_wheel_forgets_scripts_that_name_the_python_that_built_t
     assert record.read_text("utf-8") == "idna/core.py,sha256=x,1\n"
 
 
-@pytest.mark.parametrize("change", ["compiled form away", "search away", "signature changed", "code changed"])
-def test_compiled_signatures_that_are_missing_or_stale_are_not_packaged(functions, change, tmp_path):
+@pytest.mark.parametrize(
+    "change", ["form away", "search away", "signature changed", "settings changed", "code changed"]
+)
+def test_a_bare_build_makes_the_compiled_form_of_exactly_what_it_packages(
+    functions, wheels, change, tmp_path
+):
+    (functions / "requirements.lock").write_text(wheels, "utf-8")
     match change:
-        case "compiled form away":
-            (functions / "signatures" / "compiled.json").unlink()
+        case "form away":
+            (functions / COMPILED).unlink()
         case "search away":
-            (functions / "signatures" / "search.json").unlink()
+            (functions / COMPILED_SEARCH).unlink()
         case "signature changed":
-            with (functions / "signatures" / "lambda.toml").open("a") as file:
-                file.write("# changed\n")
+            edited = functions / "signatures" / "lambda.toml"
+            edited.write_text(edited.read_text("utf-8").replace("Task timed out", "Work timed out"), "utf-8")
+        case "settings changed":
+            with (functions / "tocsin.toml").open("a") as file:
+                file.write('[override.lambda-timeout]\nseverity = "low"\n')
         case _:
             with (functions / "tocsin" / "core" / "signatures" / "literals.py").open("a") as file:
                 file.write("# changed\n")
-    # As `sam build` runs it: any Python, without one dependency.
+    before = {path: path.read_bytes() for path in functions.rglob("*") if path.is_file()}
+    # As the Makefile runs it, with a Python that has the dependencies; without Lambda's, which would write byte code.
+    target = tmp_path / "package"
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", ("import runpy, sys; sys.path.insert(0, '.'); "
-         "sys.argv[1:] = ['../package']; runpy.run_path('lambda_package.py', run_name='__main__')")],
-        cwd=functions, capture_output=True, text=True, check=False,
+        [sys.executable, "lambda_package.py", str(target)],
+        cwd=functions, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PATH": str(tmp_path), "TOCSIN_ARCHITECTURE": "x86_64"},
     )  # fmt: skip
-    assert done.returncode == 1
-    assert "not packaged: signatures/" in done.stderr
-    assert "Run tocsin check" in done.stderr
-    assert not (tmp_path / "package").exists()
+    if (
+        change == "signature changed"
+    ):  # its samples are no longer recognised, which tocsin check says; it can be read
+        assert "Work(?:" in json.loads((target / COMPILED_SEARCH).read_text("utf-8"))["expression"]
+    assert (done.returncode, done.stderr) == (0, "")
+    packaged_configuration(target, {})
+    assert compiled_search(target)
+    looking = "from pathlib import Path; from tocsin.adapters.files.compiled_search import stale_files; print(stale_files(Path()))"
+    seen = subprocess.run(
+        [sys.executable, "-c", looking], cwd=target, capture_output=True, text=True, check=True
+    )
+    assert seen.stdout == "[]\n"
+    assert {path: path.read_bytes() for path in functions.rglob("*") if path.is_file()} == before
+
+
+def test_settings_that_are_wrong_are_not_packaged_and_the_words_are_those_of_the_check(
+    functions, wheels, tmp_path
+):
+    (functions / "requirements.lock").write_text(wheels, "utf-8")
+    with (functions / "tocsin.toml").open("a") as file:
+        file.write('[override.lambda-timeout]\nseverity = "bad"\n')
+    with pytest.raises(lambda_package.PackagingError) as caught:
+        lambda_package.make_package(functions, tmp_path / "package", ["x86_64"])
+    assert f"not packaged: {COMPILED} and {COMPILED_SEARCH} cannot be made" in str(caught.value)
+    assert "tocsin.toml: override.lambda-timeout.severity: " in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+
+
+def test_a_python_without_tocsin_fetches_what_reads_the_configuration_by_its_hash_and_only_that(
+    functions, tmp_path, monkeypatch
+):
+    fetched = []
+
+    def install(locked, target, options, whom):
+        assert whom == sys.executable
+        assert not [option for option in options if option.startswith(("--platform", "--python-version"))]
+        fetched.append(locked.read_text("utf-8"))
+
+    monkeypatch.setattr(lambda_package, "find_spec", lambda name: None)
+    monkeypatch.setattr(lambda_package, "_install", install)
+    lambda_package.make_compiled_form(functions, functions)
+    assert fetched == [], "it fits: nothing is needed"
+    (functions / COMPILED).unlink()
+    lambda_package.make_compiled_form(functions, functions)
+    assert packaged_configuration(functions, {}).signatures
+    (asked,) = fetched
+    assert re.findall(r"(?m)^([\w-]+)==", asked) == ["google-re2", "msgspec"]
+    locked = (functions / "requirements.lock").read_text("utf-8")
+    assert all(line in locked.splitlines() for line in asked.splitlines())
+    for name in ("google-re2", "msgspec"):
+        hashes = re.search(rf"(?m)^{name}==(?:.*\\\n)+.*", asked)[0].count("--hash=sha256:")
+        assert hashes > 10, "two processors of Lambda's alone: nobody's laptop would be served"
+
+
+def test_what_cannot_be_fetched_is_said_with_the_python_that_it_was_for(functions, monkeypatch):
+    monkeypatch.setattr(lambda_package, "find_spec", lambda name: None)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    (functions / COMPILED).unlink()
+    with pytest.raises(
+        lambda_package.PackagingError, match=re.escape(f"{sys.executable}: pip could not fetch")
+    ):
+        lambda_package.make_compiled_form(functions, functions)

@@ -117,7 +117,7 @@ def test_an_id_of_the_pack_is_not_taken_silently(own):
 
 
 def test_what_is_built_says_the_same_as_ones_own_folder_and_is_sealed(own, tmp_path):
-    from tocsin.adapters.files.compiled_search import COMPILED, SEALED_SEARCH, stale_files
+    from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, stale_files
     from tocsin.adapters.files.configuration import load_configuration
 
     root = own('[override.lambda-timeout]\nseverity = "low"\n[pack]\noff = ["python"]')
@@ -132,7 +132,7 @@ def test_what_is_built_says_the_same_as_ones_own_folder_and_is_sealed(own, tmp_p
     assert stale_files(built) == []
     settings = built / "tocsin.toml"
     settings.write_text(settings.read_text("utf-8").replace('"low"', '"high"'), "utf-8")
-    assert stale_files(built) == [COMPILED, SEALED_SEARCH], (
+    assert stale_files(built) == [COMPILED, COMPILED_SEARCH], (
         "the compiled signatures are of this very override"
     )
     assert load_configuration(built, {}).signatures["lambda-timeout"].severity is Severity.HIGH

@@ -18,33 +18,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.ingest.test_stream import SIGNATURES
 from tocsin.core.config.settings import Intervals, Settings
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.ingest.event_shapes import UnknownEventError
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.model import Severity
 from tocsin.core.notifications.contract import to_json
-from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.detection import Detector
 from tocsin.services.reconciliation import Reconciler
 
 T0 = 1_770_000_000_000
-SIGNATURES = {
-    "kaboom": Signature(
-        id="kaboom",
-        file="signatures/t.toml",
-        title="Kaboom",
-        severity=Severity.HIGH,
-        status=Status.STABLE,
-        source=Source.LOG,
-        summary="s",
-        first_action="f",
-        runbook="kaboom.md",
-        any=(r"Kaboom: module '(?P<module>\w+)'",),
-        group_by=("module",),
-    )
-}
 ROOT = Path(__file__).resolve().parents[3]
 EVENTS = [json.loads(path.read_text("utf-8")) for path in sorted((ROOT / "events").glob("*.json"))]
 MAX_ANSWER_LENGTH = 20_000

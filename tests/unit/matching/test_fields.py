@@ -7,9 +7,9 @@ import json
 import pytest
 import re2
 
+from tocsin.core.expressions import byte_options
 from tocsin.core.matching.logline import read_line
 from tocsin.core.matching.matcher import ESCAPED_WORD, Matcher
-from tocsin.core.matching.prefilter import byte_options
 from tocsin.core.matching.unknown_error import raw_expression
 from tocsin.core.model import Level
 from tocsin.core.signatures.field_search import STATES_ERROR

@@ -154,6 +154,11 @@ def check(raw):
 
 @settings(max_examples=1_500, deadline=None)
 @given(nearly_regular())
+@example(written([event(1, ":"), {"timestamp": 1, "message": ""}]))
+@example(written([event(1, ": "), {"id": "", "timestamp": 1, "message": ""}], LAYOUTS[1]))
+@example(written([event(1, '":'), {"timestamp": 1, "message": ""}]))
+@example(written([event(1, '"message":'), {"timestamp": 1, "message": ""}]))
+@example(written([event(1, "needle"), event(2, ":"), {"timestamp": 1, "message": ""}]))
 def test_what_is_read_of_suspects_is_what_is_read_of_the_whole_or_nothing_is(raw):
     check(raw)
 

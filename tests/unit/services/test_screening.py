@@ -17,13 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.batches import batch, ordinary_batch
-from tocsin.adapters.files.compiled_search import SEALED_SEARCH, compiled_search
-from tocsin.adapters.files.configuration import compile_signatures, load_configuration
+from tocsin.adapters.files.compiled_search import COMPILED_SEARCH, compiled_search
+from tocsin.adapters.files.configuration import load_configuration, make_compiled_form
 from tocsin.bootstrap import DryRun, configuration, wire_detector
+from tocsin.core.ingest.inflation import inflate
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder
+from tocsin.core.problems import ConfigurationError
 from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
+from tocsin.services import screening
 from tocsin.services.screening import NO_SETTING, no_match_response, open_prefilter
 
 ROOT = Path(__file__).parents[3]
@@ -73,7 +76,7 @@ def test_no_known_failure_is_passed_over(prefilter, sample):
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=100), st.sampled_from(SAMPLES), st.booleans())
-def test_the_sealed_search_finds_what_the_signatures_find(noise, sample, ascii_only):
+def test_the_compiled_search_finds_what_the_signatures_find(noise, sample, ascii_only):
     message = f"{noise}\n{sample}"
     document = {"messageType": "DATA_MESSAGE", "logEvents": [{"message": message}]}
     raw = json.dumps(document, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
@@ -98,25 +101,29 @@ def test_whatever_is_not_an_envelope_in_order_is_looked_at_properly(prefilter, e
 
 
 @pytest.mark.parametrize("file", ["tocsin.toml", "signatures/python.toml", "signatures/new.toml"])
-def test_after_any_change_of_the_configuration_the_sealed_search_counts_for_nothing(project, file):
+def test_after_any_change_of_the_configuration_the_search_is_refused_until_it_is_made_again(project, file):
     assert open_prefilter({}, project) is not None
     with (project / file).open("a", encoding="utf-8") as stream:
         stream.write("# changed\n")
-    assert open_prefilter({}, project) is None
-    compile_signatures(project)
+    with pytest.raises(ConfigurationError, match=rf"^{COMPILED_SEARCH}: -: missing, or made for other"):
+        open_prefilter({}, project)
+    make_compiled_form(project)
     assert open_prefilter({}, project) is not None
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"digest": 1, "expression": 2}'])
-def test_a_broken_seal_counts_for_nothing(project, content):
-    (project / SEALED_SEARCH).write_text(content, "utf-8")
-    assert compiled_search(project) is None
+def test_a_broken_search_is_refused(project, content):
+    (project / COMPILED_SEARCH).write_text(content, "utf-8")
+    with pytest.raises(ConfigurationError, match="run sam build"):
+        compiled_search(project)
 
 
-def test_configuration_that_is_wrong_is_never_sealed(project):
+def test_configuration_that_is_wrong_is_never_compiled(project):
     (project / "tocsin.toml").write_text('[intervals]\ngroup_wait = "soon"\n', "utf-8")
-    assert not compile_signatures(project)
-    assert open_prefilter({}, project) is None
+    with pytest.raises(ConfigurationError, match="group_wait"):
+        make_compiled_form(project)
+    with pytest.raises(ConfigurationError, match="run sam build"):
+        open_prefilter({}, project)
 
 
 def test_a_setting_from_the_environment_is_checked_before_anything_runs():
@@ -139,7 +146,7 @@ def test_what_the_template_gives_detect_by_default_keeps_the_screen():
     whole_stack = template.partition("\nGlobals:")[2].partition("\nResources:")[0]
     own = template.partition("\n  DetectFunction:")[2].partition("\n  DetectLogGroup:")[0]
     given = re.findall(r"(TOCSIN_\w+): (?:!Ref (\w+))?", whole_stack + own)
-    assert {variable for variable, _ in given} >= NO_SETTING
+    assert {variable for variable, _ in given} >= {*NO_SETTING}
     assert len(given) > len(NO_SETTING)
     for variable, parameter in given:
         assert variable in NO_SETTING or defaults[parameter] == '""', (
@@ -195,3 +202,32 @@ def test_a_match_after_the_screen_gets_everything():
     )
     # Without a table there is nothing to count in: the failure proves that it went all the way.
     assert "TOCSIN_TABLE" in done.stdout, done.stderr
+
+
+def test_what_the_prefilter_inflated_is_not_inflated_again_and_not_kept(monkeypatch):
+    inflated = []
+
+    def counting(data):
+        inflated.append(data)
+        return inflate(data)
+
+    monkeypatch.setattr(screening, "inflate", counting)
+    prefilter = open_prefilter({})
+    quiet, hit = ordinary_batch(20), batch([FAULT])
+    assert prefilter.skips(kinesis(quiet, hit)) is None
+    detector = wire_detector({}, load_configuration(FUNCTIONS, {}), DryRun(), prefilter)
+    done = detector.detect(kinesis(quiet, hit), 1)
+    assert done.occurrences == {"import-module-error": 1}
+    both = [each["awslogs"]["data"] for each in (quiet, hit)]
+    assert inflated == [*both, both[0]], "the one that matched is inflated once"
+    assert detector.detect(kinesis(hit), 2).records == 1
+    assert inflated[3:] == [both[1]], "what was read is not kept"
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_what_is_remembered_is_exactly_what_was_delivered(prefilter, raw, whole):
+    data = packed(b'{"messageType":"DATA_MESSAGE"' + raw + FAULT.encode() + b"}")["awslogs"]["data"]
+    other = packed(raw)["awslogs"]["data"]
+    prefilter.skips({"awslogs": {"data": data}})
+    for each in (other, data, data) if whole else (data, other, data):
+        assert prefilter.inflate(each) == inflate(each)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
 import jsonschema
 import pytest
 
-from tocsin.adapters.files import configuration
-from tocsin.adapters.files.compiled_search import COMPILED, stale_files
-from tocsin.adapters.files.configuration import compile_signatures, load_configuration
+from tocsin.adapters.files import compiled_search, configuration
+from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, code_files, stale_files
+from tocsin.adapters.files.configuration import (
+    compiled_form,
+    load_configuration,
+    make_compiled_form,
+    packaged_configuration,
+)
+from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.model import Level
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.signatures.reader import KEYS, parse_signatures
@@ -154,12 +163,13 @@ def test_missing_files_are_named(tmp_path):
     assert {problem.file for problem in caught.value.problems} == {"signatures", "tocsin.toml"}
 
 
-def test_with_a_seal_nothing_is_tried_again_and_the_same_is_read(tmp_path, monkeypatch):
+def test_with_a_compiled_form_nothing_is_tried_again_and_the_same_is_read(tmp_path, monkeypatch):
     before = load_configuration(write(tmp_path), {})
-    assert compile_signatures(tmp_path)
-    assert not compile_signatures(tmp_path), "a current seal is not written again"
+    assert make_compiled_form(tmp_path)
+    assert not make_compiled_form(tmp_path), "a form that fits is not written again"
     monkeypatch.setattr(configuration, "required_literals", None)
-    after = load_configuration(tmp_path, {})
+    after = packaged_configuration(tmp_path, {})
+    assert load_configuration(tmp_path, {}) == after
     literals = after.signatures["engine-broken"].literals
     assert {expression: tuple(found) for expression, found in literals.items()}
     for name, entry in before.signatures.items():
@@ -168,25 +178,120 @@ def test_with_a_seal_nothing_is_tried_again_and_the_same_is_read(tmp_path, monke
                 assert getattr(after.signatures[name], field) == getattr(entry, field)
 
 
-@pytest.mark.parametrize("change", ["text", "another file", "seal broken", "seal of nothing"])
-def test_after_any_change_the_seal_counts_for_nothing(tmp_path, change):
+@pytest.mark.parametrize(
+    "change", ["text", "another file", "form broken", "form of nothing", "form away", "settings"]
+)
+def test_after_any_change_a_function_does_not_start_and_a_command_tries_everything_again(tmp_path, change):
     write(tmp_path)
-    compile_signatures(tmp_path)
+    make_compiled_form(tmp_path)
+    packaged_configuration(tmp_path, {})
     bad = with_line('severity = "bad"')
     match change:
         case "text":
             (tmp_path / "signatures" / "x.toml").write_text(bad, "utf-8")
         case "another file":
             (tmp_path / "signatures" / "y.toml").write_text(bad.replace("engine-broken]", "other]"), "utf-8")
+        case "settings":
+            (tmp_path / "tocsin.toml").write_text('[override.engine-broken]\nseverity = "bad"\n', "utf-8")
+        case "form away":
+            (tmp_path / COMPILED).unlink()
         case _:
-            (tmp_path / COMPILED).write_text("{" if change == "seal broken" else "[]", "utf-8")
-            assert load_configuration(tmp_path, {}).signatures
-            return
+            (tmp_path / COMPILED).write_text("{" if change == "form broken" else "[]", "utf-8")
+    with pytest.raises(ConfigurationError) as caught:
+        packaged_configuration(tmp_path, {})
+    assert str(caught.value).startswith(
+        f"{COMPILED}: -: missing, or made for other signatures or another tocsin.toml"
+    )
+    assert "run sam build" in str(caught.value)
+    if change.startswith("form"):
+        assert load_configuration(tmp_path, {}).signatures
+        return
     with pytest.raises(ConfigurationError, match="severity"):
         load_configuration(tmp_path, {})
 
 
-def test_the_seal_of_the_pack_is_current():
+ENVIRONMENTS = [
+    {"TOCSIN_GROUP_WAIT": "1m", "TOCSIN_RESOLVE_AFTER": "2h", "TOCSIN_RUNBOOKS_URL": "https://example.com/"},
+    {"TOCSIN_ERRORS_LEARNING": "0s"}, {"TOCSIN_ERRORS_LEARNING": "3d"}, {"TOCSIN_REPLIES_IN_CHANNEL": "always"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_what_a_deployment_lays_over_the_settings_makes_no_form_stale_and_changes_nothing_in_it(
+    tmp_path, environment, monkeypatch
+):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    form = compiled_form(write(tmp_path))
+    make_compiled_form(tmp_path)
+    assert {name: (tmp_path / name).read_bytes() for name in form} == form
+    plain, laid_over = packaged_configuration(tmp_path, {}), packaged_configuration(tmp_path, environment)
+    assert plain.signatures == laid_over.signatures
+    assert plain.settings != laid_over.settings
+    searches = {
+        ErrorFinder(each.signatures, each.settings.errors).raw_expression for each in (plain, laid_over)
+    }
+    assert len(searches) == 1, "the search in the form would miss what this deployment looks for"
+
+
+def test_settings_that_only_a_deployments_environment_makes_right_are_refused_when_they_are_compiled(
+    tmp_path,
+):
+    write(tmp_path)
+    (tmp_path / "tocsin.toml").write_text('[intervals]\ngroup_wait = "soon"\n', "utf-8")
+    assert load_configuration(tmp_path, {"TOCSIN_GROUP_WAIT": "1m"}).signatures
+    with pytest.raises(ConfigurationError, match=r"tocsin\.toml: intervals\.group_wait: "):
+        compiled_form(tmp_path)
+    assert stale_files(tmp_path) == [COMPILED, COMPILED_SEARCH]
+
+
+def test_an_environment_that_makes_settings_wrong_is_refused_in_the_words_of_the_check(tmp_path):
+    make_compiled_form(write(tmp_path))
+    with pytest.raises(ConfigurationError, match=r"^TOCSIN_GROUP_WAIT: intervals\.group_wait: "):
+        packaged_configuration(tmp_path, {"TOCSIN_GROUP_WAIT": "soon"})
+
+
+def test_a_change_in_any_module_that_makes_the_form_makes_it_stale(tmp_path, monkeypatch):
+    code = tmp_path / "code"
+    shutil.copytree(
+        ROOT / "functions" / "tocsin", code / "tocsin", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    root = write(tmp_path)
+    make_compiled_form(root)
+    monkeypatch.setattr(compiled_search, "_CODE", code)
+    files = code_files()
+    assert len(files) > 40
+    assert stale_files(root) == []
+    for name in files:
+        before = (code / name).read_bytes()
+        (code / name).write_bytes(before + b"# changed\n")
+        assert stale_files(root) == [COMPILED, COMPILED_SEARCH], name
+        (code / name).write_bytes(before)
+    for other in {path.relative_to(code).as_posix() for path in code.rglob("*.py")} - {*files}:
+        (code / other).write_bytes(b"changed = True\n")
+    assert stale_files(root) == []
+
+
+def test_every_module_that_making_the_form_really_imports_is_one_that_it_depends_on(tmp_path):
+    making = (
+        "import sys; from pathlib import Path; from tocsin.adapters.files.configuration import compiled_form; "
+        f"compiled_form(Path({str(write(tmp_path))!r})); "
+        "print('\\n'.join(module.__file__ for name, module in sys.modules.items() if name.startswith('tocsin.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", making], capture_output=True, text=True, check=True)
+    found = {Path(line).relative_to(ROOT / "functions").as_posix() for line in done.stdout.split()}
+    really = {name for name in found if not name.endswith("__init__.py")}
+    assert len(really) > 30
+    assert really <= {*code_files()}
+    empty = {
+        name
+        for name in found - really
+        if len((ROOT / "functions" / name).read_text("utf-8").splitlines()) > 3
+    }
+    assert not empty, "a package's __init__ with code in it is a module that the form depends on"
+
+
+def test_the_compiled_form_of_the_pack_fits():
     assert not stale_files(ROOT / "functions"), "run `tocsin check` and commit signatures/*.json"
 
 

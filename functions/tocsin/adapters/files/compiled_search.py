@@ -1,79 +1,110 @@
-"""The one search that rules out nearly every batch, kept ready: ``signatures/search.json``.
+"""The compiled form of a configuration: whether it fits, and the one search that rules out nearly every batch.
 
-``tocsin check`` leaves it beside the configuration that it found right, under the digest of exactly those files and of
-the code that read them. A cold start that finds it needs nothing else before its first answer: no signature is read, no
-setting parsed. After any change it counts for nothing: a build refuses it, and a command reads and tries everything itself.
+The form is two files beside the signatures: ``compiled.json`` has them as they were found right, ``search.json`` has the
+search alone, with which a cold start gives its first answer before a signature is read or a setting parsed. A build makes
+them (`configuration.make_compiled_form`) from exactly the files and the code that it packages, and each says of which.
 
-Imports the standard library only: a build looks at it before any dependency is there.
+Imports the standard library only: a build looks at the form before any dependency is there.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-SEALED_SEARCH = "signatures/search.json"
+if TYPE_CHECKING:
+    from tocsin.core.problems import ConfigurationError
+
+COMPILED_SEARCH = "signatures/search.json"
 COMPILED = "signatures/compiled.json"
 
-_CODE = Path(__file__).resolve().parent.parent.parent
-_READERS = (
-    "adapters/files/configuration.py", "core/absence/expected_lines.py", "core/config/error_settings.py",
-    "core/config/settings.py", "core/expressions.py",
-    "core/matching/crashes.py", "core/matching/levels.py", "core/matching/logline.py", "core/matching/matcher.py",
-    "core/matching/prefilter.py", "core/matching/unknown_error.py", "core/model.py", "core/signatures/absence_rule.py", "core/signatures/drill.py",
-    "core/signatures/field_search.py", "core/signatures/heartbeat.py",
-    "core/signatures/literals.py", "core/signatures/overlay.py", "core/signatures/reader.py",
-    "core/signatures/signature.py", "core/table_reader.py", "core/times.py",
-)  # fmt: skip
-"""What decides whether configuration is right, and what the search looks for."""
+_CODE = Path(__file__).resolve().parents[3]
+_MAKER = "tocsin/adapters/files/configuration.py"
 
 
-def compiled_search(root: Path) -> str | None:
-    """The expression for `RawSearch`, or None where nothing is known about exactly this configuration.
+def compiled_search(root: Path) -> str:
+    """The expression for `RawSearch`.
 
     Args:
         root: The deployment root.
+
+    Raises:
+        ConfigurationError: The file is missing, or of another configuration.
     """
-    expression = compiled_content(root, SEALED_SEARCH).get("expression")
-    return expression if isinstance(expression, str) else None
+    content = _content(root, COMPILED_SEARCH)
+    expression = content.get("expression")
+    if content.get("configuration") != configuration_digest(root) or not isinstance(expression, str):
+        raise stale_form(COMPILED_SEARCH)
+    return expression
+
+
+def stale_form(name: str) -> ConfigurationError:
+    """What is said where a function cannot start because its package is not one that a build made."""
+    from tocsin.core.problems import ConfigurationError
+
+    return ConfigurationError.of(
+        name,
+        "",
+        "missing, or made for other signatures or another tocsin.toml than are in this package: "
+        "something was changed after the build; run sam build (or tocsin build), and deploy again",
+    )
 
 
 def stale_files(root: Path) -> list[str]:
-    """Which of the compiled files are missing, or are of another configuration or code.
+    """Which files of the compiled form are missing, or are of another configuration or another code.
 
     Args:
         root: The deployment root.
     """
-    return [name for name in (COMPILED, SEALED_SEARCH) if not compiled_content(root, name)]
+    fits = form_digests(root).items()
+    return [name for name in (COMPILED, COMPILED_SEARCH) if not fits <= _content(root, name).items()]
 
 
-def compiled_content(root: Path, name: str) -> dict[str, Any]:
-    """The content of a compiled file of exactly this configuration; empty where there is none.
+def form_digests(root: Path) -> dict[str, str]:
+    """What a compiled form that fits says of itself.
+
+    A build and a command look at both. A function looks at ``configuration`` alone: its form was made by the code that it
+    came with, and its byte code runs whatever the sources beside it say.
+    """
+    return {"configuration": configuration_digest(root), "code": _digest(_CODE, code_files())}
+
+
+def configuration_digest(root: Path) -> str:
+    """What names a configuration: ``tocsin.toml`` and the signatures, no environment.
 
     Args:
         root: The deployment root.
-        name: Which: ``COMPILED`` or ``SEALED_SEARCH``.
     """
-    content = _content(root, name)
-    return content if content.get("digest") == configuration_digest(root) else {}
+    found = [*sorted(root.glob("*.toml")), *sorted(root.glob("signatures/*.toml"))]
+    return _digest(root, [path.relative_to(root).as_posix() for path in found])
 
 
-def seal_search(root: Path, expression: str) -> bool:
-    """Keep the expression for configuration that was just found right.
+def code_files() -> list[str]:
+    """The modules that make the compiled form, below the deployment root: the maker, and what it imports in turn."""
+    import re
 
-    Returns:
-        Whether it had to be written; False where it was current.
+    found: set[str] = set()
+    waiting = {_MAKER}
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        text = re.sub(r"(?m)^if TYPE_CHECKING:\n(?:    .*\n|\n)+", "", (_CODE / name).read_text("utf-8"))
+        modules = re.findall(r"(?m)^ *(?:from|import) (tocsin[.\w]*)", text)
+        imported = {module.replace(".", "/") + ".py" for module in modules}
+        waiting |= {each for each in imported - found if (_CODE / each).is_file()}
+    return sorted(found)
 
-    Raises:
-        OSError: It cannot be written.
-    """
-    content = {"digest": configuration_digest(root), "expression": expression}
-    if _content(root, SEALED_SEARCH) == content:
-        return False
-    (root / SEALED_SEARCH).write_text(json.dumps(content, indent=0) + "\n", "utf-8")
-    return True
+
+def _digest(folder: Path, names: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for name in names:
+        content = (folder / name).read_bytes()
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _content(root: Path, name: str) -> dict[str, Any]:
@@ -82,21 +113,3 @@ def _content(root: Path, name: str) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def configuration_digest(root: Path) -> str:
-    """What names a configuration and the code that reads it.
-
-    Args:
-        root: The deployment root.
-    """
-    digest = hashlib.sha256()
-    code = [(name, _CODE / name) for name in _READERS]
-    data = [
-        (path.name, path) for path in (*sorted(root.glob("*.toml")), *sorted(root.glob("signatures/*.toml")))
-    ]
-    for name, path in (*code, *data):
-        content = path.read_bytes()
-        digest.update(f"{name}\0{len(content)}\0".encode())
-        digest.update(content)
-    return digest.hexdigest()

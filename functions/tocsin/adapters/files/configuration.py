@@ -1,14 +1,14 @@
 """The configuration on disk: ``signatures/*.toml`` and ``tocsin.toml`` beside the handlers.
 
-Compiling every expression and deriving its literals takes longer than all the rest of a cold start. ``tocsin check``
-therefore leaves a compiled form, ``signatures/compiled.json``: what it derived, under the digest of exactly the files (and of the
-code that read them) that it found right. No package is built without it. With it, a cold start reads what is already
-known to be right; a command, in a folder that was changed since, tries everything again and refuses it in the same words.
-Beside it lies the search that most cold starts need alone (``compiled_search``).
+Compiling every expression and deriving its literals takes longer than all the rest of a cold start. A build therefore
+makes a compiled form (``compiled_search`` says of what). A function reads nothing else, and does not start without one
+that fits (`packaged_configuration`); everybody else takes the form where it fits, and tries everything in a folder that
+was changed since (`load_configuration`).
 """
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +19,11 @@ from msgspec.structs import replace
 
 from tocsin.adapters.files.compiled_search import (
     COMPILED,
-    compiled_content,
+    COMPILED_SEARCH,
     configuration_digest,
-    seal_search,
+    form_digests,
+    stale_files,
+    stale_form,
 )
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.absence.expected_lines import ExpectedLines
@@ -62,15 +64,42 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
     Raises:
         ConfigurationError: With every problem, in the words of ``tocsin check``.
     """
+    if pack is None and not stale_files(root):
+        return packaged_configuration(root, environ)
     problems: list[Problem] = []
     texts = read_signature_files(root, problems, pack=pack)
     overlay = read_overlay_file(root, problems)
-    compiled = None if pack else _unseal(root)
-    if compiled is not None:
-        signatures = compiled
-    else:
-        signatures, found = _read(texts, overlay)
-        problems += found
+    signatures, found = _read(texts, overlay)
+    return _with_settings(signatures, overlay, root, environ, problems + found)
+
+
+def packaged_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
+    """The configuration of a package, as its build found it right.
+
+    Args:
+        root: The deployment root.
+        environ: Environment variables that are laid over ``tocsin.toml``.
+
+    Raises:
+        ConfigurationError: There is no compiled form of exactly this configuration; or ``environ`` makes it wrong.
+    """
+    try:
+        form = msgspec.json.decode((root / COMPILED).read_bytes(), type=_CompiledForm)
+    except (OSError, msgspec.DecodeError) as error:
+        raise stale_form(COMPILED) from error
+    if form.configuration != configuration_digest(root):
+        raise stale_form(COMPILED)
+    problems: list[Problem] = []
+    return _with_settings(form.signatures, read_overlay_file(root, problems), root, environ, problems)
+
+
+def _with_settings(
+    signatures: dict[str, Signature],
+    overlay: Overlay | None,
+    root: Path,
+    environ: Mapping[str, str],
+    problems: list[Problem],
+) -> Configuration:
     if overlay is not None and UNKNOWN_ERROR in overlay.overrides:
         own = overridden(overlay.overrides[UNKNOWN_ERROR], FILE, problems)
         signatures = {**signatures, UNKNOWN_ERROR: own}
@@ -161,61 +190,68 @@ def literal_problems(signature: Signature) -> list[Problem]:
     return problems
 
 
-# --- the compiled signatures ---
-
-
-def compile_signatures(root: Path) -> bool:
-    """Leave the compiled signatures for configuration that was just found right.
-
-    Returns:
-        Whether it had to be written; False where it was current.
-
-    Raises:
-        OSError: It cannot be written.
-    """
-    try:
-        configuration = load_configuration(root, {})
-    except ConfigurationError:
-        return False  # right only with what this environment lays over it; the next one may not
-    found_right = configuration.signatures
-    searches = (
-        Matcher(with_heartbeat(with_drill(found_right))).raw_expression,
-        ExpectedLines(found_right, str).raw_expression,
-        ErrorFinder(found_right, configuration.settings.errors).raw_expression,
-    )
-    written = seal_search(root, "|".join(filter(None, searches)))
-    if compiled_content(root, COMPILED):
-        return written
-    # As they are read, not as they were found: what an environment lays over them comes later.
-    signatures, _ = _read(read_signature_files(root, []), read_overlay_file(root, []))
-    form = _CompiledForm(
-        configuration_digest(root),
-        {
-            name: replace(
-                signature,
-                literals={
-                    expression: required_literals(expression)
-                    for expression in (*signature.any, *signature.absence.work)
-                },
-            )
-            for name, signature in signatures.items()
-        },
-    )
-    (root / COMPILED).write_bytes(msgspec.json.encode(form) + b"\n")
-    return True
+# --- the compiled form ---
 
 
 class _CompiledForm(msgspec.Struct):
     """``signatures/compiled.json``: signatures that were found right, with their literals, read without a second trial."""
 
-    digest: str
+    configuration: str
+    code: str
     signatures: dict[str, Signature]
 
 
-def _unseal(root: Path) -> dict[str, Signature] | None:
-    """What the compiled signatures say, or None where they are not of exactly this configuration."""
-    try:
-        form = msgspec.json.decode((root / COMPILED).read_bytes(), type=_CompiledForm)
-    except (OSError, msgspec.DecodeError):
-        return None
-    return form.signatures if form.digest == configuration_digest(root) else None
+def compiled_form(root: Path) -> dict[str, bytes]:
+    """The files of the compiled form of a configuration: those that are there where they fit, else made now.
+
+    Args:
+        root: The deployment root; nothing is written into it.
+
+    Returns:
+        Their content by their names as seen from ``root``.
+
+    Raises:
+        ConfigurationError: The configuration is wrong, or right only with what some environment lays over it.
+    """
+    if not stale_files(root):
+        return {name: (root / name).read_bytes() for name in (COMPILED, COMPILED_SEARCH)}
+    found_right, settings = load_configuration(root, {})
+    searches = (
+        Matcher(with_heartbeat(with_drill(found_right))).raw_expression,
+        ExpectedLines(found_right, str).raw_expression,
+        ErrorFinder(found_right, settings.errors).raw_expression,
+    )
+    signatures = {
+        name: replace(
+            signature,
+            literals={
+                expression: required_literals(expression)
+                for expression in (*signature.any, *signature.absence.work)
+            },
+        )
+        for name, signature in found_right.items()
+        if name != UNKNOWN_ERROR  # no signature: what tocsin.toml says of it is read with tocsin.toml
+    }
+    fits = form_digests(root)
+    search = {**fits, "expression": "|".join(filter(None, searches))}
+    return {
+        COMPILED: msgspec.json.encode(_CompiledForm(**fits, signatures=signatures)) + b"\n",
+        COMPILED_SEARCH: (json.dumps(search, indent=0) + "\n").encode(),
+    }
+
+
+def make_compiled_form(root: Path) -> bool:
+    """Leave the compiled form beside the configuration.
+
+    Returns:
+        Whether it had to be written; False where it fitted.
+
+    Raises:
+        ConfigurationError: As `compiled_form`.
+        OSError: It cannot be written.
+    """
+    if not stale_files(root):
+        return False
+    for name, content in compiled_form(root).items():
+        (root / name).write_bytes(content)
+    return True

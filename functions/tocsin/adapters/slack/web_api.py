@@ -34,17 +34,16 @@ _PAGE, _MAX_PAGES = 200, 15
 _LIMITED = {"ratelimited", "rate_limited", "message_limit_exceeded"}
 # "It's possible some aspect of the operation succeeded before the error was raised" (chat.postMessage).
 _BROKEN = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
-_REFUSED = {
-    "invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission",
-    "missing_scope", "org_login_required", "access_denied", "ekm_access_denied", "team_access_not_granted",
-    "channel_not_found", "not_in_channel", "is_archived", "restricted_action", "not_allowed_token_type",
-    "messages_tab_disabled", "method_not_supported_for_channel_type", "invalid_token",
-}  # fmt: skip
+_REFUSED = """
+    invalid_auth not_authed account_inactive token_revoked token_expired no_permission missing_scope
+    org_login_required access_denied ekm_access_denied team_access_not_granted channel_not_found
+    not_in_channel is_archived restricted_action not_allowed_token_type messages_tab_disabled
+    method_not_supported_for_channel_type invalid_token
+""".split()
 _BLOCKS = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "invalid_metadata_format"}
-_GONE = {
-    "message_not_found", "thread_not_found", "cannot_reply_to_message", "cant_update_message",
-    "edit_window_closed",
-}  # fmt: skip
+_GONE = """
+    message_not_found thread_not_found cannot_reply_to_message cant_update_message edit_window_closed
+""".split()
 
 
 class Found(NamedTuple):

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from tocsin.core.absence.watch import Observation, Sighting
 from tocsin.core.ingest.origin import may_have_origins
-from tocsin.core.matching.matcher import Matcher, in_scope
+from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.scopes import in_scope
 from tocsin.core.matching.verdicts import Explanation
 from tocsin.core.model import Envelope, Match, Millis
 from tocsin.core.signatures.signature import Signature, Source, Status

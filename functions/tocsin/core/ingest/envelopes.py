@@ -169,10 +169,10 @@ def read_suspects(raw: bytes, search: SuspectSearch) -> Envelope | None:
         _OUTLINE.decode(raw[:body] + END)  # else the list of log events begins elsewhere
         if not raw.isascii():
             raw.decode()
+        events = RawEvents(raw, *found, body=body, count=len(outline.log_events))
+        return _envelope(outline.owner, outline.log_group, outline.log_stream, events, None)
     except (ValueError, RecursionError):
         return None
-    events = RawEvents(raw, *found, body=body, count=len(outline.log_events))
-    return _envelope(outline.owner, outline.log_group, outline.log_stream, events, None)
 
 
 def _regular(raw: bytes) -> ParsedEnvelope | None:

@@ -44,7 +44,7 @@ class LogsRecord(Struct, frozen=True):
 
     Attributes:
         data: base64 of gzip of JSON, for `envelopes.inflate`.
-        original: The record as it came, to be dead_lettered if it turns out unreadable.
+        original: The record as it came, to be dead-lettered if it turns out unreadable.
     """
 
     data: str
@@ -67,7 +67,7 @@ class ChangeRecord(Struct, frozen=True):
     """A change of a stack or a function.
 
     Attributes:
-        payload: For `changes.parse_change`.
+        payload: For `change_events.parse_change`.
         original: The record as it came.
     """
 
@@ -82,7 +82,7 @@ class IgnoredRecord(Struct, frozen=True):
 
 
 class BadRecord(Struct, frozen=True):
-    """A record that cannot be read, to be dead_lettered while the others go on.
+    """A record that cannot be read, to be dead-lettered while the others go on.
 
     Attributes:
         error: What is wrong; holds nothing of the record but key names.

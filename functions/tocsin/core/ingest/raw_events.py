@@ -22,7 +22,7 @@ from typing import Final, NamedTuple, overload
 import msgspec
 import re2
 
-from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, byte_options
+from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options
 from tocsin.core.model import LogEvent
 
 END: Final = b"]}"
@@ -69,6 +69,7 @@ class _Layout:
     def __init__(self, comma: bytes, colon: bytes) -> None:
         self.comma, self._message = comma, b'"message"' + colon
         first, time, message = b'{"id"' + colon + b'"', b'"timestamp"' + colon, comma + self._message + b'"'
+        self.key_length = len(self._message) + 1
         self.border = b'"}' + comma + first
         self.header = re2.compile(
             re2.escape(first)
@@ -228,17 +229,19 @@ class SuspectSearch:
         for number in range(len(LAYOUTS)):
             header = _layout(number).header.match(raw, body)
             if header is not None:
-                suspects = self._suspects(raw, body, _layout(number), header.end() - 1)
+                suspects = self._suspects(raw, body, _layout(number), header.end())
                 return None if suspects is None else (_layout(number), suspects)
         return None
 
-    def _suspects(self, raw: bytes, start: int, layout: _Layout, position: int) -> list[int] | None:
+    def _suspects(self, raw: bytes, start: int, layout: _Layout, text: int) -> list[int] | None:
+        """Where they begin, of events of which the first begins at one place, and its text at another."""
         if not raw.endswith(b'"}' + END):
             return None
         search, border, gap = self._search(layout), layout.border, len(layout.comma)
         answer: list[int] = []
         first = start
-        while (found := search.search(raw, position)) is not None:
+        # From the key of the text on: what is out of order is known by what comes before it, too.
+        while (found := search.search(raw, text - layout.key_length)) is not None:
             begin, end = found.span()
             before = raw.rfind(border, start, begin)
             start = start if before < 0 else before + 2 + gap
@@ -259,7 +262,7 @@ class SuspectSearch:
                     break
             if len(answer) > FEW and len(answer) * BYTES_A_SUSPECT > start - first:
                 return None
-            position = header.end() - 1
+            text = header.end()
         return answer
 
     def _search(self, layout: _Layout) -> re2._Regexp:

@@ -26,32 +26,39 @@ class Admission(NamedTuple):
     trace: str
 
 
-_SUBJECT = r"(?:[^\s.;!?|=]+[.]?[^\s.;!?|=]*:? ){0,12}?"
+_SUBJECT = r"(?:[^\s;!?|=]*[^\s.;!?|=] ){0,12}?"
 """What failed: a few words of one sentence."""
 _ERRNO = (
-    "Permission denied|Operation not permitted|No such file or directory|No such device|No such process|Is a directory|"
+    "[Pp]ermission denied|[Oo]peration not permitted|[Nn]o such file or directory|No such device|No such process|Is a directory|"
     "Not a directory|Read-only file system|Text file busy|Exec format error|Cannot allocate memory|Input/output error|"
-    "Address already in use|Cannot assign requested address|Connection refused|Connection timed out|Operation timed out|"
-    "No route to host|Network is unreachable|Host is unreachable|Bad file descriptor|Stale file handle|write error|"
+    "Address already in use|Cannot assign requested address|[Cc]onnection refused|[Cc]onnection timed out|[Oo]peration timed out|"
+    "[Nn]o route to host|[Nn]etwork is unreachable|Host is unreachable|Bad file descriptor|Stale file handle|write error|"
     "exec format error|executable file not found in \\$PATH|Argument list too long|Device or resource busy|Invalid cross-device link|Too many levels of symbolic links"
 )
 """What the operating system answers where something failed; not what ends ordinary connections."""
+_CODES = (
+    "ENOENT|EACCES|EPERM|ENOSPC|EMFILE|ENFILE|ENOMEM|EISDIR|ENOTDIR|EROFS|EBUSY|EADDRINUSE|EADDRNOTAVAIL|EAI_AGAIN|"
+    "ENOTFOUND|ECONNREFUSED|ECONNABORTED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPROTO|EFATAL|EPARSE|ETELEGRAM|EBADF|EIO"
+)
+"""The same by its names, and libraries that name theirs likewise."""
+_STATUS = "(?:500 Internal Server Error|502 Bad Gateway|503 Service (?:Temporarily )?Unavailable|504 Gateway Time-?[Oo]ut)"
+"""What a server answers that failed."""
 
 ADMISSIONS = (
     Admission(
         "Failed to open the ledger",
-        r"(?:[Ff]ailed|[Uu]nable) to \w",
+        r"(?:[A-Z][\w.'/-]* ){0,1}(?:[\w.'/-]+ ){0,1}(?:[Ff]ailed|[Uu]nable) to \w",
         "(?:[Ff]ailed|[Uu]nable) to ",
     ),
     Admission(
         "Could not open the ledger",
-        r"(?:[Cc]ould ?n[o']t|[Cc]annot|[Cc]an ?not|[Cc]an't) \w",
-        r"(?:[Cc]ould ?n[o']t|[Cc]an ?not|[Cc]an't) ",
+        r"(?:[Cc]ould ?n[o']t|[Cc]annot|[Cc]an ?not|[Cc]an't|Don't know how to|(?:[\w.'/-]+ ){1,4}(?:was|were)(?: not|n't) able to) \w",
+        r"(?:[Cc]ould ?n[o']t|[Cc]an ?not|[Cc]an't|Don't know how to|(?:was|were)(?: not|n't) able to) ",
     ),
     Admission(
         "Error while opening the ledger",
-        r"(?:[\w'-]+ ){0,3}?[Ee]rror (?:while|during|in|when|on|\w+ing) \w",
-        r"[Ee]rror (?:while|during|in|when|on|\w+ing) ",
+        r"(?:[\w'-]+ ){0,3}?(?:[Ee]rror|[Ee]xception) (?:while|during|in|when|on|occurred|encountered|\w+ing):? +\w|[Ee]rror - \w",
+        r"(?:[Ee]rror|[Ee]xception) (?:while|during|in|when|on|occurred|encountered|-|\w+ing):? ",
     ),
     Admission(
         "An unexpected error occurred in the ledger",
@@ -75,16 +82,20 @@ ADMISSIONS = (
     ),
     Admission(
         "The ledger has an error: page seven is torn",
-        rf"{_SUBJECT}(?i:error|exception|failure)(?:: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
-        r"(?i:error|exception|failure)(?:: |['\"]| (?:at|from|of type|code|['\"\\]))",
+        rf"{_SUBJECT}(?i:error|exception|failure)(?:(?: \([^()\n]{{1,60}}\))?: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
+        r"(?i:error|exception|failure)(?:\)?: | \([^()\n]{1,60}\): |['\"]| (?:at|from|of type|code|['\"\\]))",
     ),
     Admission(
         "The ledger's export was unsuccessful",
-        rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|timed out|gave up|[Gg]iving up|did not respond|(?:is )?not responding|"
-        r"(?:is|was|are|were|became) (?:unreachable|unavailable|not (?:reachable|available|enough)|corrupt(?:ed)?|exhausted)|"
+        rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|(?:has|have) died|died unexpectedly|timed out|timeout (?:after|exceeded|expired|waiting)|gave up|does not appear to be|[Gg]iving up|did not respond|(?:is )?not responding|"
+        r"(?:is|was|are|were|became) (?:dead|unreachable|unavailable|not (?:reachable|available|enough|write?able|readable)|corrupt(?:ed)?|exhausted)|"
+        r"is too (?:low|small|large|long|old)|(?:was|were) (?:refused|denied|aborted|killed)|unexpectedly|is DOWN|"
+        r"(?:is|was) out of (?:range|bounds|memory|space|sync)|(?:space|limit|quota|memory|deadline|size|capacity) exceeded|"
         r"too many (?:times|retries|errors|failures)|stalled more than)\b",
-        r"unsuccessful\b|\bcrashed\b|timed out\b|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
-        r"unavailable\b|not (?:reachable|available|enough)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
+        r"unsuccessful\b|\bcrashed\b|h(?:as|ave) died\b|died unexpectedly|\b(?:is|was|are|were) dead\b|timed out\b|timeout (?:after|exceeded|expired|waiting) |does not appear to be|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
+        r"unavailable\b|not (?:reachable|available|enough|write?able|readable)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
+        r"is too (?:low|small|large|long|old)\b|\b(?:was|were) (?:refused|denied|aborted|killed)\b|unexpectedly\b|is DOWN\b|"
+        r"(?:is|was) out of (?:range|bounds|memory|space|sync)\b|(?:space|limit|quota|memory|deadline|size|capacity) exceeded\b|"
         r"too many (?:times|retries|errors|failures)\b|stalled more than\b",
     ),
     Admission(
@@ -102,9 +113,29 @@ ADMISSIONS = (
         r"No such file|Missing (?:required|environment|env)|Something went wrong|Aborting|Too many )",
     ),
     Admission(
+        "** (Mix) The ledger for Shop.Repo has no page seven",
+        r"\*\* \((?:[A-Z]\w*\.)*[A-Z]\w+\) \w",
+        r"\*\* \([A-Z]",
+    ),
+    Admission(
         "curl: (22) The requested URL returned error: 500",
         r"(?:curl|rsync|wget|tar|ssh): ?\(?\d+\)? ",
         r"curl: \(\d",
+    ),
+    Admission(
+        "page seven is torn at ledger.pl line 17.",
+        r"[^\n]* at (?:/\S+|\S+\.p[lm]) line \d+\.\s*$",
+        r"\.p[lm] line \d+\.|at /\S+ line \d+\.",
+    ),
+    Admission(
+        "502 Bad Gateway",
+        rf"[^\n]{{0,40}}?\b{_STATUS}",
+        _STATUS,
+    ),
+    Admission(
+        "EACCES: the ledger is locked",
+        rf"(?:{_CODES})[:,] \w",
+        rf"\b(?:{_CODES})[:,] ",
     ),
     Admission(
         "\N{CROSS MARK} the ledger was not closed",
@@ -116,11 +147,13 @@ ADMISSIONS = (
 
 TRACE = "|".join(row.trace for row in ADMISSIONS)
 """RE2 over bytes: one of them is found in every line that admits something."""
-_ADMITS = lazy_re2(rf"^{HEADER}({'|'.join(f'(?:{row.expression})' for row in ADMISSIONS)})")
+_ADMITS = lazy_re2(rf"^\s{{0,12}}{HEADER}({'|'.join(f'(?:{row.expression})' for row in ADMISSIONS)})")
 _DOUBTFUL = lazy_re2(
-    r"^(?i:no|none|not|zero|never|without|if|when|whenever|unless|in case|once|see|look for|watch for|alert on|grep|"
+    r"^(?i:no (?:[^s]|s[^u]))|^(?i:none|not|zero|never|without|if|when|whenever|unless|in case|once|see|look for|watch for|alert on|grep|"
     r"pattern|rule|alarm|runbook|example|for example|note|tip|hint|todo|fix(?:ed|ing)|skipping|retrying|retry|handled|"
     r"recovered|expected|last|previous|simulat(?:ed|ing))\b|"
+    r"\b(?:Use of uninitialized|redefined|masks earlier|isn't numeric|deprecated|experimental|used only once|Wide character|"
+    r"Odd number|Deep recursion|Useless use|Possible )\b|"
     r"(?i:\b(?:when|if) you|you (?:see|get|may|might|will)|would|whether)\b|"
     r"(?i:\b(?:\d+ failed|(?:0|no|not|never|none) (?:[\w'-]+ )?(?:failed|timed out|crashed|unsuccessful)))\W*$"
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from tocsin.core.redaction.redact import Hidden
     from tocsin.core.redaction.rule import Rule
 
+
+MAX_CAPTURED_LENGTH: Final = 400
+"""Characters of a captured field that are kept; a fingerprint is made of words, not of pages."""
 
 _AROUND: Final = 8_192
 
@@ -79,3 +82,13 @@ def _as_in_line(value: str, lines: list[tuple[str, list[Hidden]]]) -> str:
             if len(secret) >= _TELLING_LENGTH:
                 value = value.replace(secret, f"[REDACTED:{find.name}]")
     return value
+
+
+def bounded_fields(groups: Mapping[str, str | None]) -> dict[str, str]:
+    """The captures, without empty ones, on one line and bounded."""
+    bounded = {
+        name: " ".join(captured[: 2 * MAX_CAPTURED_LENGTH].split())
+        for name, captured in groups.items()
+        if captured
+    }
+    return {name: value[:MAX_CAPTURED_LENGTH] for name, value in bounded.items() if value}

@@ -23,6 +23,9 @@ MAX_LINES = 400
 
 _EXCEPTION = re2.compile(r"^[\w.$]*(?:Error|Exception|Failure|Fault)\b")
 
+_NOTHING = re2.compile(r"^\W*\w+: *(?:0|null|none|None|false|False|nil|undefined)\s*$")
+"""What `{"error": 0}` becomes as text."""
+
 
 def error_start(line: LogLine, level: Level) -> int | None:
     """Where the first line begins that states this level or worse; None where none does.
@@ -47,8 +50,9 @@ def error_start(line: LogLine, level: Level) -> int | None:
             looked += 1
             stop = line.text.find("\n", start, end)
             stop = end if stop < 0 else stop
-            stated, certain = statement(line.text[start : min(stop, start + MAX_PREFIX_LENGTH)])
-            if certain and stated is not None and stated.rank >= level.rank:
+            head = line.text[start : min(stop, start + MAX_PREFIX_LENGTH)]
+            stated, certain = statement(head)
+            if certain and stated is not None and stated.rank >= level.rank and not _NOTHING.search(head):
                 return start
             start = stop + 1
         if looked >= MAX_LINES:

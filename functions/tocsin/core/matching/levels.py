@@ -32,7 +32,7 @@ _WORDS = {
     "dpanic": Level.CRITICAL, "erro": Level.ERROR, "fata": Level.CRITICAL, "pani": Level.CRITICAL, "debu": Level.DEBUG,
     "trac": Level.TRACE, "parse": Level.CRITICAL, "recoverable": Level.ERROR, "deprecated": Level.INFO, "e": Level.ERROR,
     "f": Level.CRITICAL, "w": Level.WARNING, "i": Level.INFO, "d": Level.DEBUG, "failure": Level.ERROR,
-    "failed": Level.ERROR,
+    "failed": Level.ERROR, "exception": Level.ERROR,
 }  # fmt: skip
 _LETTERS = {
     "I": Level.INFO,
@@ -41,14 +41,21 @@ _LETTERS = {
     "F": Level.CRITICAL,
     "D": Level.DEBUG,
     "V": Level.TRACE,
+    "C": Level.CRITICAL,
+    "N": Level.INFO,
 }
 _UPPER = (
     "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|LOG|HINT|SUCCESS|WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|FATAL|FTL|"
     "SEVERE|PANIC|EMERG|ALERT"
 )
 _PREFIXES = (
-    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby), E 2026-01-02 03:04:05 …
-    r"^([IWEFD])(?:\d{4} \d\d:\d\d|, \[| \d{4}-\d\d-\d\d[ T]\d\d:)",
+    # NOTICE: PHP message: PHP Fatal error:  … (php-fpm passes on what its children say)
+    r"^(?:\S+\s+\|\s+)?(?:\[[^\]\n]{8,40}\] )?(?:NOTICE|WARNING): PHP message: PHP (Fatal|Parse|Recoverable|Warning|Notice|Deprecated)\b",
+    r"^(?:\S+\s+\|\s+)?(?:\[[^\]\n]{8,40}\] )?(?:NOTICE|WARNING): PHP message: [\w\\]*(Exception|Error): ",
+    # [17:17:0304/050607.089231:ERROR:socket.cc(120)] … (Chromium)
+    rf"^\[(?:\d+:)*\d{{4}}/\d{{6}}\.\d+:({_UPPER}):",
+    # I0102 15:04:05.000000 (glog), E, [2026-…] (Ruby), E 2026-01-02 03:04:05 …, [E 260102 03:04:05 web:17] … (tornado)
+    r"^\[?([IWEFD])(?:\d{4} \d\d:\d\d|, \[| (?:\d{4}-\d\d-\d\d[ T]|\d{6} )\d\d:)",
     # INFO:root:…, [ERROR]\t…, WARN  [thread] …, error: …, [notice] …, *** ERROR: …, ERR! …
     rf"^[^\w#`\"']{{0,8}}(?i:({_UPPER}|fail|dbug))\s*(?:[\])>|:!]|\t)",
     rf"^\s*({_UPPER})\s",
@@ -86,6 +93,9 @@ _PREFIXES = (
     r"^(INFO|WARN|ERRO|FATA|PANI|DEBU|TRAC)\[\d{2,}\]",
     r"^npm (ERR|WARN|warn|error)!? ",
     r"^[\w./-]{1,40}: \[(emerg|alert|crit|error|warn|notice|info|debug)\] ",
+    # %3|1540199111.115|FAIL|… (librdkafka): a severity of syslog; 2026-… C | etcdmain: …, 2026-…T… F STORAGE  [main] …
+    r"^%([0-7])\|\d",
+    r"^\d{4}-\d\d-\d\d[ T]\S+ ([CEWNIDF])\d? (?:\| | *[A-Z]+ +\[)",
     # <3>… (journald), <11>1 … (syslog): the severity is the number modulo eight
     r"^<(\d{1,3})>",
 )

@@ -9,18 +9,19 @@ time is linear in the text, whatever a signature says.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import re2
 
-from tocsin.core.expressions import re2_options
+from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, re2_options
 from tocsin.core.matching.alarm_fields import alarm_fields
+from tocsin.core.matching.captured_fields import bounded_fields
 from tocsin.core.matching.crashes import read_crash
 from tocsin.core.matching.joined_lines import FEW, across_lines, lines_with
 from tocsin.core.matching.logline import TRANSLATED, LogLine, read_line
-from tocsin.core.matching.prefilter import MAX_SEARCH_SIZE, RawSearch, byte_options
+from tocsin.core.matching.prefilter import RawSearch
 from tocsin.core.matching.quoting import quoted_as
+from tocsin.core.matching.scopes import fits, in_scope
 from tocsin.core.matching.verdicts import Explanation, Verdict
 from tocsin.core.model import AlarmChange, Level, Match
 from tocsin.core.signatures.field_search import field_search
@@ -29,10 +30,10 @@ from tocsin.core.signatures.signature import Signature, Source, Status
 
 MAX_TRIES = 40
 """Places in one line where one expression is tried: those before were below the level or quoted the error."""
+MAX_REMEMBERED = 1_000
+"""Sets of literals of which a process remembers whose they are: lines of one kind share theirs."""
 MAX_MEMORY = 32 << 20
 """Bytes RE2 may take for one expression."""
-MAX_FIELD_LENGTH = 400
-"""Characters that a captured field may have; a fingerprint is made of words, not of pages."""
 
 ESCAPED_WORD = r"\\u00(?:2[DdEe]|3[0-9]|[4-7])|\\u(?:001[bB]|017[fF]|212[aA])|\xc5\xbf|\xe2\x84\xaa"
 """An escape in JSON that may stand for a character of a literal (or for a colour code within one, or for the two
@@ -53,7 +54,7 @@ class _Suspected(NamedTuple):
 
     line: LogLine
     canonical: bytes
-    candidates: dict[str, set[int]]
+    candidates: Mapping[str, Sequence[int]]
 
 
 class Matcher:
@@ -103,6 +104,7 @@ class Matcher:
         self._raw = search
         self._gate: re2.Set | None = None
         self._compiled: dict[str, _Expressions] = {}
+        self._by_hits: dict[tuple[int, ...], dict[str, list[int]]] = {}
         self._many: dict[tuple[str, int], re2._Regexp | None] = {}
 
     # --- the envelope ---
@@ -150,18 +152,21 @@ class Matcher:
             The most specific matches, in the order of the signatures; empty for a line that is none of them.
         """
         suspected = self._suspected(message)
-        return self._recognised(suspected, log_group, service) if suspected else []
+        return self._recognised(suspected, suspected.candidates, log_group, service) if suspected else []
 
     def match_each(
         self, messages: Sequence[str], *, log_group: str = "", service: str = ""
     ) -> list[list[Match]]:
         """Recognise many log lines of one log group: the same as ``match`` of each, and faster."""
-        suspected = [self._suspected(message) for message in messages]
-        self._refuse_together([each for each in suspected if each])
-        return [
-            self._recognised(each, log_group, service) if each and each.candidates else []
-            for each in suspected
-        ]
+        suspected = {
+            place: each
+            for place, message in enumerate(messages)
+            if (each := self._suspected(message)) is not None
+        }
+        answer: list[list[Match]] = [[] for _ in messages]
+        for place, candidates in self._narrowed(suspected).items():
+            answer[place] = self._recognised(suspected[place], candidates, log_group, service)
+        return answer
 
     def _suspected(self, message: str) -> _Suspected | None:
         """A line with what may be in it; None where that is nothing."""
@@ -171,31 +176,39 @@ class Matcher:
             return None
         line = read_line(message)
         canonical = encoded if line.text is message else line.text.encode("utf-8", "replace")
-        candidates = self._candidates(canonical, encoded, hits) | self._fitting(line, hits)
+        candidates = self._candidates(canonical, encoded, hits)
+        if self._by_fields:
+            candidates = {**candidates, **self._fitting(line, hits)}
         return _Suspected(line, canonical, candidates) if candidates else None
 
-    def _refuse_together(self, suspected: Sequence[_Suspected]) -> None:
-        """Take from lines those candidates of which no expression is found: nearly all of them, with a search for each."""
-        sharing: dict[tuple[str, int], list[_Suspected]] = {}
-        for each in suspected:
-            for name, numbers in each.candidates.items():
+    def _narrowed(self, suspected: Mapping[int, _Suspected]) -> dict[int, dict[str, list[int]]]:
+        """The candidates of lines, by place, without most of those that are not found: one search each for all lines."""
+        alike: dict[int, list[int]] = {}
+        for place, each in suspected.items():
+            alike.setdefault(id(each.candidates), []).append(place)
+        sharing: dict[tuple[str, int], list[int]] = {}
+        answer: dict[int, dict[str, list[int]]] = {}
+        for places in alike.values():
+            for name, numbers in suspected[places[0]].candidates.items():
                 for number in numbers:
-                    sharing.setdefault((name, number), []).append(each)
-        for (name, number), those in sharing.items():
-            if len(those) <= FEW:
-                continue  # not worth compiling it a second time
-            across = self._across(name, number)
-            if across is None:
-                continue
-            found = set(lines_with(across, [each.canonical for each in those]))
-            for place, each in enumerate(those):
-                if place not in found:
-                    each.candidates[name].discard(number)
-                    if not each.candidates[name]:
-                        del each.candidates[name]
+                    sharing.setdefault((name, number), []).extend(places)
+                if not numbers:
+                    answer |= {place: answer.get(place, {}) | {name: []} for place in places}
+        for (name, number), places in sharing.items():
+            across = (
+                self._across(name, number) if len(places) > FEW else None
+            )  # else not worth compiling it twice
+            held: Sequence[int] = range(len(places))
+            if across is not None:
+                held = lines_with(across, [suspected[place].canonical for place in places])
+            for place in map(places.__getitem__, held):
+                answer.setdefault(place, {}).setdefault(name, []).append(number)
+        return answer
 
-    def _recognised(self, suspected: _Suspected, log_group: str, service: str) -> list[Match]:
-        line, canonical, candidates = suspected
+    def _recognised(
+        self, suspected: _Suspected, candidates: Mapping[str, Sequence[int]], log_group: str, service: str
+    ) -> list[Match]:
+        line, canonical = suspected.line, suspected.canonical
         found: list[Match] = []
         for name in sorted(candidates, key=self._most_specific_first.__getitem__):
             if found and self._explained(name, found):
@@ -234,9 +247,9 @@ class Matcher:
             found = [
                 Match(entry.id, fields)
                 for entry in self._alarms
-                if _fits((namespace,), entry.alarm.namespace)
-                and _fits((metric,), entry.alarm.metric)
-                and _fits(names, entry.alarm.name)
+                if fits((namespace,), entry.alarm.namespace)
+                and fits((metric,), entry.alarm.metric)
+                and fits(names, entry.alarm.name)
             ]
             if not all(self._signatures[match.signature].catch_all for match in found):
                 break
@@ -248,7 +261,9 @@ class Matcher:
         line = read_line(message)
         hits = self._hits(encoded)
         canonical = line.text.encode("utf-8", "replace")
-        candidates = self._candidates(canonical, encoded, hits) | self._fitting(line, hits) if hits else {}
+        candidates = (
+            {**self._candidates(canonical, encoded, hits), **self._fitting(line, hits)} if hits else {}
+        )
         verdicts = [
             self._try(
                 self._signatures[name],
@@ -287,18 +302,24 @@ class Matcher:
             self._gate = gate
         return self._gate.Match(encoded) or []
 
-    def _candidates(self, canonical: bytes, encoded: bytes, hits: list[int]) -> dict[str, set[int]]:
+    def _candidates(self, canonical: bytes, encoded: bytes, hits: list[int]) -> Mapping[str, Sequence[int]]:
         """The signatures of which a literal occurs in the canonical text, and which of their expressions have one."""
         if canonical != encoded:
             hits = self._hits(canonical)
-        candidates: dict[str, set[int]] = {}
-        for hit in hits:
-            if hit < len(self._literals):
-                for name, number in self._behind[hit]:
-                    candidates.setdefault(name, set()).add(number)
+        key = tuple(hits)
+        candidates = self._by_hits.get(key)
+        if candidates is None:
+            numbers: dict[str, set[int]] = {}
+            for hit in hits:
+                if hit < len(self._literals):
+                    for name, number in self._behind[hit]:
+                        numbers.setdefault(name, set()).add(number)
+            if len(self._by_hits) >= MAX_REMEMBERED:
+                self._by_hits.clear()
+            candidates = self._by_hits[key] = {name: sorted(each) for name, each in numbers.items()}
         return candidates
 
-    def _found_in(self, signature: Signature, numbers: set[int], canonical: bytes) -> list[int]:
+    def _found_in(self, signature: Signature, numbers: Sequence[int], canonical: bytes) -> list[int]:
         """Those of some of a signature's expressions that a text has, in their order.
 
         Bytes have no places to translate: that is four times as fast, and most lines need no more.
@@ -306,14 +327,12 @@ class Matcher:
         wanted = self._expressions(signature).wanted
         return [number for number in sorted(numbers) if wanted[number].search(canonical)]
 
-    def _fitting(self, line: LogLine, hits: list[int]) -> dict[str, set[int]]:
+    def _fitting(self, line: LogLine, hits: list[int]) -> dict[str, list[int]]:
         """The signatures without expressions whose fields the line has."""
-        if not self._by_fields:
-            return {}
         first = len(self._literals) + len(TRANSLATED) + 1
         escaped = any(len(self._literals) <= hit < first for hit in hits)
         return {
-            name: set()
+            name: []
             for number, (name, _) in enumerate(self._by_fields)
             if (escaped or first + number in hits) and _fields_fit(self._signatures[name], line)
         }
@@ -337,7 +356,7 @@ class Matcher:
             if (values := line.values_of(name)) and name != "level"
         }
         if signature.fields and not signature.any:
-            return self._by_fields_alone(signature, line, canonical, _fields(own), forbidden)
+            return self._by_fields_alone(signature, line, canonical, bounded_fields(own), forbidden)
         if signature.fields and not _fields_fit(signature, line):
             return Verdict(signature.id, "fields do not fit")
         refused = Verdict(signature.id, "no expression found")
@@ -366,7 +385,7 @@ class Matcher:
         """The match of an expression, with what it captured, what the line's own fields say, and the crash it is in."""
         start, end = found.span()
         captured = {name: line.text[slice(*found.span(group))] for name, group in groups.items()}
-        fields = _fields(own) | _fields(captured)
+        fields = bounded_fields(own) | bounded_fields(captured)
         if signature.catch_all or signature.reads_crash:
             crash = read_crash(line.text, start)
             read = {"exception": crash.exception, "frame": crash.frame}
@@ -445,13 +464,6 @@ class Matcher:
         return next((other for other in others if name in self._explains[other]), "")
 
 
-def in_scope(signature: Signature, log_group: str, service: str) -> bool:
-    """Whether a signature looks at this log group; what is not known (empty) keeps nothing out."""
-    return (not service or _fits((service,), signature.services)) and (
-        not log_group or _fits((log_group,), signature.log_groups)
-    )
-
-
 def _fields_fit(signature: Signature, line: LogLine) -> bool:
     """Whether a line has every field that a signature asks for, and states at least the level that it names."""
     for name, globs in signature.fields.items():
@@ -459,7 +471,7 @@ def _fields_fit(signature: Signature, line: LogLine) -> bool:
             level = line.level
             if level is None or level.rank < Level(globs[0]).rank:
                 return False
-        elif not any(_fits((value,), globs) for value in line.values_of(name)):
+        elif not any(fits((value,), globs) for value in line.values_of(name)):
             return False
     return True
 
@@ -479,18 +491,3 @@ def _options() -> re2.Options:
     options = re2_options()
     options.max_mem = MAX_MEMORY
     return options
-
-
-def _fields(groups: Mapping[str, str | None]) -> dict[str, str]:
-    """The captures, without empty ones, on one line and bounded."""
-    bounded = {
-        name: " ".join(captured[: 2 * MAX_FIELD_LENGTH].split())
-        for name, captured in groups.items()
-        if captured
-    }
-    return {name: value[:MAX_FIELD_LENGTH] for name, value in bounded.items() if value}
-
-
-def _fits(values: Iterable[str], globs: tuple[str, ...]) -> bool:
-    """Whether one of the values fits one of the globs, in any case; no globs fit everything."""
-    return not globs or any(fnmatchcase(value.lower(), glob.lower()) for value in values for glob in globs)

@@ -1,6 +1,6 @@
 """The one search of an envelope's raw bytes that rules out nearly every batch.
 
-Imports RE2 and nothing else: it is what a cold start needs before its first answer.
+Imports RE2 and next to nothing else: it is what a cold start needs before its first answer.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from collections.abc import Sequence
 
 import re2
 
+from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options
+
 _BORDER, _BORDER_BYTE = "\x1e", b"\x1e"
 """What stands between two messages that are searched as one: ASCII's own record separator."""
-
-MAX_SEARCH_SIZE = 128 << 20
-"""Bytes RE2 may take for the one search that stands for all signatures: enough for thousands of them. It takes what it
-needs; what does not fit is refused when the search is made, by `tocsin check` first of all."""
 
 
 class RawSearch:
@@ -98,15 +96,6 @@ def joined_search(*expressions: str) -> RawSearch:
         expressions: As for ``RawSearch``; empty ones stand for nothing.
     """
     return RawSearch("|".join(filter(None, expressions)))
-
-
-def byte_options(most_memory: int) -> re2.Options:
-    """Options for searching bytes as bytes: smaller programs, and UTF-8 above ASCII is simply not part of a word."""
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = most_memory
-    options.encoding = re2.Options.Encoding.LATIN1
-    return options
 
 
 def is_whole(raw: bytes) -> bool:

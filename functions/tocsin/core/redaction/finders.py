@@ -205,11 +205,10 @@ def quoted_values(_text: str, found: re.Match[str]) -> Span | None:
 
 _INFRASTRUCTURE: Final = tuple(
     ipaddress.ip_network(network)
-    for network in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-        "192.168.0.0/16", "224.0.0.0/3",
-    )
-)  # fmt: skip
+    for network in """
+    0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 172.16.0.0/12 192.168.0.0/16 224.0.0.0/3
+    """.split()
+)
 
 
 def public_address(_text: str, found: re.Match[str]) -> Span | None:

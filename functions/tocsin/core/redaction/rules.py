@@ -1,11 +1,12 @@
 r"""What is hidden, and how it is found: the ordered, named table of rules.
 
 The names of keys began as Sentry's default denylist and were widened where hiding too much costs nothing. What
-providers' credentials look like is in ``redaction_forms``. ``docs/redaction.md`` shows this table to people.
+providers' credentials look like is in ``credential_formats`` and ``provider_rules``. ``docs/redaction.md`` shows this table to people.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from tocsin.core.redaction.credential_formats import FORMS, PRIVATE_KEYS
@@ -46,37 +47,36 @@ from tocsin.core.redaction.records import records
 from tocsin.core.redaction.rule import EDGE, Rule, by_words
 from tocsin.core.redaction.shapes import provider_forms, random_looking
 
-SECRET_WORDS: Final = (
-    "password", "passwd", "passwort", "passphrase", "passcode", "mysql_pwd", "client_assertion",
-    r"(?<![\d*]:)secret",  # not the :secret: of an ARN
-    "api_key", "access_key", "account_key", "private_key", "signing_key", "encryption_key", "master_key", "service_key",
-    "auth_key", "sas_key", "app_key", "application_key", "subscription_key", "functions_key", "ssh_key",
-    "consumer_key", "hmac_key", "storage_key", "connection_string", "conn_str", "webhook_url", "csrf", "xsrf",
-)  # fmt: skip
-WHOLE_WORDS: Final = (
-    "pass", "pw", "auth", "x_auth", "session", "session_id", "session_key", "phpsessid", "jsessionid",
-    "connect.sid", "sid", "dsn", "otp", "totp", "mfa_code", "pin", "cvv", "cvc", "security_code", "jwt", "bearer",
-    "creds", "salt", "storepass", "keypass", "ssn", "social_security_number", "social_security", "mrn",
-    "medical_record_number", "npi", "npi_number", "dea", "dea_number", "license_number", "licence_number",
-    "driver_license", "drivers_license", "driving_licence", "national_id", "nhs_number", "aadhaar", "medicare_number",
-    "medicaid_number", "medicaid_id", "medicare_id", "mbi", "member_id", "insurance_id", "policy_number", "passport",
-    "passport_number", "tax_id", "ein", "itin", "account_number", "routing_number", "iban", "card_number",
-    "credit_card", "fax", "latitude", "longitude", "email", "e_mail", "email_address", "x_forwarded_for", "x_real_ip", "remote_addr", "client_ip",
-)  # fmt: skip
-PHRASE_WORDS: Final = (
-    "first_name", "last_name", "full_name", "middle_name", "maiden_name", "surname", "given_name", "family_name",
-    "home_address", "street_address", "mailing_address", "patient_name", "patient_id", "patient", "provider_name",
-    "doctor_name", "physician_name", "emergency_contact", "dob", "date_of_birth", "birth_date", "birthdate",
-    "diagnosis", "phone", "phone_number", "mobile_number",
-)  # fmt: skip
+# The secret that is not the :secret: of an ARN among them.
+SECRET_WORDS: Final = r"""
+    password passwd passwort passphrase passcode mysql_pwd client_assertion (?<![\d*]:)secret api_key
+    access_key account_key private_key signing_key encryption_key master_key service_key auth_key sas_key
+    app_key application_key subscription_key functions_key ssh_key consumer_key hmac_key storage_key
+    connection_string conn_str webhook_url csrf xsrf
+""".split()
+WHOLE_WORDS: Final = """
+    pass pw auth x_auth session session_id session_key phpsessid jsessionid connect.sid sid dsn otp totp
+    mfa_code pin cvv cvc security_code jwt bearer creds salt storepass keypass ssn social_security_number
+    social_security mrn medical_record_number npi npi_number dea dea_number license_number licence_number
+    driver_license drivers_license driving_licence national_id nhs_number aadhaar medicare_number
+    medicaid_number medicaid_id medicare_id mbi member_id insurance_id policy_number passport
+    passport_number tax_id ein itin account_number routing_number iban card_number credit_card fax
+    latitude longitude email e_mail email_address x_forwarded_for x_real_ip remote_addr client_ip
+""".split()
+PHRASE_WORDS: Final = """
+    first_name last_name full_name middle_name maiden_name surname given_name family_name home_address
+    street_address mailing_address patient_name patient_id patient provider_name doctor_name
+    physician_name emergency_contact dob date_of_birth birth_date birthdate diagnosis phone phone_number
+    mobile_number
+""".split()
 _HEADER_WORDS: Final = ("authorization", "cookie", "x-amz-security-token", "x-api-key")
-_QUERY_WORDS: Final = (
-    "x_amz_signature", "x_amz_credential", "x_amz_security_token", "x_goog_signature", "x_goog_credential",
-    "signature", "sig", "awsaccesskeyid", "key_pair_id", "policy", "code", "auth", "hmac", "hdnea", "ticket",
-)  # fmt: skip
+_QUERY_WORDS: Final = """
+    x_amz_signature x_amz_credential x_amz_security_token x_goog_signature x_goog_credential signature sig
+    awsaccesskeyid key_pair_id policy code auth hmac hdnea ticket
+""".split()
 
 
-def _spellings(words: tuple[str, ...]) -> tuple[str, ...]:
+def _spellings(words: Sequence[str]) -> tuple[str, ...]:
     """The needles for names whose parts may be joined by _ or - or a blank or nothing.
 
     A needle that begins with another is left out: where it stands, the other stands too.
@@ -89,14 +89,14 @@ def _spellings(words: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(needles)
 
 
-def _alternatives(words: tuple[str, ...]) -> list[str]:
+def _alternatives(words: Sequence[str]) -> list[str]:
     """The expressions for the same names, longest first."""
     return [
         word.replace(".", r"\.").replace("_", r"[_\- ]?") for word in sorted(words, key=len, reverse=True)
     ]
 
 
-def sensitive_key(name: str, what: str, words: tuple[str, ...], *, whole: bool = False) -> Rule:
+def sensitive_key(name: str, what: str, words: Sequence[str], *, whole: bool = False) -> Rule:
     """A rule for the values of keys; ``whole`` when a word must not be a part of a longer name."""
     return Rule(name, what, _spellings(words), key(*_alternatives(words), whole=whole), value)
 

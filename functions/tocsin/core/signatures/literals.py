@@ -31,7 +31,7 @@ COMMON = frozenset(
     perform trying query version memory report found could should not class handler login current
     running processing connections already another cannot different process get set for of after to in
     is on was and or be no id code unknown unable named
-    """.split()  # noqa: SIM905 -- a text of words reads better than a hundred quoted ones
+    """.split()
 )
 """Words that ordinary logs are full of: an expression is not known by them where anything else will do."""
 

@@ -78,10 +78,10 @@ KEYS: Mapping[str, Key] = MappingProxyType({
 REQUIRED = tuple(name for name, key in KEYS.items() if key.required)
 ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource", "description")
 """What a signature with ``source = "alarm"`` can name and group by."""
-PLACE_FIELDS = (
-    "log_group", "function", "alarm", "role", "secret", "key", "bucket", "queue", "server", "user", "database", "host",
-    "cluster", "task", "first_day", "next_day",
-)  # fmt: skip
+PLACE_FIELDS = """
+    log_group function alarm role secret key bucket queue server user database host cluster task first_day
+    next_day
+""".split()
 """What ``first_action`` can name whatever was captured: where an alert comes from, and what its line may name."""
 TRACEBACK_FIELDS = ("exception", "frame", "message")
 """What a catch-all is given from the crash in a line: the exception's type, the innermost own frame and its words."""
