@@ -17,7 +17,7 @@ from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.line_blocks import read_blocks
 from tocsin_cli.backtest.log_files import Reading, files_below, read_file
 from tocsin_cli.backtest.report import build_report
-from tocsin_cli.backtest.sieve import Sieve
+from tocsin_cli.backtest.sieve import OutOfOrderError, Sieve
 from tocsin_cli.commands import backtest
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.main import main
@@ -221,6 +221,12 @@ def test_files_that_overlap_are_put_in_order_also_with_crashes_in_them(tmp_path,
     assert fast == plain
     with (tmp_path / "b.log").open("a", encoding="utf-8") as file:
         file.write("  at a.B.c(D.java:1)\n")
+    with pytest.raises(OutOfOrderError):  # what is before it in its file may not be before it in time
+        list(
+            Sieve([Simulation(config)]).kept(
+                block for name in ("a.log", "b.log") for block in read_blocks(str(tmp_path / name), Reading())
+            )
+        )
     again, fast = answers([tmp_path], config)
     assert fast == again
     assert fast["lines"] == plain["lines"] + 1
