@@ -199,9 +199,28 @@ class Simulation:
         ahead = iter(lines)
         while block := list(islice(ahead, BLOCK)):
             messages = [line.message for line in block]
-            suspects = {*self._search.places(messages), *self._expected_lines.suspects(messages)}
+            suspects = self.suspects(messages)
             for place, line in enumerate(block):
                 self._log(line, is_suspect=place in suspects)
+
+    def suspects(self, messages: Sequence[str]) -> set[int]:
+        """The places of those messages that may be an occurrence or a sign of life; the others certainly are not."""
+        return {*self._search.places(messages), *self._expected_lines.suspects(messages)}
+
+    def is_own(self, log_group: str) -> bool:
+        """Whether a log group is Tocsin's own, so that its lines are refused and counted."""
+        return log_group.startswith(self._own_log_groups)
+
+    def pass_over(self, count: int, first: Millis, last: Millis) -> None:
+        """Count lines that were not fed because nothing follows from them.
+
+        Args:
+            count: How many.
+            first: When the first line of all was logged.
+            last: When the last line of all was logged.
+        """
+        self._lines += count
+        self._first, self._last = first, last
 
     def _log(self, line: LoggedLine, *, is_suspect: bool) -> None:
         at = line.timestamp
@@ -219,7 +238,7 @@ class Simulation:
         if piece and self._before is not None and _goes_on(self._before, line):
             self._window.append(self._before)
         self._before = None
-        if line.log_group.startswith(self._own_log_groups):
+        if self.is_own(line.log_group):
             self._ignored[f"log group {line.log_group} is Tocsin's own"] += 1
             is_suspect = False
         if (is_suspect and self._matches(line)) or (piece and self._window):

@@ -24,7 +24,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +47,9 @@ MAX_WAITING = 10_000
 
 MAX_LINE_LENGTH = 2 * 1024 * 1024
 """Characters; a log event has at most 1 MiB."""
+
+TRACEBACK = "Traceback (most recent call last):"
+TRACEBACKS = "{name}: holds tracebacks, a line each; --multiline reads each as one event"
 
 _OF_A_LOGGER = frozenset((*LEVEL_KEYS, *TYPE_KEYS, *ERROR_MESSAGE_KEYS, *STACK_KEYS))
 _TIME_KEYS = ("timestamp", "time", "@timestamp", "ts", "asctime", "eventTime", "datetime", "date")
@@ -93,26 +96,52 @@ def files_below(paths: Iterable[str]) -> list[str]:
     return found
 
 
-def read_file(name: str, reading: Reading) -> Iterator[LoggedLine]:
-    """Read one file, or standard input for ``-``.
+class Opened(NamedTuple):
+    """A file as it was opened.
+
+    Attributes:
+        content: Its bytes, inflated.
+        log_group: The log group of lines that name none.
+        year: The year of times that name none.
+    """
+
+    content: io.BufferedReader
+    log_group: str
+    year: int
+
+
+@contextmanager
+def opened(name: str, reading: Reading) -> Iterator[Opened]:
+    """Open a file, or standard input for ``-``.
 
     Raises:
         OSError: It cannot be read.
     """
     with ExitStack() as stack:
         raw: IO[bytes] = sys.stdin.buffer if name == "-" else stack.enter_context(Path(name).open("rb"))
-        buffered = cast("io.BufferedReader", raw)
-        if buffered.peek(2)[:2] == b"\x1f\x8b":
-            buffered = cast("io.BufferedReader", gzip.GzipFile(fileobj=raw))
-        text = io.TextIOWrapper(buffered, "utf-8", errors="replace", newline="\n")
-        stack.callback(text.detach)
+        content = cast("io.BufferedReader", raw)
+        if content.peek(2)[:2] == b"\x1f\x8b":
+            content = cast("io.BufferedReader", gzip.GzipFile(fileobj=raw))
         year = (
             datetime.now(UTC).year
             if name == "-"
             else datetime.fromtimestamp(Path(name).stat().st_mtime, UTC).year
         )
-        group = reading.log_group or ("" if name == "-" else _group_of(name))
-        yield from read_text(text, reading, name=name, log_group=group, year=year)
+        yield Opened(content, reading.log_group or ("" if name == "-" else _group_of(name)), year)
+
+
+def read_file(name: str, reading: Reading) -> Iterator[LoggedLine]:
+    """Read one file, or standard input for ``-``, line by line.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    with opened(name, reading) as file:
+        text = io.TextIOWrapper(file.content, "utf-8", errors="replace", newline="\n")
+        try:
+            yield from read_text(text, reading, name=name, log_group=file.log_group, year=file.year)
+        finally:
+            text.detach()
 
 
 def read_text(
@@ -127,35 +156,82 @@ def read_text(
         log_group: Where lines are from that do not say so.
         year: The year of times that name none (syslog).
     """
-    clock = _Clock(year)
-    group_of_others = log_group or "backtest"
-    waiting: list[_Entry] | None = []
-    for entry in _entries(text, reading, name):
+    yield from read_lines(each_line(text), Timeline(reading, name, log_group, year))
+
+
+def read_lines(lines: Iterator[str], timeline: Timeline) -> Iterator[LoggedLine]:
+    """Read the lines of a file of any kind.
+
+    Args:
+        lines: All of the file, each with its line feed.
+        timeline: Gives them their times.
+    """
+    for entry in _entries(lines, timeline.reading, timeline.name):
+        yield from timeline.place(entry)
+    yield from timeline.end()
+
+
+class Timeline:
+    """Gives the lines of a file their times, in the order in which they are in the file.
+
+    Args:
+        reading: Where problems are told.
+        name: The file's name, for problems.
+        log_group: Where lines are from that do not say so.
+        year: The year of times that name none (syslog).
+    """
+
+    def __init__(self, reading: Reading, name: str, log_group: str, year: int) -> None:
+        self.reading, self.name = reading, name
+        self.group_of_others = log_group or "backtest"
+        self._clock = _Clock(year)
+        self._waiting: list[_Entry] | None = []
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no line had a time yet, so that none could be placed."""
+        return self._waiting is not None
+
+    def place(self, entry: _Entry) -> Iterator[LoggedLine]:
+        """The next line with its time, and those that waited for it; nothing while all wait for a time."""
         message, at, when, group, stream = entry
         if at is None:
             if when is not None:
-                reading.say(
-                    f"{name}: a time that cannot be read ({_short(when)}); taken as just after the line before"
+                self.reading.say(
+                    f"{self.name}: a time that cannot be read ({_short(when)}); taken as just after the line before"
                 )
-            at = clock.in_text(message)
-        if waiting is not None:
-            if at is None and len(waiting) < MAX_WAITING:
-                waiting.append(entry)
-                continue
-            for early in waiting:  # as Lambda's START before the first line that its function logs
-                first = clock.place(at)
-                yield LoggedLine(first, early.message, early.group or group_of_others, early.stream)
-            waiting = None
-        yield LoggedLine(clock.place(at), message, group or group_of_others, stream)
-    for early in waiting or ():
-        yield LoggedLine(clock.place(None), early.message, early.group or group_of_others, early.stream)
-    if not clock.is_set and clock.has_placed:
-        reading.say(
-            f"{name}: no line has a time; taken as one millisecond apart, from {datetime.fromtimestamp(FALLBACK_START / 1000, UTC):%Y-%m-%d}"
-        )
+            at = self._clock.in_text(message)
+        if self._waiting is not None:
+            if at is None and len(self._waiting) < MAX_WAITING:
+                self._waiting.append(entry)
+                return
+            for early in self._waiting:  # as Lambda's START before the first line that its function logs
+                first = self._clock.place(at)
+                yield LoggedLine(first, early.message, early.group or self.group_of_others, early.stream)
+            self._waiting = None
+        yield LoggedLine(self._clock.place(at), message, group or self.group_of_others, stream)
+
+    def pass_to(self, at: Millis) -> None:
+        """Go on behind lines that brought their times with them.
+
+        Args:
+            at: The time of the last of them.
+        """
+        self._clock.place(at)
+
+    def end(self) -> Iterator[LoggedLine]:
+        """The lines that waited for a time in vain; what is to be said of a file without any is said."""
+        for early in self._waiting or ():
+            yield LoggedLine(
+                self._clock.place(None), early.message, early.group or self.group_of_others, early.stream
+            )
+        if not self._clock.is_set and self._clock.has_placed:
+            self.reading.say(
+                f"{self.name}: no line has a time; taken as one millisecond apart, from {datetime.fromtimestamp(FALLBACK_START / 1000, UTC):%Y-%m-%d}"
+            )
 
 
-class _JsonLine(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+class JsonLine(msgspec.Struct, forbid_unknown_fields=True, rename="camel", gc=False):
     """One JSON object per line, in which nothing is out of order: read several times as fast as any other."""
 
     message: str
@@ -164,7 +240,7 @@ class _JsonLine(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
     log_stream: str = ""
 
 
-_JSON_LINE = msgspec.json.Decoder(_JsonLine)
+JSON_LINE = msgspec.json.Decoder(JsonLine)
 
 
 class _Entry(NamedTuple):
@@ -175,12 +251,11 @@ class _Entry(NamedTuple):
     stream: str = ""
 
 
-def _entries(text: IO[str], reading: Reading, name: str) -> Iterator[_Entry]:
-    lines = _lines(text)
+def _entries(lines: Iterator[str], reading: Reading, name: str) -> Iterator[_Entry]:
     first = next((line for line in lines if line.strip()), "")
     if not first:
         return
-    if first.lstrip().startswith("{") and not _is_json(first):
+    if begins_list(first):
         # Perhaps one object over many lines, as the AWS CLI prints it.
         head, taken = [first], len(first)
         for line in lines:
@@ -195,10 +270,11 @@ def _entries(text: IO[str], reading: Reading, name: str) -> Iterator[_Entry]:
         rest: Iterator[str] = iter(head)
     else:
         rest = iter([first])
-    yield from _text_entries(_chained(rest, lines), reading, name)
+    yield from text_entries(_chained(rest, lines), reading, name)
 
 
-def _text_entries(lines: Iterable[str], reading: Reading, name: str) -> Iterator[_Entry]:
+def text_entries(lines: Iterable[str], reading: Reading, name: str) -> Iterator[_Entry]:
+    """The events of a file that has them line by line: JSON, text, or both."""
     held: _Entry | None = None
     for line in lines:
         line = line.rstrip("\r\n")  # noqa: PLW2901 - the line as an event has it
@@ -207,8 +283,8 @@ def _text_entries(lines: Iterable[str], reading: Reading, name: str) -> Iterator
         is_json = line.lstrip().startswith("{")
         found = _from_json(line) if is_json else (_from_tail(line),)
         if not reading.multiline:
-            if not is_json and "Traceback (most recent call last):" in line:
-                reading.say(f"{name}: holds tracebacks, a line each; --multiline reads each as one event")
+            if not is_json and TRACEBACK in line:
+                reading.say(TRACEBACKS.format(name=name))
             yield from found
             continue
         found = list(found)
@@ -243,7 +319,7 @@ _OF_LAMBDA = re.compile(
 
 def _from_json(line: str) -> Iterable[_Entry]:
     try:
-        read = _JSON_LINE.decode(line)
+        read = JSON_LINE.decode(line)
     except (ValueError, RecursionError):  # another kind, or something that only `json` forgives
         return _from_any_json(line)
     return (
@@ -386,7 +462,7 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], int], Millis | N
 )
 
 
-def _lines(text: IO[str]) -> Iterator[str]:
+def each_line(text: IO[str]) -> Iterator[str]:
     """Lines, of which an endless one is taken in pieces."""
     while line := text.readline(MAX_LINE_LENGTH):
         yield line
@@ -395,6 +471,11 @@ def _lines(text: IO[str]) -> Iterator[str]:
 def _chained(*parts: Iterable[str]) -> Iterator[str]:
     for part in parts:
         yield from part
+
+
+def begins_list(first: str) -> bool:
+    """Whether a file that begins with this line may be one object over many lines."""
+    return first.lstrip().startswith("{") and not _is_json(first)
 
 
 def _is_json(line: str) -> bool:

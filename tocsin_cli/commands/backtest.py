@@ -22,8 +22,10 @@ from tocsin.core.model import Millis
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.in_slack import MODES
-from tocsin_cli.backtest.log_files import Reading, files_below, read_file
+from tocsin_cli.backtest.line_blocks import LineBlock, read_blocks
+from tocsin_cli.backtest.log_files import Reading, files_below
 from tocsin_cli.backtest.report import Report, build_report, compare
+from tocsin_cli.backtest.sieve import OutOfOrderError, Sieve
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.options import add_root
 from tocsin_cli.shown_paths import shown
@@ -108,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     configs = [config] if before is None else [config, before]
     try:
         with _progress() as progress:
-            outcomes = replay(_sorted_lines(arguments, reading, progress), configs, region)
+            outcomes = _outcomes(arguments, reading, progress, configs, region)
     except (OSError, ValueError) as error:
         print(f"tocsin backtest: {error}", file=sys.stderr)
         return 2
@@ -135,6 +137,11 @@ def replay(lines: Iterable[LoggedLine], configs: Iterable[Configuration], region
         region: For links into the console.
     """
     simulations = [Simulation(config, region=region) for config in configs]
+    _feed(simulations, lines)
+    return [simulation.finish() for simulation in simulations]
+
+
+def _feed(simulations: list[Simulation], lines: Iterable[LoggedLine]) -> None:
     if len(simulations) == 1:
         simulations[0].feed(lines)
     else:
@@ -142,6 +149,32 @@ def replay(lines: Iterable[LoggedLine], configs: Iterable[Configuration], region
         while block := list(islice(ahead, BLOCK)):
             for simulation in simulations:
                 simulation.feed(block)
+
+
+def replay_names(
+    names: Iterable[str],
+    reading: Reading,
+    progress: Progress | None,
+    configs: Iterable[Configuration],
+    region: str = "",
+) -> list[Outcome]:
+    """Run the lines of files, of which only those are looked at from which something can follow.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    files = files_below(names)
+    simulations = [Simulation(config, region=region) for config in configs]
+    if not all(name != "-" and Path(name).is_file() for name in files):  # a pipe is read once only
+        _feed(simulations, in_time_order(_all_lines(_blocks(files, reading, progress))))
+        return [simulation.finish() for simulation in simulations]
+    sieve = Sieve(simulations)
+    try:
+        # Before the first line is fed the last one is read.
+        _feed(simulations, in_time_order(sieve.kept(_blocks(files, reading, progress))))
+        sieve.tell_passed()
+    except OutOfOrderError:
+        _feed(simulations, in_time_order(_all_lines(_blocks(files, reading, progress))))
     return [simulation.finish() for simulation in simulations]
 
 
@@ -179,31 +212,42 @@ def replay_files(configs: Iterable[Configuration], names: Iterable[str], ref: st
     """
     reading = Reading()
     with _progress() as progress:
-        after, before = replay(in_time_order(_from_files(names, reading, progress)), configs)
+        after, before = replay_names(names, reading, progress, configs)
     for problem in reading.problems:
         print(f"tocsin plan: {problem}", file=sys.stderr)
     return compare(before, after, ref)
 
 
-def _sorted_lines(
-    arguments: argparse.Namespace, reading: Reading, progress: Progress | None
-) -> Iterator[LoggedLine]:
+def _outcomes(
+    arguments: argparse.Namespace,
+    reading: Reading,
+    progress: Progress | None,
+    configs: Iterable[Configuration],
+    region: str,
+) -> list[Outcome]:
     if arguments.files:
-        return in_time_order(_from_files(arguments.files, reading, progress))
+        return replay_names(arguments.files, reading, progress, configs, region)
     if arguments.log_group:
-        return in_time_order(_from_cloudwatch(arguments, progress))
+        return replay(in_time_order(_from_cloudwatch(arguments, progress)), configs, region)
     raise ValueError("nothing to read: name files, - for standard input, or --log-group")
 
 
-def _from_files(names: Iterable[str], reading: Reading, progress: Progress | None) -> Iterator[LoggedLine]:
-    for name in files_below(names):
+def _blocks(files: Iterable[str], reading: Reading, progress: Progress | None) -> Iterator[LineBlock]:
+    for name in files:
         task = progress.add_task(name, total=None) if progress else None
-        for number, line in enumerate(read_file(name, reading), start=1):
-            if progress and task is not None and number % 2_000 == 0:
-                progress.update(task, description=f"{name}: {number:,} lines")
-            yield line
+        lines = 0
+        for block in read_blocks(name, reading):
+            lines += len(block.times)
+            if progress and task is not None:
+                progress.update(task, description=f"{name}: {lines:,} lines")
+            yield block
         if progress and task is not None:
             progress.update(task, total=1, completed=1)
+
+
+def _all_lines(blocks: Iterable[LineBlock]) -> Iterator[LoggedLine]:
+    for block in blocks:
+        yield from map(LoggedLine, *block)
 
 
 def _from_cloudwatch(arguments: argparse.Namespace, progress: Progress | None) -> Iterator[LoggedLine]:

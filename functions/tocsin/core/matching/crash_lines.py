@@ -30,6 +30,7 @@ _GOES_ON = (
 )  # fmt: skip
 """How an event begins that may go on with a crash, if not with a blank; more than `_PIECE` knows, and found faster."""
 _GOES_ON_FIRST = frozenset(words[0] for words in _GOES_ON)
+_PIECE_FIRST = _BLANKS | _GOES_ON_FIRST
 _PYTHON_WORDS = "Traceback (most recent call last):"
 
 
@@ -40,6 +41,15 @@ def is_piece(message: str) -> bool:
     if message[:1] in _BLANKS or message.startswith(_GOES_ON):
         return bool(_PIECE.match(message) or _PYTHON_HEAD.match(message))
     return _PYTHON_WORDS in message and bool(_PYTHON_HEAD.match(message))
+
+
+def pieces_in(messages: Sequence[str]) -> list[int]:
+    """The places of those messages that `is_piece` is true of; most are known by their first character to be none."""
+    return [
+        place
+        for place, message in enumerate(messages)
+        if (message[:1] in _PIECE_FIRST or _PYTHON_WORDS in message) and is_piece(message)
+    ]
 
 
 def joined(events: Sequence[LogEvent]) -> list[LogEvent]:
