@@ -14,11 +14,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
-from operator import le
-from typing import TYPE_CHECKING
-
-from msgspec import Struct
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import is_watched, missing_at
@@ -26,11 +23,11 @@ from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.memory_store import MemoryLedger
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
-from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, pieces
+from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, is_piece
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import joined_search
 from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
-from tocsin.core.model import Millis, Reason
+from tocsin.core.model import Reason
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE
@@ -46,7 +43,7 @@ if TYPE_CHECKING:
     from tocsin.adapters.files.configuration import Configuration
     from tocsin.core.absence.watch import Watch
     from tocsin.core.incidents.incident import Incident
-    from tocsin.core.model import OccurrenceCount
+    from tocsin.core.model import Millis, OccurrenceCount
     from tocsin.services.detected import Detected
     from tocsin.services.reconciliation import Queues
 
@@ -66,8 +63,8 @@ class SimulationError(Exception):
     """The simulated stack failed where the real one would have retried: a fault in Tocsin, never in the log."""
 
 
-class LoggedLine(Struct, frozen=True, gc=False, rename="camel", forbid_unknown_fields=True):
-    """One log event of the past; ``tocsin backtest`` reads JSON lines of just these keys as they are.
+class LoggedLine(NamedTuple):
+    """One log event of the past.
 
     Attributes:
         timestamp: When it was logged.
@@ -78,7 +75,7 @@ class LoggedLine(Struct, frozen=True, gc=False, rename="camel", forbid_unknown_f
 
     timestamp: Millis
     message: str
-    log_group: str = ""
+    log_group: str
     log_stream: str = ""
 
 
@@ -201,52 +198,34 @@ class Simulation:
         """
         ahead = iter(lines)
         while block := list(islice(ahead, BLOCK)):
-            self._log(block)
+            messages = [line.message for line in block]
+            suspects = {*self._search.places(messages), *self._expected_lines.suspects(messages)}
+            for place, line in enumerate(block):
+                self._log(line, is_suspect=place in suspects)
 
-    def _log(self, block: Sequence[LoggedLine]) -> None:
-        """Let some lines be logged, of which most change nothing but how many there were and what time it is."""
-        stamps = [line.timestamp for line in block]
-        if self._last is None:
-            self._first = self._last = stamps[0]
-        if not all(map(le, [self._last, *stamps], stamps)):
-            early, late = next(pair for pair in pairwise([self._last, *stamps]) if pair[0] > pair[1])
-            raise ValueError(f"a line of {late} comes after one of {early}; sort them by time")
-        self._last = stamps[-1]
-        self._lines += len(block)
-        groups = {line.log_group for line in block}
-        own = {group for group in groups if group.startswith(self._own_log_groups)}
-        for group in own:
-            self._ignored[f"log group {group} is Tocsin's own"] += sum(
-                line.log_group == group for line in block
-            )
-        # A delivery without an occurrence or a sign changes nothing, so that only these need to be delivered.
-        messages = [line.message for line in block]
-        suspects = {*self._search.places(messages), *self._expected_lines.suspects(messages)}
-        crash_lines = {*pieces(messages)}
-        before, delivered = self._before, -1
-        for place in sorted(suspects | crash_lines):
-            line = block[place]
-            if delivered != place - 1:
-                before = block[place - 1]
-            is_suspect = place in suspects and line.log_group not in own
-            if self._is_delivered(line, before, is_suspect=is_suspect, is_piece=place in crash_lines):
-                before, delivered = None, place
-        self._before = before if delivered == len(block) - 1 else block[-1]
-
-    def _is_delivered(
-        self, line: LoggedLine, before: LoggedLine | None, *, is_suspect: bool, is_piece: bool
-    ) -> bool:
-        """Put a line to those that are delivered next, if it belongs there."""
+    def _log(self, line: LoggedLine, *, is_suspect: bool) -> None:
         at = line.timestamp
+        if self._last is None:
+            self._first = at
+        elif at < self._last:
+            raise ValueError(f"a line of {at} comes after one of {self._last}; sort them by time")
+        self._last = at
+        self._lines += 1
         if self._window and (at >= self._window[0].timestamp + WINDOW or len(self._window) >= MAX_DELIVERED):
             self._deliver_window()
+        # A delivery without an occurrence or a sign changes nothing, so that only these need to be delivered.
         # The lines of a crash that comes one line per event go with it, and the one before them is its first.
-        if is_piece and before is not None and _goes_on(before, line):
-            self._window.append(before)
-        if (is_suspect and self._matches(line)) or (is_piece and self._window):
+        piece = is_piece(line.message)
+        if piece and self._before is not None and _goes_on(self._before, line):
+            self._window.append(self._before)
+        self._before = None
+        if line.log_group.startswith(self._own_log_groups):
+            self._ignored[f"log group {line.log_group} is Tocsin's own"] += 1
+            is_suspect = False
+        if (is_suspect and self._matches(line)) or (piece and self._window):
             self._window.append(line)
-            return True
-        return False
+        else:
+            self._before = line
 
     def detect(self, event: object, now: Millis) -> Detected:
         """Let ``detect`` be invoked with an event of any shape.

@@ -18,22 +18,19 @@ before it; lines before the first that has a time have the time of that one. Fil
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 import msgspec
-from msgspec.structs import replace
 
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import ERROR_MESSAGE_KEYS, STACK_KEYS, TYPE_KEYS
@@ -50,11 +47,6 @@ MAX_WAITING = 10_000
 
 MAX_LINE_LENGTH = 2 * 1024 * 1024
 """Characters; a log event has at most 1 MiB."""
-
-_BLOCK_SIZE = 1 << 20
-_AT_ONCE = 2_000
-"""Lines that are handed on at once."""
-_GROUP_OF_OTHERS = "backtest"
 
 _OF_A_LOGGER = frozenset((*LEVEL_KEYS, *TYPE_KEYS, *ERROR_MESSAGE_KEYS, *STACK_KEYS))
 _TIME_KEYS = ("timestamp", "time", "@timestamp", "ts", "asctime", "eventTime", "datetime", "date")
@@ -101,8 +93,8 @@ def files_below(paths: Iterable[str]) -> list[str]:
     return found
 
 
-def read_file(name: str, reading: Reading) -> Iterator[Sequence[LoggedLine]]:
-    """Read one file, or standard input for ``-``, some lines at a time.
+def read_file(name: str, reading: Reading) -> Iterator[LoggedLine]:
+    """Read one file, or standard input for ``-``.
 
     Raises:
         OSError: It cannot be read.
@@ -112,71 +104,40 @@ def read_file(name: str, reading: Reading) -> Iterator[Sequence[LoggedLine]]:
         buffered = cast("io.BufferedReader", raw)
         if buffered.peek(2)[:2] == b"\x1f\x8b":
             buffered = cast("io.BufferedReader", gzip.GzipFile(fileobj=raw))
+        text = io.TextIOWrapper(buffered, "utf-8", errors="replace", newline="\n")
+        stack.callback(text.detach)
         year = (
             datetime.now(UTC).year
             if name == "-"
             else datetime.fromtimestamp(Path(name).stat().st_mtime, UTC).year
         )
         group = reading.log_group or ("" if name == "-" else _group_of(name))
-        yield from read_blocks(_blocks(buffered), reading, name=name, log_group=group, year=year)
-
-
-def read_blocks(
-    blocks: Iterator[bytes], reading: Reading, *, name: str = "-", log_group: str = "", year: int = 2000
-) -> Iterator[Sequence[LoggedLine]]:
-    """Read lines of any kind. JSON lines in which nothing is out of order are decoded many at a time.
-
-    Args:
-        blocks: Some lines each, whole unless they are endless.
-        reading: How to read, and where problems are told.
-        name: The file's name, for problems.
-        log_group: Where lines are from that do not say so.
-        year: The year of times that name none (syslog).
-    """
-    first = next(blocks, b"")
-    group = log_group or _GROUP_OF_OTHERS
-    decoded = None if reading.multiline else _decoded(first, group)
-    if decoded is None:
-        lines = read_text(_lines(chain([first], blocks)), reading, name=name, log_group=log_group, year=year)
-        while some := list(islice(lines, _AT_ONCE)):
-            yield some
-        return
-    clock = _Clock(year)
-    for block in chain([first], blocks):
-        decoded = _decoded(block, group)
-        if decoded is None:
-            entries = _text_entries(_lines([block]), reading, name)
-            decoded = [
-                LoggedLine(
-                    clock.place(_time_of(entry, clock, reading, name)),
-                    entry.message,
-                    entry.group or group,
-                    entry.stream,
-                )
-                for entry in entries
-            ]
-        elif decoded:
-            clock.place(decoded[-1].timestamp)
-        yield decoded
+        yield from read_text(text, reading, name=name, log_group=group, year=year)
 
 
 def read_text(
-    lines: Iterable[str], reading: Reading, *, name: str = "-", log_group: str = "", year: int = 2000
+    text: IO[str], reading: Reading, *, name: str = "-", log_group: str = "", year: int = 2000
 ) -> Iterator[LoggedLine]:
-    """Read lines of any kind, one by one.
+    """Read lines of any kind.
 
     Args:
-        lines: With their ends.
+        text: Where to read.
         reading: How to read, and where problems are told.
         name: The file's name, for problems.
         log_group: Where lines are from that do not say so.
         year: The year of times that name none (syslog).
     """
     clock = _Clock(year)
-    group_of_others = log_group or _GROUP_OF_OTHERS
+    group_of_others = log_group or "backtest"
     waiting: list[_Entry] | None = []
-    for entry in _entries(iter(lines), reading, name):
-        at = _time_of(entry, clock, reading, name)
+    for entry in _entries(text, reading, name):
+        message, at, when, group, stream = entry
+        if at is None:
+            if when is not None:
+                reading.say(
+                    f"{name}: a time that cannot be read ({_short(when)}); taken as just after the line before"
+                )
+            at = clock.in_text(message)
         if waiting is not None:
             if at is None and len(waiting) < MAX_WAITING:
                 waiting.append(entry)
@@ -185,44 +146,13 @@ def read_text(
                 first = clock.place(at)
                 yield LoggedLine(first, early.message, early.group or group_of_others, early.stream)
             waiting = None
-        yield LoggedLine(clock.place(at), entry.message, entry.group or group_of_others, entry.stream)
+        yield LoggedLine(clock.place(at), message, group or group_of_others, stream)
     for early in waiting or ():
         yield LoggedLine(clock.place(None), early.message, early.group or group_of_others, early.stream)
     if not clock.is_set and clock.has_placed:
         reading.say(
             f"{name}: no line has a time; taken as one millisecond apart, from {datetime.fromtimestamp(FALLBACK_START / 1000, UTC):%Y-%m-%d}"
         )
-
-
-def _time_of(entry: _Entry, clock: _Clock, reading: Reading, name: str) -> Millis | None:
-    if entry.at is not None:
-        return entry.at
-    if entry.when is not None:
-        reading.say(
-            f"{name}: a time that cannot be read ({_short(entry.when)}); taken as just after the line before"
-        )
-    return clock.in_text(entry.message)
-
-
-_JSON_LINES = msgspec.json.Decoder(list[LoggedLine])
-
-
-def _decoded(block: bytes, log_group: str) -> list[LoggedLine] | None:
-    """The lines of a block of which each is just a JSON object as it is promised, with its time in milliseconds."""
-    lines = block.removesuffix(b"\n").split(b"\n")
-    # Braces at both ends, and between two lines what no string can hold: none can be read as a part of another.
-    if not all(line[:1] == b"{" and line[-1:] == b"}" for line in lines):
-        return None
-    try:
-        decoded = _JSON_LINES.decode(b"[" + b",\n".join(lines) + b"]")
-    except (ValueError, RecursionError):
-        return None
-    stamps = [line.timestamp for line in decoded]
-    if len(decoded) != len(lines) or any(parse_time(at) != at for at in (min(stamps), max(stamps))):
-        return None
-    if all(line.log_group for line in decoded):
-        return decoded
-    return [line if line.log_group else replace(line, log_group=log_group) for line in decoded]
 
 
 class _JsonLine(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -245,7 +175,8 @@ class _Entry(NamedTuple):
     stream: str = ""
 
 
-def _entries(lines: Iterator[str], reading: Reading, name: str) -> Iterator[_Entry]:
+def _entries(text: IO[str], reading: Reading, name: str) -> Iterator[_Entry]:
+    lines = _lines(text)
     first = next((line for line in lines if line.strip()), "")
     if not first:
         return
@@ -264,7 +195,7 @@ def _entries(lines: Iterator[str], reading: Reading, name: str) -> Iterator[_Ent
         rest: Iterator[str] = iter(head)
     else:
         rest = iter([first])
-    yield from _text_entries(chain(rest, lines), reading, name)
+    yield from _text_entries(_chained(rest, lines), reading, name)
 
 
 def _text_entries(lines: Iterable[str], reading: Reading, name: str) -> Iterator[_Entry]:
@@ -455,28 +386,15 @@ _IN_TEXT: tuple[tuple[re.Pattern[str], Callable[[re.Match[str], int], Millis | N
 )
 
 
-def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Whole lines, about a megabyte of them at a time; of an endless one a piece."""
-    left = b""
-    while chunk := file.read(_BLOCK_SIZE):
-        whole, newline, rest = chunk.rpartition(b"\n")
-        left += whole + newline or rest
-        if newline or len(left) >= 4 * MAX_LINE_LENGTH:  # a character has four bytes at most
-            yield left
-            left = rest if newline else b""
-    if left:
-        yield left
-
-
-def _lines(blocks: Iterable[bytes]) -> Iterator[str]:
+def _lines(text: IO[str]) -> Iterator[str]:
     """Lines, of which an endless one is taken in pieces."""
-    decoder = codecs.getincrementaldecoder("utf-8")("replace")
-    for block in chain(blocks, [b""]):
-        for line in io.StringIO(decoder.decode(block, final=not block)):
-            if len(line) <= MAX_LINE_LENGTH:
-                yield line
-            else:
-                yield from (line[at : at + MAX_LINE_LENGTH] for at in range(0, len(line), MAX_LINE_LENGTH))
+    while line := text.readline(MAX_LINE_LENGTH):
+        yield line
+
+
+def _chained(*parts: Iterable[str]) -> Iterator[str]:
+    for part in parts:
+        yield from part
 
 
 def _is_json(line: str) -> bool:

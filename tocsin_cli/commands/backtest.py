@@ -198,12 +198,10 @@ def _sorted_lines(
 def _from_files(names: Iterable[str], reading: Reading, progress: Progress | None) -> Iterator[LoggedLine]:
     for name in files_below(names):
         task = progress.add_task(name, total=None) if progress else None
-        count = 0
-        for lines in read_file(name, reading):
-            count += len(lines)
-            if progress and task is not None:
-                progress.update(task, description=f"{name}: {count:,} lines")
-            yield from lines
+        for number, line in enumerate(read_file(name, reading), start=1):
+            if progress and task is not None and number % 2_000 == 0:
+                progress.update(task, description=f"{name}: {number:,} lines")
+            yield line
         if progress and task is not None:
             progress.update(task, total=1, completed=1)
 

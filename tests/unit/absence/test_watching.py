@@ -644,7 +644,7 @@ def test_the_shipped_signature_is_off_and_switched_on_tells_the_same():
 def test_a_worker_that_works_is_silent_and_so_is_one_that_has_nothing_to_do():
     assert replayed(runs(T0, T0 + 10 * DAY, 20 * MIN, works=True)).notifications == ()
     assert replayed(runs(T0, T0 + HOUR, 10 * MIN, works=True)).notifications == ()
-    other = [replace(line, log_group=BACKEND) for line in runs(T0, T0 + DAY, HOUR, works=False)]
+    other = [line._replace(log_group=BACKEND) for line in runs(T0, T0 + DAY, HOUR, works=False)]
     assert replayed(other).notifications == ()
 
 

@@ -57,8 +57,8 @@ ADMISSIONS = (
     ),
     Admission(
         "Error while opening the ledger",
-        r"(?:[\w'-]+ ){0,3}?[Ee]rror (?:while|during|in|when|on|occurred|encountered|\w+ing) \w|[Ee]rror - \w",
-        r"[Ee]rror (?:while|during|in|when|on|occurred|encountered|-|\w+ing) ",
+        r"(?:[\w'-]+ ){0,3}?(?:[Ee]rror|[Ee]xception) (?:while|during|in|when|on|occurred|encountered|\w+ing):? +\w|[Ee]rror - \w",
+        r"(?:[Ee]rror|[Ee]xception) (?:while|during|in|when|on|occurred|encountered|-|\w+ing):? ",
     ),
     Admission(
         "An unexpected error occurred in the ledger",
@@ -82,16 +82,20 @@ ADMISSIONS = (
     ),
     Admission(
         "The ledger has an error: page seven is torn",
-        rf"{_SUBJECT}(?i:error|exception|failure)(?:: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
-        r"(?i:error|exception|failure)(?:: |['\"]| (?:at|from|of type|code|['\"\\]))",
+        rf"{_SUBJECT}(?i:error|exception|failure)(?:(?: \([^()\n]{{1,60}}\))?: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
+        r"(?i:error|exception|failure)(?:\)?: | \([^()\n]{1,60}\): |['\"]| (?:at|from|of type|code|['\"\\]))",
     ),
     Admission(
         "The ledger's export was unsuccessful",
         rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|(?:has|have) died|died unexpectedly|timed out|timeout (?:after|exceeded|expired|waiting)|gave up|does not appear to be|[Gg]iving up|did not respond|(?:is )?not responding|"
         r"(?:is|was|are|were|became) (?:dead|unreachable|unavailable|not (?:reachable|available|enough|write?able|readable)|corrupt(?:ed)?|exhausted)|"
+        r"is too (?:low|small|large|long|old)|(?:was|were) (?:refused|denied|aborted|killed)|unexpectedly|is DOWN|"
+        r"(?:is|was) out of (?:range|bounds|memory|space|sync)|(?:space|limit|quota|memory|deadline|size|capacity) exceeded|"
         r"too many (?:times|retries|errors|failures)|stalled more than)\b",
         r"unsuccessful\b|\bcrashed\b|h(?:as|ave) died\b|died unexpectedly|\b(?:is|was|are|were) dead\b|timed out\b|timeout (?:after|exceeded|expired|waiting) |does not appear to be|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
         r"unavailable\b|not (?:reachable|available|enough|write?able|readable)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
+        r"is too (?:low|small|large|long|old)\b|\b(?:was|were) (?:refused|denied|aborted|killed)\b|unexpectedly\b|is DOWN\b|"
+        r"(?:is|was) out of (?:range|bounds|memory|space|sync)\b|(?:space|limit|quota|memory|deadline|size|capacity) exceeded\b|"
         r"too many (?:times|retries|errors|failures)\b|stalled more than\b",
     ),
     Admission(
@@ -107,6 +111,11 @@ ADMISSIONS = (
         r"[Nn]o python application found|Completed 5\d\d )\b",
         r"(?:[Tt]his error |[Nn]o python application|Completed 5\d\d |Out of memory|Permission denied|Connection (?:refused|timed out|lost|failed)|Timed out|Lost connection|"
         r"No such file|Missing (?:required|environment|env)|Something went wrong|Aborting|Too many )",
+    ),
+    Admission(
+        "** (Mix) The ledger for Shop.Repo has no page seven",
+        r"\*\* \((?:[A-Z]\w*\.)*[A-Z]\w+\) \w",
+        r"\*\* \([A-Z]",
     ),
     Admission(
         "curl: (22) The requested URL returned error: 500",
@@ -138,7 +147,7 @@ ADMISSIONS = (
 
 TRACE = "|".join(row.trace for row in ADMISSIONS)
 """RE2 over bytes: one of them is found in every line that admits something."""
-_ADMITS = lazy_re2(rf"^{HEADER}({'|'.join(f'(?:{row.expression})' for row in ADMISSIONS)})")
+_ADMITS = lazy_re2(rf"^\s{{0,12}}{HEADER}({'|'.join(f'(?:{row.expression})' for row in ADMISSIONS)})")
 _DOUBTFUL = lazy_re2(
     r"^(?i:no (?:[^s]|s[^u]))|^(?i:none|not|zero|never|without|if|when|whenever|unless|in case|once|see|look for|watch for|alert on|grep|"
     r"pattern|rule|alarm|runbook|example|for example|note|tip|hint|todo|fix(?:ed|ing)|skipping|retrying|retry|handled|"

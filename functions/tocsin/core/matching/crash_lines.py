@@ -30,8 +30,6 @@ _GOES_ON = (
 )  # fmt: skip
 """How an event begins that may go on with a crash, if not with a blank; more than `_PIECE` knows, and found faster."""
 _GOES_ON_FIRST = frozenset(words[0] for words in _GOES_ON)
-_PIECE_BEGINS = frozenset(words[:2] for words in _GOES_ON if words not in {"#", "|"})
-_PIECE_FIRST = _BLANKS | {"#", "|"}
 _PYTHON_WORDS = "Traceback (most recent call last):"
 
 
@@ -42,21 +40,6 @@ def is_piece(message: str) -> bool:
     if message[:1] in _BLANKS or message.startswith(_GOES_ON):
         return bool(_PIECE.match(message) or _PYTHON_HEAD.match(message))
     return _PYTHON_WORDS in message and bool(_PYTHON_HEAD.match(message))
-
-
-def pieces(messages: Sequence[str]) -> list[int]:
-    """The places of those events that may be one line of a crash, as ``is_piece`` says; found faster in many."""
-    words = _PYTHON_WORDS in "\n".join(messages)
-    return [
-        place
-        for place, message in enumerate(messages)
-        if (
-            message[:2] in _PIECE_BEGINS
-            or message[:1] in _PIECE_FIRST
-            or (words and _PYTHON_WORDS in message)
-        )
-        and is_piece(message)
-    ]
 
 
 def joined(events: Sequence[LogEvent]) -> list[LogEvent]:

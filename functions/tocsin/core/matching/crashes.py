@@ -44,7 +44,7 @@ class _Compiled(NamedTuple):
 
 
 _ROWS: list[_Compiled] = []
-_BY_WORDS = ("rust", "go", "php", "ruby", "dotnet", "node", "java", "process", "python")
+_BY_WORDS = ("elixir", "native", "rust", "go", "php", "ruby", "dotnet", "node", "java", "process", "python")
 _HEAD = r"(?:\[?(?:ERROR|CRITICAL|FATAL)\]?[\s:|-]+)?"
 _ANYWHERE = lazy_re2(rf"(?m)^{_HEAD}(?P<exception>{NAMED})(?:: (?P<message>[^\n]*)|\s*$)")
 _NO_TYPE = frozenset({"Traceback", "During", "The", "ERROR", "CRITICAL", "FATAL", "INFO", "WARNING", "DEBUG"})

@@ -146,7 +146,9 @@ def _changes(events: Sequence[LogEvent], place: int) -> bool:
     return (
         bool(here and before)
         and here != before
-        and not any(may_go_on(events[near].message) for near in (place - 2, place - 1, place))
+        and not may_go_on(events[place].message)
+        and not may_go_on(events[place - 1].message)
+        and not may_go_on(events[place - 2].message)
     )
 
 

@@ -41,6 +41,8 @@ _LETTERS = {
     "F": Level.CRITICAL,
     "D": Level.DEBUG,
     "V": Level.TRACE,
+    "C": Level.CRITICAL,
+    "N": Level.INFO,
 }
 _UPPER = (
     "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|LOG|HINT|SUCCESS|WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|FATAL|FTL|"
@@ -91,6 +93,9 @@ _PREFIXES = (
     r"^(INFO|WARN|ERRO|FATA|PANI|DEBU|TRAC)\[\d{2,}\]",
     r"^npm (ERR|WARN|warn|error)!? ",
     r"^[\w./-]{1,40}: \[(emerg|alert|crit|error|warn|notice|info|debug)\] ",
+    # %3|1540199111.115|FAIL|… (librdkafka): a severity of syslog; 2026-… C | etcdmain: …, 2026-…T… F STORAGE  [main] …
+    r"^%([0-7])\|\d",
+    r"^\d{4}-\d\d-\d\d[ T]\S+ ([CEWNIDF])\d? (?:\| | *[A-Z]+ +\[)",
     # <3>… (journald), <11>1 … (syslog): the severity is the number modulo eight
     r"^<(\d{1,3})>",
 )

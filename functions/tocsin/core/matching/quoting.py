@@ -305,7 +305,7 @@ SHAPES = (
     Shape(
         "a count of nothing",
         Place.AFTER,
-        r"""(?i)\b(?:metric|count|total|rate|errors?)\b\W{0,3}0(?:\.0+)?%?(?:[\s,;}\"'\])|]|$)""",
+        r"""(?i)\b(?:metric|count|total|rate|errors?)\b\W{0,3}0(?:\.0+)?%?(?:[,;}\"'\])|]|\s+[^\s-]|\s*$)""",
         "password authentication failed metric: 0 in the last 5 minutes",
     ),
     Shape(

@@ -271,6 +271,45 @@ RUNTIMES = (
         ),
     ),
     Runtime(
+        "elixir",
+        frame=Wording(
+            "    (shop 0.1.0) lib/shop/tax.ex:31: Shop.Tax.rate/1",
+            r"(?m)^[ \t]*(?:\([\w .-]+\) )?(?P<path>[\w./-]+\.(?:exs?|erl|eex|heex)):\d+: (?P<function>[^\s(]+)",
+        ),
+        foreign=r"^(?:lib/)?"
+        + either(
+            r"(?:gen_|proc_lib|supervisor|application|erl_|lists|timer|user)\w*\.erl|elixir|phoenix|plug|ecto",
+            r"db_connection|postgrex|connection|gen_server|task|enum|stream|cowboy|bandit|thousand_island",
+        )
+        + r"\b",
+        failures=(
+            Wording(
+                "** (Shop.TaxError) no rate",
+                rf"\*\* \((?P<exception>(?:[A-Z]\w*\.)*[A-Z]\w*|EXIT|stop|exit|throw)[^)\n]{{0,40}}\) {_MESSAGE}",
+            ),
+            Wording("=CRASH REPORT==== 1-Jan", rf"(?m)^=(?P<exception>[A-Z]+ REPORT)===={_MESSAGE}"),
+        ),
+    ),
+    Runtime(
+        "native",
+        frame=Wording(
+            "    #0 0x5f41 in tax_rate /app/tax.c:31",
+            r"(?m)^[ \t]*#\d+ +0x[0-9a-f]+ in (?P<function>[^\s(]+)[^\n]*? (?P<path>/[^\s:]+):\d+",
+        ),
+        foreign=r"/(?:sysdeps|csu|sanitizer_common|libsanitizer|asan)/|^/usr/",
+        failures=(
+            Wording(
+                "==7==ERROR: AddressSanitizer: heap-use-after-free on address 0x1",
+                rf"(?:ERROR|WARNING|SUMMARY): \w+Sanitizer: (?P<exception>[\w-]+){_MESSAGE}",
+            ),
+            Wording(
+                "terminate called after throwing an instance of 'TaxError'\n  what():  no rate",
+                r"terminate called after throwing an instance of '(?P<exception>[\w:]+)'"
+                rf"(?:\n\s*what\(\): +{_MESSAGE})?",
+            ),
+        ),
+    ),
+    Runtime(
         "php",
         frame=Wording(
             "#1 /app/order.php(12): total(NULL)",

@@ -72,7 +72,7 @@ _SHORT = (
     "|".join((
         rf"{_UNDER_KEY}(?i:failed|failure|parse|recoverable|[ef])\b",
         r"[\[:](?i:failed|failure|parse|recoverable|[ef])\s*\]|PHP (?:Parse|Recoverable)",
-        r"""s\\*"\s*:\s*\\*"[EF]\\*"|[EF](?:\d{4} \d\d:|, \[| \d{4}-\d\d-| \d{6} \d\d:)|\d [EF] |(?:<|\\u003[cC])\d{1,3}(?:>|\\u003[eE])""",
+        r"""s\\*"\s*:\s*\\*"[EF]\\*"|[EF](?:\d{4} \d\d:|, \[| \d{4}-\d\d-| \d{6} \d\d:)|\d [EF] |[\dZ] [CEF] (?:\| | *[A-Z]+ +\[)|%[0-3]\|\d|(?:<|\\u003[cC])\d{1,3}(?:>|\\u003[eE])""",
     )),
     "|".join((
         rf"{_UNDER_KEY}(?i:w)\b|[\[:](?i:w)\s*\]|PHP Warning",
