@@ -24,6 +24,7 @@ from benchmarks.aws_calls import CREDENTIALS, DEPLOYED, FAULT, stub_cloud
 from benchmarks.batches import batch, ordinary_batch
 from benchmarks.signature_sets import made
 from benchmarks.stopwatch import once
+from tocsin import bootstrap
 from tocsin.bootstrap import configuration, wire_detector
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import RawSearch
@@ -136,10 +137,9 @@ def measure() -> dict[str, float]:
 def recorded_answers(event: object) -> list[dict[str, Any]]:
     """What DynamoDB and SNS answer to the calls that an event with a new alert makes."""
     answers: list[dict[str, Any]] = []
-    real = boto3.client
 
-    def recording(*args, **kwargs):  # type: ignore[no-untyped-def]  # noqa: ANN002, ANN003, ANN202 - boto3's own signature
-        client = real(*args, **kwargs)
+    def recording(service: str) -> Any:
+        client: Any = boto3.client(service)  # type: ignore[call-overload]
         client.meta.events.register("after-call.*", keep)
         return client
 
@@ -147,7 +147,7 @@ def recorded_answers(event: object) -> list[dict[str, Any]]:
         plain = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
         answers.append({"status": http_response.status_code, "body": http_response.text, "parsed": plain})
 
-    with stub_cloud() as deployed, patch.object(boto3, "client", recording):
+    with stub_cloud() as deployed, patch.object(bootstrap, "_client", recording):
         detector = wire_detector(deployed, configuration(deployed))
         detector.detect(event, time.time_ns() // 1_000_000)
     return answers
