@@ -233,8 +233,8 @@ def test_two_builds_that_fetch_at_the_same_time_do_not_disturb_each_other(
     (functions / "requirements.lock").write_text(wheels, "utf-8")
     install, other = lambda_package._install, []
 
-    def meanwhile(locked, machine, target):
-        install(locked, machine, target)
+    def meanwhile(*arguments):
+        install(*arguments)
         monkeypatch.setattr(lambda_package, "_install", install)
         other.append(package(functions, tmp_path / "the other"))
 
