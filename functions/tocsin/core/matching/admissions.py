@@ -57,13 +57,19 @@ ADMISSIONS = (
     ),
     Admission(
         "Error while opening the ledger",
-        r"(?:[\w'-]+ ){0,3}?(?:[Ee]rror|[Ee]xception) (?:while|during|in|when|on|occurred|encountered|\w+ing):? +\w|[Ee]rror - \w",
-        r"(?:[Ee]rror|[Ee]xception) (?:while|during|in|when|on|occurred|encountered|-|\w+ing):? ",
+        r"(?:[\w'-]+ ){0,3}?[Ee]rror (?:while|during|in|when|on|occurred|encountered|\w+ing):? +\w|[Ee]rror - \w|"
+        r"Exception (?:while|during|in|when|on) +\w",
+        r"[Ee]rror (?:while|during|in|when|on|occurred|encountered|-|\w+ing):? |Exception (?:while|during|in|when|on) ",
     ),
     Admission(
         "An unexpected error occurred in the ledger",
         r"[Aa]n? (?:\w+ ){0,2}?(?:error|exception|failure) (?:has |was )?(?:occurr?ed|happened|raised|thrown|encountered)\b",
         r"(?:error|exception|failure) (?:has |was )?(?:occurr?ed|happened|raised|thrown|encountered)\b",
+    ),
+    Admission(
+        "3 error(s) occurred:",
+        r"[1-9]\d* errors?(?:\(s\))? (?:occurr?ed|found)\b",
+        r"[1-9] errors?(?:\(s\))? (?:occurr?ed|found)\b",
     ),
     Admission(
         "Fatal exception: no ledger",
@@ -87,12 +93,12 @@ ADMISSIONS = (
     ),
     Admission(
         "The ledger's export was unsuccessful",
-        rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|(?:has|have) died|died unexpectedly|timed out|timeout (?:after|exceeded|expired|waiting)|gave up|does not appear to be|[Gg]iving up|did not respond|(?:is )?not responding|"
+        rf"{_SUBJECT}(?:unsuccessful|(?:has )?crashed|(?:has|have) died|died unexpectedly|timed out|timeout (?:after|exceeded|expired|waiting|while)|gave up|does not appear to be|[Gg]iving up|did not respond|(?:is )?not responding|"
         r"(?:is|was|are|were|became) (?:dead|unreachable|unavailable|not (?:reachable|available|enough|write?able|readable)|corrupt(?:ed)?|exhausted)|"
         r"is too (?:low|small|large|long|old)|(?:was|were) (?:refused|denied|aborted|killed)|unexpectedly|is DOWN|"
         r"(?:is|was) out of (?:range|bounds|memory|space|sync)|(?:space|limit|quota|memory|deadline|size|capacity) exceeded|"
         r"too many (?:times|retries|errors|failures)|stalled more than)\b",
-        r"unsuccessful\b|\bcrashed\b|h(?:as|ave) died\b|died unexpectedly|\b(?:is|was|are|were) dead\b|timed out\b|timeout (?:after|exceeded|expired|waiting) |does not appear to be|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
+        r"unsuccessful\b|\bcrashed\b|h(?:as|ave) died\b|died unexpectedly|\b(?:is|was|are|were) dead\b|timed out\b|timeout (?:after|exceeded|expired|waiting|while) |does not appear to be|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
         r"unavailable\b|not (?:reachable|available|enough|write?able|readable)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
         r"is too (?:low|small|large|long|old)\b|\b(?:was|were) (?:refused|denied|aborted|killed)\b|unexpectedly\b|is DOWN\b|"
         r"(?:is|was) out of (?:range|bounds|memory|space|sync)\b|(?:space|limit|quota|memory|deadline|size|capacity) exceeded\b|"
