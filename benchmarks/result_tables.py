@@ -16,7 +16,7 @@ class Titled(NamedTuple):
 
 def tables(measured: Mapping[str, Any]) -> list[Titled]:
     """Every table that these results fill; what was skipped says why."""
-    makers = (peers, shares, grouping, cold_start, container, throughput, suspicions, latency)
+    makers = (peers, shares, grouping, cold_start, container, throughput, suspicions, backtests, latency)
     return [table for maker in makers for table in maker(measured)]
 
 
@@ -137,6 +137,14 @@ def throughput(measured: Mapping[str, Any]) -> list[Titled]:
     ]
     header = ["batch", "events", "inflated, MB", "ms", "MB/s", "events/s", "peak of the process, MB"]
     return [Titled("Warm `detect` on one core", header, rows)]
+
+
+def backtests(measured: Mapping[str, Any]) -> list[Titled]:
+    rows = [
+        [kind, number(row["seconds"]), number(row["peak_mb"])] for kind, row in measured["backtest"].items()
+    ]
+    title = "`tocsin backtest` of a million lines, one in 1,000 a failure"
+    return [Titled(title, ["file", "seconds", "peak of the process, MB"], rows)]
 
 
 def shares(measured: Mapping[str, Any]) -> list[Titled]:

@@ -24,6 +24,7 @@ MEASURED = {
     "thousand_signatures_build_ms": 15.0,
     "thousand_signatures_unsealed_ms": 900.0,
     "import_profile": [{"module": "re2", "ms": 2.4}],
+    "backtest": {"JSON lines": {"seconds": 5.0, "peak_mb": 64.0}},
     "throughput": [
         {
             "kind": "nothing matches",
