@@ -208,7 +208,12 @@ def _cache() -> Path:
     """Where fetched dependencies are kept: the user's own folder, which nobody else can put anything into."""
     home = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
     cache = Path(home) / "tocsin"
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise PackagingError(
+            f"{cache}: {error.strerror}; set XDG_CACHE_HOME to a folder that can be written"
+        ) from error
     return cache
 
 

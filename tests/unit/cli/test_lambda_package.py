@@ -227,6 +227,15 @@ def test_what_could_not_be_fetched_whole_is_not_kept(functions, wheels, tmp_path
     assert list((tmp_path / "cache" / "tocsin").iterdir()) == []
 
 
+def test_a_cache_that_cannot_be_written_is_named(functions, wheels, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(
+        lambda_package.PackagingError, match=r"file/tocsin: Not a directory; set XDG_CACHE_HOME"
+    ):
+        package(functions, tmp_path / "package")
+
+
 def test_two_builds_that_fetch_at_the_same_time_do_not_disturb_each_other(
     functions, wheels, tmp_path, monkeypatch
 ):
