@@ -396,7 +396,7 @@ def test_what_waits_for_a_digest_is_no_incident_and_can_be_looked_at(dynamodb):
     assert [(alert["service"], alert["state"]) for alert in report["alerts"]] == [("worker", "counted")]
     console = Console(record=True, width=100)
     show_incident(report, {}, T0 + MIN, console)
-    assert "in worker told to nobody one by one" in " ".join(console.export_text().split())
+    assert "in worker counted without a message" in " ".join(console.export_text().split())
 
 
 def test_two_rounds_that_race_for_a_digest_tell_it_once(ledger):
