@@ -33,7 +33,7 @@ demo: $(READY) ## Replay real outages through the deployed template into a local
 test: $(READY) lint ## Run the whole suite
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/unit
 	@# A file's tests stay with one worker: they share a deployed stack, and some go on where the one before ended.
-	@$(BIN)/python -m pytest -n $(STACKS) --dist loadfile --no-loadscope-reorder tests/integration tests/e2e
+	@$(BIN)/python -m pytest -n $(STACKS) --dist loadfile tests/integration tests/e2e
 
 unit: $(READY) ## Run the unit tests only
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests/unit
