@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.batches import faulty_lines
-from benchmarks.throughput import ROOT, peak_of_memory
+from benchmarks.stopwatch import in_own_process
+from benchmarks.throughput import peak_of_memory
 
 LINES = 1_000_000
 BEGIN = 1_795_000_000_000
@@ -34,15 +33,8 @@ def measure() -> dict[str, Any]:
             path = Path(folder) / f"{kind.split()[0]}.log"
             _write(path, kind)
             started = time.perf_counter()
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.backtesting", str(path)],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=True,
-                env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"},
-            )
-            rows[kind] = {"seconds": time.perf_counter() - started, **json.loads(done.stdout)}
+            figures = in_own_process("benchmarks.backtesting", str(path))
+            rows[kind] = {"seconds": time.perf_counter() - started, **figures}
             path.unlink()
     return {"backtest": rows, "backtest_of_a_million_s": rows["JSON lines"]["seconds"]}
 

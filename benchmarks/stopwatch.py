@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
 
 BUDGET = 0.6
 """Seconds to spend on one figure, unless one run takes longer."""
@@ -27,3 +35,17 @@ def once(action: Callable[[], object]) -> float:
     start = time.perf_counter()
     action()
     return (time.perf_counter() - start) * 1000
+
+
+def in_own_process(module: str, *arguments: str) -> dict[str, Any]:
+    """The JSON object that a module of benchmarks prints, run in a process whose peak of memory is its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"},
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found

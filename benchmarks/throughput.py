@@ -6,16 +6,13 @@ Each figure is of a process of its own, so that its peak of memory is its own to
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 from benchmarks.batches import batch, faulty_lines, inflated_mb
-from benchmarks.stopwatch import best_of
+from benchmarks.stopwatch import best_of, in_own_process
 
-ROOT = Path(__file__).resolve().parent.parent
 SIZES = (100, 1_000, 12_000, 40_000)
 KINDS = {"nothing matches": 0, "one line in 1,000 matches": 1_000, "one line in 10 matches": 10}
 
@@ -27,15 +24,8 @@ def measure() -> dict[str, Any]:
         for size in SIZES:
             if one_in > size:
                 continue
-            done = subprocess.run(
-                [sys.executable, "-m", "benchmarks.throughput", str(size), str(one_in)],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=True,
-                env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"},
-            )
-            rows.append({"kind": kind, "events": size, **json.loads(done.stdout)})
+            figures = in_own_process("benchmarks.throughput", str(size), str(one_in))
+            rows.append({"kind": kind, "events": size, **figures})
     return {"throughput": rows}
 
 
