@@ -803,15 +803,15 @@ def test_the_operator_is_mailed_what_fires_and_what_is_over_and_no_first_ok_of_a
     for old, new in changes:
         told = {"AlarmName": "tocsin-x", "OldStateValue": old, "NewStateValue": new}
         sns.publish(TopicArn=topic, Message=json.dumps(told))
-    heard = set()
+    received = set()
     while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=2).get(
         "Messages"
     ):
         bodies = [json.loads(each["Body"]) for each in messages]
-        heard |= {(each["OldStateValue"], each["NewStateValue"]) for each in bodies}
+        received |= {(each["OldStateValue"], each["NewStateValue"]) for each in bodies}
         for each in messages:
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
-    assert heard == {change for change in changes if "ALARM" in change}
+    assert received == {change for change in changes if "ALARM" in change}
 
 
 def test_only_what_carries_a_reason_reaches_notify(cloud: Deployment):

@@ -70,7 +70,7 @@ class Found:
         passed_over: Types that LocalStack accepts and makes nothing of.
         refused: What was refused: the resource, its type, and the reason.
         alarm: The states of the alarm on the dead-letter queue, in order: a message in it, none any more.
-        heard: What the alarm's topic was told meanwhile: old and new state.
+        received: What the alarm's topic was told meanwhile: old and new state.
     """
 
     version: str
@@ -80,7 +80,7 @@ class Found:
     passed_over: list[str] = field(default_factory=list)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
     alarm: list[str] = field(default_factory=list)
-    heard: list[str] = field(default_factory=list)
+    received: list[str] = field(default_factory=list)
 
 
 def main() -> int:
@@ -225,7 +225,7 @@ def _try_an_alarm(client: Any, found: Found) -> None:
         found.alarm.append(alarm["StateValue"])
     told = sqs.receive_message(QueueUrl=ears, MaxNumberOfMessages=10, WaitTimeSeconds=5).get("Messages", [])
     changes = sorted((json.loads(each["Body"]) for each in told), key=lambda each: each["StateChangeTime"])
-    found.heard = [
+    found.received = [
         f"{each['OldStateValue']} to {each['NewStateValue']}"
         for each in changes
         if each["OldStateValue"] != "INSUFFICIENT_DATA"
@@ -284,7 +284,7 @@ def page(found: Found) -> str:
         missing=", ".join(f"`{name}`" for name in missing) or "none",
         refused=f"| resource | type | reason |\n|---|---|---|\n{refused}" if refused else "Nothing.\n",
         alarm=", then ".join(f"`{each}`" for each in found.alarm) or "not tried",
-        heard=", ".join(f"`{each}`" for each in found.heard) or "nothing",
+        received=", ".join(f"`{each}`" for each in found.received) or "nothing",
     )
 
 
@@ -305,7 +305,7 @@ function runs.
 | accepted, and nothing made of it: types that it does not know | {passed_over} |
 | missing | {missing} |
 | the alarm on a dead-letter queue, after a message, after a purge | {alarm} |
-| what its topic received meanwhile | {heard} |
+| what its topic received meanwhile | {received} |
 
 Made: {listed}.
 
