@@ -66,6 +66,11 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
     """
     if pack is None and not stale_files(root):
         return packaged_configuration(root, environ)
+    return _tried_configuration(root, environ, pack)
+
+
+def _tried_configuration(root: Path, environ: Mapping[str, str], pack: Path | None = None) -> Configuration:
+    """The configuration as its files say it, every expression tried."""
     problems: list[Problem] = []
     texts = read_signature_files(root, problems, pack=pack)
     overlay = read_overlay_file(root, problems)
@@ -215,7 +220,11 @@ def compiled_form(root: Path) -> dict[str, bytes]:
     """
     if not stale_files(root):
         return {name: (root / name).read_bytes() for name in (COMPILED, COMPILED_SEARCH)}
-    found_right, settings = load_configuration(root, {})
+    return _made_form(root)
+
+
+def _made_form(root: Path) -> dict[str, bytes]:
+    found_right, settings = _tried_configuration(root, {})
     searches = (
         Matcher(with_heartbeat(with_drill(found_right))).raw_expression,
         ExpectedLines(found_right, str).raw_expression,
@@ -252,6 +261,6 @@ def make_compiled_form(root: Path) -> bool:
     """
     if not stale_files(root):
         return False
-    for name, content in compiled_form(root).items():
+    for name, content in _made_form(root).items():
         (root / name).write_bytes(content)
     return True

@@ -99,6 +99,11 @@ def span_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
     return place
 
 
+def span_with(events: Sequence[LogEvent], first: int, place: int) -> tuple[int, int]:
+    """Where the crash that holds an event begins and ends, told from a place before it that `span_start` answered."""
+    return next(span for span in crash_spans(events, first, len(events)) if span[1] > place)
+
+
 def may_go_on(message: str) -> bool:
     """Whether an event may be part of a crash that began with an event before it; only False is certain."""
     # By its first and its last character nearly every line is known for what it is: this is asked of each suspect's neighbours.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from tocsin.core.ingest.raw_events import RawEvents
-from tocsin.core.matching.crash_lines import crash_spans, end_of_crash, put_together, span_start
+from tocsin.core.matching.crash_lines import crash_spans, put_together, span_start, span_with
 from tocsin.core.matching.invocations import (
     Found,
     invocation_end,
@@ -60,11 +60,10 @@ def _span_near(events: RawEvents, suspect: int) -> NearSpan | None:
     for reach in REACHES:
         near = events.around(suspect, reach)
         place = near.starts.index(suspect)
-        first = span_start(near.events, place, 0)
-        if first == 0 and not near.begins:
+        start = span_start(near.events, place, 0)
+        if start == 0 and not near.begins:
             continue
-        while (end := end_of_crash(near.events, first)) <= place:
-            first = end
+        first, end = span_with(near.events, start, place)
         if end + 1 < len(near.events) or near.ends:
             event = put_together(near.events, first, end)
             return NearSpan(near.starts[first], near.starts[end - 1], event)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tocsin.core.ingest.raw_events import RawEvents
-from tocsin.core.matching.crash_lines import crash_spans, end_of_crash, put_together, span_start
+from tocsin.core.matching.crash_lines import crash_spans, put_together, span_start, span_with
 from tocsin.core.matching.invocations import (
     Found,
     invocation_end,
@@ -111,9 +111,7 @@ def _in_suspects(
     for place in recogniser.suspects([event.message for event in events]):
         if place < done:
             continue  # a line of the crash before
-        first = span_start(events, place, done)
-        while (end := end_of_crash(events, first)) <= place:
-            first = end
+        first, end = span_with(events, span_start(events, place, done), place)
         spans.append((first, end, put_together(events, first, end)))
         done = end
     found = _matches_of([event for _, _, event in spans], recogniser, log_group, service)
