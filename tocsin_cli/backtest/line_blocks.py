@@ -1,4 +1,4 @@
-"""Log files read a block at a time: the same lines as `log_files.read_file` gives, several times as fast.
+"""Log files read a block at a time: the same lines as `log_files.read_lines` gives, several times as fast.
 
 Where the lines of a block are all alike (JSON objects of the plain kind, or text that begins with a time in ISO 8601), the
 block is decoded and its times are read in one go. What is not like that is read line by line as ever: that is the reference,
@@ -172,14 +172,11 @@ def _json_lines(text: str, timeline: Timeline) -> LineBlock | None:
 
 
 def _given_times(given: list[int | str | None]) -> list[Millis] | None:
-    kinds = set(map(type, given))
-    if kinds == {int}:
-        numbers: list[int] = given  # type: ignore[assignment]
+    numbers = [at for at in given if isinstance(at, int)]
+    if len(numbers) == len(given):
         return numbers if min(numbers) >= _MIN_MILLIS and max(numbers) < LATEST else None
-    if kinds == {str}:
-        texts: list[str] = given  # type: ignore[assignment]
-        return _iso_times(texts) if _ISO.fullmatch(texts[0]) else None
-    return None
+    texts = [at for at in given if isinstance(at, str)]
+    return _iso_times(texts) if len(texts) == len(given) and _ISO.fullmatch(texts[0]) else None
 
 
 def _timed_text(lines: list[str], timeline: Timeline) -> LineBlock | None:
@@ -213,10 +210,12 @@ def _iso_times(stamps: list[str]) -> list[Millis] | None:
     if not found:
         return None
     zone = found[3] or ""
-    seconds = {second: parse_iso_time(second + zone) for second in {stamp[_SECONDS] for stamp in stamps}}
-    if None in seconds.values() or any(second[11:13] == "24" for second in seconds):
-        return None
-    base: dict[str, int] = seconds  # type: ignore[assignment]
+    base: dict[str, Millis] = {}
+    for second in {stamp[_SECONDS] for stamp in stamps}:
+        at = parse_iso_time(second + zone)
+        if at is None or second[11:13] == "24":
+            return None
+        base[second] = at
     if not found[2]:
         return [base[stamp[_SECONDS]] for stamp in stamps]
     return [base[stamp[_SECONDS]] + int(stamp[_MILLIS]) for stamp in stamps]

@@ -130,35 +130,6 @@ def opened(name: str, reading: Reading) -> Iterator[Opened]:
         yield Opened(content, reading.log_group or ("" if name == "-" else _group_of(name)), year)
 
 
-def read_file(name: str, reading: Reading) -> Iterator[LoggedLine]:
-    """Read one file, or standard input for ``-``, line by line.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    with opened(name, reading) as file:
-        text = io.TextIOWrapper(file.content, "utf-8", errors="replace", newline="\n")
-        try:
-            yield from read_text(text, reading, name=name, log_group=file.log_group, year=file.year)
-        finally:
-            text.detach()
-
-
-def read_text(
-    text: IO[str], reading: Reading, *, name: str = "-", log_group: str = "", year: int = 2000
-) -> Iterator[LoggedLine]:
-    """Read lines of any kind.
-
-    Args:
-        text: Where to read.
-        reading: How to read, and where problems are told.
-        name: The file's name, for problems.
-        log_group: Where lines are from that do not say so.
-        year: The year of times that name none (syslog).
-    """
-    yield from read_lines(each_line(text), Timeline(reading, name, log_group, year))
-
-
 def read_lines(lines: Iterator[str], timeline: Timeline) -> Iterator[LoggedLine]:
     """Read the lines of a file of any kind.
 

@@ -16,6 +16,7 @@ import pytest
 from botocore.stub import Stubber
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from line_by_line import read_text
 from outages import write_outage
 from rich.console import Console
 
@@ -23,7 +24,7 @@ from tocsin_cli.backtest import cloudwatch as cloudwatch_history
 from tocsin_cli.backtest.cloudwatch import logs_client, moment, read_log_group
 from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.html import render_backtest_page
-from tocsin_cli.backtest.log_files import FALLBACK_START, Reading, files_below, read_text
+from tocsin_cli.backtest.log_files import FALLBACK_START, Reading, files_below
 from tocsin_cli.backtest.timeline import show_report, sparkline, summary
 from tocsin_cli.main import main
 from tocsin_cli.simulation import LoggedLine

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from line_by_line import read_file
 
 from tocsin.core.matching.crash_lines import is_piece, pieces_in
 from tocsin_cli.backtest import line_blocks, log_files
 from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.line_blocks import read_blocks
-from tocsin_cli.backtest.log_files import Reading, files_below, read_file
+from tocsin_cli.backtest.log_files import Reading, files_below
 from tocsin_cli.backtest.report import build_report
 from tocsin_cli.backtest.sieve import OutOfOrderError, Sieve
 from tocsin_cli.commands import backtest
