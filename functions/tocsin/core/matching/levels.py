@@ -48,12 +48,16 @@ _UPPER = (
     "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|LOG|HINT|SUCCESS|WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|FATAL|FTL|"
     "SEVERE|PANIC|EMERG|ALERT"
 )
-_NODE = r"\d{4}-\d\d-\d\dT[\d:.]+Z\s+(?:[0-9a-f]{8}-[0-9a-f-]{27}|undefined)\s+INFO\s+"
+_NODE = (
+    r"(?:\d{4}-\d\d-\d\dT[\d:.]+Z\s+(?:[0-9a-f]{8}-[0-9a-f-]{27}|undefined)\s+INFO|(?:\[[^\]\n]{1,60}\] )?\[LOG\])"
+    r"\s+(?:(?:err|error|e|ex):? )?[\[{(]{0,2} ?"
+)
+"""What Node logs by ``console.log``, which Lambda heads with INFO and others with LOG, up to what it says itself."""
 _PREFIXES = (
     # 2026-…Z\t8c1-…\tINFO\t[ERROR] …, …\tINFO\tTypeError: … (Lambda's Node heads all that console.log writes with INFO)
-    rf"^{_NODE}[\[{{(]{{0,2}} ?(ERROR|CRITICAL|FATAL)[\])]?(?::| -|\]) ?\w",
-    rf"^{_NODE}[\[{{(]{{0,2}} ?(?:error )?(?i:(error)): +[A-Za-z'\"][^\s:]*(?: +|:\s*)\S",
-    rf"^{_NODE}[\[{{(]{{0,2}} ?(?:[A-Za-z]\w*\.)*[A-Z]\w*(Error|Exception)(?: \[\w+\])?: [^\s\[{{]",
+    rf"^{_NODE}(ERROR|CRITICAL|FATAL)[\])]?(?::| -|\]) ?\w",
+    rf"^{_NODE}(?i:(error)): +[A-Za-z'\"][^\s:]*(?: +|:\s*)\S",
+    rf"^{_NODE}(?:[A-Za-z]\w*\.)*[A-Z]\w*(Error|Exception)(?: \[\w+\])?: [^\s\[{{]",
     # 2026-01-01 12:00:00,000:ERROR:app:…, 12:00:00.000-ERROR-app …
     rf"^\W{{0,2}}\d[\d:.,/ TZ+-]{{5,40}}[:;-] ?({_UPPER})[:;-]",
     # NOTICE: PHP message: PHP Fatal error:  … (php-fpm passes on what its children say)
@@ -77,6 +81,8 @@ _PREFIXES = (
     # nova-api.log 2017-… 25746 DEBUG …, 03-17 16:16:10.000  5601  5601 W System.err: … (Android)
     rf"^[\w./-]+ \d{{4}}-\d\d-\d\d[ T]\S+(?: \S+){{0,2}}? ({_UPPER})\s",
     r"^\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ ([VDIWEF]) ",
+    # log4j:ERROR Could not …
+    r"^[a-z]\w{1,20}:(DEBUG|INFO|WARN|ERROR|FATAL) [A-Z]",
     # [Nest] 17  - 01/02/2026, 3:04:05 AM   ERROR [Orders] …
     rf"^\[\w+\] \d+ +- +\d\S+ \S+(?: [AP]M)? +({_UPPER}) ",
     # pg_dump: error: …, [17] resolver[1:0] error: …
