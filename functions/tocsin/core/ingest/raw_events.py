@@ -22,7 +22,7 @@ from typing import Final, NamedTuple, overload
 import msgspec
 import re2
 
-from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options
+from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, first_span
 from tocsin.core.model import LogEvent
 
 END: Final = b"]}"
@@ -241,8 +241,8 @@ class SuspectSearch:
         answer: list[int] = []
         first = start
         # From the key of the text on: what is out of order is known by what comes before it, too.
-        while (found := search.search(raw, text - layout.key_length)) is not None:
-            begin, end = found.span()
+        begin, end = first_span(search, raw, text - layout.key_length)
+        while begin >= 0:
             before = raw.rfind(border, start, begin)
             start = start if before < 0 else before + 2 + gap
             while True:
@@ -262,7 +262,7 @@ class SuspectSearch:
                     break
             if len(answer) > FEW and len(answer) * BYTES_A_SUSPECT > start - first:
                 return None
-            text = header.end()
+            begin, end = first_span(search, raw, header.end() - layout.key_length)
         return answer
 
     def _search(self, layout: _Layout) -> re2._Regexp:
