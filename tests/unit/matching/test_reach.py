@@ -242,6 +242,14 @@ def test_no_more_than_one_in_a_thousand_is_silent_in_ordinary_wrappings_at_level
         ("Error: Connection terminated due to connection timeout", "database-connection-refused"),
         ("The ledger sent error code '403'", UNKNOWN_ERROR),
         ("The ledger sent error code '0'", ""),
+        ("2026-03-04T05:06:07.089Z\t8c1f0e52-9d1a-4c5b-8f6e-0a1b2c3d4e5f\tINFO\tcaught error: LedgerError: page seven", UNKNOWN_ERROR),
+        ("2026-03-04T05:06:07.089Z\t8c1f0e52-9d1a-4c5b-8f6e-0a1b2c3d4e5f\tINFO\tignored error: LedgerError: page seven", ""),
+        ("NoPageSeven: it is torn.\n    at close (/var/task/ledger.js:7:1)", "unhandled-exception"),
+        ("Page: seven\n    at the office (see /var/task/readme)", ""),
+        ("<--- Last few GCs --->", "lambda-out-of-memory"),
+        ("[2026-03-04 05:06:07,089: WARNING/Worker-5] RuntimeWarning: Exception raised outside body: LedgerError('page seven',)", "unhandled-exception"),
+        ("com.example.Ledger.close(I)V: java.lang.NoSuchMethodError", "unhandled-exception"),
+        ("ERROR ledger: Connection prematurely closed BEFORE response", "connection-dropped"),
     ],
 )  # fmt: skip
 def test_the_kinds_that_failed_are_recognised_in_other_words_too(line, signature):
