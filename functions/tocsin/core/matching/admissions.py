@@ -169,7 +169,9 @@ _DOUBTFUL = lazy_re2(
 """How a sentence begins that does not say that it happened, or counts what did not."""
 _GOES_ON = lazy_re2(
     r"^(?: yet\b| so far\b|[\"']?:? *(?:none|null|nil|undefined|false|n/a|no|ok|0|-+)\W*$)|, continuing\b|, using |\bfalling back\b|\bwill be retried\b|"
-    r"\blocally$|, ignor(?:ing|ed)\b"
+    r"\blocally$|, ignor(?:ing|ed)\b|"
+    # A client that breaks off while a server greets it: a health check, a scanner.
+    r"^ [\[\]\w.:]+:\d+: (?:EOF|read tcp [^\n]{1,120}: connection reset by peer|tls: first record does not look like a TLS handshake)\s*$"
 )
 """How one goes on that waits, or makes do."""
 

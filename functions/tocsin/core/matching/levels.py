@@ -81,8 +81,8 @@ _PREFIXES = (
     rf"^(?:<\d{{1,3}}>)?\w{{3}} [ \d]\d \d\d:\d\d:\d\d \S+ [^:\n]{{1,60}}: +[\[(<]?({_UPPER})[\])>:]*\s",
     # app-1  | INFO:     …, [12:00:01 INF] …, postgres FATAL:  …
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
-    # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
-    r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
+    # level=info, lvl=warn, severity: ERROR, :level=>:warn, "level":"info" in JSON that could not be read
+    r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*(?:=>|[=:])\s*[:"']?([a-z]+)""",
     r"(?:^|\s)at=(error|warning|info)\b",
     # Fatal error: …, Webhook Error: …, [ERROR shop::orders] … (env_logger)
     r"^\W{0,8}(?i:(fatal)) error: ",
