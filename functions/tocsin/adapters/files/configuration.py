@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from tocsin.adapters.files.compiled_search import (
     COMPILED,
     COMPILED_SEARCH,
+    CompiledSearch,
     configuration_digest,
     form_digests,
     stale_files,
@@ -225,11 +226,10 @@ def compiled_form(root: Path) -> dict[str, bytes]:
 
 def _made_form(root: Path) -> dict[str, bytes]:
     found_right, settings = _tried_configuration(root, {})
-    searches = (
-        Matcher(with_heartbeat(with_drill(found_right))).raw_expression,
-        ExpectedLines(found_right, str).raw_expression,
-        ErrorFinder(found_right, settings.errors).raw_expression,
-    )
+    matchers = (Matcher(with_heartbeat(with_drill(found_right))), ExpectedLines(found_right, str))
+    errors = ErrorFinder(found_right, settings.errors).raw_expression
+    literals = sorted({literal for each in matchers for literal in each.raw_terms[0]})
+    others = dict.fromkeys([other for each in matchers for other in each.raw_terms[1]] + [errors])
     signatures = {
         name: replace(
             signature,
@@ -242,10 +242,15 @@ def _made_form(root: Path) -> dict[str, bytes]:
         if name != UNKNOWN_ERROR  # no signature: what tocsin.toml says of it is read with tocsin.toml
     }
     fits = form_digests(root)
-    search = {**fits, "expression": "|".join(filter(None, searches))}
+    search = CompiledSearch(
+        expression="|".join(filter(None, [*(each.raw_expression for each in matchers), errors])),
+        exact=[literal.text for literal in literals if not literal.any_case],
+        any_case=[literal.text for literal in literals if literal.any_case],
+        others=[other for other in others if other],
+    )
     return {
         COMPILED: msgspec.json.encode(_CompiledForm(**fits, signatures=signatures)) + b"\n",
-        COMPILED_SEARCH: (json.dumps(search, indent=0) + "\n").encode(),
+        COMPILED_SEARCH: (json.dumps({**fits, **search._asdict()}, indent=0) + "\n").encode(),
     }
 
 
