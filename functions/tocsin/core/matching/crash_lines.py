@@ -31,25 +31,23 @@ _GOES_ON = (
 """How an event begins that may go on with a crash, if not with a blank; more than `_PIECE` knows, and found faster."""
 _GOES_ON_FIRST = frozenset(words[0] for words in _GOES_ON)
 _PIECE_FIRST = _BLANKS | _GOES_ON_FIRST
+_PIECE_STARTS = (*_BLANKS, *_GOES_ON)
 _PIECE_LAST = frozenset({"", ")", ":"})
 _PYTHON_WORDS = "Traceback (most recent call last):"
 
 
 def is_piece(message: str) -> bool:
     """Whether an event may be one line of a crash: what a simulation must not leave out."""
-    if message[:1] in {" ", "\t"}:
-        return True
-    if message[:1] in _BLANKS or message.startswith(_GOES_ON):
-        return bool(_PIECE.match(message) or _PYTHON_HEAD.match(message))
-    return _PYTHON_WORDS in message and bool(_PYTHON_HEAD.match(message))
+    return bool(pieces_in([message]))
 
 
 def pieces_in(messages: Sequence[str]) -> list[int]:
-    """The places of those messages that `is_piece` is true of; most are known by their first character to be none."""
+    """The places of those messages that `is_piece` is true of; most are known by their first characters to be none."""
     return [
         place
         for place, message in enumerate(messages)
-        if (message[:1] in _PIECE_FIRST or _PYTHON_WORDS in message) and is_piece(message)
+        if ((message[:1] in _PIECE_FIRST and message.startswith(_PIECE_STARTS)) or _PYTHON_WORDS in message)
+        and (message[0] in " \t" or _PIECE.match(message) or _PYTHON_HEAD.match(message))
     ]
 
 
