@@ -9,10 +9,10 @@ was changed since (`load_configuration`).
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -28,14 +28,13 @@ from tocsin.adapters.files.compiled_search import (
 )
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.absence.expected_lines import ExpectedLines
-from tocsin.core.config.settings import FILE, Settings
+from tocsin.core.config.settings import FILE, Settings, read_settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
-from tocsin.core.signatures.reader import parse_tables, read_signatures
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _tried_configuration(root: Path, environ: Mapping[str, str], pack: Path | No
     texts = read_signature_files(root, problems, pack=pack)
     overlay = read_overlay_file(root, problems)
     signatures, found = _read(texts, overlay)
-    return _with_settings(signatures, overlay, root, environ, problems + found)
+    return _with_settings(signatures, overlay, partial(load_settings, root, environ), problems + found)
 
 
 def packaged_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
@@ -96,14 +95,19 @@ def packaged_configuration(root: Path, environ: Mapping[str, str]) -> Configurat
     if form.configuration != configuration_digest(root):
         raise stale_form(COMPILED)
     problems: list[Problem] = []
-    return _with_settings(form.signatures, read_overlay_file(root, problems), root, environ, problems)
+    overlay = None
+    if "override" in form.settings or "pack" in form.settings:
+        from tocsin.core.signatures.overlay import read_overlay
+
+        overlay = read_overlay(form.settings, problems) or None
+    settings = partial(read_settings, form.settings, environ)
+    return _with_settings(form.signatures, overlay, settings, problems)
 
 
 def _with_settings(
     signatures: dict[str, Signature],
     overlay: Overlay | None,
-    root: Path,
-    environ: Mapping[str, str],
+    read: Callable[[], Settings],
     problems: list[Problem],
 ) -> Configuration:
     if overlay is not None and UNKNOWN_ERROR in overlay.overrides:
@@ -113,7 +117,7 @@ def _with_settings(
         problems += literal_problems(signature)
     settings = Settings()
     try:
-        settings = load_settings(root, environ)
+        settings = read()
     except ConfigurationError as error:
         problems += error.problems
     if settings.routing.routes:
@@ -130,6 +134,8 @@ def _with_settings(
 
 def _read(texts: Mapping[str, str], overlay: Overlay | None) -> tuple[dict[str, Signature], list[Problem]]:
     """Read signatures from the texts, with what is laid over them."""
+    from tocsin.core.signatures.reader import parse_tables, read_signatures
+
     problems: list[Problem] = []
     tables = parse_tables(texts, problems)
     if overlay is None:
@@ -173,7 +179,9 @@ def read_overlay_file(root: Path, problems: list[Problem]) -> Overlay | None:
     except (OSError, UnicodeDecodeError):
         return None
     if "override" not in text and "pack" not in text:
-        return None  # what ships: a cold start need not parse the file twice
+        return None  # what ships
+    import tomllib
+
     from tocsin.core.signatures.overlay import read_overlay
 
     try:
@@ -200,11 +208,19 @@ def literal_problems(signature: Signature) -> list[Problem]:
 
 
 class _CompiledForm(msgspec.Struct):
-    """``signatures/compiled.json``: signatures that were found right, with their literals, read without a second trial."""
+    """``signatures/compiled.json``: what was found right, read without a second trial.
+
+    Attributes:
+        configuration: What it was made for (`form_digests`).
+        code: What made it, likewise.
+        signatures: The signatures by id, with their literals.
+        settings: The table of ``tocsin.toml``.
+    """
 
     configuration: str
     code: str
     signatures: dict[str, Signature]
+    settings: dict[str, Any]
 
 
 def compiled_form(root: Path) -> dict[str, bytes]:
@@ -241,6 +257,9 @@ def _made_form(root: Path) -> dict[str, bytes]:
         for name, signature in found_right.items()
         if name != UNKNOWN_ERROR  # no signature: what tocsin.toml says of it is read with tocsin.toml
     }
+    import tomllib
+
+    table = tomllib.loads((root / FILE).read_text("utf-8"))
     fits = form_digests(root)
     search = CompiledSearch(
         expression="|".join(filter(None, [*(each.raw_expression for each in matchers), errors])),
@@ -249,7 +268,7 @@ def _made_form(root: Path) -> dict[str, bytes]:
         others=[other for other in others if other],
     )
     return {
-        COMPILED: msgspec.json.encode(_CompiledForm(**fits, signatures=signatures)) + b"\n",
+        COMPILED: msgspec.json.encode(_CompiledForm(**fits, signatures=signatures, settings=table)) + b"\n",
         COMPILED_SEARCH: (json.dumps({**fits, **search._asdict()}, indent=0) + "\n").encode(),
     }
 
