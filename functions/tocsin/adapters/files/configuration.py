@@ -9,10 +9,10 @@ was changed since (`load_configuration`).
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from tocsin.adapters.files.compiled_search import (
     COMPILED,
     COMPILED_SEARCH,
+    CompiledSearch,
     configuration_digest,
     form_digests,
     stale_files,
@@ -27,14 +28,13 @@ from tocsin.adapters.files.compiled_search import (
 )
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.absence.expected_lines import ExpectedLines
-from tocsin.core.config.settings import FILE, Settings
+from tocsin.core.config.settings import FILE, Settings, read_settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures.drill import with_drill
 from tocsin.core.signatures.heartbeat import with_heartbeat
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
-from tocsin.core.signatures.reader import parse_tables, read_signatures
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ def _tried_configuration(root: Path, environ: Mapping[str, str], pack: Path | No
     texts, unreadable = read_signature_files(root, pack=pack)
     overlay, wrong = read_overlay_file(root)
     signatures, problems = _read(texts, overlay)
-    return _with_settings(signatures, overlay, root, environ, unreadable + wrong + problems)
+    return _with_settings(
+        signatures, overlay, partial(load_settings, root, environ), unreadable + wrong + problems
+    )
 
 
 def packaged_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
@@ -93,15 +95,19 @@ def packaged_configuration(root: Path, environ: Mapping[str, str]) -> Configurat
         raise stale_form(COMPILED) from error
     if form.configuration != configuration_digest(root):
         raise stale_form(COMPILED)
-    overlay, problems = read_overlay_file(root)
-    return _with_settings(form.signatures, overlay, root, environ, problems)
+    overlay, problems = None, list[Problem]()
+    if "override" in form.settings or "pack" in form.settings:
+        from tocsin.core.signatures.overlay import read_overlay
+
+        overlay, problems = read_overlay(form.settings)
+    settings = partial(read_settings, form.settings, environ)
+    return _with_settings(form.signatures, overlay or None, settings, problems)
 
 
 def _with_settings(
     signatures: dict[str, Signature],
     overlay: Overlay | None,
-    root: Path,
-    environ: Mapping[str, str],
+    read: Callable[[], Settings],
     found: Sequence[Problem],
 ) -> Configuration:
     problems = list(found)
@@ -113,7 +119,7 @@ def _with_settings(
         problems += literal_problems(signature)
     settings = Settings()
     try:
-        settings = load_settings(root, environ)
+        settings = read()
     except ConfigurationError as error:
         problems += error.problems
     if settings.routing.routes:
@@ -130,6 +136,8 @@ def _with_settings(
 
 def _read(texts: Mapping[str, str], overlay: Overlay | None) -> tuple[dict[str, Signature], list[Problem]]:
     """Read signatures from the texts, with what is laid over them."""
+    from tocsin.core.signatures.reader import parse_tables, read_signatures
+
     tables, problems = parse_tables(texts)
     if overlay is None:
         signatures, found = read_signatures(tables)
@@ -176,7 +184,9 @@ def read_overlay_file(root: Path) -> tuple[Overlay | None, list[Problem]]:
     except (OSError, UnicodeDecodeError):
         return None, []
     if "override" not in text and "pack" not in text:
-        return None, []  # what ships: a cold start need not parse the file twice
+        return None, []  # what ships
+    import tomllib
+
     from tocsin.core.signatures.overlay import read_overlay
 
     try:
@@ -205,11 +215,19 @@ def literal_problems(signature: Signature) -> list[Problem]:
 
 
 class _CompiledForm(msgspec.Struct):
-    """``signatures/compiled.json``: signatures that were found right, with their literals, read without a second trial."""
+    """``signatures/compiled.json``: what was found right, read without a second trial.
+
+    Attributes:
+        configuration: What it was made for (`form_digests`).
+        code: What made it, likewise.
+        signatures: The signatures by id, with their literals.
+        settings: The table of ``tocsin.toml``.
+    """
 
     configuration: str
     code: str
     signatures: dict[str, Signature]
+    settings: dict[str, Any]
 
 
 def compiled_form(root: Path) -> dict[str, bytes]:
@@ -231,11 +249,10 @@ def compiled_form(root: Path) -> dict[str, bytes]:
 
 def _made_form(root: Path) -> dict[str, bytes]:
     found_right, settings = _tried_configuration(root, {})
-    searches = (
-        Matcher(with_heartbeat(with_drill(found_right))).raw_expression,
-        ExpectedLines(found_right, str).raw_expression,
-        ErrorFinder(found_right, settings.errors).raw_expression,
-    )
+    matchers = (Matcher(with_heartbeat(with_drill(found_right))), ExpectedLines(found_right, str))
+    errors = ErrorFinder(found_right, settings.errors).raw_expression
+    literals = sorted({literal for each in matchers for literal in each.raw_terms[0]})
+    others = dict.fromkeys([other for each in matchers for other in each.raw_terms[1]] + [errors])
     signatures = {
         name: replace(
             signature,
@@ -247,11 +264,19 @@ def _made_form(root: Path) -> dict[str, bytes]:
         for name, signature in found_right.items()
         if name != UNKNOWN_ERROR  # no signature: what tocsin.toml says of it is read with tocsin.toml
     }
+    import tomllib
+
+    table = tomllib.loads((root / FILE).read_text("utf-8"))
     fits = form_digests(root)
-    search = {**fits, "expression": "|".join(filter(None, searches))}
+    search = CompiledSearch(
+        expression="|".join(filter(None, [*(each.raw_expression for each in matchers), errors])),
+        exact=[literal.text for literal in literals if not literal.any_case],
+        any_case=[literal.text for literal in literals if literal.any_case],
+        others=[other for other in others if other],
+    )
     return {
-        COMPILED: msgspec.json.encode(_CompiledForm(**fits, signatures=signatures)) + b"\n",
-        COMPILED_SEARCH: (json.dumps(search, indent=0) + "\n").encode(),
+        COMPILED: msgspec.json.encode(_CompiledForm(**fits, signatures=signatures, settings=table)) + b"\n",
+        COMPILED_SEARCH: (json.dumps({**fits, **search._asdict()}, indent=0) + "\n").encode(),
     }
 
 

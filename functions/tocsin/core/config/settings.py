@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -233,10 +232,25 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: With every problem found.
     """
+    import tomllib  # not at the top: `detect` has the table from the build
+
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
+    return read_settings(data, overrides)
+
+
+def read_settings(data: Mapping[str, Any], overrides: Mapping[str, str]) -> Settings:
+    """As `parse_settings`, of the file's content as a table.
+
+    Args:
+        data: The table.
+        overrides: Environment variables, likewise.
+
+    Raises:
+        ConfigurationError: With every problem found.
+    """
     top = TableReader(FILE, "", data)
     routing = {"destinations", "owners", "routes"}
     # The last four are read elsewhere: what changes the pack with the signatures, what is deployed by the command.

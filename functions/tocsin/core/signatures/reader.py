@@ -6,7 +6,6 @@ The structure is checked at every load, at cold start too; the proof (samples, r
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -103,6 +102,8 @@ def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], li
 
 def parse_tables(files: Mapping[str, str]) -> tuple[dict[str, Mapping[str, Any]], list[Problem]]:
     """The tables of each signature file, and which files are not TOML."""
+    import tomllib  # not at the top: a function reads no TOML
+
     tables: dict[str, Mapping[str, Any]] = {}
     problems: list[Problem] = []
     for file, text in files.items():
