@@ -159,6 +159,7 @@ class Simulation:
             failure_queue=lambda: self._world,
             own_log_groups=own_log_groups,
             region=region,
+            search=self._search,
         )
         self._own_log_groups = own_log_groups
         self._services: dict[str, str] = {}
