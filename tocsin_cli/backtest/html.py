@@ -19,7 +19,7 @@ from tocsin_cli.backtest.report import Report
 from tocsin_cli.backtest.timeline import summary
 from tocsin_cli.fake_slack.channel import Message
 from tocsin_cli.slack_view.page import document_head, render_log, source_hash
-from tocsin_cli.terminal import pluralize
+from tocsin_cli.terminal import pluralize, to_second
 
 WIDTH, LEFT, LANE, TOP = 1080, 150, 64, 26
 """Of the drawing: its width, the room for names, a lane's height, the room for the axis."""
@@ -133,7 +133,7 @@ def _period(report: Report) -> str:
         return "No lines."
     first, last = report["first_line"], report["last_line"]
     span = format_duration(millis_of(last) - millis_of(first))
-    return f"Log lines from {_at(first)} to {_at(last)} UTC ({span}), on a simulated clock through the code of the Lambdas."
+    return f"Log lines from {to_second(first)} to {to_second(last)} UTC ({span}), on a simulated clock through the code of the Lambdas."
 
 
 # --- the timeline ---------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ def _drawn_last(notifications: Sequence[Report]) -> list[Report]:
 
 def _told(entry: Report, top: int, start: Millis, end: Millis) -> str:
     x, radius = _x(millis_of(entry["at"]), start, end), 5 if entry["reason"] in SAYS else 2.5
-    title = escape(f"{entry['reason']} at {_at(entry['at'])}, {entry['count']:,} in all")
+    title = escape(f"{entry['reason']} at {to_second(entry['at'])}, {entry['count']:,} in all")
     return f'<circle class="told {entry["reason"]}" cx="{x}" cy="{top + 14}" r="{radius}"><title>{title}</title></circle>'
 
 
@@ -263,7 +263,7 @@ def _incident(incident: Report, messages: Sequence[Message], *, is_open: bool) -
     rows = "".join(
         f'<tr><td><code>{_text(alert["signature"])}</code></td><td class="count">{alert["count"]:,}</td>'
         f"<td>{_text(' '.join(f'{name}={value}' for name, value in alert['fields'].items()))}</td>"
-        f'<td class="at">{_at(alert["first_seen"])}</td><td class="at">{_at(alert["last_seen"])}</td><td class="soft">{_why(alert)}</td></tr>'
+        f'<td class="at">{to_second(alert["first_seen"])}</td><td class="at">{to_second(alert["last_seen"])}</td><td class="soft">{_why(alert)}</td></tr>'
         for alert in incident["alerts"]
     )
     drawn = messages if len(messages) <= MAX_MESSAGES else [*messages[: MAX_MESSAGES - 1], messages[-1]]
@@ -271,7 +271,7 @@ def _incident(incident: Report, messages: Sequence[Message], *, is_open: bool) -
     note = f'<p class="soft">{left_out:,} more messages in between are not drawn.</p>' if left_out else ""
     return f"""<details class="incident"{" open" if is_open else ""}>
 <summary><span class="pill {incident["severity"]}">{incident["severity"]}</span><b>{_text(incident["title"])}</b>
-<span>{_text(incident["service"])}</span><span class="soft">{_at(incident["opened_at"])} – {_at(end)} ·
+<span>{_text(incident["service"])}</span><span class="soft">{to_second(incident["opened_at"])} – {to_second(end)} ·
 {pluralize(incident["count"], "occurrence")} · {_seen(messages)}</span></summary>
 <div><table><tr><th>Alert</th><th>Count</th><th>Fields</th><th>First seen</th><th>Last seen</th><th></th></tr>{rows}</table>
 {note}<div class="log">{render_log(drawn)}</div></div>
@@ -307,7 +307,7 @@ def _comparison(report: Report) -> str:
     )
     table = f"<table><tr><th>Signature</th><th>Before</th><th>Now</th></tr>{rows}</table>" if rows else ""
     lines = [
-        f'<tr class="{look}"><td>{sign}</td><td>{_at(entry["at"])}</td><td>{_text(entry["service"])}</td><td>{entry["reason"]}</td>'
+        f'<tr class="{look}"><td>{sign}</td><td>{to_second(entry["at"])}</td><td>{_text(entry["service"])}</td><td>{entry["reason"]}</td>'
         f"<td>{_text(entry['title'])}</td></tr>"
         for sign, key, look in (("-", "only_before", "removed"), ("+", "only_after", "added"))
         for entry in comparison[key][:MAX_DRAWN]
@@ -335,7 +335,3 @@ def _notes(report: Report) -> str:
 
 def _text(text: str) -> str:
     return escape(visible(text))
-
-
-def _at(time: str) -> str:
-    return f"{time[:10]} {time[11:19]}"

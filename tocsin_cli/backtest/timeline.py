@@ -16,7 +16,7 @@ from tocsin.core.sanitize import one_line as shown
 from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE, format_duration
 from tocsin_cli.backtest.report import Report
-from tocsin_cli.terminal import LOOKS, pluralize, terminal
+from tocsin_cli.terminal import LOOKS, pluralize, terminal, to_second
 from tocsin_cli.unexplained import lines_about
 
 MAX_INCIDENTS = 30
@@ -66,7 +66,7 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
         span = millis_of(report["last_line"]) - millis_of(report["first_line"])
         console.print(
             Text(
-                f"{_day_and_clock(report['first_line'])} – {_day_and_clock(report['last_line'])} UTC ({format_duration(span)})",
+                f"{to_second(report['first_line'])} – {to_second(report['last_line'])} UTC ({format_duration(span)})",
                 "dim",
             )
         )
@@ -104,7 +104,7 @@ def _show_incident(incident: Report, minutes: Sequence[Sequence[Any]], console: 
     head.append(f"{shown(incident['service'])}  ", "bold").append(shown(incident["title"]), "bold")
     head.append(f"  {incident['severity']}", LOOKS[incident["severity"]])
     console.print(head)
-    when = f"  {_day_and_clock(incident['opened_at'])} – {_until(incident['opened_at'], end)}"
+    when = f"  {to_second(incident['opened_at'])} – {_until(incident['opened_at'], end)}"
     console.print(Text(f"{when}  {pluralize(incident['count'], 'occurrence')}", "dim"))
     bars = sparkline(minutes, incident["opened_at"], end)
     if len(bars.strip()) > 1:
@@ -182,20 +182,16 @@ def _show_comparison(comparison: Mapping[str, Any], console: Console) -> None:
         )
     for sign, key, look in (("-", "only_before", "red"), ("+", "only_after", "green")):
         for entry in comparison[key][:MAX_INCIDENTS]:
-            what = f"{_day_and_clock(entry['at'])}  {entry['service']}  {entry['reason']}"
+            what = f"{to_second(entry['at'])}  {entry['service']}  {entry['reason']}"
             table.add_row(Text(f"{sign} {shown(what)}", look), Text(shown(entry["title"])))
         if len(comparison[key]) > MAX_INCIDENTS:
             table.add_row(Text(f"{sign} … and {len(comparison[key]) - MAX_INCIDENTS:,} more", look), "")
     console.print(table)
 
 
-def _day_and_clock(time: str) -> str:
-    return f"{time[:10]} {time[11:19]}"
-
-
 def _clock(time: str, day: str) -> str:
-    return time[11:19] if time[:10] == day else _day_and_clock(time)
+    return time[11:19] if time[:10] == day else to_second(time)
 
 
 def _until(start: str, end: str) -> str:
-    return end[11:19] if end[:10] == start[:10] else _day_and_clock(end)
+    return end[11:19] if end[:10] == start[:10] else to_second(end)

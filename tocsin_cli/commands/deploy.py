@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,9 +29,9 @@ from tocsin_cli.stack.description import describe, outputs_of, parameters_of
 from tocsin_cli.stack.parameters import (
     declarations,
     effective,
-    for_sam,
     given_parameters,
     load_template,
+    overrides_for_sam,
     samconfig_value,
 )
 from tocsin_cli.stack.subscription_slots import problems_of_deploy
@@ -216,12 +215,8 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
         *(["--region", region] if region else []),
         "--confirm-changeset" if ask else "--no-confirm-changeset",
     ]
-    with tempfile.TemporaryDirectory(prefix="tocsin-deploy-") as folder:
-        if given := given_parameters(project, os.environ):
-            file = Path(folder) / "parameters.yaml"
-            file.write_text(for_sam(given), "utf-8")
-            arguments += ["--parameter-overrides", f"file://{file}"]
-        status = run_sam([sam_command(), *arguments], project, whole=sys.stdout.isatty())
+    with overrides_for_sam(project, os.environ) as overrides:
+        status = run_sam([sam_command(), *arguments, *overrides], project, whole=sys.stdout.isatty())
     if status:
         raise DeployError(
             "`sam deploy` did not deploy; its own words are above. CloudFormation rolls a failed update back by itself"

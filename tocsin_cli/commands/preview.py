@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from tocsin.core.slack.messages import SlackMessage, render, render_standalone, 
 from tocsin.core.times import MINUTE
 from tocsin_cli.command_error import CommandError
 from tocsin_cli.configuration_folder import read_configuration
-from tocsin_cli.options import add_root
+from tocsin_cli.options import add_root, given_line
 from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_eventbridge
 from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION
 from tocsin_cli.shown_paths import shown
@@ -83,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     notification = preview(
         config,
         arguments.what,
-        line=_line(arguments.line),
+        line=None if arguments.line is None else given_line(arguments.line),
         log_group=arguments.log_group,
         reason=arguments.reason,
         now=time.time_ns() // 1_000_000,
@@ -326,7 +326,12 @@ class _SimulatedIncident:
         Raises:
             PreviewError: There is none.
         """
-        return _one(self.simulation.notifications, reason)
+        notifications = self.simulation.notifications
+        found = next((each for each in notifications if each.reason is reason), None)
+        if found is None:
+            sent = ", ".join(sorted({each.reason for each in notifications})) or "nothing"
+            raise PreviewError(f"no {reason.value!r} would be sent here, only {sent}")
+        return found
 
     def later(self, reason: Reason, now: Millis) -> Notification:
         """The same, after as much time as it takes."""
@@ -338,14 +343,6 @@ class _SimulatedIncident:
             now + (intervals.group_interval if reason is Reason.UPDATE else quiet) + 2 * MINUTE
         )
         return self.first(reason)
-
-
-def _one(notifications: Sequence[Notification], reason: Reason) -> Notification:
-    found = next((entry for entry in notifications if entry.reason is reason), None)
-    if found is None:
-        told = ", ".join(sorted({entry.reason for entry in notifications})) or "nothing"
-        raise PreviewError(f"no {reason.value!r} would be sent here, only {told}")
-    return found
 
 
 def _all_told(config: Configuration) -> Configuration:
@@ -368,9 +365,3 @@ def _alarm_event(sample: Mapping[str, Any], state: str, at: Millis) -> dict[str,
         at_threshold=True,
     )
     return alarm_by_eventbridge(alarm, state, 7.0 if state == "ALARM" else 0.0, at)
-
-
-def _line(given: str | None) -> str | None:
-    if given == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
-    return given
