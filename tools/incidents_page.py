@@ -13,7 +13,8 @@ from pathlib import Path
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.times import MINUTE, format_duration
-from tools.stories import Replayed, Shown, Step, Story, Told, load_stories, replay
+from tocsin_cli.outages import Step, Story, load_stories
+from tools.stories import Replayed, Shown, Told, replay
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "incidents.md"
@@ -29,7 +30,7 @@ list of notifications of each, and that nothing planted in the lines (a password
 
 "Told after" counts from the first line of which somebody should have been told. By bot an incident is one message in the
 channel, edited in place, with replies in its thread; by webhook it is messages. The replays are in
-[tools/stories.toml](../tools/stories.toml).
+[tocsin_cli/outages.toml](../tocsin_cli/outages.toml).
 """
 
 

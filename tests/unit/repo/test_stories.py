@@ -15,9 +15,10 @@ from tocsin.core.notifications.contract import millis_of
 from tocsin.core.notifications.email import email_subject, email_text
 from tocsin.core.signatures.signature import Source
 from tocsin.core.times import HOUR, MINUTE, iso_time
+from tocsin_cli.outages import Story, load_stories
 from tocsin_cli.sample_events.alarm_events import alarm_by_sns
 from tools import incidents_page
-from tools.stories import Replayed, Shown, Story, load_stories, replay
+from tools.stories import Replayed, Shown, replay
 
 ROOT = Path(__file__).parents[3]
 PAYLOADS = ROOT / "tests" / "payloads"
