@@ -13,23 +13,21 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import re2
 
-from benchmarks.aws_calls import CREDENTIALS, DEPLOYED, FAULT, stub_cloud
-from benchmarks.batches import batch, ordinary_batch
+from benchmarks.aws_calls import CREDENTIALS, DEPLOYED, stub_cloud
+from benchmarks.batches import FAULT, batch, ordinary_batch
 from benchmarks.signature_sets import made
-from benchmarks.stopwatch import once
+from benchmarks.stopwatch import ROOT, once
 from tocsin import bootstrap
 from tocsin.bootstrap import configuration, wire_detector
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import RawSearch
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNS = 9
 
 FIRST_ANSWER = """

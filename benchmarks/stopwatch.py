@@ -37,10 +37,14 @@ def once(action: Callable[[], object]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-def in_own_process(module: str, *arguments: str) -> dict[str, Any]:
-    """The JSON object that a module of benchmarks prints, run in a process whose peak of memory is its own."""
+def in_own_process(module: str, *arguments: str, python: Path = Path(sys.executable)) -> dict[str, Any]:
+    """The JSON object that a module of benchmarks prints, run in a process whose peak of memory is its own.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [python, "-m", module, *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
