@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -18,7 +17,7 @@ from tocsin_cli.backtest.in_slack import ToldInSlack
 from tocsin_cli.backtest.report import Report
 from tocsin_cli.backtest.timeline import summary
 from tocsin_cli.fake_slack.channel import Message
-from tocsin_cli.slack_view.page import document_head, render_log, source_hash
+from tocsin_cli.slack_view.page import asset, document_head, render_log
 from tocsin_cli.terminal import pluralize, to_second
 
 WIDTH, LEFT, LANE, TOP = 1080, 150, 64, 26
@@ -70,13 +69,9 @@ def render_backtest_page(report: Report) -> str:
     """Draw the page.
 
     Args:
-        report: The document of ``cli.backtest_report.build_report``.
+        report: The document of ``backtest.report.build_report``.
     """
-    style = (files("tocsin_cli.slack_view") / "assets" / "channel.css").read_text("utf-8") + STYLE
-    policy = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src https: data:; "
-        f"style-src '{source_hash(style)}'"
-    )
+    head = document_head(summary(report), style=asset("channel.css") + STYLE, sources="img-src https: data:")
     told = [incident for incident in report["incidents"] if incident["notifications"]]
     channel = ToldInSlack(
         (msgspec.convert(each, Notification) for each in report["notifications"]), report["slack"]["mode"]
@@ -90,7 +85,7 @@ def render_backtest_page(report: Report) -> str:
         if len(told) > MAX_DRAWN
         else ""
     )
-    return f"""{document_head(summary(report), policy=policy, style=style)}
+    return f"""{head}
 <body>
 <h1>Backtest</h1>
 <p class="soft">{_period(report)}</p>

@@ -198,11 +198,7 @@ class Channel:
                     raise ChannelError("cant_update_message")
                 edited_at = self._stamp()[1]
                 message["edits"].append(
-                    {
-                        "edited_at": edited_at,
-                        "text": message["text"],
-                        "blocks": message["blocks"],
-                    }
+                    {"edited_at": edited_at, "text": message["text"], "blocks": message["blocks"]}
                 )
                 message["edited_at"] = edited_at
                 if draft.text is not None:

@@ -1,4 +1,4 @@
-"""Ids in events made by `cli.events`: from what they are about, so that they are the same on every machine."""
+"""Ids in events made by `sample_events`: from what they are about, so that they are the same on every machine."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Incidents and silences on a terminal: a table of each, and one incident with its alerts.
 
-What is shown comes out of logs, or was typed by people: every text goes through ``inert_text`` and reaches ``rich`` as
+What is shown comes out of logs, or was typed by people: every text goes through ``sanitize`` and reaches ``rich`` as
 ``Text``, never as its mark-up, so that it cannot colour, move or retitle the terminal.
 """
 
