@@ -1,4 +1,4 @@
-"""What AWS refuses, told apart: boto3 is imported only by commands that speak to AWS, so no class of it is named here."""
+"""What AWS refuses, and what kind of refusal it is. boto3 is imported only by commands that speak to AWS, so no class of it is named here."""
 
 from __future__ import annotations
 

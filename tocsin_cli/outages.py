@@ -28,16 +28,16 @@ class Step:
         until: When it is over, for what happens again and again.
         every: How often; None for once.
         lines: What is logged.
-        quiet: Whether the lines are ordinary ones, of which nobody wants to be told.
+        quiet: Whether the lines are ordinary ones that nobody wants to be notified of.
         show: Which of the lines the page shows; None for the first, or for none where they are quiet.
-        note: What happened that no log told.
+        note: What happened that is in no log.
         alarm: The alarm that changes its state.
         state: To which.
         datapoint: What it saw.
         queue: The dead-letter queue of which something is known.
         depth: How many messages are in it.
         oldest: Since when the oldest has been in it; None where it is empty.
-        function: The function whose code was updated, of which CloudTrail tells at this time.
+        function: The function whose code was updated, which CloudTrail reports at this time.
         stack: The stack that was updated.
         demo: The reasons of the notifications that ``tocsin demo`` waits for: after the step, and after a storm of it.
     """
@@ -109,7 +109,7 @@ class Story:
 
     @property
     def began(self) -> Millis:
-        """When the first thing was logged that somebody should have been told of."""
+        """When the first thing was logged that somebody should have been notified of."""
         return min(step.at for step in self.steps if step.lines and not step.quiet)
 
 

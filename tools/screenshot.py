@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def replay() -> str:
-    """The channel's page after the first outage was told and told on, and before it is over."""
+    """The channel's page after the outage was announced and updated, and before it is over."""
     story = load_stories()["B"]
     with LocalTocsin(slack_mode="bot", parameters=INTERVALS) as local:
         for times in (1, STORM):

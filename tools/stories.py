@@ -1,4 +1,4 @@
-"""The outages Tocsin exists for, replayed minute by minute: what it would have told of each, and what Slack had shown.
+"""The outages Tocsin exists for, replayed minute by minute: what it would have sent, and what Slack would have shown.
 
 The lines of `tocsin_cli/outages.toml` go through detection, the lifecycle, ``reconcile`` and the delivery to Slack by bot
 and by webhook, on a simulated clock. ``docs/incidents.md`` and the tests take their word from here.
@@ -41,7 +41,7 @@ class Shown(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Sent:
     """A notification, and what it came to in Slack.
 
     Attributes:
@@ -65,8 +65,8 @@ class Told:
     def about(self) -> tuple[str, ...]:
         """The signatures that it is about; of an incident that is over all of it."""
         alerts = self.notification.alerts
-        told = [alert for alert in alerts if alert.changed and self.reason != "resolved"] or alerts
-        return tuple(sorted({alert.signature for alert in told}))
+        sent = [alert for alert in alerts if alert.changed and self.reason != "resolved"] or alerts
+        return tuple(sorted({alert.signature for alert in sent}))
 
     @property
     def headline(self) -> str:
@@ -86,24 +86,24 @@ class Replayed:
 
     Attributes:
         story: The story.
-        told: Every notification, in order.
+        sent: Every notification, in order.
         slack: The channels, by mode.
     """
 
     story: Story
-    told: tuple[Told, ...]
+    sent: tuple[Sent, ...]
     slack: Mapping[str, OfflineSlack]
 
     def total(self, mode: str) -> Shown:
         """What Slack has shown when all is over."""
-        shown = [getattr(told, mode) for told in self.told]
+        shown = [getattr(sent, mode) for sent in self.sent]
         return Shown(*(sum(column) for column in zip(*shown, strict=True)))
 
     def everything(self) -> str:
         """All that left Tocsin, as one text: notifications, messages, and what edits replaced."""
         messages = [slack.messages() for slack in self.slack.values()]
         return json.dumps(
-            [[document_of(told.notification) for told in self.told], messages], ensure_ascii=False
+            [[document_of(sent.notification) for sent in self.sent], messages], ensure_ascii=False
         )
 
 
@@ -137,7 +137,7 @@ def replay(story: Story, config: Configuration) -> Replayed:
             queues.known[step.queue] = step
     notifications = simulation.finish().notifications
     slack = {mode: OfflineSlack(mode) for mode in ("bot", "webhook")}
-    return Replayed(story, tuple(_tell(notification, slack) for notification in notifications), slack)
+    return Replayed(story, tuple(_deliver(notification, slack) for notification in notifications), slack)
 
 
 @dataclass(slots=True)
@@ -159,15 +159,15 @@ class _Queues:
         return self.known[queue].depth if queue in self.known else None
 
 
-def _tell(notification: Notification, slack: Mapping[str, OfflineSlack]) -> Told:
+def _deliver(notification: Notification, slack: Mapping[str, OfflineSlack]) -> Sent:
     at = millis_of(notification.at)
     shown = {}
     for mode, channel in slack.items():
         before = _count(channel)
         if channel.deliver(notification, at) in (Outcome.SUPERSEDED, Outcome.DUPLICATE):
-            raise AssertionError(f"{notification.id} was told out of turn")
+            raise AssertionError(f"{notification.id} was sent out of turn")
         shown[mode] = Shown(*(now - then for now, then in zip(_count(channel), before, strict=True)))
-    return Told(at, notification, **shown)
+    return Sent(at, notification, **shown)
 
 
 def _count(slack: OfflineSlack) -> Shown:

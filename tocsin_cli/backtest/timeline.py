@@ -1,4 +1,4 @@
-"""A backtest on a terminal: one summary line, then each incident with its alerts and what was told when."""
+"""A backtest on a terminal: one summary line, then each incident with its alerts and which notifications were sent when."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def summary(report: Report) -> str:
 def in_slack(slack: Report) -> str:
     """What people would have seen in the mode that is set, then in the other; how much is assumed after the log's end."""
     if not slack["incidents"]:
-        return "nobody would have been told anything"
+        return "nobody would have been notified"
     bot = (
         f"{pluralize(slack['messages'], 'message')} in the channel, "
         f"{slack['replies']:,} {'reply' if slack['replies'] == 1 else 'replies'}, {pluralize(slack['silent_edits'], 'silent edit')}"
@@ -70,14 +70,14 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
                 "dim",
             )
         )
-    told = [incident for incident in report["incidents"] if incident["notifications"]]
-    for incident in told if everything else told[:MAX_INCIDENTS]:
+    notified = [incident for incident in report["incidents"] if incident["notifications"]]
+    for incident in notified if everything else notified[:MAX_INCIDENTS]:
         console.print()
         _show_incident(incident, report["minutes"].get(incident["service"], []), console)
-    if not everything and len(told) > MAX_INCIDENTS:
+    if not everything and len(notified) > MAX_INCIDENTS:
         console.print(
             Text(
-                f"\n… and {len(told) - MAX_INCIDENTS:,} more incidents: --all shows them, --html draws them",
+                f"\n… and {len(notified) - MAX_INCIDENTS:,} more incidents: --all shows them, --html draws them",
                 "dim",
             )
         )
@@ -85,7 +85,7 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
     names = sorted({alert["signature"] for incident in silent for alert in incident["alerts"]})
     if names := [name for name in names if name != UNKNOWN_ERROR]:  # which the end is about
         console.print(
-            Text(f"\nTold to nobody, being in test mode or below a threshold: {', '.join(names)}", "dim")
+            Text(f"\nCounted without a message, in test mode or below a threshold: {', '.join(names)}", "dim")
         )
     for reason, count in report["ignored"].items():
         console.print(Text(f"\nPassed over {pluralize(count, 'line')}: {shown(reason)}", "dim"))
@@ -109,19 +109,19 @@ def _show_incident(incident: Report, minutes: Sequence[Sequence[Any]], console: 
     bars = sparkline(minutes, incident["opened_at"], end)
     if len(bars.strip()) > 1:
         console.print(Text(f"  {bars}", "red"))
-    told = Table.grid(padding=(0, 2))
-    for row in _told_rows(incident):
-        told.add_row(*row)
-    console.print(Padding(told, (0, 0, 0, 2)))
+    sent = Table.grid(padding=(0, 2))
+    for row in _sent_rows(incident):
+        sent.add_row(*row)
+    console.print(Padding(sent, (0, 0, 0, 2)))
     alerts = Table.grid(padding=(0, 2))
     for alert in incident["alerts"]:
         fields = " ".join(f"{name}={value}" for name, value in alert["fields"].items())
         why = (
-            f"explained by {alert['explained_by']}"
-            if alert["explained_by"]
+            f"inhibited by {alert['inhibited_by']}"
+            if alert["inhibited_by"]
             else ""
             if alert["announced"]
-            else "not told"
+            else "not announced"
         )
         alerts.add_row(
             Text(shown(alert["signature"]), "dim" if why else ""),
@@ -132,7 +132,7 @@ def _show_incident(incident: Report, minutes: Sequence[Sequence[Any]], console: 
     console.print(Padding(alerts, (0, 0, 0, 2)))
 
 
-def _told_rows(incident: Report) -> Iterator[tuple[Text, Text, Text]]:
+def _sent_rows(incident: Report) -> Iterator[tuple[Text, Text, Text]]:
     """When, why and how much; notifications of one reason in a row are one row."""
     for reason, group in groupby(incident["notifications"], lambda entry: entry["reason"]):
         entries = list(group)

@@ -168,7 +168,7 @@ def replay_names(
     try:
         # Before the first line is fed the last one is read.
         _feed(simulations, in_time_order(sieve.kept(_blocks(files, reading, progress))))
-        sieve.tell_passed()
+        sieve.count_passed()
     except OutOfOrderError:
         _feed(simulations, in_time_order(_all_lines(_blocks(files, reading, progress))))
     return [simulation.finish() for simulation in simulations]

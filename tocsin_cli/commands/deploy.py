@@ -126,11 +126,11 @@ def remove_what_never_was(name: str, region: str | None, *, ask: bool) -> None:
     stack = describe(cloudformation, name)
     if stack is None or stack["StackStatus"] not in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
         return
-    told = f"the first deploy of {name} failed ({stack['StackStatus']}); nothing runs in it, and it must be removed before the next one"
+    failed = f"the first deploy of {name} failed ({stack['StackStatus']}); nothing runs in it, and it must be removed before the next one"
     command = f"aws cloudformation delete-stack --stack-name {name}"
     if not ask or not sys.stdin.isatty():
-        raise DeployError(f"{told}: {command}")
-    if input(f"{told}. Remove it now? [y/N]: ").strip().lower() not in {"y", "yes"}:
+        raise DeployError(f"{failed}: {command}")
+    if input(f"{failed}. Remove it now? [y/N]: ").strip().lower() not in {"y", "yes"}:
         raise DeployError(f"nothing was changed. To remove it: {command}")
     cloudformation.delete_stack(StackName=name)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 2})
@@ -271,8 +271,8 @@ def _doctor(name: str, region: str | None) -> int:
 
 
 def _how_to_go_back(project: Path, name: str, *, kept: bool) -> str:
-    told = f"{name} is deployed, and the doctor finds it broken (above). Fix what it names, or go back: "
-    return told + (
+    advice = f"{name} is deployed, and the doctor finds it broken (above). Fix what it names, or go back: "
+    return advice + (
         f"tocsin deploy --back --stack {name}; or {_by_git(project, name)}"
         if kept
         else _by_git(project, name)

@@ -171,7 +171,7 @@ def plan(
     problems = _problems(texts, {*runbook_pages(root, runbooks), page.name})
     if problems and explained and not any(problem.key.startswith(name) for problem in problems):
         raise ScaffoldError(
-            f"{', '.join(explained)} describes this line already; add it to its matches, or paste a line that tells the two apart"
+            f"{', '.join(explained)} describes this line already; add it to its matches, or paste a line that distinguishes the two"
         )
     if problems:
         raise ScaffoldError(

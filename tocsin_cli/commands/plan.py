@@ -100,9 +100,9 @@ def _run(arguments: argparse.Namespace) -> int:
         _markdown(found, compared, before, after) if arguments.markdown else _text(found, compared, resources)
     )
     if arguments.backtest:
-        told = _backtest([after, before], groups, arguments.backtest, region, compared)
+        lines = _backtest([after, before], groups, arguments.backtest, region, compared)
         # In Markdown four blanks make it a block of text, whatever stands in it.
-        print("", *(f"    {line}" if arguments.markdown else line for line in told), sep="\n")
+        print("", *(f"    {line}" if arguments.markdown else line for line in lines), sep="\n")
     return 0
 
 
@@ -151,14 +151,10 @@ def _resources(project: Path, name: str, region: str | None) -> list[str]:
     if done.returncode or found is None:
         raise PlanError(f"`sam deploy --no-execute-changeset` failed:\n{said[-2000:]}")
     cloudformation: Any = boto3.Session(region_name=region).client("cloudformation")
-    changed: list[Any] = []
-    token: dict[str, str] = {}
-    while True:
-        page = cloudformation.describe_change_set(ChangeSetName=found[0], StackName=name, **token)
-        changed += [each["ResourceChange"] for each in page.get("Changes", ())]
-        if not page.get("NextToken"):
-            break
-        token = {"NextToken": page["NextToken"]}
+    pages = cloudformation.get_paginator("describe_change_set").paginate(
+        ChangeSetName=found[0], StackName=name
+    )
+    changed = [each["ResourceChange"] for page in pages for each in page.get("Changes", ())]
     cloudformation.delete_change_set(ChangeSetName=found[0], StackName=name)
     return [
         f"{_MARKS.get(each['Action'], '?')} {each['LogicalResourceId']} ({each['ResourceType']})"
@@ -246,9 +242,9 @@ def _backtest(
         lines, comparison = shown(Path(what)), replay_files(configs, [what], compared)
     else:
         lines, comparison = f"the last {what}", replay_cloudwatch(configs, groups, what, region, compared)
-    told = comparison["messages"]
+    messages = comparison["messages"]
     return [
-        f"{lines}: {pluralize(told['before'], 'message')} with {compared}, {told['after']:,} with this",
+        f"{lines}: {pluralize(messages['before'], 'message')} with {compared}, {messages['after']:,} with this",
         *(
             f"  ~ {name}: {pluralize(counts['before'], 'occurrence')}, now {counts['after']:,}"
             for name, counts in comparison["signatures"].items()

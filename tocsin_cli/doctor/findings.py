@@ -97,7 +97,7 @@ def ok(check: str, what: str) -> Finding:
 
 
 def warn(check: str, what: str, why: str, fix: str) -> Finding:
-    """Something that works, or cannot be told from here, and deserves a look."""
+    """Something that works, or cannot be judged from here, and deserves a look."""
     return Finding(Level.WARN, check, what, why, fix)
 
 

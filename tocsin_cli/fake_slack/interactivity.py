@@ -1,4 +1,4 @@
-"""People in the local Slack: they press buttons, fill in dialogs and type commands, and the app is told as Slack tells it.
+"""People in the local Slack: they press buttons, fill in dialogs and type commands, and the app gets the requests that Slack sends.
 
 Each request is signed like Slack's and handed to whatever was connected: the deployed function. Faults for the method
 ``press`` make it go wrong: ``late`` (six minutes old), ``twice``, ``bad_signature``.
@@ -27,7 +27,7 @@ Sender = Callable[[Mapping[str, str], str], Sent]
 """Hands a request's headers and body to the app."""
 
 _MOMENT = 0.3
-"""Seconds between what the channel shows and what the person is told besides, at most."""
+"""Seconds between what the channel shows and what the person is answered besides, at most."""
 
 _WAIT = 3.0
 """Seconds that an answer shows what the person sees: Slack's own patience."""
@@ -205,18 +205,19 @@ class Interactivity:
 
 
 def _element_of(message: Message, action_id: str, value: str) -> dict[str, Any]:
-    """The element as a press of it is told."""
+    """The element as a request about its press has it."""
     for block in message["blocks"]:
         for element in block.get("elements", ()):
             if element.get("action_id") != action_id:
                 continue
-            told = {"type": element["type"], "action_id": action_id, "block_id": block.get("block_id", "b")}
+            block_id = block.get("block_id", "b")
+            pressed = {"type": element["type"], "action_id": action_id, "block_id": block_id}
             if element["type"] == "overflow":
                 option = next((each for each in element["options"] if each["value"] == value), None)
                 if option is None:
                     raise ValueError("value: no such option")
-                return told | {"selected_option": option}
-            return told | {"value": element.get("value", "")}
+                return pressed | {"selected_option": option}
+            return pressed | {"value": element.get("value", "")}
     raise ValueError("action_id: no such button under this message")
 
 

@@ -1,6 +1,6 @@
 """A Slack on this machine: incoming webhooks, the Web API as far as Tocsin uses it, and a page that shows it.
 
-It answers as Slack does, errors included, and keeps what it was told, for tests and people to look at. Ours
+It answers as Slack does, errors included, and keeps what it was sent, for tests and people to look at. Ours
 and not Slack's: ``GET`` and ``DELETE /api/messages``; ``GET``, ``POST`` and ``DELETE /api/faults``; what people on the page do, ``POST
 /api/press``, ``/api/submit`` and ``/api/command``, each answered with what that person would see; the page
 at ``/`` with its ``/channel`` fragment; ``/events``, which says when something changed.

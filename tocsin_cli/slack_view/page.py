@@ -225,10 +225,10 @@ def _edits(message: Message, prefix: str) -> str:
 
 
 def _banner(faults: Sequence[str]) -> str:
-    told = "; then ".join(map(escape, faults))
+    coming = "; then ".join(map(escape, faults))
     return (
-        '<div class="banner" role="alert"><strong>This Slack is told to fail:</strong> '
-        f"the next calls get {told}.</div>"
+        '<div class="banner" role="alert"><strong>This Slack is set to fail:</strong> '
+        f"the next calls get {coming}.</div>"
     )
 
 

@@ -100,7 +100,7 @@ def show_incidents(reports: Sequence[Report], now: Millis, console: Console) -> 
 
 
 def show_incident(report: Report, silences: Mapping[str, Report], now: Millis, console: Console) -> None:
-    """Print one incident: its state, what was told of it, each of its alerts.
+    """Print one incident: its state, what was sent of it, each of its alerts.
 
     Args:
         report: As ``incident_details`` makes it.

@@ -1,4 +1,4 @@
-"""The backtest reads logs of every kind, never holds them whole, and says what would have been told."""
+"""The backtest reads logs of every kind, never holds them whole, and says what would have been sent."""
 
 from __future__ import annotations
 
@@ -412,7 +412,7 @@ def test_a_summary_counts_in_words():
         "mode": "bot", "incidents": 0, "messages": 0, "replies": 1, "silent_edits": 5, "by_webhook": 7, "after_end": 0
     }  # fmt: skip
     counted = {"lines": 14_302, "occurrences": 1, "slack": slack}
-    assert summary(counted) == "14,302 lines · 1 occurrence · nobody would have been told anything"
+    assert summary(counted) == "14,302 lines · 1 occurrence · nobody would have been notified"
     assert summary({**counted, "slack": {**slack, "incidents": 1, "messages": 1, "after_end": 2}}) == (
         "14,302 lines · 1 occurrence · 1 incident · 1 message in the channel, 1 reply, 5 silent edits; by webhook 7"
         " · 2 of these after the last line"
