@@ -42,7 +42,7 @@ def json_size(blocks: object) -> int:
 
 def text_length(text: str) -> int:
     """How many characters Slack may count: UTF-16 units, the larger of the two ways to count."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _blocks(blocks: object, at: str) -> Problems:

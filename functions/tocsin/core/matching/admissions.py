@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tocsin.core.lazy_expressions import lazy_re2
-from tocsin.core.matching.line_header import HEADER
+from tocsin.core.matching.line_header import HEADER, searchable
 
 
 class Admission(NamedTuple):
@@ -180,8 +180,10 @@ def admission_span(line: str) -> tuple[int, int] | None:
     Args:
         line: The beginning of a line that states no level.
     """
-    found = _ADMITS.search(line)
-    if found is None or _DOUBTFUL.search(found.group(1)) or _GOES_ON.search(line[found.end(1) :]):
+    found = _ADMITS.search(searchable(line))
+    if found is None:
         return None
-    span: tuple[int, int] = found.span(1)
-    return span
+    start, end = found.span(1)
+    if _DOUBTFUL.search(line[start:end]) or _GOES_ON.search(line[end:]):
+        return None
+    return start, end

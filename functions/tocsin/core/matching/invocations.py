@@ -62,6 +62,7 @@ _USUAL_NAME = lazy(
     r"([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
 )
 """What `_REQUEST` finds where a line begins as Lambda's own and those of its runtimes do; of bounded length, and found faster."""
+_MAY_START = ("START RequestId:", "{")
 _BLANKS_AFTER_Z = ("z\t", "z ", "z\n", "z\r", "z\f")
 
 
@@ -130,9 +131,7 @@ def invocation_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
 
 
 def _may_start(message: str) -> bool:
-    return message.startswith("START RequestId:") or (
-        message.startswith("{") and "platform.start" in message[:_MAX_NAMED]
-    )
+    return message.startswith(_MAY_START) and (message[0] == "S" or "platform.start" in message[:_MAX_NAMED])
 
 
 def _changes(events: Sequence[LogEvent], place: int) -> bool:
