@@ -78,6 +78,8 @@ _PREFIXES = (
     # [2026-…][ERROR][o.e.Bootstrap] …, [request][time][error] …, [appconfig agent] 2025/01/17 02:42:00 INFO …
     rf"^\s*(?:\[[^\]\n]{{0,80}}\][ :-]{{0,3}}){{1,5}}?\[(?i:({_UPPER}))\s*\]",
     rf"^\[[^\]\n]{{1,40}}\] \d\S+ \S+ ({_UPPER})\s",
+    # log4j:ERROR …
+    rf"^[a-z]\w{{1,30}}:({_UPPER})\s",
     # nova-api.log 2017-… 25746 DEBUG …, 03-17 16:16:10.000  5601  5601 W System.err: … (Android)
     rf"^[\w./-]+ \d{{4}}-\d\d-\d\d[ T]\S+(?: \S+){{0,2}}? ({_UPPER})\s",
     r"^\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ ([VDIWEF]) ",
@@ -94,8 +96,8 @@ _PREFIXES = (
     rf"^(?:<\d{{1,3}}>)?\w{{3}} [ \d]\d \d\d:\d\d:\d\d \S+ [^:\n]{{1,60}}: +[\[(<]?({_UPPER})[\])>:]*\s",
     # app-1  | INFO:     …, [12:00:01 INF] …, postgres FATAL:  …
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
-    # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
-    r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
+    # level=info, lvl=warn, severity: ERROR, :level=>:warn, "level":"info" in JSON that could not be read
+    r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*(?:=>|[=:])\s*[:"']?([a-z]+)""",
     rf"(?:^|, )(?:label|type|log): ({_UPPER}), ",
     r"(?:^|\s)at=(error|warning|info)\b",
     # Fatal error: …, Webhook Error: …, [ERROR shop::orders] … (env_logger)
