@@ -9,7 +9,7 @@ was changed since (`load_configuration`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -71,11 +71,12 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
 
 def _tried_configuration(root: Path, environ: Mapping[str, str], pack: Path | None = None) -> Configuration:
     """The configuration as its files say it, every expression tried."""
-    problems: list[Problem] = []
-    texts = read_signature_files(root, problems, pack=pack)
-    overlay = read_overlay_file(root, problems)
-    signatures, found = _read(texts, overlay)
-    return _with_settings(signatures, overlay, partial(load_settings, root, environ), problems + found)
+    texts, unreadable = read_signature_files(root, pack=pack)
+    overlay, wrong = read_overlay_file(root)
+    signatures, problems = _read(texts, overlay)
+    return _with_settings(
+        signatures, overlay, partial(load_settings, root, environ), unreadable + wrong + problems
+    )
 
 
 def packaged_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
@@ -94,24 +95,25 @@ def packaged_configuration(root: Path, environ: Mapping[str, str]) -> Configurat
         raise stale_form(COMPILED) from error
     if form.configuration != configuration_digest(root):
         raise stale_form(COMPILED)
-    problems: list[Problem] = []
-    overlay = None
+    overlay, problems = None, list[Problem]()
     if "override" in form.settings or "pack" in form.settings:
         from tocsin.core.signatures.overlay import read_overlay
 
-        overlay = read_overlay(form.settings, problems) or None
+        overlay, problems = read_overlay(form.settings)
     settings = partial(read_settings, form.settings, environ)
-    return _with_settings(form.signatures, overlay, settings, problems)
+    return _with_settings(form.signatures, overlay or None, settings, problems)
 
 
 def _with_settings(
     signatures: dict[str, Signature],
     overlay: Overlay | None,
     read: Callable[[], Settings],
-    problems: list[Problem],
+    found: Sequence[Problem],
 ) -> Configuration:
+    problems = list(found)
     if overlay is not None and UNKNOWN_ERROR in overlay.overrides:
-        own = overridden(overlay.overrides[UNKNOWN_ERROR], FILE, problems)
+        own, wrong = overridden(overlay.overrides[UNKNOWN_ERROR], FILE)
+        problems += wrong
         signatures = {**signatures, UNKNOWN_ERROR: own}
     for signature in signatures.values():
         problems += literal_problems(signature)
@@ -136,26 +138,26 @@ def _read(texts: Mapping[str, str], overlay: Overlay | None) -> tuple[dict[str, 
     """Read signatures from the texts, with what is laid over them."""
     from tocsin.core.signatures.reader import parse_tables, read_signatures
 
-    problems: list[Problem] = []
-    tables = parse_tables(texts, problems)
+    tables, problems = parse_tables(texts)
     if overlay is None:
         signatures, found = read_signatures(tables)
         return signatures, problems + found
     from tocsin.core.signatures.overlay import overlaid, relocated
 
-    signatures, found = read_signatures(overlaid(tables, overlay, problems))
-    return signatures, problems + [relocated(problem, overlay, tables) for problem in found]
+    changed, missing = overlaid(tables, overlay)
+    signatures, found = read_signatures(changed)
+    return signatures, problems + missing + [relocated(problem, overlay, tables) for problem in found]
 
 
-def read_signature_files(root: Path, problems: list[Problem], *, pack: Path | None = None) -> dict[str, str]:
-    """The text of each signature file by its name; adds what cannot be read to ``problems``.
+def read_signature_files(root: Path, *, pack: Path | None = None) -> tuple[dict[str, str], list[Problem]]:
+    """The text of each signature file by its name, and what cannot be read.
 
     Args:
         root: The deployment root; its files are named as seen from it, ``signatures/own.toml``.
-        problems: Gets what cannot be read.
         pack: The deployment root with the pack, if it is another one; its files are named ``pack/lambda.toml``.
     """
     texts: dict[str, str] = {}
+    problems: list[Problem] = []
     files = {f"signatures/{path.name}": path for path in sorted((root / "signatures").glob("*.toml"))}
     if pack is not None:
         from tocsin.core.signatures.overlay import PACK_FOLDER
@@ -169,25 +171,30 @@ def read_signature_files(root: Path, problems: list[Problem], *, pack: Path | No
             texts[name] = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             problems.append(Problem(name, "", f"cannot be read: {error}"))
-    return texts
+    return texts, problems
 
 
-def read_overlay_file(root: Path, problems: list[Problem]) -> Overlay | None:
-    """What ``tocsin.toml`` changes in the signatures; None where it changes nothing or is no TOML (said elsewhere)."""
+def read_overlay_file(root: Path) -> tuple[Overlay | None, list[Problem]]:
+    """What ``tocsin.toml`` changes in the signatures, and what is wrong with that.
+
+    None where it changes nothing, or is no TOML, which is said elsewhere.
+    """
     try:
         text = (root / FILE).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        return None
+        return None, []
     if "override" not in text and "pack" not in text:
-        return None  # what ships
+        return None, []  # what ships
     import tomllib
 
     from tocsin.core.signatures.overlay import read_overlay
 
     try:
-        return read_overlay(tomllib.loads(text), problems) or None
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        return None
+        return None, []
+    overlay, problems = read_overlay(data)
+    return overlay or None, problems
 
 
 def literal_problems(signature: Signature) -> list[Problem]:

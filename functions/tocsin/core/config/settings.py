@@ -251,8 +251,7 @@ def read_settings(data: Mapping[str, Any], overrides: Mapping[str, str]) -> Sett
     Raises:
         ConfigurationError: With every problem found.
     """
-    problems: list[Problem] = []
-    top = TableReader(FILE, "", data, problems)
+    top = TableReader(FILE, "", data)
     routing = {"destinations", "owners", "routes"}
     # The last four are read elsewhere: what changes the pack with the signatures, what is deployed by the command.
     top.only(
@@ -272,7 +271,7 @@ def read_settings(data: Mapping[str, Any], overrides: Mapping[str, str]) -> Sett
         # A file without routes, which is what ships, need not pay for reading them at a cold start.
         from tocsin.core.config.routing_reader import read_routing
 
-        settings = replace(settings, routing=read_routing(data, FILE, problems))
+        settings = replace(settings, routing=read_routing(top))
     redaction = top.subtable("redaction")
     settings = replace(settings, strict_log_groups=redaction.strings("strict", "globs of log groups"))
     if redaction.table.keys() - {"strict"}:
@@ -295,11 +294,11 @@ def read_settings(data: Mapping[str, Any], overrides: Mapping[str, str]) -> Sett
     else:
         slack.wrong("may_act", f"must be the id of a user group (S...), is {may_act!r}")
     if replies := overrides.get("TOCSIN_REPLIES_IN_CHANNEL"):
-        slack = TableReader(FILE, "slack", {"replies_in_channel": replies}, problems)
+        slack = TableReader(FILE, "slack", {"replies_in_channel": replies}, top)
     choice = slack.choice("replies_in_channel", RepliesInChannel, settings.replies_in_channel)
     settings = replace(settings, replies_in_channel=choice)
-    if problems:
-        raise ConfigurationError(tuple(problems))
+    if top.problems:
+        raise ConfigurationError(tuple(top.problems))
     return settings
 
 

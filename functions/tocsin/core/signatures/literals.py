@@ -215,15 +215,12 @@ def without_contained(phrases: Iterable[Literal]) -> frozenset[Literal]:
     """Drop each phrase that has another literal, of a single word, in one of its words: finding that finds it too."""
     phrases = frozenset(phrases)
     plain = {phrase.words[0] for phrase in phrases if len(phrase.words) == 1 and not phrase.any_case}
-    lengths = sorted({len(word) for word in plain})
+    words = {word for phrase in phrases for word in phrase.words}
+    text = "\n".join(words)
+    more_than_once = [word for word in plain if text.count(word) > 1]
+    hold_another = {word for other in more_than_once for word in words if other in word and other != word}
 
     def contains_another(phrase: Literal) -> bool:
-        whole = phrase.words[0] if len(phrase.words) == 1 else None
-        return any(
-            word[start : start + length] in plain and word[start : start + length] != whole
-            for word in phrase.words
-            for length in lengths
-            for start in range(len(word) - length + 1)
-        )
+        return any(word in hold_another or (len(phrase.words) > 1 and word in plain) for word in phrase.words)
 
     return frozenset(phrase for phrase in phrases if phrase.any_case or not contains_another(phrase))
