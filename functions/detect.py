@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,7 @@ from tocsin.services.screening import no_match_response, open_prefilter
 
 if TYPE_CHECKING:
     # Not at run time: a batch without a match is answered before any of this is needed.
-    from aws_lambda_powertools import Logger
-
+    from tocsin.adapters.aws.function_log import FunctionLog
     from tocsin.adapters.files.configuration import Configuration
     from tocsin.services.detected import Detected
     from tocsin.services.detection import Detector
@@ -40,11 +40,11 @@ def detector() -> Detector:
 
 
 @cache
-def logger() -> Logger:
+def logger() -> FunctionLog:
     """Where this function says what it did, if it did anything."""
-    from aws_lambda_powertools import Logger
+    from tocsin.adapters.aws.function_log import FunctionLog
 
-    return Logger(service="tocsin-detect")
+    return FunctionLog("tocsin-detect", os.environ)
 
 
 environ = environment()

@@ -1,6 +1,6 @@
 """A simulated clock: the very code of the Lambdas, fed with lines that were logged once.
 
-``Detector`` counts and tells at once, ``reconcile`` runs every minute, both on a ledger in memory and with the
+``Detector`` counts and notifies at once, ``reconcile`` runs every minute, both on a ledger in memory and with the
 clock of the log. Nothing waits: the clock jumps from one log line to the next, and over every minute in which
 ``reconcile`` would find nothing due, so that weeks take seconds. The same lines always give the same answer.
 """
@@ -91,8 +91,8 @@ class Outcome:
         minutes: Occurrences by service and by minute (``received_at`` rounded down).
         notifications: The contract's JSON of each, in the order they were sent, but the digests.
         digests: The contract's JSON of each digest of signatures in test mode.
-        incidents: In the order they were opened, as they were when all was over; what each digest told, or would have
-            told next, is one too.
+        incidents: In the order they were opened, as they were when all was over; what each digest listed, or would have
+            listed next, is one too.
         ignored: Why deliveries were passed over (Tocsin's own log groups), and how often.
         unexplained: What the log says is an error and no signature explains.
     """
@@ -159,6 +159,7 @@ class Simulation:
             failure_queue=lambda: self._world,
             own_log_groups=own_log_groups,
             region=region,
+            search=self._search,
         )
         self._own_log_groups = own_log_groups
         self._services: dict[str, str] = {}
@@ -290,7 +291,7 @@ class Simulation:
             last=self._last,
             occurrences=self._counted(),
             minutes=self._ledger.minutes,
-            notifications=tuple(told for told in self._world.notifications if not _is_digest(told)),
+            notifications=tuple(each for each in self._world.notifications if not _is_digest(each)),
             digests=tuple(filter(_is_digest, self._world.notifications)),
             incidents=tuple(sorted(incidents, key=lambda incident: (incident.opened_at, incident.service))),
             ignored=self._ignored,

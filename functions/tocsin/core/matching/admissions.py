@@ -29,10 +29,10 @@ class Admission(NamedTuple):
 _SUBJECT = r"(?:[^\s;!?|=]*[^\s.;!?|=] ){0,12}?"
 """What failed: a few words of one sentence."""
 _ERRNO = (
-    "[Pp]ermission denied|[Oo]peration not permitted|[Nn]o such file or directory|No such device|No such process|Is a directory|"
-    "Not a directory|Read-only file system|Text file busy|Exec format error|Cannot allocate memory|Input/output error|"
-    "Address already in use|Cannot assign requested address|[Cc]onnection refused|[Cc]onnection timed out|[Oo]peration timed out|"
-    "[Nn]o route to host|[Nn]etwork is unreachable|Host is unreachable|Bad file descriptor|Stale file handle|write error|"
+    "[Pp]ermission denied|[Oo]peration not permitted|[Nn]o such file or directory|[Nn]o such device|[Nn]o such process|[Ii]s a directory|"
+    "[Nn]ot a directory|[Rr]ead-only file system|[Tt]ext file busy|Exec format error|[Cc]annot allocate memory|[Ii]nput/output error|"
+    "[Aa]ddress already in use|[Cc]annot assign requested address|[Cc]onnection refused|[Cc]onnection timed out|[Oo]peration timed out|"
+    "[Nn]o route to host|[Nn]etwork is unreachable|[Hh]ost is unreachable|[Bb]ad file descriptor|Stale file handle|write error|"
     "exec format error|executable file not found in \\$PATH|Argument list too long|Device or resource busy|Invalid cross-device link|Too many levels of symbolic links"
 )
 """What the operating system answers where something failed; not what ends ordinary connections."""
@@ -88,7 +88,7 @@ ADMISSIONS = (
     ),
     Admission(
         "The ledger has an error: page seven is torn",
-        rf"{_SUBJECT}(?i:error|exception|failure)(?:(?: \([^()\n]{{1,60}}\))?: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
+        rf"{_SUBJECT}(?i:error|exception|failure)(?:(?: \([^()\n]{{1,60}}\))?: +[^\s\d]| (?:at|from|of type|code:? ['\"]?[1-9]|['\"]))",
         r"(?i:error|exception|failure)(?:\)?: | \([^()\n]{1,60}\): |['\"]| (?:at|from|of type|code|['\"\\]))",
     ),
     Admission(
@@ -169,7 +169,9 @@ _DOUBTFUL = lazy_re2(
 """How a sentence begins that does not say that it happened, or counts what did not."""
 _GOES_ON = lazy_re2(
     r"^(?: yet\b| so far\b|[\"']?:? *(?:none|null|nil|undefined|false|n/a|no|ok|0|-+)\W*$)|, continuing\b|, using |\bfalling back\b|\bwill be retried\b|"
-    r"\blocally$|, ignor(?:ing|ed)\b"
+    r"\blocally$|, ignor(?:ing|ed)\b|"
+    # A client that breaks off while a server greets it: a health check, a scanner.
+    r"^ [\[\]\w.:]+:\d+: (?:EOF|read tcp [^\n]{1,120}: connection reset by peer|tls: first record does not look like a TLS handshake)\s*$"
 )
 """How one goes on that waits, or makes do."""
 

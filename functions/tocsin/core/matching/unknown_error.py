@@ -90,14 +90,17 @@ def with_unknown_error(signatures: Mapping[str, Signature]) -> dict[str, Signatu
     return {**signatures, UNKNOWN_ERROR: signatures.get(UNKNOWN_ERROR, SIGNATURE)}
 
 
-def overridden(table: Mapping[str, Any], file: str, problems: list[Problem]) -> Signature:
+def overridden(table: Mapping[str, Any], file: str) -> tuple[Signature, list[Problem]]:
     """The built-in signature with what ``[override.unknown-error]`` changes.
 
     Args:
         table: That table; ``overlay.read_overlay`` has looked at its keys already.
         file: The file it stands in, for problems.
-        problems: What is wrong is added here.
+
+    Returns:
+        The signature, and what is wrong with the changes.
     """
+    problems: list[Problem] = []
 
     def wrong(key: str, reason: str) -> None:
         problems.append(Problem(file, f"override.{UNKNOWN_ERROR}.{key}", reason))
@@ -121,7 +124,7 @@ def overridden(table: Mapping[str, Any], file: str, problems: list[Problem]) -> 
             wrong(key, f"must be text, is {value!r}")
         else:
             wrong(key, f"cannot be overridden of what is built in; what can is {', '.join(OVERRIDABLE)}")
-    return replace(SIGNATURE, **changes)
+    return replace(SIGNATURE, **changes), problems
 
 
 def raw_expression(level: Level) -> str:
