@@ -7,6 +7,7 @@ import json
 import random
 import re
 import string
+from functools import cache
 from re import _parser
 
 import pytest
@@ -40,8 +41,15 @@ def _sample(what, of) -> str:
     if name == "BRANCH":
         return sample_of(RANDOM.choice(of[1]))
     if name == "IN":
-        return RANDOM.choice([one for one in ALNUM + "-_+/=." if re.fullmatch(_class(of), one)])
+        return RANDOM.choice(_characters(tuple(of)))
     return {"ANY": "x"}.get(name, "")
+
+
+@cache
+def _characters(of) -> list[str]:
+    """Those of a class: the same classes are asked for with each character of each sample."""
+    expression = _class(of)
+    return [one for one in ALNUM + "-_+/=." if re.fullmatch(expression, one)]
 
 
 def _class(of) -> str:
