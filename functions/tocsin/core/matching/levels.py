@@ -53,7 +53,7 @@ _UPPER = (
 )
 _NODE = (
     r"(?:\d{4}-\d\d-\d\dT[\d:.]+Z\s+(?:[0-9a-f]{8}-[0-9a-f-]{27}|undefined)\s+INFO|(?:\[[^\]\n]{1,60}\] )?\[LOG\])"
-    r"\s+(?:(?:err|error|e|ex):? )?[\[{(]{0,2} ?"
+    r"\s+(?:(?:[Cc]aught )?(?:an? )?(?:[Ee]rr|[Ee]rror|e|ex|[Ee]xception|[Cc]aught|[Cc]atch):? )?[\[{(]{0,2} ?"
 )
 """What Node logs by ``console.log``, which Lambda heads with INFO and others with LOG, up to what it says itself."""
 _PREFIXES = (
