@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import re2
 
+from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.matching.admissions import admission_span
 from tocsin.core.matching.levels import MAX_PREFIX_LENGTH, statement
 from tocsin.core.matching.logline import LogLine, read_line
@@ -168,9 +169,9 @@ RULES = (
     MaskRule("several in a row", r"<\*>(?:[\s,;:./|-]*<\*>)+", "<*>, <*>: <*> left", "<*> left"),
 )
 
-_EXCEPTION = re2.compile(r"^[\w.$]*(?:Error|Exception|Failure|Fault)\b")
+_EXCEPTION = lazy_re2(r"^[\w.$]*(?:Error|Exception|Failure|Fault)\b")
 
-_NOTHING = re2.compile(r"^\W*\w+: *(?:0|null|none|None|false|False|nil|undefined)\s*$")
+_NOTHING = lazy_re2(r"^\W*\w+: *(?:0|null|none|None|false|False|nil|undefined)\s*$")
 """What `{"error": 0}` becomes as text."""
 
 

@@ -8,7 +8,6 @@ looked at `MOST_BYTES` compiles.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import re2
@@ -84,7 +83,7 @@ class FirstLook:
             if len(word) < _KEY:
                 self._keyless.append(number)
                 continue
-            key = int.from_bytes(word[:_KEY].lower().encode(), sys.byteorder)
+            key = memoryview(word[:_KEY].lower().encode()).cast("I")[0]
             by_key.setdefault(key, []).append(number)
         return by_key
 

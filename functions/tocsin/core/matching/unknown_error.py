@@ -174,7 +174,7 @@ class ErrorFinder:
 
     def suspects(self, messages: Sequence[str]) -> list[int]:
         """The places of those messages that may state such a level; the others are no unknown errors."""
-        return self._raw_search.places(messages)
+        return self._raw_search.places(messages) if messages else []  # else it would be compiled for nothing
 
     @property
     def _raw_search(self) -> RawSearch:
