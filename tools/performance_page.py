@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,10 @@ from tocsin_cli.cost_model import (
     LOADS,
     PASSES,
     PRICES,
+    STREAM_FROM_GB,
     Load,
     Machine,
+    between_sizes,
     instead,
     shards_for,
     tocsin,
@@ -37,8 +38,6 @@ OFTEN = (("without a pause", 1_000.0), ("once an hour", 1.0), ("once a day", 1 /
 """How often each of some unknown errors is seen in an hour."""
 FAILURES = 30
 """Distinguished by what Tocsin is compared with; about as many signatures ship for log lines."""
-STREAM_FROM_GB = 1_000
-"""From here on the chart takes a stream."""
 SIZES_GB = (0.002, 0.02, 0.2, 1, 5, 20, 50, 200, 1_000, 5_000)
 
 
@@ -126,22 +125,15 @@ def shares_chart(speeds: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def at(gb_a_day: float) -> Load:
-    """A load between the three: what they say, interpolated; a stream from where the largest has one."""
-    below = max((load for load in LOADS if load.gb_a_day <= gb_a_day), key=lambda load: load.gb_a_day)
-    above = min((load for load in LOADS if load.gb_a_day >= gb_a_day), key=lambda load: load.gb_a_day)
-    way = 0.0 if above is below else log(gb_a_day / below.gb_a_day) / log(above.gb_a_day / below.gb_a_day)
-
-    def between_them(low: float, high: float) -> float:
-        return float(low ** (1 - way) * high**way)
-
+    """A load between the three sizes; a stream from where it pays."""
     load = Load(
         f"{gb_a_day:g} GB a day",
         gb_a_day,
-        between_them(below.kb_a_batch, above.kb_a_batch),
-        incidents=round(between_them(below.incidents, above.incidents)),
-        log_groups=round(between_them(below.log_groups, above.log_groups)),
+        between_sizes(gb_a_day, lambda size: size.kb_a_batch),
+        incidents=round(between_sizes(gb_a_day, lambda size: size.incidents)),
+        log_groups=round(between_sizes(gb_a_day, lambda size: size.log_groups)),
     )
-    return replace(load, shards=shards_for(load)) if below.shards or gb_a_day >= STREAM_FROM_GB else load
+    return load if gb_a_day < STREAM_FROM_GB else replace(load, shards=shards_for(load))
 
 
 def cost_chart() -> str:
