@@ -236,7 +236,7 @@ def instead(load: Load, signatures: int) -> dict[str, float]:
 
     Args:
         load: How much is logged.
-        signatures: How many failures are to be told apart.
+        signatures: How many failures are to be distinguished.
     """
     price = {name: each.usd for name, each in PRICES.items()}
     gb = load.gb_a_day * DAYS

@@ -37,7 +37,7 @@ BEGIN, END = "<!-- measured: make bench, then make docs -->\n", "<!-- end of wha
 OFTEN = (("without a pause", 1_000.0), ("once an hour", 1.0), ("once a day", 1 / 24))
 """How often each of some unknown errors is seen in an hour."""
 FAILURES = 30
-"""Told apart by what Tocsin is compared with; about as many signatures ship for log lines."""
+"""Distinguished by what Tocsin is compared with; about as many signatures ship for log lines."""
 STREAM_FROM_GB = 1_000
 """From here on the chart takes a stream."""
 SIZES_GB = (0.002, 0.02, 0.2, 1, 5, 20, 50, 200, 1_000, 5_000)
@@ -209,7 +209,7 @@ def cost_page() -> str:
             f"Between the three sizes the picture interpolates; from {STREAM_FROM_GB:,} GB a day on it has a stream.\n",
             markdown(Titled("Tocsin", header, rows), level="##"),
             markdown(
-                Titled(f"Beside it, for {FAILURES} failures told apart", ["means", *header[1:]], beside),
+                Titled(f"Beside it, for {FAILURES} different failures", ["means", *header[1:]], beside),
                 level="##",
             ),
             BESIDE,

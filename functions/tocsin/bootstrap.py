@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tocsin.services.detection import Detector, FailureQueue
     from tocsin.services.heartbeat import HeartbeatRelay, HeartbeatWriter
     from tocsin.services.notifier import Notifier
-    from tocsin.services.reconciliation import Reconciler
+    from tocsin.services.reconcile_service import Reconciler
     from tocsin.services.responding import Responder
     from tocsin.services.screening import Prefilter
 
@@ -150,7 +150,7 @@ def wire_reconciler(
     from tocsin.core.incidents.policy import Policy
     from tocsin.core.matching.unknown_error import with_unknown_error
     from tocsin.core.signatures.drill import with_drill
-    from tocsin.services.reconciliation import Reconciler
+    from tocsin.services.reconcile_service import Reconciler
 
     policy = Policy(
         config.settings.intervals,

@@ -91,11 +91,11 @@ def template(stack: Examined, local: Path) -> Iterator[Finding]:
 
 
 def drift(stack: Examined) -> Iterator[Finding]:
-    """Nobody changed a resource past the stack, as far as CloudFormation can tell."""
+    """Nobody changed a resource past the stack, as far as CloudFormation can see."""
     client = stack.client("cloudformation")
     detection = client.detect_stack_drift(StackName=stack.name)["StackDriftDetectionId"]
     deadline = time.monotonic() + DRIFT_WITHIN
-    while (told := client.describe_stack_drift_detection_status(StackDriftDetectionId=detection))[
+    while (detected := client.describe_stack_drift_detection_status(StackDriftDetectionId=detection))[
         "DetectionStatus"
     ] == "DETECTION_IN_PROGRESS":
         if time.monotonic() > deadline:
@@ -107,8 +107,8 @@ def drift(stack: Examined) -> Iterator[Finding]:
             )
             return
         time.sleep(2)
-    if told.get("StackDriftStatus") != "DRIFTED":
-        yield ok("drift", "no resource differs from the template, where CloudFormation can tell")
+    if detected.get("StackDriftStatus") != "DRIFTED":
+        yield ok("drift", "no resource differs from the template, where CloudFormation can see")
         return
     for each in _drifted(client, stack.name):
         name, kind = each["LogicalResourceId"], each["StackResourceDriftStatus"]

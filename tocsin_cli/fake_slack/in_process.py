@@ -67,7 +67,7 @@ class OfflineSlack:
         )
 
     def deliver(self, notification: Notification, now: Millis) -> Outcome:
-        """Tell the channel of a notification, as ``notify`` would at once.
+        """Deliver a notification to the channel, as ``notify`` would at once.
 
         Raises:
             DeliveryError: The local Slack refused it.

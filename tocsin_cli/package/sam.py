@@ -33,9 +33,12 @@ def sam_command() -> str:
 
 
 _NOISE = (
-    "Managed S3 bucket", "Auto resolution of buckets", "To use a specific S3 bucket", "Above settings can be stored",
+    "Managed S3 bucket",
+    "Auto resolution of buckets",
+    "To use a specific S3 bucket",
+    "Above settings can be stored",
     "File with same data already exists",
-)  # fmt: skip
+)
 """Advice on sam's own settings, which Tocsin gives it, and each package that needs no upload."""
 _EVENTS, _OUTPUTS, _END = "CloudFormation events from", "CloudFormation outputs from", "Successfully"
 

@@ -135,7 +135,7 @@ def test_the_search_that_ships_is_current():
     config = load_configuration(FUNCTIONS, {})
     matcher = Matcher(with_heartbeat(with_drill(config.signatures)))
     errors = ErrorFinder(config.signatures, config.settings.errors)
-    assert compiled_search(FUNCTIONS) == f"{matcher.raw_expression}|{errors.raw_expression}", (
+    assert compiled_search(FUNCTIONS).expression == f"{matcher.raw_expression}|{errors.raw_expression}", (
         "run `tocsin check` and commit signatures/search.json"
     )
 

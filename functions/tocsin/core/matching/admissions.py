@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tocsin.core.lazy_expressions import lazy_re2
-from tocsin.core.matching.line_header import HEADER
+from tocsin.core.matching.line_header import HEADER, searchable
 
 
 class Admission(NamedTuple):
@@ -88,7 +88,7 @@ ADMISSIONS = (
     ),
     Admission(
         "The ledger has an error: page seven is torn",
-        rf"{_SUBJECT}(?i:error|exception|failure)(?:(?: \([^()\n]{{1,60}}\))?: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
+        rf"{_SUBJECT}(?i:error|exception|failure)(?:(?: \([^()\n]{{1,60}}\))?: +[^\s\d]| (?:at|from|of type|code:? ['\"]?[1-9]|['\"]))",
         r"(?i:error|exception|failure)(?:\)?: | \([^()\n]{1,60}\): |['\"]| (?:at|from|of type|code|['\"\\]))",
     ),
     Admission(
@@ -182,8 +182,10 @@ def admission_span(line: str) -> tuple[int, int] | None:
     Args:
         line: The beginning of a line that states no level.
     """
-    found = _ADMITS.search(line)
-    if found is None or _DOUBTFUL.search(found.group(1)) or _GOES_ON.search(line[found.end(1) :]):
+    found = _ADMITS.search(searchable(line))
+    if found is None:
         return None
-    span: tuple[int, int] = found.span(1)
-    return span
+    start, end = found.span(1)
+    if _DOUBTFUL.search(line[start:end]) or _GOES_ON.search(line[end:]):
+        return None
+    return start, end

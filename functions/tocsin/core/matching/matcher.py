@@ -14,9 +14,11 @@ from typing import NamedTuple
 import re2
 
 from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, re2_options
+from tocsin.core.literal import Literal
 from tocsin.core.matching.alarm_fields import alarm_fields
 from tocsin.core.matching.captured_fields import bounded_fields
 from tocsin.core.matching.crashes import read_crash
+from tocsin.core.matching.first_look import FirstLook
 from tocsin.core.matching.joined_lines import FEW, across_lines, lines_with
 from tocsin.core.matching.logline import TRANSLATED, LogLine, read_line
 from tocsin.core.matching.prefilter import RawSearch
@@ -25,7 +27,7 @@ from tocsin.core.matching.scopes import fits, in_scope
 from tocsin.core.matching.verdicts import Explanation, Verdict
 from tocsin.core.model import AlarmChange, Level, Match
 from tocsin.core.signatures.field_search import field_search
-from tocsin.core.signatures.literals import Literal, required_literals, without_contained
+from tocsin.core.signatures.literals import required_literals, without_contained
 from tocsin.core.signatures.signature import Signature, Source, Status
 
 MAX_TRIES = 40
@@ -102,6 +104,8 @@ class Matcher:
             for name, signature in signatures.items()
         }
         self._raw = search
+        self._others = (*TRANSLATED, ESCAPED_WORD, *(search for _, search in self._by_fields))
+        self._first_look = FirstLook(self._literals, self._others)
         self._gate: re2.Set | None = None
         self._compiled: dict[str, _Expressions] = {}
         self._by_hits: dict[tuple[int, ...], dict[str, list[int]]] = {}
@@ -112,9 +116,14 @@ class Matcher:
     @property
     def raw_expression(self) -> str:
         """The expression for `RawSearch`: whatever any of the literals stands for; empty for no signatures."""
-        terms = sorted(literal.expression for literal in without_contained(self._literals))
-        terms += sorted({search for _, search in self._by_fields})
-        return "|".join((*terms, *TRANSLATED, ESCAPED_WORD)) if terms else ""
+        literals, others = self.raw_terms
+        return "|".join((*sorted(literal.expression for literal in literals), *others))
+
+    @property
+    def raw_terms(self) -> tuple[frozenset[Literal], list[str]]:
+        """What ``raw_expression`` is put together from: literals, and other expressions."""
+        literals, searches = without_contained(self._literals), sorted({each for _, each in self._by_fields})
+        return literals, [*searches, *TRANSLATED, ESCAPED_WORD] if literals or searches else []
 
     def might_match(self, raw: bytes) -> bool:
         """Whether any event of an envelope can match: False is certain, True is a suspicion.
@@ -290,14 +299,12 @@ class Matcher:
 
     def _hits(self, encoded: bytes) -> list[int]:
         """The places in ``_literals`` of those that occur; places beyond it stand for translated events."""
+        if self._gate is None and self._first_look.takes(len(encoded)):
+            return self._first_look.hits(encoded)
         if self._gate is None:
             gate = re2.Set.SearchSet(byte_options(MAX_SEARCH_SIZE))
-            for literal in self._literals:
-                gate.Add(literal.expression.encode("latin-1"))
-            for expression in (*TRANSLATED, ESCAPED_WORD):
+            for expression in (*(literal.expression for literal in self._literals), *self._others):
                 gate.Add(expression.encode("latin-1"))
-            for _, search in self._by_fields:
-                gate.Add(search.encode("latin-1"))
             gate.Compile()
             self._gate = gate
         return self._gate.Match(encoded) or []

@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from tocsin.core.literal import Literal
 from tocsin.core.model import Level, Millis, Severity
 from tocsin.core.signatures.absence_rule import AbsenceRule
-from tocsin.core.signatures.literals import Literal
 
 
 class Status(StrEnum):
