@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tocsin.core.config.settings import Settings
 from tocsin.core.errors.error_store import ErrorStore
@@ -37,7 +37,7 @@ from tocsin.core.model import Change, Millis, OccurrenceCount, Reason
 from tocsin.core.notifications.building import build_notification, with_account_names
 from tocsin.core.notifications.contract import Notification
 from tocsin.services.absence import QueueDepths
-from tocsin.services.reconciling_round import Reconciliation, Round
+from tocsin.services.reconciling_round import RecentChanges, Reconciliation, Round
 from tocsin.services.redriving import MessageMoves
 
 
@@ -68,6 +68,7 @@ class Reconciler(Struct, frozen=True):
         takes_actions: Whether people can act from Slack.
         errors: Where unknown errors are kept; None where they are not, or nobody can act.
         moves: What redrives dead-letter queues; None where nothing does.
+        recent_changes: What was read of changes a moment ago.
     """
 
     ledger: Ledger
@@ -79,6 +80,12 @@ class Reconciler(Struct, frozen=True):
     takes_actions: bool = False
     errors: ErrorStore | None = None
     moves: MessageMoves | None = None
+    recent_changes: RecentChanges = field(default_factory=RecentChanges)
+
+    def keep_change(self, change: Change) -> None:
+        """Keep a change, and know of it from now on."""
+        self.ledger.keep_change(change)
+        self.recent_changes.changes = None
 
     def reconcile(
         self,

@@ -36,6 +36,7 @@ from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import (
     AlreadyAppliedError,
     CountKey,
+    Ledger,
     SilenceConflictError,
     StaleVersionError,
     Stored,
@@ -61,6 +62,28 @@ SUSPECT_FOR: Millis = BEFORE_DIRECT + 3_600_000
 
 LOOK_AGAIN: Millis = 15 * 60_000
 """The longest an open incident goes unlooked at: a deploy may have shortened its intervals meanwhile."""
+
+
+CHANGES_KEPT: Millis = 1_000
+"""How old what was read of changes may be: EventBridge itself takes about as long."""
+
+
+class RecentChanges(Struct):
+    """What was read of changes last, for whoever reconciles many services at the same moment.
+
+    Attributes:
+        read_at: When it was read.
+        changes: What was read; None for nothing yet.
+    """
+
+    read_at: Millis = 0
+    changes: Sequence[Change] | None = None
+
+    def read(self, ledger: Ledger, now: Millis) -> Sequence[Change]:
+        """The changes that may be suspected, as they were at most ``CHANGES_KEPT`` ago."""
+        if self.changes is None or not 0 <= now - self.read_at < CHANGES_KEPT:
+            self.changes, self.read_at = ledger.changes(now - SUSPECT_FOR), now
+        return self.changes
 
 
 class Reconciliation(Struct):
@@ -285,12 +308,13 @@ class Round:
 
     def _find_suspects(self) -> Sequence[Change]:
         """What changed lately and may be behind an incident of the service; nothing where it cannot be read."""
-        if self._with.services is None or self._is_digest:
+        services = self._with.services
+        if services is None or self._is_digest:
             return ()
+        # What may mute is read as it is now; what only explains may be a moment old.
+        recent = RecentChanges() if services.after_deploy(self._service) else self._with.recent_changes
         try:
-            return concerning(
-                self._ledger.changes(self._now - SUSPECT_FOR), self._service, self._with.services
-            )
+            return concerning(recent.read(self._ledger, self._now), self._service, services)
         except Exception:  # whatever it is: an alert must not wait for what explains it
             return ()
 
