@@ -250,6 +250,8 @@ def test_no_more_than_one_in_a_thousand_is_silent_in_ordinary_wrappings_at_level
         ("[2026-03-04 05:06:07,089: WARNING/Worker-5] RuntimeWarning: Exception raised outside body: LedgerError('page seven',)", "unhandled-exception"),
         ("com.example.Ledger.close(I)V: java.lang.NoSuchMethodError", "unhandled-exception"),
         ("ERROR ledger: Connection prematurely closed BEFORE response", "connection-dropped"),
+        ("Ledger Thread[closing-4] has been blocked for 7000 ms, time limit is 2000 ms", UNKNOWN_ERROR),
+        ("INFO the address has been blocked for 7 days", ""),
         ("http: TLS handshake error from 10.0.0.7:50312: EOF", ""),
         ("http: TLS handshake error from 10.0.0.7:50312: read tcp 10.0.0.1:443->10.0.0.7:50312: read: connection reset by peer", ""),
         ("http: TLS handshake error from 10.0.0.7:50312: remote error: tls: bad certificate", UNKNOWN_ERROR),
