@@ -6,16 +6,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
 
-from benchmarks.batches import batch, ordinary_batch
+from benchmarks.batches import FAULT, batch, ordinary_batch
 
-ROOT = Path(__file__).resolve().parent.parent
-FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 UNKNOWN = "ERROR app.pay: payment provider answered 500 for order {n}"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
 DEPLOYED = {

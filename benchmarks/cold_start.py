@@ -1,6 +1,6 @@
 """Cold start: a fresh interpreter to the first answer, without a match and with one, and what `import boto3` costs.
 
-With a match everything is done that detect does: it counts in DynamoDB and tells by SNS. What those answer is recorded once
+With a match everything is done that detect does: it counts in DynamoDB and notifies by SNS. What those answer is recorded once
 from a table and a topic in this process, and given to each fresh interpreter: to plain objects in place of clients, which
 says what is ours, and beneath boto3's own clients, which says what people wait for (but the network).
 """
@@ -13,23 +13,21 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import boto3
 import re2
 
-from benchmarks.aws_calls import CREDENTIALS, DEPLOYED, FAULT, stub_cloud
-from benchmarks.batches import batch, ordinary_batch
+from benchmarks.aws_calls import CREDENTIALS, DEPLOYED, stub_cloud
+from benchmarks.batches import FAULT, batch, ordinary_batch
 from benchmarks.signature_sets import made
-from benchmarks.stopwatch import once
+from benchmarks.stopwatch import ROOT, once
 from tocsin import bootstrap
 from tocsin.bootstrap import configuration, wire_detector
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import RawSearch
 
-ROOT = Path(__file__).resolve().parent.parent
 RUNS = 9
 
 FIRST_ANSWER = """
@@ -83,7 +81,7 @@ bootstrap._client = lambda service, total_attempts=5: replaying(real(service, to
 answer = detect.handler(given["event"], None)
 """
 
-TOLD = """
+ANNOUNCED = """
 assert [*answer["occurrences"].values()] == [1] and [*answer["sent"].values()] == [["opened"]], answer
 assert not [*answers], "something was not asked"
 """
@@ -99,23 +97,23 @@ def measure() -> dict[str, float]:
     """Median milliseconds over a bare interpreter, all taken in turn so that drift hits all alike."""
     event = json.dumps(ordinary_batch(100))
     signatures, found = made(1000), []
-    unsealed = once(lambda: found.append(Matcher(signatures).raw_expression))
+    uncompiled = once(lambda: found.append(Matcher(signatures).raw_expression))
     thousand = found[0]
     re2.purge()  # what was measured before may have left it compiled
     hit = batch([FAULT])
-    told = json.dumps({"event": hit, "answers": recorded_answers(hit)})
+    given = json.dumps({"event": hit, "answers": recorded_answers(hit)})
     programs = {
         "bare": ("import sys; sys.stdin.read()", event),
         "boto3": ("import sys; sys.stdin.read(); import boto3", event),
         "boto3 and two clients": (BOTO3_CLIENTS, event),
         "detect": (FIRST_ANSWER, event),
-        "with a match": (PLAIN_CLIENTS + TOLD, told),
-        "with a match and boto3": (REAL_CLIENTS + TOLD, told),
+        "with a match": (PLAIN_CLIENTS + ANNOUNCED, given),
+        "with a match and boto3": (REAL_CLIENTS + ANNOUNCED, given),
     }
     times: dict[str, list[float]] = {name: [] for name in programs}
     for run in range(RUNS + 1):
-        for name, (program, given) in programs.items():
-            taken = _time(program, given)
+        for name, (program, stdin) in programs.items():
+            taken = _time(program, stdin)
             if run:  # the first round warms the page cache and writes byte code
                 times[name].append(taken)
     bare = statistics.median(times["bare"])
@@ -129,7 +127,7 @@ def measure() -> dict[str, float]:
         "cold_start_with_a_match_over_import_boto3": over["with a match"] / over["boto3"],
         "cold_start_told_ms": over["with a match and boto3"],
         "thousand_signatures_build_ms": once(lambda: RawSearch(thousand)),
-        "thousand_signatures_unsealed_ms": unsealed,
+        "thousand_signatures_uncompiled_ms": uncompiled,
         "import_profile": profile(),
     }
 

@@ -20,15 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.batches import FAULT, batch, ordinary_batch
+from benchmarks.stopwatch import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 IMAGE = "public.ecr.aws/lambda/python:3.13-rapid-x86_64"
-EMULATOR = [
-    "--entrypoint",
-    "/var/rapid/aws-lambda-rie",
-    "--env",
-    "AWS_LAMBDA_FUNCTION_HANDLER=detect.handler",
-]
 ONE_PROCESSOR = 1769
 """MB of memory that come with one processor (Lambda Developer Guide, "Configure Lambda function memory")."""
 MEMORY = (256, 512, 1024)
@@ -113,17 +107,13 @@ def build() -> Path:
 def first_answer(folder: Path, event: object, memory: int, *, dry: bool) -> float:
     """Milliseconds from the first invocation of a fresh container to its answer."""
     started = subprocess.run(
-        [
-            *shlex.split(
-                f"docker run --rm --detach --publish 127.0.0.1::8080 --cpus {memory / ONE_PROCESSOR:.3f} "
-                f"--memory {memory}m --env AWS_LAMBDA_FUNCTION_MEMORY_SIZE={memory} --env AWS_REGION=us-east-1 "
-                f"--env TOCSIN_DRY_RUN={dry or ''} --volume {folder}:/var/task:ro"
-            ),
-            *EMULATOR,
-            IMAGE,
-            "--log-level",
-            "error",
-        ],
+        shlex.split(
+            f"docker run --rm --detach --publish 127.0.0.1::8080 --cpus {memory / ONE_PROCESSOR:.3f} "
+            f"--memory {memory}m --env AWS_LAMBDA_FUNCTION_MEMORY_SIZE={memory} --env AWS_REGION=us-east-1 "
+            f"--env TOCSIN_DRY_RUN={dry or ''} --volume {folder}:/var/task:ro "
+            "--entrypoint /var/rapid/aws-lambda-rie --env AWS_LAMBDA_FUNCTION_HANDLER=detect.handler "
+            f"{IMAGE} --log-level error"
+        ),
         check=True,
         capture_output=True,
         text=True,

@@ -14,14 +14,13 @@ import importlib
 import importlib.util
 import json
 import os
-import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import PYTHON, ROOT
-from tocsin.core.matching.error_template import error_template
+from benchmarks.peers import elsewhere
+from tocsin.core.matching.error_masking import error_template
 
 FOLDER = "TOCSIN_LOGHUB"
 
@@ -78,17 +77,8 @@ def compare() -> dict[str, Any]:
 
 def measure() -> dict[str, Any]:
     """What ``compare`` says: in the environment with Drain3 where there is one, else here and without it."""
-    if not PYTHON.exists():
-        return {"grouping": compare()}
-    done = subprocess.run(
-        [PYTHON, "-m", "benchmarks.grouping"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"},
-    )
-    return {"grouping": compare() if done.returncode else json.loads(done.stdout)}
+    found = elsewhere("benchmarks.grouping")
+    return {"grouping": compare() if "skipped" in found else found}
 
 
 if __name__ == "__main__":

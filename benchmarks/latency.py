@@ -8,13 +8,13 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from benchmarks.batches import FAULT
 from tocsin_cli.local_aws.cloud import Watched
 from tocsin_cli.local_aws.local_tocsin import LocalTocsin
 
 SAMPLES = 100
 WARM_UP = 10
 AT_ONCE = 100
-FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 
 
 class Arrivals:

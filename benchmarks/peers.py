@@ -25,14 +25,13 @@ import re2
 
 from benchmarks.batches import ordinary_lines
 from benchmarks.signature_sets import shipped
-from benchmarks.stopwatch import best_of
+from benchmarks.stopwatch import ROOT, best_of, in_own_process
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.signatures.signature import Signature
 
 QUIET, DENSE, ONE_IN = 3_000, 1_000, 10
 REPEATED = 20
 """How often ripgrep gets the lines: it builds its automaton as it goes, which a short text never makes up for."""
-ROOT = Path(__file__).resolve().parent.parent
 PYTHON = Path(os.environ.get("BENCH_PYTHON", ROOT / ".venv-bench" / "bin" / "python"))
 Found = set[tuple[int, str]]
 """Line and signature."""
@@ -225,18 +224,10 @@ def elsewhere(module: str) -> dict[str, Any]:
     """What a module prints in the environment of the candidates; ``skipped`` with the reason where there is none."""
     if not PYTHON.exists():
         return {"skipped": f"there is no {PYTHON}; `make bench` makes it, if the candidates can be installed"}
-    done = subprocess.run(
-        [PYTHON, "-m", module],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}"},
-    )
-    if done.returncode:
-        return {"skipped": (done.stderr.strip().splitlines() or ["it failed without a word"])[-1]}
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    try:
+        return in_own_process(module, python=PYTHON)
+    except subprocess.CalledProcessError as error:
+        return {"skipped": (error.stderr.strip().splitlines() or ["it failed without a word"])[-1]}
 
 
 if __name__ == "__main__":

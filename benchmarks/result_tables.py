@@ -21,7 +21,7 @@ def tables(measured: Mapping[str, Any]) -> list[Titled]:
 
 
 def number(value: float) -> str:
-    """As many digits as tell something."""
+    """As many digits as mean something."""
     if value >= 100:  # three digits are enough
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
@@ -92,12 +92,12 @@ def cold_start(measured: Mapping[str, Any]) -> list[Titled]:
         ["`import boto3` alone", number(measured["import_boto3_ms"])],
         ["`import boto3` and its clients for DynamoDB and SNS", number(measured["boto3_and_clients_ms"])],
         [
-            "a batch with a match, counted and told to plain clients",
+            "a batch with a match, counted and sent to plain clients",
             number(measured["cold_start_with_a_match_ms"]),
         ],
         ["the same through boto3, without the network", number(measured["cold_start_told_ms"])],
         ["the search of a thousand signatures, compiled", number(measured["thousand_signatures_build_ms"])],
-        ["the same, derived again (no seal)", number(measured["thousand_signatures_unsealed_ms"])],
+        ["the same, derived again (not compiled)", number(measured["thousand_signatures_uncompiled_ms"])],
     ]
     profile = [[f"`{row['module']}`", number(row["ms"])] for row in measured["import_profile"]]
     return [

@@ -8,7 +8,6 @@ others' is the standard library's decode and their search, which answers less. P
 from __future__ import annotations
 
 import json
-import math
 import resource
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 from benchmarks import peers
 from benchmarks.batches import batch, decode, faulty_lines, inflated_mb
 from benchmarks.signature_sets import shipped
+from benchmarks.stopwatch import best_of
 
 SHARES = (0, 10_000, 1_000, 100, 10, 1)
 """One line in so many matches; 0 for none."""
@@ -29,8 +29,13 @@ NOW = 1_795_000_000_000
 def compare() -> dict[str, Any]:
     """MB of inflated log a second by way and share; the reason where a way was left out."""
     numbered = peers.expressions_of(shipped())
-    ways = {"Tocsin": detect, "hyperscan": search(peers.hyperscan), "ripgrep": search(peers.ripgrep),
-            "one re.search each": search(peers.naive), "panther-core": search(peers.panther)}  # fmt: skip
+    ways = {
+        "Tocsin": detect,
+        "hyperscan": search(peers.hyperscan),
+        "ripgrep": search(peers.ripgrep),
+        "one re.search each": search(peers.naive),
+        "panther-core": search(peers.panther),
+    }
     found: dict[str, Any] = {"left_out": {}, "mb_per_s": {}}
     for name, way in ways.items():
         slow = name in {"one re.search each", "panther-core"}
@@ -58,7 +63,7 @@ def detect(lines: list[str], _numbered: peers.Numbered) -> float:
 
     detector, event = wire_detector({}, configuration({}), DryRun()), batch(lines)
     detector.detect(event, NOW)
-    return inflated_mb(event) / processor_seconds(lambda: detector.detect(event, NOW))
+    return inflated_mb(event) / seconds(lambda: detector.detect(event, NOW))
 
 
 def search(
@@ -71,27 +76,19 @@ def search(
         if isinstance(run, str):
             return run
         event = batch(lines)
-        taken = processor_seconds(run)
+        taken = seconds(run)
         if way is peers.ripgrep:
-            start = processor_seconds(way(["INFO"], numbered))
+            start = seconds(way(["INFO"], numbered))
             taken = max(0.0, taken - start) / peers.REPEATED
-        decoding = processor_seconds(lambda: decode(event))
+        decoding = seconds(lambda: decode(event))
         return inflated_mb(event) / (decoding + taken)
 
     return measured
 
 
-def processor_seconds(action: Callable[[], object], *, most: int = 15, budget: float = 0.5) -> float:
-    """The least of up to ``most`` runs, that of processes started counted in; fewer where they take long."""
-    least, spent = math.inf, 0.0
-    for _ in range(most):
-        before = _processor_time()
-        action()
-        taken = _processor_time() - before
-        least, spent = min(least, taken), spent + taken
-        if spent > budget:
-            break
-    return least
+def seconds(action: Callable[[], object]) -> float:
+    """The least processor time of some runs, that of processes started counted in."""
+    return best_of(action, budget=0.5, clock=_processor_time) / 1000
 
 
 def _processor_time() -> float:

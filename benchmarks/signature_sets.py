@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from msgspec.structs import replace
 
+from benchmarks.stopwatch import ROOT
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.signatures.signature import Signature, Source
-
-FUNCTIONS = Path(__file__).resolve().parent.parent / "functions"
-SIZES = (30, 300, 1000)
-"""About as many as ship for log lines, and more."""
 
 
 def shipped() -> dict[str, Signature]:
     """The signatures for log lines that ship."""
-    found = load_configuration(FUNCTIONS, {}).signatures
+    found = load_configuration(ROOT / "functions", {}).signatures
     return {name: entry for name, entry in found.items() if entry.source is Source.LOG}
 
 

@@ -1,9 +1,12 @@
-"""What AWS refuses, told apart: boto3 is imported only by commands that speak to AWS, so no class of it is named here."""
+"""What AWS refuses, and what kind of refusal it is. boto3 is imported only by commands that speak to AWS, so no class of it is named here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
+
+from tocsin_cli.command_error import CommandError
 
 _Answer = TypeVar("_Answer")
 
@@ -16,6 +19,30 @@ _MISSING = {
     "NoSuchEntity",
     "ResourceNotFound",
 }
+
+
+class AwsRefusedError(CommandError):
+    """AWS refuses a call, or cannot be asked; the message says what it answers."""
+
+    status = 2
+
+
+@contextmanager
+def aws_refusals(words: str = "{}") -> Iterator[None]:
+    """What AWS refuses within, as the end of the command.
+
+    Args:
+        words: What to say; ``{}`` is AWS's answer.
+
+    Raises:
+        AwsRefusedError: AWS refused a call, or could not be asked.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_aws_error(error):
+            raise
+        raise AwsRefusedError(words.format(error)) from error
 
 
 def is_aws_error(error: Exception) -> bool:

@@ -23,6 +23,13 @@ def add_root(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def given_line(text: str) -> str:
+    """A log line of the command line; all of standard input for ``-``."""
+    if text != "-":
+        return text
+    return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
+
+
 def configuration_here(root: Path) -> Configuration:
     """The configuration of this checkout, for titles and severities; nothing of it where it is broken.
 

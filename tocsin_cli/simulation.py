@@ -1,6 +1,6 @@
 """A simulated clock: the very code of the Lambdas, fed with lines that were logged once.
 
-``Detector`` counts and tells at once, ``reconcile`` runs every minute, both on a ledger in memory and with the
+``Detector`` counts and notifies at once, ``reconcile`` runs every minute, both on a ledger in memory and with the
 clock of the log. Nothing waits: the clock jumps from one log line to the next, and over every minute in which
 ``reconcile`` would find nothing due, so that weeks take seconds. The same lines always give the same answer.
 """
@@ -21,6 +21,7 @@ from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import is_watched, missing_at
 from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.memory_store import MemoryLedger
+from tocsin.core.incidents.next_check import next_move
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
 from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, is_piece
@@ -33,8 +34,7 @@ from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
-from tocsin.services.reconciling_round import next_move
+from tocsin.services.reconcile_service import Reconciler
 from tocsin_cli.unexplained import Unexplained
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from tocsin.core.incidents.incident import Incident
     from tocsin.core.model import Millis, OccurrenceCount
     from tocsin.services.detected import Detected
-    from tocsin.services.reconciliation import Queues
+    from tocsin.services.reconcile_service import Queues
 
 WINDOW: Millis = 1_000
 """Log events of one stream within this time are delivered together, as a subscription does under load."""
@@ -91,8 +91,8 @@ class Outcome:
         minutes: Occurrences by service and by minute (``received_at`` rounded down).
         notifications: The contract's JSON of each, in the order they were sent, but the digests.
         digests: The contract's JSON of each digest of signatures in test mode.
-        incidents: In the order they were opened, as they were when all was over; what each digest told, or would have
-            told next, is one too.
+        incidents: In the order they were opened, as they were when all was over; what each digest listed, or would have
+            listed next, is one too.
         ignored: Why deliveries were passed over (Tocsin's own log groups), and how often.
         unexplained: What the log says is an error and no signature explains.
     """
@@ -291,7 +291,7 @@ class Simulation:
             last=self._last,
             occurrences=self._counted(),
             minutes=self._ledger.minutes,
-            notifications=tuple(told for told in self._world.notifications if not _is_digest(told)),
+            notifications=tuple(each for each in self._world.notifications if not _is_digest(each)),
             digests=tuple(filter(_is_digest, self._world.notifications)),
             incidents=tuple(sorted(incidents, key=lambda incident: (incident.opened_at, incident.service))),
             ignored=self._ignored,
@@ -409,7 +409,7 @@ class _Sinks:
     dead_lettered: list[str] = field(default_factory=list)
 
     def publish(self, notification: Notification) -> None:
-        """See ``tocsin.services.reconciliation.Publisher``."""
+        """See ``tocsin.services.reconcile_service.Publisher``."""
         self.notifications.append(notification)
 
     def dead_letter(self, record: object, error: str) -> None:  # noqa: ARG002 - the interface of ``FailureQueue``

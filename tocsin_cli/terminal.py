@@ -19,6 +19,16 @@ def pluralize(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def to_minute(time: str) -> str:
+    """A time in ISO 8601 without its seconds: ``2026-02-02 00:03``."""
+    return f"{time[:10]} {time[11:16]}"
+
+
+def to_second(time: str) -> str:
+    """A time in ISO 8601 without its milliseconds: ``2026-02-02 00:03:11``."""
+    return f"{time[:10]} {time[11:19]}"
+
+
 class _WithoutPadding:
     """Standard output without the blanks that fill a table's last column; they come along when a line is copied."""
 

@@ -17,7 +17,7 @@ from tocsin.core.signatures.signature import TEMPLATE
 from tocsin_cli.terminal import pluralize
 
 MAX_TEMPLATES = 10_000
-"""Templates that are told apart; a log whose every line is a new one must not fill the memory."""
+"""Templates that are counted separately; a log whose every line is a new one must not fill the memory."""
 SHOWN = 5
 """The most frequent ones that are shown."""
 MIN_WORD = 3

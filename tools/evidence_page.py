@@ -116,7 +116,7 @@ def _unknown_errors(corpus: Path) -> list[str]:
     """What was measured of unknown errors the first time, before anything was changed for it."""
     read = json.loads((corpus / UNKNOWN_ERRORS).read_text("utf-8"))
     halves = read["second_halves"]
-    told, new = (sum(row[place] for row in halves) for place in (1, 2))
+    announced, new = (sum(row[place] for row in halves) for place in (1, 2))
     return [
         "## Errors that no signature explains",
         "",
@@ -131,7 +131,7 @@ def _unknown_errors(corpus: Path) -> list[str]:
         ),
         "",
         "How quiet it is once it has learned: of each of loghub's sixteen labelled files (2,000 lines) the first half is",
-        f"learned, and of the second half is announced what is new. **{told} of {1000 * len(halves):,} lines** would have been. The files come",
+        f"learned, and of the second half is announced what is new. **{announced} of {1000 * len(halves):,} lines** would have been. The files come",
         "without the headers that hold most levels, so what says in its first words that something failed counts (before any such did: 3;",
         'while only "Failed to" and the like did: 15); nearly all of these are errors by their own words. The',
         "last column takes every line for an error, which no service is:",

@@ -1,4 +1,4 @@
-"""Writes ``docs/incidents.md`` again: what Tocsin would have told of each outage, replayed on a simulated clock.
+"""Writes ``docs/incidents.md`` again: what Tocsin would have sent in each outage, replayed on a simulated clock.
 
 ``make docs`` runs it; a test says when the page is no longer what the code does.
 """
@@ -13,23 +13,24 @@ from pathlib import Path
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.times import MINUTE, format_duration
-from tools.stories import Replayed, Shown, Step, Story, Told, load_stories, replay
+from tocsin_cli.outages import Step, Story, load_stories
+from tools.stories import Replayed, Sent, Shown, replay
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "incidents.md"
 MAX_LINE_LENGTH = 130
 
 INTRODUCTION = """\
-# The five incidents, and what Tocsin would have told
+# The five incidents, and what Tocsin would have sent
 
 Written by `make docs`; not typed. Each outage is replayed minute by minute on a simulated clock: its lines go through
 detection, `reconcile` and the delivery to Slack as they are deployed, with the signatures and intervals that ship. The lines
 are those that were logged; what is not known of an outage is assumed, and said. `tests/unit/repo/test_stories.py` holds the exact
 list of notifications of each, and that nothing planted in the lines (a password, a patient's address) gets out.
 
-"Told after" counts from the first line of which somebody should have been told. By bot an incident is one message in the
+"Notified after" counts from the first line that somebody should have been notified of. By bot an incident is one message in the
 channel, edited in place, with replies in its thread; by webhook it is messages. The replays are in
-[tools/stories.toml](../tools/stories.toml).
+[tocsin_cli/outages.toml](../tocsin_cli/outages.toml).
 """
 
 
@@ -60,11 +61,13 @@ def overview(replays: Mapping[str, Replayed]) -> str:
     """One line for each."""
     rows = "".join(
         f"| [{story.name}](#{anchor(story)}) {story.title} | {format_duration(story.over - story.began)} | "
-        f"{told_after(replayed)} | {in_slack(replayed.total('bot'))} | {in_slack(replayed.total('webhook'))} |\n"
+        f"{notified_after(replayed)} | {in_slack(replayed.total('bot'))} | {in_slack(replayed.total('webhook'))} |\n"
         for replayed in replays.values()
         for story in [replayed.story]
     )
-    return "| outage | lasted | told after | in Slack by bot | by webhook |\n|---|---|---|---|---|\n" + rows
+    return (
+        "| outage | lasted | notified after | in Slack by bot | by webhook |\n|---|---|---|---|---|\n" + rows
+    )
 
 
 def chapter(replayed: Replayed) -> str:
@@ -80,7 +83,7 @@ def chapter(replayed: Replayed) -> str:
     return (
         f"\n## {heading(story)}\n\n"
         f"**Then:** {story.then} **Found:** {story.found}\n\n"
-        f"**With Tocsin:** told after {told_after(replayed)}{instead}. {len(replayed.told)} notifications: by bot "
+        f"**With Tocsin:** notified after {notified_after(replayed)}{instead}. {len(replayed.sent)} notifications: by bot "
         f"{in_slack(replayed.total('bot'))}; by webhook {in_slack(replayed.total('webhook'))}.\n\n"
         f"Assumed: {story.assumed[0].lower()}{story.assumed[1:]}\n\n"
         f"| UTC | after | what happened | what Tocsin sends |\n|---|---|---|---|\n{rows}"
@@ -101,7 +104,7 @@ def anchor(story: Story) -> str:
 def table(replayed: Replayed) -> Iterator[Row]:
     """What happened and what was sent, in order; what is sent again and again in one row."""
     happened = [(step.at, 0, step) for step in replayed.story.steps if step.note or not step.quiet]
-    sent = [(told.at, 1, told) for told in replayed.told]
+    sent = [(each.at, 1, each) for each in replayed.sent]
     everything = sorted([*happened, *sent], key=lambda entry: entry[:2])
     for _, run in groupby(everything, key=lambda entry: kind(entry[2])):
         entries = [entry[2] for entry in run]
@@ -124,7 +127,7 @@ def joined(rows: Iterable[Row]) -> list[Row]:
     return kept
 
 
-def kind(entry: Step | Told) -> object:
+def kind(entry: Step | Sent) -> object:
     """What makes two that follow each other the same row."""
     if isinstance(entry, Step):
         return "step"
@@ -151,11 +154,11 @@ def words(step: Step, story: Story) -> str:
     return " ".join(parts)
 
 
-def sending(run: list[Told]) -> str:
+def sending(run: list[Sent]) -> str:
     """What was sent: the reason, the headline, the runbook, and what Slack makes of it."""
     first = run[0]
     times = f" × {len(run)}" if len(run) > 1 else ""
-    bot, webhook = total(told.bot for told in run), total(told.webhook for told in run)
+    bot, webhook = total(each.bot for each in run), total(each.webhook for each in run)
     growing = [alert.queue for alert in first.notification.alerts if alert.changed and alert.queue]
     depth = f" ({growing[0].depth} messages)" if growing and first.headline.startswith("Growing") else ""
     cause = next((alert.likely_cause for alert in first.notification.alerts if alert.likely_cause), None)
@@ -194,9 +197,9 @@ def in_slack(shown: Shown) -> str:
     )
 
 
-def told_after(replayed: Replayed) -> str:
+def notified_after(replayed: Replayed) -> str:
     """How long after the first line."""
-    return after(replayed.told[0].at - replayed.story.began)
+    return after(replayed.sent[0].at - replayed.story.began)
 
 
 def after(span: int) -> str:

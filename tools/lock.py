@@ -58,12 +58,15 @@ def ask(found: dict[str, set[str]], options: list[str], *, needed: bool = True) 
         report = Path(folder) / "report.json"
         done = subprocess.run(  # noqa: S603 - pip, with arguments of our own
             [
-                sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed",
-                f"--report={report}", f"--target={folder}", *options,
+                sys.executable,
+                *"-m pip install --quiet --dry-run --ignore-installed".split(),
+                f"--report={report}",
+                f"--target={folder}",
+                *options,
             ],
             check=needed,
             capture_output=not needed,
-        )  # fmt: skip
+        )
         if done.returncode:
             return
         for each in json.loads(report.read_text("utf-8"))["install"]:

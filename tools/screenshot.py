@@ -1,4 +1,4 @@
-"""Takes ``docs/images/channel.png``: what Slack shows of the demo's first outage while it is still going on.
+"""Takes ``docs/images/channel.png``: what Slack shows of outage B of the demo while it is still going on.
 
 Everything in the picture is real: the template is deployed onto the embedded cloud, the demo's log lines go
 through it, and headless Chromium photographs the channel page. ``make screenshot`` runs it.
@@ -12,9 +12,10 @@ from pathlib import Path
 
 from chromium import Chromium
 
-from tocsin_cli.commands.demo import INTERVALS, load_chapters, put_lines
+from tocsin_cli.commands.demo import INTERVALS, STORM, chapter_of, log
 from tocsin_cli.local_aws.local_tocsin import LocalTocsin
-from tocsin_cli.slack_view.page import Chapter, render_channel_page
+from tocsin_cli.outages import load_stories
+from tocsin_cli.slack_view.page import render_channel_page
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "images" / "channel.png"
 WIDTH = 960
@@ -46,15 +47,14 @@ def main() -> int:
 
 
 def replay() -> str:
-    """The channel's page after the first outage was told and told on, and before it is over."""
-    chapter = load_chapters()[0]
+    """The channel's page after the outage was announced and updated, and before it is over."""
+    story = load_stories()["B"]
     with LocalTocsin(slack_mode="bot", parameters=INTERVALS) as local:
-        for step in chapter.steps:
-            if step.lines:
-                put_lines(local, chapter.service, chapter.stream, step.lines * step.times)
-                local.slack.wait_for(len, PATIENCE)
+        for times in (1, STORM):
+            log(local, story, story.demo[0], times)
+            local.slack.wait_for(len, PATIENCE)
         local.slack.wait_for(lambda messages: any(message["edits"] for message in messages), PATIENCE)
-        items = [Chapter(chapter.title, chapter.story), *local.slack.messages()]
+        items = [chapter_of(story), *local.slack.messages()]
     return render_channel_page(items, title="#alerts", live=False)
 
 

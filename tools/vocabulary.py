@@ -97,7 +97,7 @@ _LEFT_OUT: Final = (
     male female gender religion religious catholic jewish muslim christian hispanic asian african married divorced widowed pregnant gay
     street avenue lane terrace boulevard grace ray rich san jan feb mar apr jun jul aug sep oct nov dec january
     february march april june july august september october november december"""
-)  # fmt: skip
+)
 
 
 def main() -> None:

@@ -370,7 +370,7 @@ def test_one_incident_is_shown_by_its_service_or_its_id_open_or_over(dynamodb, t
             "channel": "C1",
             "message": "17.5",
             "shown": 2,
-            "told": "1-2",
+            "delivered": "1-2",
             "unconfirmed": [],
         }
     ]

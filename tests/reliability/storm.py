@@ -168,7 +168,7 @@ def measured_storm(occurrences: int) -> tuple[str, list[str]]:
         ("invocations of detect that held them", f"{found.envelopes:,}"),
         ("counted", "all, each once" if not found.broken else f"BROKEN: {found.broken}"),
         ("writes that count, per invocation (one for each alert in it)", f"{puts / found.envelopes:.1f}"),
-        ("calls to AWS per invocation of detect, all told", f"{detect / found.envelopes:.1f}"),
+        ("calls to AWS per invocation of detect, in all", f"{detect / found.envelopes:.1f}"),
         (
             "notifications per service, of at most allowed",
             f"{max(found.messages.values())} of {found.allowed}",

@@ -6,7 +6,9 @@ import io
 from collections.abc import Iterator
 from typing import IO
 
-from tocsin_cli.backtest.log_files import Reading, Timeline, each_line, opened, read_lines
+from tocsin_cli.backtest.file_kinds import read_lines
+from tocsin_cli.backtest.line_times import Timeline
+from tocsin_cli.backtest.log_files import Reading, each_line, opened
 from tocsin_cli.simulation import LoggedLine
 
 

@@ -1,11 +1,11 @@
-"""The outages of tools/stories.toml as files, such as somebody exported them from CloudWatch Logs."""
+"""The outages of tocsin_cli/outages.toml as files, such as somebody exported them from CloudWatch Logs."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from tools.stories import load_stories, logged
+from tocsin_cli.outages import load_stories, logged
 
 
 def write_outage(name: str, folder: Path) -> Path:

@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tocsin.adapters.files.configuration import (
-    Configuration,
-    read_overlay_file,
-    read_signature_files,
-)
+from tocsin.adapters.files.configuration import Configuration, read_overlay_file, read_signature_files
 from tocsin.core.config.routing import Route
 from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.levels import MAX_PREFIX_LENGTH, stated_level
@@ -61,12 +57,13 @@ def warnings(root: Path, configuration: Configuration) -> list[Problem]:
 
 def overridden(root: Path) -> list[str]:
     """What overrides what, one sentence each: ``lambda-timeout: severity medium, the pack says high``."""
-    overlay = read_overlay_file(root, [])
+    overlay, _ = read_overlay_file(root)
     if overlay is None:
         return []
-    tables = parse_tables(read_signature_files(root, [], pack=pack_of(root)), [])
+    texts, _ = read_signature_files(root, pack=pack_of(root))
+    tables, _ = parse_tables(texts)
     before = {name: table for entries in tables.values() for name, table in entries.items()}
-    told = []
+    sentences = []
     for name, table in overlay.overrides.items():
         brought = before.get(name, {})
         words = []
@@ -77,11 +74,11 @@ def overridden(root: Path) -> list[str]:
                 words.append("off" if value else "on")
             else:
                 words.append(f"{key} {_word(value)}, the pack says {_word(brought.get(key, 'nothing'))}")
-        told.append(f"{name}: {'; '.join(words)}")
+        sentences.append(f"{name}: {'; '.join(words)}")
     for name in overlay.off:
         count = sum(len(entries) for file, entries in tables.items() if family(file, tables) == name)
-        told.append(f"family {name}: off, {count} signatures")
-    return told
+        sentences.append(f"family {name}: off, {count} signatures")
+    return sentences
 
 
 def unknown_service(service: str, settings: Settings) -> str:

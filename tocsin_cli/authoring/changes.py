@@ -1,4 +1,4 @@
-"""What tells two versions of the configuration apart: signatures added, changed, removed, and settings."""
+"""The difference between two versions of the configuration: signatures added, changed, removed, and settings."""
 
 from __future__ import annotations
 

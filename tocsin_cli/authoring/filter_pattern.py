@@ -24,22 +24,23 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+from tocsin.core.literal import Literal
 from tocsin.core.matching.logline import ERROR_MESSAGE_KEYS, FAILED, STACK_KEYS, TYPE_KEYS
-from tocsin.core.signatures.literals import COMMON, Literal, NoLiteralError, required_literals
+from tocsin.core.signatures.literals import COMMON, NoLiteralError, required_literals
 from tocsin.core.signatures.signature import Signature, Source, Status
 
 MAX_PATTERN_LENGTH = 1024
 """Characters of a filter pattern (PutSubscriptionFilter)."""
 
 MAX_PIECE_LENGTH = 12
-"""Characters of a piece; longer ones tell no more."""
+"""Characters of a piece; longer ones say no more."""
 
 SHORTEST_PIECE = 4
 """Characters to which pieces are cut to make them fit; shorter ones are in every line. Where `k` and `s` divide a
 word that is in any case, what lies between them may be one shorter."""
 
-TELLING = 5
-"""Characters from which a word tells something, unless ordinary logs are full of it."""
+DISTINCTIVE = 5
+"""Characters from which a word distinguishes a line, unless ordinary logs are full of it."""
 
 ESCAPES = ("u003[0-9]", "u00[4-7]", "u001[bB]")
 """Digits, letters and the escape character of colour codes, as JSON may write them."""
@@ -137,7 +138,7 @@ def _pattern(
                 literals.update(required_literals(expression))
             except NoLiteralError as error:
                 return FilterPattern("", reason=f"{rule.file}: {rule.id}.any[{number}]: {error}")
-    # What `logline` writes in other words; of a dotted key (error.message) what stands before the dot tells more.
+    # What `logline` writes in other words; of a dotted key (error.message) what stands before the dot says more.
     keys = (*TYPE_KEYS, *ERROR_MESSAGE_KEYS, *STACK_KEYS[:3])
     exact = (*FAILED, *dict.fromkeys(key.partition(".")[0] for key in keys))
     needed = [*sorted(literals), *(Literal((key,)) for key in exact)]
@@ -191,21 +192,21 @@ def _without_idle(chosen: Sequence[_Piece], holders: Mapping[_Piece, int]) -> li
 
 
 def _pieces(literal: Literal, longest: int) -> Iterable[_Piece]:
-    """Parts of a literal's most telling words: of this length where the word is as long, else the whole word."""
-    for run in _telling(literal):
+    """Parts of a literal's most distinctive words: of this length where the word is as long, else the whole word."""
+    for run in _distinctive(literal):
         size = min(longest, len(run))
         for start in range(len(run) - size + 1):
             text = run[start : start + size]
             yield _Piece(text.lower() if literal.any_case else text, literal.any_case)
 
 
-def _telling(literal: Literal) -> list[str]:
+def _distinctive(literal: Literal) -> list[str]:
     """The words, or parts of words, of a literal that lines without it rarely have."""
     runs = [run for word in literal.words for run in _PIECE.findall(word)]
     if literal.any_case:  # `k` and `s` in any case are also U+212A and U+017F: only what lies between them
         runs = [part for run in runs for part in re.split("[ksKS]", run)]
     runs = [run for run in runs if len(run) >= SHORTEST_PIECE - 1]
-    rare = [run for run in runs if len(run) >= TELLING and run.lower() not in COMMON]
+    rare = [run for run in runs if len(run) >= DISTINCTIVE and run.lower() not in COMMON]
     return rare or sorted(runs, key=len)[-1:]
 
 

@@ -113,7 +113,7 @@ def scaffold(
         redaction: Rules of redaction besides those that are built in.
 
     Raises:
-        ScaffoldError: Nothing in the line tells it from others, or it could not be redacted.
+        ScaffoldError: Nothing distinguishes the line from others, or it could not be redacted.
     """
     sample = sample_of(line, redaction)
     if sample == WITHHELD:
@@ -123,13 +123,13 @@ def scaffold(
     if not sample.strip():
         raise ScaffoldError("the line is empty")
     text = read_line(sample)
-    told = _telling_line(text.text)
-    expression, fields = _expression(told)
+    failure = _failing_line(text.text)
+    expression, fields = _expression(failure)
     try:
         required_literals(expression)
     except NoLiteralError as error:
         raise ScaffoldError(
-            f"nothing in the line distinguishes it from others: {told!r} ({error})"
+            f"nothing in the line distinguishes it from others: {failure!r} ({error})"
         ) from error
     level = text.level
     texts = {
@@ -145,13 +145,13 @@ def scaffold(
         "group_by": [field for field in fields if not field.startswith(("number", "value", "url"))][:2],
         "inhibits": inhibits,
         "matches": [sample],
-        "ignores": [_ignored(told)],
+        "ignores": [_ignored(failure)],
     }
     table = _table(name, texts, lists, expression)
-    return Scaffold(table, _runbook(title, told), expression, fields, tuple(inhibits))
+    return Scaffold(table, _runbook(title, failure), expression, fields, tuple(inhibits))
 
 
-def _telling_line(text: str) -> str:
+def _failing_line(text: str) -> str:
     """The line that names the failure: of a traceback the last one that is not indented, else the first."""
     lines = [line for line in text.split("\n") if line.strip()]
     if "Traceback (most recent call last):" in text:
@@ -160,38 +160,38 @@ def _telling_line(text: str) -> str:
         first = next((line for line in lines if not line.startswith("Traceback")), "")
         # Lambda names the exception before the traceback, Python after it.
         lines = [named[-1]] if named else [first]
-    told = next(
+    failure = next(
         (line for line in lines if stated_level(line) is not None and stated_level(line) != Level.INFO),
         lines[0],
     )
-    while (prefix := _PREFIX.match(told)) and told[prefix.end() :].strip():
-        told = told[prefix.end() :]
-    told = told.strip()
+    while (prefix := _PREFIX.match(failure)) and failure[prefix.end() :].strip():
+        failure = failure[prefix.end() :]
+    failure = failure.strip()
     return (
-        told
-        if len(told) <= MAX_TEXT_LENGTH
-        else told[:MAX_TEXT_LENGTH].rpartition(" ")[0] or told[:MAX_TEXT_LENGTH]
+        failure
+        if len(failure) <= MAX_TEXT_LENGTH
+        else failure[:MAX_TEXT_LENGTH].rpartition(" ")[0] or failure[:MAX_TEXT_LENGTH]
     )
 
 
-def _expression(told: str) -> tuple[str, tuple[str, ...]]:
+def _expression(failure: str) -> tuple[str, tuple[str, ...]]:
     """The line with what varies replaced by groups, named after the word before it."""
     parts: list[str] = []
     names: list[str] = []
     position = 0
-    for found in _ANY_VARYING.finditer(told):
+    for found in _ANY_VARYING.finditer(failure):
         if not found.group():
             continue
-        before = told[position : found.start()]
+        before = failure[position : found.start()]
         parts.append(_escaped(before))
         varying = _VARYING[int(str(found.lastgroup)[1:])]
         if varying.name:
-            names.append(_name(told[: found.start()], varying.name, names))
+            names.append(_name(failure[: found.start()], varying.name, names))
             parts.append(varying.expression.replace("{}", names[-1], 1))
         else:
             parts.append(varying.expression)
         position = found.end()
-    parts.append(_escaped(told[position:]))
+    parts.append(_escaped(failure[position:]))
     return "".join(parts), tuple(names)
 
 
@@ -208,9 +208,9 @@ def _name(before: str, usual: str, taken: Sequence[str]) -> str:
     return name
 
 
-def _ignored(told: str) -> str:
+def _ignored(failure: str) -> str:
     """A line that quotes the failure and is none."""
-    return f"INFO runbook: `{told.replace('`', chr(39))}` means that somebody should look"
+    return f"INFO runbook: `{failure.replace('`', chr(39))}` means that somebody should look"
 
 
 def _table(name: str, texts: Mapping[str, str], lists: Mapping[str, Sequence[str]], expression: str) -> str:
@@ -235,9 +235,9 @@ def toml_expression(text: str) -> str:
     return f"'''{text}'''"
 
 
-def _runbook(title: str, told: str) -> str:
-    quoted = told.replace("`", "'")
-    words = max(re.findall(r"[A-Za-z][A-Za-z0-9_]{3,}", told), key=len, default="ERROR")
+def _runbook(title: str, failure: str) -> str:
+    quoted = failure.replace("`", "'")
+    words = max(re.findall(r"[A-Za-z][A-Za-z0-9_]{3,}", failure), key=len, default="ERROR")
     return f"""# {one_line(title)}
 
 To be written: in one sentence, what no longer works while this goes on.
@@ -261,7 +261,7 @@ To be written: what the line says about the cause, and which causes are usual. T
 aws logs tail "/aws/lambda/$FUNCTION" --since 10m --format short --filter-pattern '"{words}"'
 ```
 
-To be written: what else tells whether it is this, by commands that only read.
+To be written: what else shows whether it is this, by commands that only read.
 
 ## Fix
 

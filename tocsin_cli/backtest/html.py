@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -14,12 +13,12 @@ from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import Notification, millis_of
 from tocsin.core.sanitize import clipped, visible
 from tocsin.core.times import DAY, HOUR, MINUTE, format_duration
-from tocsin_cli.backtest.in_slack import ToldInSlack
+from tocsin_cli.backtest.in_slack import DeliveredInSlack
 from tocsin_cli.backtest.report import Report
 from tocsin_cli.backtest.timeline import summary
 from tocsin_cli.fake_slack.channel import Message
-from tocsin_cli.slack_view.page import document_head, render_log, source_hash
-from tocsin_cli.terminal import pluralize
+from tocsin_cli.slack_view.page import asset, document_head, render_log
+from tocsin_cli.terminal import pluralize, to_second
 
 WIDTH, LEFT, LANE, TOP = 1080, 150, 64, 26
 """Of the drawing: its width, the room for names, a lane's height, the room for the axis."""
@@ -29,7 +28,7 @@ COLUMNS = 240
 MAX_DRAWN = 200
 """Incidents with details of their own."""
 MAX_MESSAGES = 6
-"""Messages drawn for one incident; what is between the first and the last of many updates tells little."""
+"""Messages drawn for one incident; what is between the first and the last of many updates says little."""
 STEPS = (
     *(n * MINUTE for n in (1, 5, 10, 30)),
     *(n * HOUR for n in (1, 3, 6, 12)),
@@ -50,7 +49,7 @@ svg.time { display: block; width: 100%; min-width: 760px; height: auto; font-siz
 svg .axis { stroke: var(--faint); } svg .mark { fill: var(--soft); } svg .name { font-weight: 700; font-size: 13px; }
 svg .span { fill: #e01e5a; opacity: .13; } svg .bar { fill: #e01e5a; opacity: .75; }
 svg .opened, svg .regressed { fill: #e01e5a; } svg .new_alert { fill: #e8912d; } svg .update, svg .repeat { fill: #97979b; }
-svg .resolved { fill: #2bac76; } svg .told { stroke: var(--bg); stroke-width: 1.5; }
+svg .resolved { fill: #2bac76; } svg .sent { stroke: var(--bg); stroke-width: 1.5; }
 .legend { display: flex; flex-wrap: wrap; gap: 16px; margin: 4px 0 4px; font-size: 13px; color: var(--soft); }
 .legend svg { width: 11px; height: 11px; vertical-align: -1px; margin-right: 5px; }
 details.incident { border: 1px solid var(--line); border-radius: 10px; margin: 10px 0; }
@@ -70,47 +69,43 @@ def render_backtest_page(report: Report) -> str:
     """Draw the page.
 
     Args:
-        report: The document of ``cli.backtest_report.build_report``.
+        report: The document of ``backtest.report.build_report``.
     """
-    style = (files("tocsin_cli.slack_view") / "assets" / "channel.css").read_text("utf-8") + STYLE
-    policy = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src https: data:; "
-        f"style-src '{source_hash(style)}'"
-    )
-    told = [incident for incident in report["incidents"] if incident["notifications"]]
-    channel = ToldInSlack(
+    head = document_head(summary(report), style=asset("channel.css") + STYLE, sources="img-src https: data:")
+    notified = [incident for incident in report["incidents"] if incident["notifications"]]
+    channel = DeliveredInSlack(
         (msgspec.convert(each, Notification) for each in report["notifications"]), report["slack"]["mode"]
     )
     drawn = "".join(
-        _incident(incident, channel.of_incident(incident["id"]), is_open=len(told) == 1)
-        for incident in told[:MAX_DRAWN]
+        _incident(incident, channel.of_incident(incident["id"]), is_open=len(notified) == 1)
+        for incident in notified[:MAX_DRAWN]
     )
     more = (
-        f'<p class="soft">… and {len(told) - MAX_DRAWN:,} more incidents; --json has them all.</p>'
-        if len(told) > MAX_DRAWN
+        f'<p class="soft">… and {len(notified) - MAX_DRAWN:,} more incidents; --json has them all.</p>'
+        if len(notified) > MAX_DRAWN
         else ""
     )
-    return f"""{document_head(summary(report), policy=policy, style=style)}
+    return f"""{head}
 <body>
 <h1>Backtest</h1>
 <p class="soft">{_period(report)}</p>
-<div class="numbers">{_numbers(report, told)}</div>
-{_timeline(report, told)}
+<div class="numbers">{_numbers(report, notified)}</div>
+{_timeline(report, notified)}
 {_comparison(report)}
 <h2>Incidents</h2>
-{drawn or '<p class="soft">Nothing in these lines would have been told to anybody.</p>'}{more}
+{drawn or '<p class="soft">Nobody would have been notified of anything in these lines.</p>'}{more}
 {_notes(report)}
 </body>
 </html>
 """
 
 
-def _numbers(report: Report, told: Sequence[Report]) -> str:
+def _numbers(report: Report, notified: Sequence[Report]) -> str:
     slack = report["slack"]
     cells = [
         (report["lines"], "lines", ""),
         (report["occurrences"], "occurrences", ""),
-        (len(told), "incidents", ""),
+        (len(notified), "incidents", ""),
     ]
     if slack["mode"] == "webhook":
         cells += [
@@ -133,28 +128,28 @@ def _period(report: Report) -> str:
         return "No lines."
     first, last = report["first_line"], report["last_line"]
     span = format_duration(millis_of(last) - millis_of(first))
-    return f"Log lines from {_at(first)} to {_at(last)} UTC ({span}), on a simulated clock through the code of the Lambdas."
+    return f"Log lines from {to_second(first)} to {to_second(last)} UTC ({span}), on a simulated clock through the code of the Lambdas."
 
 
 # --- the timeline ---------------------------------------------------------------------------------------------------
 
 
-def _timeline(report: Report, told: Sequence[Report]) -> str:
-    if not told:
+def _timeline(report: Report, notified: Sequence[Report]) -> str:
+    if not notified:
         return ""
     start = millis_of(report["first_line"])
     end = max(
         millis_of(report["last_line"]),
-        *(millis_of(n["at"]) for i in told for n in i["notifications"]),
+        *(millis_of(n["at"]) for i in notified for n in i["notifications"]),
         start + MINUTE,
     )
-    services = list(dict.fromkeys(incident["service"] for incident in told))
+    services = list(dict.fromkeys(incident["service"] for incident in notified))
     height = TOP + LANE * len(services) + 8
     lanes = "".join(
         _lane(
             number,
             service,
-            [i for i in told if i["service"] == service],
+            [i for i in notified if i["service"] == service],
             report["minutes"].get(service, []),
             start,
             end,
@@ -215,7 +210,7 @@ def _lane(
         )
     parts += _bars(minutes, top, start, end)
     parts += (
-        _told(entry, top, start, end)
+        _notification(entry, top, start, end)
         for incident in incidents
         for entry in _drawn_last(incident["notifications"])
     )
@@ -249,10 +244,10 @@ def _drawn_last(notifications: Sequence[Report]) -> list[Report]:
     return sorted(notifications, key=lambda entry: layers.index(entry["reason"]))
 
 
-def _told(entry: Report, top: int, start: Millis, end: Millis) -> str:
+def _notification(entry: Report, top: int, start: Millis, end: Millis) -> str:
     x, radius = _x(millis_of(entry["at"]), start, end), 5 if entry["reason"] in SAYS else 2.5
-    title = escape(f"{entry['reason']} at {_at(entry['at'])}, {entry['count']:,} in all")
-    return f'<circle class="told {entry["reason"]}" cx="{x}" cy="{top + 14}" r="{radius}"><title>{title}</title></circle>'
+    title = escape(f"{entry['reason']} at {to_second(entry['at'])}, {entry['count']:,} in all")
+    return f'<circle class="sent {entry["reason"]}" cx="{x}" cy="{top + 14}" r="{radius}"><title>{title}</title></circle>'
 
 
 # --- the incidents --------------------------------------------------------------------------------------------------
@@ -263,7 +258,7 @@ def _incident(incident: Report, messages: Sequence[Message], *, is_open: bool) -
     rows = "".join(
         f'<tr><td><code>{_text(alert["signature"])}</code></td><td class="count">{alert["count"]:,}</td>'
         f"<td>{_text(' '.join(f'{name}={value}' for name, value in alert['fields'].items()))}</td>"
-        f'<td class="at">{_at(alert["first_seen"])}</td><td class="at">{_at(alert["last_seen"])}</td><td class="soft">{_why(alert)}</td></tr>'
+        f'<td class="at">{to_second(alert["first_seen"])}</td><td class="at">{to_second(alert["last_seen"])}</td><td class="soft">{_why(alert)}</td></tr>'
         for alert in incident["alerts"]
     )
     drawn = messages if len(messages) <= MAX_MESSAGES else [*messages[: MAX_MESSAGES - 1], messages[-1]]
@@ -271,7 +266,7 @@ def _incident(incident: Report, messages: Sequence[Message], *, is_open: bool) -
     note = f'<p class="soft">{left_out:,} more messages in between are not drawn.</p>' if left_out else ""
     return f"""<details class="incident"{" open" if is_open else ""}>
 <summary><span class="pill {incident["severity"]}">{incident["severity"]}</span><b>{_text(incident["title"])}</b>
-<span>{_text(incident["service"])}</span><span class="soft">{_at(incident["opened_at"])} – {_at(end)} ·
+<span>{_text(incident["service"])}</span><span class="soft">{to_second(incident["opened_at"])} – {to_second(end)} ·
 {pluralize(incident["count"], "occurrence")} · {_seen(messages)}</span></summary>
 <div><table><tr><th>Alert</th><th>Count</th><th>Fields</th><th>First seen</th><th>Last seen</th><th></th></tr>{rows}</table>
 {note}<div class="log">{render_log(drawn)}</div></div>
@@ -288,9 +283,9 @@ def _seen(messages: Sequence[Message]) -> str:
 
 
 def _why(alert: Report) -> str:
-    if alert["explained_by"]:
-        return f"explained by <code>{_text(alert['explained_by'])}</code>"
-    return "" if alert["announced"] else "not told: in test mode, or below its threshold"
+    if alert["inhibited_by"]:
+        return f"inhibited by <code>{_text(alert['inhibited_by'])}</code>"
+    return "" if alert["announced"] else "not announced: in test mode, or below its threshold"
 
 
 # --- what differs, and what is to be known --------------------------------------------------------------------------
@@ -307,19 +302,17 @@ def _comparison(report: Report) -> str:
     )
     table = f"<table><tr><th>Signature</th><th>Before</th><th>Now</th></tr>{rows}</table>" if rows else ""
     lines = [
-        f'<tr class="{look}"><td>{sign}</td><td>{_at(entry["at"])}</td><td>{_text(entry["service"])}</td><td>{entry["reason"]}</td>'
+        f'<tr class="{look}"><td>{sign}</td><td>{to_second(entry["at"])}</td><td>{_text(entry["service"])}</td><td>{entry["reason"]}</td>'
         f"<td>{_text(entry['title'])}</td></tr>"
         for sign, key, look in (("-", "only_before", "removed"), ("+", "only_after", "added"))
         for entry in comparison[key][:MAX_DRAWN]
     ]
-    told = (
-        f"<table>{''.join(lines)}</table>"
-        if lines
-        else '<p class="soft">Nobody would have been told anything else.</p>'
+    differing = (
+        f"<table>{''.join(lines)}</table>" if lines else '<p class="soft">No notification differs.</p>'
     )
     return (
         f"<h2>Since {_text(comparison['ref'])}</h2><p>{messages['before']:,} messages before, <b>{messages['after']:,}</b> now."
-        f"</p>{table}{told}"
+        f"</p>{table}{differing}"
     )
 
 
@@ -327,7 +320,9 @@ def _notes(report: Report) -> str:
     silent = {a["signature"] for i in report["incidents"] if not i["notifications"] for a in i["alerts"]}
     notes = [*report["problems"], *(f"{count:,} × {why}" for why, count in report["ignored"].items())]
     if silent:
-        notes.append(f"Told to nobody, being in test mode or below a threshold: {', '.join(sorted(silent))}.")
+        notes.append(
+            f"Counted without a message, in test mode or below a threshold: {', '.join(sorted(silent))}."
+        )
     return (
         "<h2>Notes</h2><ul>" + "".join(f"<li>{_text(note)}</li>" for note in notes) + "</ul>" if notes else ""
     )
@@ -335,7 +330,3 @@ def _notes(report: Report) -> str:
 
 def _text(text: str) -> str:
     return escape(visible(text))
-
-
-def _at(time: str) -> str:
-    return f"{time[:10]} {time[11:19]}"

@@ -1,4 +1,4 @@
-"""What a backtest's notifications come to in Slack: told by the code of ``notify`` to a local Slack, in either mode."""
+"""What a backtest's notifications come to in Slack: delivered by the code of ``notify`` to a local Slack, in either mode."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MODES = ("bot", "webhook")
 
 
-class ToldInSlack(OfflineSlack):
-    """A channel that was told of notifications.
+class DeliveredInSlack(OfflineSlack):
+    """A channel that notifications were delivered to.
 
     Args:
         notifications: In the order they were sent.
@@ -40,17 +40,17 @@ class ToldInSlack(OfflineSlack):
         at: Millis = 0
         for notification in notifications:
             at = millis_of(notification.at)
-            waiting = [each for each in (*waiting, notification) if not self._tell(each, at)]
+            waiting = [each for each in (*waiting, notification) if not self._delivered(each, at)]
         for each in waiting:  # what waits for another waits no longer than this
-            self._tell(each, at + LIST_EXPECTED)
+            self._delivered(each, at + LIST_EXPECTED)
 
     def of_incident(self, incident: str) -> list[Message]:
         """The messages of an incident and the replies to them, oldest first, as they are after all edits."""
         mine = set(self._messages_of.get(incident, ()))
         return [message for message in self.messages() if message["ts"] in mine]
 
-    def _tell(self, notification: Notification, now: Millis) -> bool:
-        """Tell it; False where it is to be told later."""
+    def _delivered(self, notification: Notification, now: Millis) -> bool:
+        """Deliver it; False where it has to wait."""
         self._incident = notification.incident.id
         posted, edited = self.posted + self.replied, self.edited
         try:
@@ -78,8 +78,8 @@ def slack_report(
         after_end: The ids of those that are assumed after the last line.
         mode: The mode that is set.
     """
-    told = {name: ToldInSlack(notifications, name) for name in MODES}
-    bot, later = told["bot"], set(after_end)
+    channels = {name: DeliveredInSlack(notifications, name) for name in MODES}
+    bot, later = channels["bot"], set(after_end)
     return {
         "mode": mode,
         "incidents": len({notification.incident.id for notification in notifications}),
@@ -87,6 +87,6 @@ def slack_report(
         "replies": bot.replied,
         "shown_in_channel_too": sum(message["reply_broadcast"] for message in bot.messages()),
         "silent_edits": bot.silent_edits,
-        "by_webhook": told["webhook"].posted,
-        "after_end": len(later & told[mode].visible),
+        "by_webhook": channels["webhook"].posted,
+        "after_end": len(later & channels[mode].visible),
     }

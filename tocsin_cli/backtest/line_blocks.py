@@ -1,4 +1,4 @@
-"""Log files read a block at a time: the same lines as `log_files.read_lines` gives, several times as fast.
+"""Log files read a block at a time: the same lines as `file_kinds.read_lines` gives, several times as fast.
 
 Where the lines of a block are all alike (JSON objects of the plain kind, or text that begins with a time in ISO 8601), the
 block is decoded and its times are read in one go. What is not like that is read line by line as ever: that is the reference,
@@ -16,19 +16,16 @@ from typing import NamedTuple
 
 from tocsin.core.model import LATEST, Millis
 from tocsin.core.times import parse_iso_time
-from tocsin_cli.backtest.log_files import (
+from tocsin_cli.backtest.file_kinds import (
     JSON_LINE,
-    MAX_LINE_LENGTH,
     TRACEBACK,
     TRACEBACKS,
-    Reading,
-    Timeline,
     begins_list,
-    each_line,
-    opened,
     read_lines,
     text_entries,
 )
+from tocsin_cli.backtest.line_times import Timeline
+from tocsin_cli.backtest.log_files import MAX_LINE_LENGTH, Reading, each_line, opened
 from tocsin_cli.simulation import BLOCK, LoggedLine
 
 BLOCK_SIZE = 1 << 18

@@ -33,9 +33,9 @@ def build_report(
         problems: What could not be read.
         mode: How Slack is spoken to, ``bot`` or ``webhook``.
     """
-    told: dict[str, list[Notification]] = {}
+    sent: dict[str, list[Notification]] = {}
     for notification in outcome.notifications:
-        told.setdefault(notification.incident.id, []).append(notification)
+        sent.setdefault(notification.incident.id, []).append(notification)
     intervals = config.settings.intervals
     return {
         "version": VERSION,
@@ -56,7 +56,7 @@ def build_report(
             for name in ("group_wait", "group_interval", "repeat_interval", "resolve_after")
         },
         "incidents": [
-            _incident(incident, told.get(incident.id, []), outcome, config.signatures)
+            _incident(incident, sent.get(incident.id, []), outcome, config.signatures)
             for incident in outcome.incidents
         ],
         "notifications": [document_of(notification) for notification in outcome.notifications],
@@ -109,13 +109,13 @@ def _said(key: _Key) -> Report:
 
 
 def _incident(
-    incident: Incident, told: Sequence[Notification], outcome: Outcome, signatures: Mapping[str, Signature]
+    incident: Incident, sent: Sequence[Notification], outcome: Outcome, signatures: Mapping[str, Signature]
 ) -> Report:
     return {
         "id": incident.id,
         "service": incident.service,
-        "title": told[0].title if told else None,
-        "severity": min((n.severity for n in told), key=_rank) if told else None,
+        "title": sent[0].title if sent else None,
+        "severity": min((n.severity for n in sent), key=_rank) if sent else None,
         "opened_at": iso_time(incident.opened_at),
         "resolved_at": _time(incident.resolved_at),
         "count": incident.count,
@@ -130,7 +130,7 @@ def _incident(
                 "signatures": sorted({a.signature for a in notification.alerts if a.changed}),
                 "after_end": outcome.is_after_end(notification),
             }
-            for notification in told
+            for notification in sent
         ],
     }
 
@@ -148,7 +148,7 @@ def _alert(alert: Alert, incident: Incident, signatures: Mapping[str, Signature]
         "first_seen": iso_time(alert.first_seen),
         "last_seen": iso_time(alert.last_seen),
         "announced": alert.announced,
-        "explained_by": inhibitor(incident, alert, signatures),
+        "inhibited_by": inhibitor(incident, alert, signatures),
         "log_group": alert.origin.log_group,
         "log_stream": alert.origin.log_stream,
         "sample": alert.sample,

@@ -40,7 +40,7 @@ class Sieve:
             blocks: All lines.
 
         Raises:
-            OutOfOrderError: They cannot be told.
+            OutOfOrderError: They cannot be found.
         """
         before: LoggedLine | None = None  # the last line of the block before, where it was not kept
         for block in blocks:
@@ -55,8 +55,8 @@ class Sieve:
             yield from map(block.line, places)
             before = None if places and places[-1] == count - 1 else block.line(count - 1)
 
-    def tell_passed(self) -> None:
-        """Tell the simulations of the lines that were not kept."""
+    def count_passed(self) -> None:
+        """Let the simulations count the lines that were not kept."""
         if self._first is not None and self._last is not None:
             for simulation in self._simulations:
                 simulation.pass_over(self._passed, self._first, self._last)

@@ -1,4 +1,4 @@
-"""A backtest on a terminal: one summary line, then each incident with its alerts and what was told when."""
+"""A backtest on a terminal: one summary line, then each incident with its alerts and which notifications were sent when."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tocsin.core.sanitize import one_line as shown
 from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE, format_duration
 from tocsin_cli.backtest.report import Report
-from tocsin_cli.terminal import LOOKS, pluralize, terminal
+from tocsin_cli.terminal import LOOKS, pluralize, terminal, to_second
 from tocsin_cli.unexplained import lines_about
 
 MAX_INCIDENTS = 30
@@ -37,7 +37,7 @@ def summary(report: Report) -> str:
 def in_slack(slack: Report) -> str:
     """What people would have seen in the mode that is set, then in the other; how much is assumed after the log's end."""
     if not slack["incidents"]:
-        return "nobody would have been told anything"
+        return "nobody would have been notified"
     bot = (
         f"{pluralize(slack['messages'], 'message')} in the channel, "
         f"{slack['replies']:,} {'reply' if slack['replies'] == 1 else 'replies'}, {pluralize(slack['silent_edits'], 'silent edit')}"
@@ -66,18 +66,18 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
         span = millis_of(report["last_line"]) - millis_of(report["first_line"])
         console.print(
             Text(
-                f"{_day_and_clock(report['first_line'])} – {_day_and_clock(report['last_line'])} UTC ({format_duration(span)})",
+                f"{to_second(report['first_line'])} – {to_second(report['last_line'])} UTC ({format_duration(span)})",
                 "dim",
             )
         )
-    told = [incident for incident in report["incidents"] if incident["notifications"]]
-    for incident in told if everything else told[:MAX_INCIDENTS]:
+    notified = [incident for incident in report["incidents"] if incident["notifications"]]
+    for incident in notified if everything else notified[:MAX_INCIDENTS]:
         console.print()
         _show_incident(incident, report["minutes"].get(incident["service"], []), console)
-    if not everything and len(told) > MAX_INCIDENTS:
+    if not everything and len(notified) > MAX_INCIDENTS:
         console.print(
             Text(
-                f"\n… and {len(told) - MAX_INCIDENTS:,} more incidents: --all shows them, --html draws them",
+                f"\n… and {len(notified) - MAX_INCIDENTS:,} more incidents: --all shows them, --html draws them",
                 "dim",
             )
         )
@@ -85,7 +85,7 @@ def show_report(report: Report, *, everything: bool = False, console: Console | 
     names = sorted({alert["signature"] for incident in silent for alert in incident["alerts"]})
     if names := [name for name in names if name != UNKNOWN_ERROR]:  # which the end is about
         console.print(
-            Text(f"\nTold to nobody, being in test mode or below a threshold: {', '.join(names)}", "dim")
+            Text(f"\nCounted without a message, in test mode or below a threshold: {', '.join(names)}", "dim")
         )
     for reason, count in report["ignored"].items():
         console.print(Text(f"\nPassed over {pluralize(count, 'line')}: {shown(reason)}", "dim"))
@@ -104,24 +104,24 @@ def _show_incident(incident: Report, minutes: Sequence[Sequence[Any]], console: 
     head.append(f"{shown(incident['service'])}  ", "bold").append(shown(incident["title"]), "bold")
     head.append(f"  {incident['severity']}", LOOKS[incident["severity"]])
     console.print(head)
-    when = f"  {_day_and_clock(incident['opened_at'])} – {_until(incident['opened_at'], end)}"
+    when = f"  {to_second(incident['opened_at'])} – {_until(incident['opened_at'], end)}"
     console.print(Text(f"{when}  {pluralize(incident['count'], 'occurrence')}", "dim"))
     bars = sparkline(minutes, incident["opened_at"], end)
     if len(bars.strip()) > 1:
         console.print(Text(f"  {bars}", "red"))
-    told = Table.grid(padding=(0, 2))
-    for row in _told_rows(incident):
-        told.add_row(*row)
-    console.print(Padding(told, (0, 0, 0, 2)))
+    sent = Table.grid(padding=(0, 2))
+    for row in _sent_rows(incident):
+        sent.add_row(*row)
+    console.print(Padding(sent, (0, 0, 0, 2)))
     alerts = Table.grid(padding=(0, 2))
     for alert in incident["alerts"]:
         fields = " ".join(f"{name}={value}" for name, value in alert["fields"].items())
         why = (
-            f"explained by {alert['explained_by']}"
-            if alert["explained_by"]
+            f"inhibited by {alert['inhibited_by']}"
+            if alert["inhibited_by"]
             else ""
             if alert["announced"]
-            else "not told"
+            else "not announced"
         )
         alerts.add_row(
             Text(shown(alert["signature"]), "dim" if why else ""),
@@ -132,7 +132,7 @@ def _show_incident(incident: Report, minutes: Sequence[Sequence[Any]], console: 
     console.print(Padding(alerts, (0, 0, 0, 2)))
 
 
-def _told_rows(incident: Report) -> Iterator[tuple[Text, Text, Text]]:
+def _sent_rows(incident: Report) -> Iterator[tuple[Text, Text, Text]]:
     """When, why and how much; notifications of one reason in a row are one row."""
     for reason, group in groupby(incident["notifications"], lambda entry: entry["reason"]):
         entries = list(group)
@@ -182,20 +182,16 @@ def _show_comparison(comparison: Mapping[str, Any], console: Console) -> None:
         )
     for sign, key, look in (("-", "only_before", "red"), ("+", "only_after", "green")):
         for entry in comparison[key][:MAX_INCIDENTS]:
-            what = f"{_day_and_clock(entry['at'])}  {entry['service']}  {entry['reason']}"
+            what = f"{to_second(entry['at'])}  {entry['service']}  {entry['reason']}"
             table.add_row(Text(f"{sign} {shown(what)}", look), Text(shown(entry["title"])))
         if len(comparison[key]) > MAX_INCIDENTS:
             table.add_row(Text(f"{sign} … and {len(comparison[key]) - MAX_INCIDENTS:,} more", look), "")
     console.print(table)
 
 
-def _day_and_clock(time: str) -> str:
-    return f"{time[:10]} {time[11:19]}"
-
-
 def _clock(time: str, day: str) -> str:
-    return time[11:19] if time[:10] == day else _day_and_clock(time)
+    return time[11:19] if time[:10] == day else to_second(time)
 
 
 def _until(start: str, end: str) -> str:
-    return end[11:19] if end[:10] == start[:10] else _day_and_clock(end)
+    return end[11:19] if end[:10] == start[:10] else to_second(end)

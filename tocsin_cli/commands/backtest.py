@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.model import Millis
 from tocsin.core.problems import ConfigurationError
+from tocsin_cli.aws_errors import aws_refusals
 from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.in_slack import MODES
 from tocsin_cli.backtest.line_blocks import LineBlock, read_blocks
@@ -109,14 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
     region = arguments.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     configs = [config] if before is None else [config, before]
     try:
-        with _progress() as progress:
+        with aws_refusals(), _progress() as progress:
             outcomes = _outcomes(arguments, reading, progress, configs, region)
     except (OSError, ValueError) as error:
-        print(f"tocsin backtest: {error}", file=sys.stderr)
-        return 2
-    except Exception as error:
-        if not _is_aws_error(error):
-            raise
         print(f"tocsin backtest: {error}", file=sys.stderr)
         return 2
     report = build_report(outcomes[0], config, reading.problems, arguments.mode)
@@ -172,7 +168,7 @@ def replay_names(
     try:
         # Before the first line is fed the last one is read.
         _feed(simulations, in_time_order(sieve.kept(_blocks(files, reading, progress))))
-        sieve.tell_passed()
+        sieve.count_passed()
     except OutOfOrderError:
         _feed(simulations, in_time_order(_all_lines(_blocks(files, reading, progress))))
     return [simulation.finish() for simulation in simulations]
@@ -251,10 +247,10 @@ def _all_lines(blocks: Iterable[LineBlock]) -> Iterator[LoggedLine]:
 
 
 def _from_cloudwatch(arguments: argparse.Namespace, progress: Progress | None) -> Iterator[LoggedLine]:
-    from tocsin_cli.backtest.cloudwatch import logs_client, moment, read_log_group
+    from tocsin_cli.backtest.cloudwatch import logs_client, read_log_group, time_of
 
     now = time.time_ns() // 1_000_000
-    since, until = moment(arguments.since, now), moment(arguments.until, now)
+    since, until = time_of(arguments.since, now), time_of(arguments.until, now)
     if since >= until:
         raise ValueError(f"--since {arguments.since} is not before --until {arguments.until}")
     client = logs_client(arguments.region)
@@ -325,8 +321,3 @@ def _interval(text: str) -> tuple[str, str]:
     if not equals or key.strip() not in INTERVALS:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE with KEY one of {', '.join(INTERVALS)}")
     return f"TOCSIN_{key.strip().upper()}", value.strip()
-
-
-def _is_aws_error(error: Any) -> bool:  # whatever was raised
-    """Whether boto3 raised it, asked without importing boto3."""
-    return any(base.__module__.startswith("botocore.") for base in type(error).__mro__)

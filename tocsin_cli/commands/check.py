@@ -65,13 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
             "this folder stands alone: the pack's signatures are not in it; to have them, write [pack] into tocsin.toml",
             file=sys.stderr,
         )
-    for told in overridden(arguments.root):
-        print(f"overridden: {told}", file=sys.stderr)
+    for sentence in overridden(arguments.root):
+        print(f"overridden: {sentence}", file=sys.stderr)
     if is_compiled_in_place(arguments.root) and not _compiled(arguments.root):
         return 1
     samples = sum(len(signature.matches) + len(signature.ignores) for signature in signatures.values())
-    told = f", {len(routing.destinations)} destinations" if routing.routes else ""
-    print(f"{len(signatures)} signatures, {samples} samples{told}: all right", file=sys.stderr)
+    destinations = f", {len(routing.destinations)} destinations" if routing.routes else ""
+    print(f"{len(signatures)} signatures, {samples} samples{destinations}: all right", file=sys.stderr)
     return 0
 
 

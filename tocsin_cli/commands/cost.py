@@ -11,19 +11,18 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
-from tocsin_cli.aws_errors import is_aws_error
-from tocsin_cli.cost_model import LOADS, PRICES, Load, tocsin, with_filter
+from tocsin_cli.aws_errors import aws_refusals
+from tocsin_cli.cost_model import PRICES, STREAM_FROM_GB, Load, between_sizes, shards_for, tocsin, with_filter
 from tocsin_cli.deployment_file import as_text, read_deployment
 from tocsin_cli.options import add_root
+from tocsin_cli.stack.parameters import listed
 from tocsin_cli.stack.target import region_or_environment
 
 DAYS_LOOKED_BACK = 7
-SHARDS_FROM_GB = 1_000
-"""Gigabytes a day above which a stream of the stack's own is cheaper than invocations."""
 _ALARMS_COUNTED_QUEUES = 2
 
 
@@ -50,20 +49,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Say it; 2 where nothing is known of the amount."""
     deployment = read_deployment(arguments.root)
-    groups = arguments.log_group or _names(deployment.parameters.get("LogGroupNames", ""))
-    queues = _names(deployment.parameters.get("DeadLetterQueueNames", ""))
+    groups = arguments.log_group or listed(as_text(deployment.parameters.get("LogGroupNames", "")))
+    queues = listed(as_text(deployment.parameters.get("DeadLetterQueueNames", "")))
     gb = arguments.gb_per_day
     if gb is None:
         if not groups:
             print("tocsin cost: give --gb-per-day, or log groups to look up", file=sys.stderr)
             return 2
-        try:
+        with aws_refusals("{}; give --gb-per-day"):
             gb = looked_up(groups, region_or_environment(arguments.region or deployment.region))
-        except Exception as error:
-            if not is_aws_error(error):
-                raise
-            print(f"tocsin cost: {error}; give --gb-per-day", file=sys.stderr)
-            return 2
     count = arguments.log_groups if arguments.log_groups is not None else len(groups) or 1
     load = load_of(gb, count, arguments.incidents)
     # The model counts two queues' alarms.
@@ -93,21 +87,9 @@ def load_of(gb_a_day: float, log_groups: int, incidents: int) -> Load:
         log_groups: How many are watched.
         incidents: In a month.
     """
-    points = [(math.log(each.gb_a_day), each.kb_a_batch) for each in LOADS]
-    at = min(max(math.log(max(gb_a_day, 1e-6)), points[0][0]), points[-1][0])
-    kb = points[-1][1]
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 <= at <= x1:
-            kb = y0 + (y1 - y0) * (at - x0) / (x1 - x0)
-            break
+    kb = between_sizes(gb_a_day, lambda load: load.kb_a_batch)
     load = Load("yours", gb_a_day=gb_a_day, kb_a_batch=kb, incidents=incidents, log_groups=log_groups)
-    if gb_a_day < SHARDS_FROM_GB:
-        return load
-    from dataclasses import replace
-
-    from tocsin_cli.cost_model import shards_for
-
-    return replace(load, shards=shards_for(load))
+    return load if gb_a_day < STREAM_FROM_GB else replace(load, shards=shards_for(load))
 
 
 def looked_up(groups: Sequence[str], region: str | None) -> float:
@@ -134,10 +116,6 @@ def looked_up(groups: Sequence[str], region: str | None) -> float:
         )
         total += sum(float(each["Sum"]) for each in answer.get("Datapoints", ()))
     return total / DAYS_LOOKED_BACK / 1e9
-
-
-def _names(value: object) -> list[str]:
-    return [name for name in (each.strip() for each in as_text(value).split(",")) if name]
 
 
 def _amount(text: str) -> float:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +20,10 @@ from rich.rule import Rule
 from rich.text import Text
 
 from tocsin_cli.local_aws.local_tocsin import LocalTocsin
+from tocsin_cli.outages import Step, Story, lines_of, load_stories
 from tocsin_cli.product import product_root, work_folder
 from tocsin_cli.shown_paths import shown
-from tocsin_cli.slack_view.page import Chapter as PageChapter
-from tocsin_cli.slack_view.page import render_channel_page
+from tocsin_cli.slack_view.page import Chapter, render_channel_page
 from tocsin_cli.slack_view.terminal import render_message
 
 if TYPE_CHECKING:
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 INTERVALS = {"GroupWait": "0s", "GroupInterval": "3s", "ResolveAfter": "7s", "RepeatInterval": "1h"}
 PATIENCE = 40.0
 """Seconds that one step may take before the demo is a failure."""
+STORM = 212
+"""Invocations that fail in the same way, where a step is repeated."""
 
 MAX_PUT_SIZE = 10_000
 """Log events in one PutLogEvents call (CloudWatch Logs' limit)."""
@@ -40,59 +41,6 @@ MAX_PUT_SIZE = 10_000
 
 class DemoFailedError(Exception):
     """A message that should have reached Slack did not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that happens, and the notification it must lead to.
-
-    Attributes:
-        awaits: The reason of the notification to wait for.
-        lines: Log lines.
-        times: How often the lines are logged.
-        dead_letters: The depth of the dead-letter queue; None where the step is not about it.
-    """
-
-    awaits: str
-    lines: tuple[str, ...] = ()
-    times: int = 1
-    dead_letters: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Chapter:
-    """One outage.
-
-    Attributes:
-        title: What people saw.
-        story: What happened, in Slack's markup.
-        service: Whose log it is in.
-        stream: The log stream.
-        steps: What happens, in order.
-    """
-
-    title: str
-    story: str
-    service: str
-    stream: str
-    steps: tuple[Step, ...]
-
-
-REPLAYS = Path(__file__).with_name("replays.toml")
-
-
-def load_chapters(path: Path = REPLAYS) -> tuple[Chapter, ...]:
-    """Read the replays."""
-    return tuple(
-        Chapter(
-            title=entry["title"],
-            story=entry["story"],
-            service=entry["service"],
-            stream=entry["stream"],
-            steps=tuple(Step(**{**step, "lines": tuple(step.get("lines", ()))}) for step in entry["step"]),
-        )
-        for entry in tomllib.loads(path.read_text("utf-8"))["chapter"]
-    )
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -108,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo; 0 when every message arrived."""
     console = Console(highlight=False)
-    demo = Demo(console, load_chapters(), arguments.slack_mode)
+    demo = Demo(console, [story for story in load_stories().values() if story.demo], arguments.slack_mode)
     try:
         demo.play()
     except DemoFailedError as error:
@@ -121,16 +69,22 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-class Demo:
-    """Plays chapters and narrates."""
+def chapter_of(story: Story) -> Chapter:
+    """The heading of an outage: when it was and what happened, in Slack's markup."""
+    began = datetime.fromtimestamp(story.began / 1000, UTC)
+    return Chapter(story.title, f"{began.day} {began:%B %Y}. {story.then} *Found:* {story.found}")
 
-    def __init__(self, console: Console, chapters: Sequence[Chapter], slack_mode: str) -> None:
-        self._console, self._chapters, self._mode = console, chapters, slack_mode
+
+class Demo:
+    """Plays outages and narrates."""
+
+    def __init__(self, console: Console, stories: Sequence[Story], slack_mode: str) -> None:
+        self._console, self._stories, self._mode = console, stories, slack_mode
         self._pages: list[tuple[Chapter, list[str]]] = []
         self._messages: list[Message] = []
 
     def play(self) -> None:
-        """Play all chapters, one after the other.
+        """Play all outages, one after the other.
 
         Raises:
             DemoFailedError: A message did not arrive.
@@ -149,54 +103,63 @@ class Demo:
                 style="dim",
             )
             try:
-                for chapter in self._chapters:
-                    self._play_chapter(chapter, local)
+                for story in self._stories:
+                    self._play_story(story, local)
             finally:
                 self._messages = local.slack.messages()
 
     def leave_page(self, path: Path) -> None:
         """Write the channel as a page that needs nothing but itself."""
-        items: list[Mapping[str, Any] | PageChapter] = []
+        items: list[Mapping[str, Any] | Chapter] = []
         for chapter, seen in self._pages:
-            items.append(PageChapter(chapter.title, chapter.story))
+            items.append(chapter)
             items += [message for message in self._messages if message["ts"] in seen]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render_channel_page(items, title="Tocsin demo", live=False), "utf-8")
 
-    def _play_chapter(self, chapter: Chapter, local: LocalTocsin) -> None:
+    def _play_story(self, story: Story, local: LocalTocsin) -> None:
+        chapter = chapter_of(story)
         self._console.print()
         self._console.print(Rule(Text(chapter.title, style="bold"), align="left"))
-        self._console.print(chapter.story.replace("*", "").replace("`", ""), style="italic", width=100)
+        self._console.print(chapter.text.replace("*", "").replace("`", ""), style="italic", width=100)
         seen: list[str] = []
         self._pages.append((chapter, seen))
         before = {message["ts"] for message in local.slack.messages()}
-        for step in chapter.steps:
-            self._play_step(step, chapter, local)
+        steps: list[tuple[Step | None, int, str]] = [
+            (step, number, reason) for step in story.demo for number, reason in enumerate(step.demo)
+        ]
+        if not any(step.queue for step in story.demo):
+            steps.append((None, 0, "resolved"))
+        for step, number, reason in steps:
+            self._play_step(story, step, reason, STORM if number else 1, local)
             seen[:] = [message["ts"] for message in local.slack.messages() if message["ts"] not in before]
 
-    def _play_step(self, step: Step, chapter: Chapter, local: LocalTocsin) -> None:
-        before = _arrived(local.slack.messages(), step.awaits, chapter.service)
+    def _play_step(
+        self, story: Story, step: Step | None, reason: str, times: int, local: LocalTocsin
+    ) -> None:
+        """Let a step happen, or without one nothing, and wait for the notification with the reason."""
+        before = _arrived(local.slack.messages(), reason, story.service)
         started = time.monotonic()
-        if step.lines:
-            for line in step.lines:
-                self._note(f"log: {line.splitlines()[-1]}")
-            if step.times > 1:
-                self._note(f"     {step.times} times over")
-            put_lines(local, chapter.service, chapter.stream, step.lines * step.times)
-        elif step.dead_letters is not None:
-            self._note(f"{local.deployment.dlqs[chapter.service]}: {step.dead_letters} messages")
-            set_depth(local, chapter.service, step.dead_letters)
-        else:
+        if step is None:
             self._note("quiet")
+        elif step.queue:
+            self._note(f"{local.deployment.dlqs[story.service]}: {step.depth} messages")
+            set_depth(local, story.service, step.depth)
+        else:
+            for line in lines_of(story, step, time.time_ns() // 1_000_000):
+                self._note(f"log: {line.message.splitlines()[0]}")
+            if times > 1:
+                self._note(f"     {times} times over")
+            log(local, story, step, times)
         try:
             local.slack.wait_for(
-                lambda messages: _arrived(messages, step.awaits, chapter.service) > before, PATIENCE
+                lambda messages: _arrived(messages, reason, story.service) > before, PATIENCE
             )
         except TimeoutError:
             raise DemoFailedError(
-                f"no {step.awaits!r} notification within {PATIENCE:.0f} s; see {work_folder() / 'cloud.log'}"
+                f"no {reason!r} notification within {PATIENCE:.0f} s; see {work_folder() / 'cloud.log'}"
             ) from None
-        self._note(f"{step.awaits} in Slack after {(time.monotonic() - started) * 1000:,.0f} ms")
+        self._note(f"{reason} in Slack after {(time.monotonic() - started) * 1000:,.0f} ms")
 
     def _note(self, text: str) -> None:
         self._console.print(Text(f"  {text}", style="dim"), no_wrap=True, overflow="ellipsis")
@@ -210,14 +173,15 @@ class Demo:
         )
 
 
-def put_lines(local: LocalTocsin, service: str, stream: str, lines: Sequence[str]) -> None:
-    """Log lines as the service would."""
-    logs = local.deployment.client("logs")
-    group = local.deployment.log_groups[service]
+def log(local: LocalTocsin, story: Story, step: Step, times: int = 1) -> None:
+    """Log what a step logs as the service would, so many invocations of it."""
+    logs, group = local.deployment.client("logs"), local.deployment.log_groups[story.service]
+    now = time.time_ns() // 1_000_000
+    lines = [line for number in range(times) for line in lines_of(story, step, now + number)]
+    stream = lines[0].log_stream
     if not logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=stream)["logStreams"]:
         logs.create_log_stream(logGroupName=group, logStreamName=stream)
-    now = time.time_ns() // 1_000_000
-    events = [{"timestamp": now, "message": line} for line in lines]
+    events = [{"timestamp": now, "message": line.message} for line in lines]
     for start in range(0, len(events), MAX_PUT_SIZE):
         logs.put_log_events(
             logGroupName=group, logStreamName=stream, logEvents=events[start : start + MAX_PUT_SIZE]

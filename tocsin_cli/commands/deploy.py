@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,16 +22,16 @@ from tocsin_cli.commands import doctor
 from tocsin_cli.commands.build import build, checked_project
 from tocsin_cli.configuration_folder import is_staged
 from tocsin_cli.options import add_root
-from tocsin_cli.package.sam import run_sam, sam_command
+from tocsin_cli.package.sam import run_sam
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack import preflight
 from tocsin_cli.stack.description import describe, outputs_of, parameters_of
 from tocsin_cli.stack.parameters import (
     declarations,
     effective,
-    for_sam,
     given_parameters,
     load_template,
+    overrides_for_sam,
     samconfig_value,
 )
 from tocsin_cli.stack.subscription_slots import problems_of_deploy
@@ -127,11 +126,11 @@ def remove_what_never_was(name: str, region: str | None, *, ask: bool) -> None:
     stack = describe(cloudformation, name)
     if stack is None or stack["StackStatus"] not in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED"}:
         return
-    told = f"the first deploy of {name} failed ({stack['StackStatus']}); nothing runs in it, and it must be removed before the next one"
+    failed = f"the first deploy of {name} failed ({stack['StackStatus']}); nothing runs in it, and it must be removed before the next one"
     command = f"aws cloudformation delete-stack --stack-name {name}"
     if not ask or not sys.stdin.isatty():
-        raise DeployError(f"{told}: {command}")
-    if input(f"{told}. Remove it now? [y/N]: ").strip().lower() not in {"y", "yes"}:
+        raise DeployError(f"{failed}: {command}")
+    if input(f"{failed}. Remove it now? [y/N]: ").strip().lower() not in {"y", "yes"}:
         raise DeployError(f"nothing was changed. To remove it: {command}")
     cloudformation.delete_stack(StackName=name)
     cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 2})
@@ -216,12 +215,8 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
         *(["--region", region] if region else []),
         "--confirm-changeset" if ask else "--no-confirm-changeset",
     ]
-    with tempfile.TemporaryDirectory(prefix="tocsin-deploy-") as folder:
-        if given := given_parameters(project, os.environ):
-            file = Path(folder) / "parameters.yaml"
-            file.write_text(for_sam(given), "utf-8")
-            arguments += ["--parameter-overrides", f"file://{file}"]
-        status = run_sam([sam_command(), *arguments], project, whole=sys.stdout.isatty())
+    with overrides_for_sam(project, os.environ) as overrides:
+        status = run_sam([*arguments, *overrides], project, whole=sys.stdout.isatty())
     if status:
         raise DeployError(
             "`sam deploy` did not deploy; its own words are above. CloudFormation rolls a failed update back by itself"
@@ -276,8 +271,8 @@ def _doctor(name: str, region: str | None) -> int:
 
 
 def _how_to_go_back(project: Path, name: str, *, kept: bool) -> str:
-    told = f"{name} is deployed, and the doctor finds it broken (above). Fix what it names, or go back: "
-    return told + (
+    advice = f"{name} is deployed, and the doctor finds it broken (above). Fix what it names, or go back: "
+    return advice + (
         f"tocsin deploy --back --stack {name}; or {_by_git(project, name)}"
         if kept
         else _by_git(project, name)

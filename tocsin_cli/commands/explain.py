@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from msgspec.structs import replace
 
@@ -13,7 +12,7 @@ from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.verdicts import Explanation, Verdict
 from tocsin_cli.commands.match import error_finder
 from tocsin_cli.configuration_folder import read_configuration
-from tocsin_cli.options import add_root
+from tocsin_cli.options import add_root, given_line
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,11 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Explain one line; 0 where a signature recognises it or waits for it, or it is an unknown error; else 3."""
     configuration = read_configuration(arguments.root)
-    line = (
-        sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
-        if arguments.line == "-"
-        else arguments.line
-    )
+    line = given_line(arguments.line)
     group = arguments.log_group
     service = configuration.settings.service_of_log_group(group) if group else ""
     explanation = Matcher(configuration.signatures).explain(line, log_group=group, service=service)

@@ -17,7 +17,7 @@ from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin_cli.authoring.filter_pattern import MAX_PATTERN_LENGTH, FilterPattern, Style, filter_pattern
-from tocsin_cli.aws_errors import is_aws_error
+from tocsin_cli.aws_errors import aws_refusals
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.options import add_root
 from tocsin_cli.stack.target import region_or_environment
@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     elif arguments.verify:
         import boto3
 
-        try:
+        with aws_refusals("not verified: {}"):
             client = boto3.client("logs", region_name=region_or_environment(arguments.region))
             within = within or (arguments.style is Style.TERMS and terms_match_within_words(client))
             made = filter_pattern(signatures, arguments.style, terms_match_within_words=within)
@@ -86,11 +86,6 @@ def run(arguments: argparse.Namespace) -> int:
                 if made.pattern
                 else []
             )
-        except Exception as error:
-            if not is_aws_error(error):
-                raise
-            print(f"tocsin filter-pattern: not verified: {error}", file=sys.stderr)
-            return 2
     else:
         made = filter_pattern(signatures, arguments.style, terms_match_within_words=within)
     if missed:
@@ -135,7 +130,7 @@ def _left_out(rule: Signature) -> str:
     """What people must do about an absence that the pattern makes Tocsin blind for."""
     return (
         f"{rule.id} is left out, because its lines do not fit: with this pattern Tocsin sees neither its signs of life "
-        "nor its work, and it can never speak. Either leave FilterPattern empty, or subscribe the log groups in its "
+        "nor its work, and it can never fire. Either leave FilterPattern empty, or subscribe the log groups in its "
         "scope by a stack of their own with an empty FilterPattern"
     )
 

@@ -108,7 +108,7 @@ def _choose(question: str, given: Sequence[str], found: Sequence[str], *, ask: b
     """What was given, else of what was found what is chosen."""
     if given or not found or not ask:
         return tuple(given or found)
-    print(f"\n{question}, the most telling first:")
+    print(f"\n{question}, the most useful first:")
     for number, name in enumerate(found, start=1):
         print(f"  {number:>2}  {name}")
     while True:

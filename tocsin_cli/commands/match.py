@@ -11,7 +11,7 @@ import contextlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -124,19 +124,29 @@ def _events(source: BinaryIO, *, whole: bool) -> Iterator[str]:
         yield raw.decode("utf-8", "replace").rstrip("\r\n")
 
 
-def summary(configuration: Configuration, messages: Iterable[str]) -> dict[str, Any]:
-    """What is recognised in lines, counted: ``lines``, ``recognised``, ``signatures`` and ``unexplained``."""
+def summary(
+    configuration: Configuration,
+    messages: Iterable[str],
+    show: Callable[[int, str, list[Match]], None] = lambda *_: None,
+) -> dict[str, Any]:
+    """What is recognised in lines, counted: ``lines``, ``recognised``, ``signatures`` and ``unexplained``.
+
+    Args:
+        configuration: The signatures.
+        messages: The lines.
+        show: Called with the number of each line from 1, the line, and what is recognised in it.
+    """
     matcher, errors = Matcher(configuration.signatures), error_finder(configuration)
     unexplained = Unexplained(configuration.settings.redaction)
     signatures = Counter[str]()
     looked = recognised = 0
-    for message in messages:
-        looked += 1
+    for looked, message in enumerate(messages, start=1):
         found = matcher.match(message)
         recognised += bool(found)
         signatures.update(match.signature for match in found)
         if unknown := errors.unexplained(message, found):
             unexplained.add(unknown, message)
+        show(looked, message, found)
     return {
         "lines": looked,
         "recognised": recognised,
@@ -150,37 +160,27 @@ def _readable(configuration: Configuration, messages: Iterable[str]) -> int:
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
-    matcher, errors = Matcher(configuration.signatures), error_finder(configuration)
-    unexplained = Unexplained(configuration.settings.redaction)
     expected_lines = ExpectedLines(configuration.signatures, configuration.settings.service_of_log_group)
-    looked = recognised = 0
     signs = Counter[str]()
-    for number, message in enumerate(messages, start=1):
-        looked += 1
-        found = matcher.match(message)
-        if unknown := errors.unexplained(message, found):
-            unexplained.add(unknown, message)
+
+    def show(number: int, message: str, found: list[Match]) -> None:
         signs.update(f"{sign} for {name}" for name, sign, _ in expected_lines.shown(message))
         if not found:
-            continue
-        recognised += 1
+            return
         text = Text(read_line(message).text)
         for match in found:
             text.stylize("bold reverse", match.start, match.end)
             signature = configuration.signatures[match.signature]
-            console.print(
-                Text.assemble(
-                    (f"{number}: ", "dim"),
-                    (match.signature, "bold"),
-                    f"  {signature.severity}  {signature.title}",
-                )
-            )
+            title = f"  {signature.severity}  {signature.title}"
+            console.print(Text.assemble((f"{number}: ", "dim"), (match.signature, "bold"), title))
         console.print(Text("   ").append_text(text))
         for name, value in {name: value for match in found for name, value in match.fields.items()}.items():
             console.print(Text.assemble(("   " + name + " = ", "dim"), value))
+
+    counted = summary(configuration, messages, show)
     for sign, count in signs.items():
         console.print(Text(f"{count} × {sign}, which is no failure", "dim"))
-    console.print(Text(f"{recognised} of {looked} lines recognised", "dim"))
-    for line in lines_about(unexplained.report()):
+    console.print(Text(f"{counted['recognised']} of {counted['lines']} lines recognised", "dim"))
+    for line in lines_about(counted["unexplained"]):
         console.print(Text(line))
     return 0

@@ -27,7 +27,7 @@ from tocsin_cli.authoring.samples import prove
 from tocsin_cli.authoring.scaffold import Scaffold, ScaffoldError, scaffold
 from tocsin_cli.commands.errors import find_error
 from tocsin_cli.configuration_folder import own_runbooks, pack_of, read_configuration, runbook_pages
-from tocsin_cli.options import add_root
+from tocsin_cli.options import add_root, given_line
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack.target import add_deployed, deployed
 from tocsin_cli.unexplained import signature_name
@@ -47,9 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "--from-line",
-        metavar="LINE",
-        help="the log line; - for standard input (a traceback, for example)",
+        "--from-line", metavar="LINE", help="the log line; - for standard input (a traceback, for example)"
     )
     source.add_argument(
         "--from-error", metavar="ID", help="the id of an unknown error, as `tocsin errors` lists it"
@@ -81,11 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
         with deployed(arguments) as tocsin:
             record = find_error(ErrorTable(tocsin.client, tocsin.table), arguments.from_error)
         arguments.from_line, name = record.example or record.template, name or signature_name(record.template)
-    line = (
-        sys.stdin.buffer.read().decode("utf-8", "replace")
-        if arguments.from_line == "-"
-        else arguments.from_line
-    )
+    line = given_line(arguments.from_line)
     runbooks = arguments.runbooks or own_runbooks(arguments.root)
     read_configuration(arguments.root)  # refuses what is wrong before anything is added to it
     # What is no UTF-8 came from the shell as half characters, which no file can hold.
@@ -148,7 +142,7 @@ def plan(
     stem = family.removesuffix(".toml")
     if not ID.fullmatch(stem):
         raise ScaffoldError(f"{family!r} is no family: the name of a file in signatures/, such as database")
-    texts = read_signature_files(root, [], pack=pack_of(root))
+    texts, _ = read_signature_files(root, pack=pack_of(root))
     known, _ = parse_signatures(texts)
     if name in known:
         raise ScaffoldError(f"there is a signature {name} already, in {known[name].file}")
@@ -175,7 +169,7 @@ def plan(
     problems = _problems(texts, {*runbook_pages(root, runbooks), page.name})
     if problems and explained and not any(problem.key.startswith(name) for problem in problems):
         raise ScaffoldError(
-            f"{', '.join(explained)} describes this line already; add it to its matches, or paste a line that tells the two apart"
+            f"{', '.join(explained)} describes this line already; add it to its matches, or paste a line that distinguishes the two"
         )
     if problems:
         raise ScaffoldError(

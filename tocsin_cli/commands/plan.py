@@ -10,8 +10,6 @@ import argparse
 import io
 import os
 import re
-import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.authoring.changes import Changes, changes
-from tocsin_cli.backtest.cloudwatch import moment
+from tocsin_cli.backtest.cloudwatch import time_of
 from tocsin_cli.backtest.git_configuration import configuration_at
 from tocsin_cli.command_error import CommandError
 from tocsin_cli.commands.backtest import replay_cloudwatch, replay_files
@@ -28,12 +26,12 @@ from tocsin_cli.commands.deploy import stack_name
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.deployment_file import as_text, read_deployment
 from tocsin_cli.options import add_root
-from tocsin_cli.package.sam import sam_command
+from tocsin_cli.package.sam import ask_sam
 from tocsin_cli.product import version
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack.deployed_configuration import deployed_configuration
 from tocsin_cli.stack.description import describe
-from tocsin_cli.stack.parameters import for_sam, given_parameters
+from tocsin_cli.stack.parameters import listed, overrides_for_sam
 from tocsin_cli.stack.target import region_or_environment
 from tocsin_cli.terminal import pluralize
 
@@ -79,7 +77,7 @@ def _run(arguments: argparse.Namespace) -> int:
     after = read_configuration(arguments.root, {})
     deployment = read_deployment(arguments.root, arguments.env)
     region = region_or_environment(arguments.region or deployment.region)
-    groups = list(filter(None, as_text(deployment.parameters.get("LogGroupNames", "")).split(",")))
+    groups = listed(as_text(deployment.parameters.get("LogGroupNames", "")))
     if arguments.backtest:
         _refuse_what_cannot_be_replayed(arguments.backtest, groups)
     resources: list[str] | None = None
@@ -101,9 +99,9 @@ def _run(arguments: argparse.Namespace) -> int:
         _markdown(found, compared, before, after) if arguments.markdown else _text(found, compared, resources)
     )
     if arguments.backtest:
-        told = _backtest([after, before], groups, arguments.backtest, region, compared)
+        lines = _backtest([after, before], groups, arguments.backtest, region, compared)
         # In Markdown four blanks make it a block of text, whatever stands in it.
-        print("", *(f"    {line}" if arguments.markdown else line for line in told), sep="\n")
+        print("", *(f"    {line}" if arguments.markdown else line for line in lines), sep="\n")
     return 0
 
 
@@ -126,43 +124,23 @@ def _resources(project: Path, name: str, region: str | None) -> list[str]:
     """The change set that sam makes of the project, one line for each resource; it is removed again."""
     import boto3
 
-    given = given_parameters(project, os.environ)
-    with tempfile.TemporaryDirectory(prefix="tocsin-plan-") as folder:
-        file = Path(folder) / "parameters.yaml"
-        file.write_text(for_sam(given), "utf-8")
-        done = subprocess.run(
-            [
-                sam_command(),
-                "deploy",
-                "--stack-name",
-                name,
-                *(["--region", region] if region else []),
-                "--no-execute-changeset",
-                "--no-confirm-changeset",
-                "--no-progressbar",
-                *(["--parameter-overrides", f"file://{file}"] if given else []),
-            ],
-            cwd=project,
-            env={**os.environ, "SAM_CLI_TELEMETRY": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    said = done.stdout + done.stderr
+    arguments = [
+        *("deploy", "--stack-name", name),
+        *(["--region", region] if region else []),
+        *("--no-execute-changeset", "--no-confirm-changeset", "--no-progressbar"),
+    ]
+    with overrides_for_sam(project, os.environ) as overrides:
+        status, said = ask_sam([*arguments, *overrides], project)
     if "No changes to deploy" in said or "is up to date" in said:
         return []
     found = _CHANGE_SET.search(said)
-    if done.returncode or found is None:
+    if status or found is None:
         raise PlanError(f"`sam deploy --no-execute-changeset` failed:\n{said[-2000:]}")
     cloudformation: Any = boto3.Session(region_name=region).client("cloudformation")
-    changed: list[Any] = []
-    token: dict[str, str] = {}
-    while True:
-        page = cloudformation.describe_change_set(ChangeSetName=found[0], StackName=name, **token)
-        changed += [each["ResourceChange"] for each in page.get("Changes", ())]
-        if not page.get("NextToken"):
-            break
-        token = {"NextToken": page["NextToken"]}
+    pages = cloudformation.get_paginator("describe_change_set").paginate(
+        ChangeSetName=found[0], StackName=name
+    )
+    changed = [each["ResourceChange"] for page in pages for each in page.get("Changes", ())]
     cloudformation.delete_change_set(ChangeSetName=found[0], StackName=name)
     return [
         f"{_MARKS.get(each['Action'], '?')} {each['LogicalResourceId']} ({each['ResourceType']})"
@@ -235,7 +213,7 @@ def _refuse_what_cannot_be_replayed(what: str, groups: list[str]) -> None:
     if Path(what).exists():
         return
     try:
-        moment(what, time.time_ns() // 1_000_000)
+        time_of(what, time.time_ns() // 1_000_000)
     except ValueError as error:
         raise PlanError(f"--backtest: there is no file {what}, and {error}") from error
     if not groups:
@@ -250,9 +228,9 @@ def _backtest(
         lines, comparison = shown(Path(what)), replay_files(configs, [what], compared)
     else:
         lines, comparison = f"the last {what}", replay_cloudwatch(configs, groups, what, region, compared)
-    told = comparison["messages"]
+    messages = comparison["messages"]
     return [
-        f"{lines}: {pluralize(told['before'], 'message')} with {compared}, {told['after']:,} with this",
+        f"{lines}: {pluralize(messages['before'], 'message')} with {compared}, {messages['after']:,} with this",
         *(
             f"  ~ {name}: {pluralize(counts['before'], 'occurrence')}, now {counts['after']:,}"
             for name, counts in comparison["signatures"].items()

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from tocsin.core.slack.messages import SlackMessage, render, render_standalone, 
 from tocsin.core.times import MINUTE
 from tocsin_cli.command_error import CommandError
 from tocsin_cli.configuration_folder import read_configuration
-from tocsin_cli.options import add_root
+from tocsin_cli.options import add_root, given_line
 from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_eventbridge
 from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION
 from tocsin_cli.shown_paths import shown
@@ -39,7 +39,7 @@ from tocsin_cli.simulation import LoggedLine, Simulation
 
 REASONS = (Reason.OPENED, Reason.UPDATE, Reason.RESOLVED)
 MORE = 211
-"""Occurrences that an update tells of in addition: an incident in full swing."""
+"""Occurrences that an update adds: an incident in full swing."""
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 
 
@@ -54,7 +54,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         metavar="SIGNATURE|EVENT.json",
-        help="a signature's id, or a file with an event (default: a telling one)",
+        help="a signature's id, or a file with an event (default: a critical signature)",
     )
     parser.add_argument("--line", help="a log line instead; - for standard input")
     parser.add_argument(
@@ -78,17 +78,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show it; 1 where nothing would be told."""
+    """Show it; 1 where nothing would be sent."""
     config = read_configuration(arguments.root)
     notification = preview(
         config,
         arguments.what,
-        line=_line(arguments.line),
+        line=None if arguments.line is None else given_line(arguments.line),
         log_group=arguments.log_group,
         reason=arguments.reason,
         now=time.time_ns() // 1_000_000,
     )
-    # Where it is told first; `tocsin route` says where else.
+    # Where it is sent first; `tocsin route` says where else.
     message, reply = messages(
         notification, arguments.mode, config.settings.routing.targets_for(notification)[0]
     )
@@ -133,19 +133,19 @@ def preview(
 
     Args:
         config: The configuration.
-        what: A signature's id, or the name of a file with an event; a telling signature where neither it nor a line is given.
+        what: A signature's id, or the name of a file with an event; a critical signature where neither it nor a line is given.
         line: A log line.
         log_group: Where the line is from.
         reason: Which notification of the incident's life.
         now: When the incident begins.
 
     Raises:
-        PreviewError: There is no such signature or file, or nothing would be told.
+        PreviewError: There is no such signature or file, or nothing would be sent.
     """
-    config = _all_told(config)
+    config = _all_announced(config)
     if line is not None:
         return _of_line(config, line, log_group, reason, now)
-    name = what or _most_telling(config)
+    name = what or _default_signature(config)
     rule = with_unknown_error(config.signatures).get(name)
     if rule is None:
         return _of_event(config, name, reason, now)
@@ -160,25 +160,25 @@ def preview(
     return _of_line(config, (rule.matches or (EXAMPLE,))[0], group, reason, now)
 
 
-def _most_telling(config: Configuration) -> str:
+def _default_signature(config: Configuration) -> str:
     """The first critical signature of log lines that names what it is about; else the first of all."""
-    telling = (
+    critical = (
         rule.id
         for rule in config.signatures.values()
         if rule.source is Source.LOG and rule.severity is Severity.CRITICAL and rule.group_by
     )
-    return next(telling, next(iter(config.signatures), ""))
+    return next(critical, next(iter(config.signatures), ""))
 
 
 def messages(
-    notification: Notification, mode: str, telling: NotificationTarget | None = None
+    notification: Notification, mode: str, target: NotificationTarget | None = None
 ) -> tuple[SlackMessage, SlackMessage | None]:
-    """What is posted, and in ``telling``'s destination: the message, and in bot mode the reply where there is one."""
+    """What is posted, and in ``target``'s destination: the message, and in bot mode the reply where there is one."""
     reason = notification.reason
-    called = telling.mentions if telling and reason in NEWS else ()
+    called = target.mentions if target and reason in NEWS else ()
     if mode == "webhook":
         return render_standalone(notification, mentions=called), None
-    named = telling.concerned if telling else ()
+    named = target.concerned if target else ()
     replied = () if reason is Reason.OPENED else called
     return render(notification, mentions=named), render_thread(notification, mentions=replied)
 
@@ -187,31 +187,17 @@ def as_posted(
     notification: Notification, message: SlackMessage, reply: SlackMessage | None, mode: str
 ) -> list[dict[str, Any]]:
     """The messages as the channel keeps them, for drawing."""
-    at = notification.at
-    ts = f"{millis_of(at) / 1000:.6f}"
-    posted: dict[str, Any] = {
-        "ts": ts,
-        "posted_at": at,
-        "text": message.text,
-        "blocks": message.blocks,
-        "via": mode,
-    }
-    if reply is None:
-        return [posted]
-    in_thread = {
-        "ts": f"{millis_of(at) / 1000 + 0.000001:.6f}",
-        "thread_ts": ts,
-        "posted_at": at,
-        "text": reply.text,
-        "blocks": reply.blocks,
-        "reply_broadcast": reply.broadcast,
-        "via": mode,
-    }
-    return [posted, in_thread]
+    seconds = millis_of(notification.at) / 1000
+    ts, both = f"{seconds:.6f}", {"posted_at": notification.at, "via": mode}
+    posted: list[dict[str, Any]] = [both | {"ts": ts, "text": message.text, "blocks": message.blocks}]
+    if reply is not None:
+        in_thread = {"ts": f"{seconds + 0.000001:.6f}", "thread_ts": ts, "reply_broadcast": reply.broadcast}
+        posted.append(both | in_thread | {"text": reply.text, "blocks": reply.blocks})
+    return posted
 
 
 def _of_line(config: Configuration, line: str, log_group: str, reason: Reason, now: Millis) -> Notification:
-    # As often as the highest threshold asks for, so that what is told only in numbers is told here too.
+    # As often as the highest threshold asks for, so that what is announced only in numbers is announced here too.
     often = max((rule.threshold.count for rule in config.signatures.values() if rule.threshold), default=1)
     lived = _SimulatedIncident(config)
     stream = "2026/02/02/[$LATEST]8f6b1c0d2e3f4a5b9c7d8e9f0a1b2c3d"
@@ -282,8 +268,8 @@ def _of_event(config: Configuration, name: str, reason: Reason, now: Millis) -> 
         event = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError) as error:
         raise PreviewError(f"{name}: not an event: {error}") from error
-    if (told := _told_by(event)) is not None:
-        return told
+    if (given := _notification_in(event)) is not None:
+        return given
     lived = _SimulatedIncident(config)
     try:
         lived.simulation.detect(event, now)
@@ -297,7 +283,7 @@ def _of_event(config: Configuration, name: str, reason: Reason, now: Millis) -> 
     return lived.first(reason) if reason is Reason.OPENED else lived.later(reason, now + MINUTE)
 
 
-def _told_by(event: object) -> Notification | None:
+def _notification_in(event: object) -> Notification | None:
     """The notification that an event for ``notify`` holds, or that a file is; None where it is neither."""
     if isinstance(event, dict) and isinstance(event.get("Records"), list) and event["Records"]:
         try:
@@ -326,7 +312,12 @@ class _SimulatedIncident:
         Raises:
             PreviewError: There is none.
         """
-        return _one(self.simulation.notifications, reason)
+        notifications = self.simulation.notifications
+        found = next((each for each in notifications if each.reason is reason), None)
+        if found is None:
+            sent = ", ".join(sorted({each.reason for each in notifications})) or "nothing"
+            raise PreviewError(f"no {reason.value!r} would be sent here, only {sent}")
+        return found
 
     def later(self, reason: Reason, now: Millis) -> Notification:
         """The same, after as much time as it takes."""
@@ -340,16 +331,8 @@ class _SimulatedIncident:
         return self.first(reason)
 
 
-def _one(notifications: Sequence[Notification], reason: Reason) -> Notification:
-    found = next((entry for entry in notifications if entry.reason is reason), None)
-    if found is None:
-        told = ", ".join(sorted({entry.reason for entry in notifications})) or "nothing"
-        raise PreviewError(f"no {reason.value!r} would be sent here, only {told}")
-    return found
-
-
-def _all_told(config: Configuration) -> Configuration:
-    """With what is in test mode, or is learned, told too: a preview is for looking at it before it is."""
+def _all_announced(config: Configuration) -> Configuration:
+    """With what is in test mode, or is learned, announced too: a preview is for looking at it before it is."""
     return config._replace(
         signatures={name: replace(rule, status=Status.STABLE) for name, rule in config.signatures.items()},
         settings=replace(config.settings, errors=replace(config.settings.errors, learning=0)),
@@ -368,9 +351,3 @@ def _alarm_event(sample: Mapping[str, Any], state: str, at: Millis) -> dict[str,
         at_threshold=True,
     )
     return alarm_by_eventbridge(alarm, state, 7.0 if state == "ALARM" else 0.0, at)
-
-
-def _line(given: str | None) -> str | None:
-    if given == "-":
-        return sys.stdin.buffer.read().decode("utf-8", "replace").rstrip("\r\n")
-    return given

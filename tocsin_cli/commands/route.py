@@ -1,4 +1,4 @@
-"""Say where an alert would be told: the way through the routes of tocsin.toml, the destination, its secret, whom it calls.
+"""Say where an alert would be sent: the way through the routes of tocsin.toml, the destination, its secret, whom it calls.
 
 Of labels (`--labels severity=critical,service=worker`), or of a signature, whose severity and owner are looked up.
 """
@@ -88,7 +88,7 @@ def read_labels(text: str, signature: str, service: str, configuration: Configur
 
 
 def trace(routing: Routing, labels: dict[str, str], default_secret: str | None) -> dict[str, Any]:
-    """Where an alert with these labels is told.
+    """Where an alert with these labels is sent.
 
     Args:
         routing: The routing.

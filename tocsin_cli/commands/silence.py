@@ -26,6 +26,7 @@ from tocsin_cli.options import add_root, configuration_here
 from tocsin_cli.stack.incident_history import IncidentHistory
 from tocsin_cli.stack.incident_json import muted_by, silence_report
 from tocsin_cli.stack.target import STACK, Deployed, add_deployed, deployed
+from tocsin_cli.terminal import to_minute
 from tocsin_cli.timestamps import parse_time
 
 MAX_SHOWN = 10
@@ -185,8 +186,8 @@ class _SilenceCommands:
             print(json.dumps(report, indent=2))
             return
         span = format_duration(silence.expires_at - silence.begins)
-        begins = f"from {_moment(silence.begins)} " if silence.begins > self._now else ""
-        print(f"Silenced {begins}until {_moment(silence.expires_at)} ({span}), in {self._tocsin.name}:")
+        begins = f"from {_minute(silence.begins)} " if silence.begins > self._now else ""
+        print(f"Silenced {begins}until {_minute(silence.expires_at)} ({span}), in {self._tocsin.name}:")
         print(f"  {one_line(silence.matcher)}")
         if silence.hours:
             print(f"  only {silence.hours} {silence.zone}")
@@ -229,7 +230,7 @@ class _SilenceCommands:
         if as_json:
             print(json.dumps(report, indent=2))
         elif over:
-            print(f"{silence.id} had expired already, at {_moment(silence.ends_at)}.")
+            print(f"{silence.id} had expired already, at {_minute(silence.ends_at)}.")
         else:
             print(
                 f"{silence.id} has ended: {one_line(silence.matcher)}\n"
@@ -303,7 +304,7 @@ def _time_of(text: str, option: str, now: Millis) -> Millis:
     if at is None:
         raise RefusedError(f"--{option}: {text!r} is not a time; write for example 2026-11-22T12:00Z")
     if at <= now:
-        raise RefusedError(f"--{option}: {_moment(at)} is over, it is {_moment(now)}")
+        raise RefusedError(f"--{option}: {_minute(at)} is over, it is {_minute(now)}")
     return at
 
 
@@ -335,6 +336,5 @@ def _git_says(key: str) -> str:
     return done.stdout.strip()
 
 
-def _moment(at: Millis) -> str:
-    time = iso_time(at)
-    return f"{time[:10]} {time[11:16]} UTC"
+def _minute(at: Millis) -> str:
+    return f"{to_minute(iso_time(at))} UTC"

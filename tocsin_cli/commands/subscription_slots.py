@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 from tocsin.core.sanitize import one_line
+from tocsin_cli.aws_errors import aws_refusals
 from tocsin_cli.stack.subscription_slots import Slots, slot_of_account, slots_of_log_groups
 from tocsin_cli.stack.target import region_or_environment
 
@@ -26,25 +26,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Look; 1 where a deploy would fail, 2 where AWS cannot be asked."""
     import boto3
-    from botocore.exceptions import BotoCoreError, ClientError
 
-    try:
+    with aws_refusals():
         logs = boto3.client("logs", region_name=region_or_environment(arguments.region))
         found = slots_of_log_groups(logs, arguments.log_groups, arguments.stack)
         if arguments.account:
             found.append(slot_of_account(logs, arguments.stack))
-    except (BotoCoreError, ClientError) as error:
-        print(f"tocsin subscription-slots: {one_line(str(error))}", file=sys.stderr)
-        return 2
     if arguments.json:
         rows = [
-            {
-                "where": each.where,
-                "exists": each.exists,
-                "taken": each.taken,
-                "own": each.own,
-                "problem": each.problem,
-            }
+            {key: getattr(each, key) for key in ("where", "exists", "taken", "own", "problem")}
             for each in found
         ]
         print(json.dumps(rows, indent=2))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from tocsin.adapters.slack.credentials import SIGNING_SHAPE, BotCredential
 from tocsin.core.config.settings import Settings
 from tocsin.core.slack.signing import signature_of
-from tocsin_cli.doctor.egress import api_url, credential_of
+from tocsin_cli.doctor.egress import api_url, auth_test, credential_of
 from tocsin_cli.doctor.findings import Examined, Finding, fail, ok, warn
 from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
 
@@ -104,11 +104,8 @@ def _bot(name: str, credential: BotCredential, api_url: str, settings: Settings)
     """What Slack says of the token: its scopes are in a header of every answer."""
     import requests
 
-    from tocsin.adapters.slack.http import BearerToken
-
     try:
-        response = requests.post(f"{api_url}auth.test", auth=BearerToken(credential.token), timeout=_TIMEOUT)
-        answer = response.json()
+        response, answer = auth_test(credential, api_url)
     except (requests.RequestException, ValueError):
         return  # the token's own check says so
     if not isinstance(answer, Mapping) or answer.get("ok") is not True:

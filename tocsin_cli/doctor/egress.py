@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import partial
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from tocsin.adapters.slack.credentials import (
     SHAPES,
@@ -22,7 +23,11 @@ from tocsin_cli.doctor.findings import Examined, Finding, covers, fail, ok, prin
 from tocsin_cli.doctor.fixes import restore, set_parameter
 from tocsin_cli.doctor.ingress import mapping, subscriptions_of
 
-_TIMEOUT = 10
+if TYPE_CHECKING:
+    import requests
+
+_TIMEOUT = 15
+"""Seconds."""
 _SLACK_AWAY = (500, 502, 503, 504)
 _NOT_SENT = "no notification reaches Slack"
 _DEAD_LETTERED = "notifications go to the dead-letter queue after five minutes"
@@ -30,12 +35,11 @@ _DEAD_LETTERED = "notifications go to the dead-letter queue after five minutes"
 
 def topics(stack: Examined) -> Iterator[Finding]:
     """Each topic on the way to Slack leads into notify's queue."""
-    ways = {"AlertsTopicArn": _NOT_SENT}
-    topic_of = {name: stack.outputs[name] for name in ways}
+    lost = {stack.outputs["AlertsTopicArn"]: _NOT_SENT}
     if "HeartbeatTopic" in stack.resources:
-        topic_of["HeartbeatTopic"] = stack.resources["HeartbeatTopic"].physical
+        lost[stack.resources["HeartbeatTopic"].physical] = "the heartbeat stops, and its alarm goes off"
     queue = queue_arn(stack, stack.outputs["NotifyQueueUrl"])
-    for name, topic in topic_of.items():
+    for topic, why in lost.items():
         subscriptions = if_there(partial(subscriptions_of, stack, topic))
         if subscriptions is None:
             yield fail("topic", f"the topic {topic} is gone", _NOT_SENT, restore())
@@ -45,7 +49,7 @@ def topics(stack: Examined) -> Iterator[Finding]:
             yield fail(
                 "topic",
                 f"notify's queue is not subscribed to {topic}",
-                ways.get(name, "the heartbeat stops, and its alarm goes off"),
+                why,
                 f"aws sns subscribe --topic-arn {topic} --protocol sqs --notification-endpoint {queue} "
                 "--attributes RawMessageDelivery=true",
             )
@@ -224,15 +228,26 @@ def _credential(stack: Examined, name: str) -> Iterator[Finding]:
             yield _asked(name, credential, api_url(stack))
 
 
-def _asked(name: str, credential: BotCredential, api_url: str) -> Finding:
-    """What Slack's auth.test says to the token. Sources: docs.slack.dev/reference/methods/auth.test."""
+def auth_test(credential: BotCredential, api_url: str) -> tuple[requests.Response, object]:
+    """Slack's response about a token, and the JSON in it; docs.slack.dev/reference/methods/auth.test.
+
+    Raises:
+        requests.RequestException: Slack could not be asked; or ValueError, where it does not answer with JSON.
+    """
     import requests
 
     from tocsin.adapters.slack.http import BearerToken
 
+    response = requests.post(f"{api_url}auth.test", auth=BearerToken(credential.token), timeout=_TIMEOUT)
+    return response, response.json()
+
+
+def _asked(name: str, credential: BotCredential, api_url: str) -> Finding:
+    """What Slack says to the token."""
+    import requests
+
     try:
-        response = requests.post(f"{api_url}auth.test", auth=BearerToken(credential.token), timeout=_TIMEOUT)
-        answer = response.json()
+        response, answer = auth_test(credential, api_url)
     except (requests.RequestException, ValueError) as error:
         return warn(
             "slack",

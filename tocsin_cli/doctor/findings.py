@@ -10,6 +10,7 @@ from typing import Any
 
 from tocsin_cli.aws_errors import code_of, is_aws_error
 from tocsin_cli.stack.description import outputs_of, parameters_of
+from tocsin_cli.stack.parameters import listed
 
 
 class Level(StrEnum):
@@ -79,8 +80,8 @@ class Examined:
         return outputs_of(self.described)
 
     def names(self, parameter: str) -> list[str]:
-        """A list parameter, without the one empty name of an empty list."""
-        return [name.strip() for name in self.parameters.get(parameter, "").split(",") if name.strip()]
+        """The names in a list parameter."""
+        return listed(self.parameters.get(parameter, ""))
 
     def of_type(self, kind: str) -> dict[str, Resource]:
         """The resources of one type by their logical ids."""
@@ -96,7 +97,7 @@ def ok(check: str, what: str) -> Finding:
 
 
 def warn(check: str, what: str, why: str, fix: str) -> Finding:
-    """Something that works, or cannot be told from here, and deserves a look."""
+    """Something that works, or cannot be judged from here, and deserves a look."""
     return Finding(Level.WARN, check, what, why, fix)
 
 

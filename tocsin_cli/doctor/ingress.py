@@ -13,9 +13,8 @@ from tocsin_cli.authoring.filter_pattern import Style, filter_pattern
 from tocsin_cli.aws_errors import if_there, is_aws_error
 from tocsin_cli.doctor.findings import Examined, Finding, Resource, fail, ok, principals, warn
 from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
+from tocsin_cli.stack.subscription_slots import MAX_FILTERS
 
-SLOTS = 2
-"""Subscription filters of one log group; CloudWatch Logs raises it for nobody (PutSubscriptionFilter)."""
 _LOGS = "what is logged there is not seen, and no alert can come of it"
 
 
@@ -87,7 +86,7 @@ def _subscribed_account_wide(logs: Any, destinations: set[str]) -> int:
 
 
 def _not_subscribed(stack: Examined, group: str, filters: Sequence[Mapping[str, str]]) -> Finding:
-    if len(filters) < SLOTS:
+    if len(filters) < MAX_FILTERS:
         named = [each for each in filters if each["filterName"] == f"{stack.name}-detect"]
         who = f"its filter leads to {named[0]['destinationArn']}" if named else "somebody deleted it"
         return fail(

@@ -57,10 +57,7 @@ def status(stack: Examined) -> Iterator[Finding]:
         )
     elif state.endswith("_FAILED") or "ROLLBACK" in state or state.startswith("DELETE"):
         yield fail(
-            "stack",
-            f"the stack is {state}",
-            "it cannot be relied on, nor updated before that is fixed",
-            look,
+            "stack", f"the stack is {state}", "it cannot be relied on, nor updated before that is fixed", look
         )
     else:
         yield ok("stack", f"{stack.where} is {state}")
@@ -91,11 +88,11 @@ def template(stack: Examined, local: Path) -> Iterator[Finding]:
 
 
 def drift(stack: Examined) -> Iterator[Finding]:
-    """Nobody changed a resource past the stack, as far as CloudFormation can tell."""
+    """Nobody changed a resource past the stack, as far as CloudFormation can see."""
     client = stack.client("cloudformation")
     detection = client.detect_stack_drift(StackName=stack.name)["StackDriftDetectionId"]
     deadline = time.monotonic() + DRIFT_WITHIN
-    while (told := client.describe_stack_drift_detection_status(StackDriftDetectionId=detection))[
+    while (detected := client.describe_stack_drift_detection_status(StackDriftDetectionId=detection))[
         "DetectionStatus"
     ] == "DETECTION_IN_PROGRESS":
         if time.monotonic() > deadline:
@@ -107,8 +104,8 @@ def drift(stack: Examined) -> Iterator[Finding]:
             )
             return
         time.sleep(2)
-    if told.get("StackDriftStatus") != "DRIFTED":
-        yield ok("drift", "no resource differs from the template, where CloudFormation can tell")
+    if detected.get("StackDriftStatus") != "DRIFTED":
+        yield ok("drift", "no resource differs from the template, where CloudFormation can see")
         return
     for each in _drifted(client, stack.name):
         name, kind = each["LogicalResourceId"], each["StackResourceDriftStatus"]
@@ -165,11 +162,7 @@ def functions(stack: Examined) -> Iterator[Finding]:
 
 
 def _function(
-    stack: Examined,
-    client: Any,
-    name: str,
-    found: Mapping[str, Any],
-    why: str,
+    stack: Examined, client: Any, name: str, found: Mapping[str, Any], why: str
 ) -> Iterator[Finding]:
     state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
     reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or ""

@@ -11,7 +11,7 @@ Sources: the Block Kit reference in Slack's documentation; the limits in ``slack
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tocsin_cli.slack_view.mrkdwn import is_safe_url
@@ -30,9 +30,9 @@ Problems = Iterator[str]
 Block = Mapping[str, Any]
 
 
-def block_problems(blocks: object, pointer: str = "/blocks") -> list[str]:
+def block_problems(blocks: object) -> list[str]:
     """Say everything Slack holds against these blocks, in its manner: what, and where as a JSON pointer."""
-    return list(_blocks(blocks, pointer))
+    return list(_blocks(blocks, "/blocks"))
 
 
 def json_size(blocks: object) -> int:
@@ -42,7 +42,7 @@ def json_size(blocks: object) -> int:
 
 def text_length(text: str) -> int:
     """How many characters Slack may count: UTF-16 units, the larger of the two ways to count."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def _blocks(blocks: object, at: str) -> Problems:
@@ -82,7 +82,7 @@ def _section(block: Block, at: str) -> Problems:
 
 def _header(block: Block, at: str) -> Problems:
     yield from _keys(block, at, {"block_id", "text"})
-    yield from _required_text(block, "text", at, 150, plain=True)
+    yield from _plain_text(block, at, 150)
 
 
 def _divider(block: Block, at: str) -> Problems:
@@ -138,7 +138,7 @@ def _element(item: object, at: str, allowed: set[str]) -> Problems:
 
 def _button(item: Block, at: str) -> Problems:
     yield from _keys(item, at, {"text", "action_id", "url", "value", "style", "confirm"})
-    yield from _required_text(item, "text", at, 75, plain=True)
+    yield from _plain_text(item, at, 75)
     yield from _string(item, "action_id", at, _MAX_ID)
     yield from _string(item, "value", at, 2000)
     yield from _string(item, "url", at, _MAX_URL)
@@ -159,23 +159,23 @@ def _option(item: object, at: str) -> Problems:
         yield _problem("must be an object", at)
         return
     yield from _keys(item, at, {"text", "value"})
-    yield from _required_text(item, "text", at, 75, plain=True)
+    yield from _plain_text(item, at, 75)
     yield from _string(item, "value", at, _MAX_OPTION_VALUE, required=True)
 
 
-def _required_text(item: Block, key: str, at: str, limit: int, *, plain: bool = False) -> Problems:
-    if key in item:
-        yield from _text(item[key], f"{at}/{key}", limit, plain=plain)
+def _plain_text(item: Block, at: str, limit: int) -> Problems:
+    if "text" in item:
+        yield from _text(item["text"], f"{at}/text", limit, ("plain_text",))
     else:
-        yield _problem(f"missing required field: {key}", at)
+        yield _problem("missing required field: text", at)
 
 
-def _text(item: object, at: str, limit: int, *, plain: bool = False) -> Problems:
+def _text(item: object, at: str, limit: int, allowed: Sequence[str] = ("plain_text", "mrkdwn")) -> Problems:
     if not isinstance(item, dict):
         yield _problem("must be an object", at)
         return
     kind = item.get("type")
-    if kind not in (("plain_text",) if plain else ("plain_text", "mrkdwn")):
+    if kind not in allowed:
         yield _problem(f"unsupported type: {kind}", f"{at}/type")
         return
     yield from _keys(item, at, {"text", "emoji"} if kind == "plain_text" else {"text", "verbatim"})

@@ -1,4 +1,4 @@
-"""The local Slack's memory: its messages with all their versions, and the faults it was told to show.
+"""The local Slack's memory: its messages with all their versions, and the faults it was asked to show.
 
 No HTTP here. Every method is safe to call from any thread; readers get messages that no later edit changes, and leave
 their blocks as they are. Time is the given clock's.
@@ -9,16 +9,18 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import asdict, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
 MICROS = 1_000_000
-MAX_HANG_SECONDS = 3600.0
-MAX_TIMES = 1_000_000
 _FIRST_ERROR = 400  # HTTP
 
 
@@ -63,8 +65,7 @@ class Draft:
     reply_broadcast: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the next ``times`` calls to Slack go wrong.
 
     Attributes:
@@ -77,13 +78,13 @@ class Fault:
         method: The only method it applies to (``chat.postMessage``, ``webhook``); None is all.
     """
 
-    status: int | None = None
-    times: int = 1
-    retry_after: int | None = None
-    hang: float | None = None
-    error: str | None = None
+    status: Annotated[int, Meta(ge=200, le=599)] | None = None
+    times: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    retry_after: Annotated[int, Meta(ge=0, le=86_400)] | None = None
+    hang: Annotated[float, Meta(gt=0, le=3_600)] | None = None
+    error: Annotated[str, Meta(min_length=1)] | None = None
     after_effect: bool = False
-    method: str | None = None
+    method: Annotated[str, Meta(min_length=1)] | None = None
 
     def __str__(self) -> str:
         """In a few words, for the page: ``429, 3 times``."""
@@ -127,7 +128,7 @@ class Channel:
         self._version = 0
         self._closed = False
         self._changed = threading.Condition(threading.RLock())
-        self._telling = threading.RLock()
+        self._announcing = threading.RLock()
 
     @property
     def version(self) -> int:
@@ -153,7 +154,7 @@ class Channel:
             ChannelError: ``thread_not_found``: there is no such message to answer to in this channel;
                 ``cannot_reply_to_message``: it is itself a reply.
         """
-        with self._telling:
+        with self._announcing:
             with self._changed:
                 if draft.thread_ts is not None:
                     parent = self._messages.get(draft.thread_ts)
@@ -178,10 +179,10 @@ class Channel:
                 }
                 self._messages[ts] = message
                 self._touch()
-                told = _as_it_is(message)
+                shown = _as_it_is(message)
             if self._on_message:
-                self._on_message(told)
-        return told
+                self._on_message(shown)
+        return shown
 
     def update(self, channel: str, ts: str, draft: Draft) -> Message:
         """Replace what a message says; what it said before is kept in its ``edits``.
@@ -189,7 +190,7 @@ class Channel:
         Raises:
             ChannelError: ``message_not_found``; ``cant_update_message`` for one that a webhook posted.
         """
-        with self._telling:
+        with self._announcing:
             with self._changed:
                 message = self._messages.get(ts)
                 if message is None or message["channel"] != channel:
@@ -198,11 +199,7 @@ class Channel:
                     raise ChannelError("cant_update_message")
                 edited_at = self._stamp()[1]
                 message["edits"].append(
-                    {
-                        "edited_at": edited_at,
-                        "text": message["text"],
-                        "blocks": message["blocks"],
-                    }
+                    {"edited_at": edited_at, "text": message["text"], "blocks": message["blocks"]}
                 )
                 message["edited_at"] = edited_at
                 if draft.text is not None:
@@ -212,10 +209,10 @@ class Channel:
                 if draft.metadata is not None:
                     message["metadata"] = copy.deepcopy(draft.metadata) or None
                 self._touch()
-                told = _as_it_is(message)
+                shown = _as_it_is(message)
             if self._on_edit:
-                self._on_edit(told)
-        return told
+                self._on_edit(shown)
+        return shown
 
     def clear(self) -> int:
         """Forget all messages; answer how many there were."""
@@ -318,44 +315,20 @@ def read_fault(body: object) -> Fault:
         raise ValueError(
             'the body must be a JSON object such as {"status": 429, "retry_after": 2, "times": 3}'
         )
-    known = set(Fault.__dataclass_fields__)
-    for key in body:
-        if key not in known:
-            raise ValueError(f"{key}: unknown key; known are {', '.join(sorted(known))}")
     given = {key: value for key, value in body.items() if value is not None}
-    if "status" not in given and "hang" not in given and "error" not in given:
+    if not {"status", "hang", "error"} & given.keys():
         raise ValueError("status: missing; give a status (429, 500, ...), an error, or hang")
-    _whole(given, "status", 200, 599)
-    _whole(given, "times", 1, MAX_TIMES)
-    _whole(given, "retry_after", 0, 86_400)
-    hang = given.get("hang")
-    if hang is not None and (
-        isinstance(hang, bool) or not isinstance(hang, int | float) or not 0 < hang <= MAX_HANG_SECONDS
-    ):
+    fault = msgspec.convert(given, Fault)
+    if fault.error is None and (fault.status or _FIRST_ERROR) < _FIRST_ERROR:
         raise ValueError(
-            f"hang: must be a number of seconds above 0, at most {MAX_HANG_SECONDS:g}, not {hang!r}"
+            f"status: {fault.status} is not a failure; give an error with it, or a status from 400 on"
         )
-    if not isinstance(given.get("after_effect", False), bool):
-        raise ValueError(f"after_effect: must be true or false, not {given['after_effect']!r}")
-    for key in ("error", "method"):
-        if key in given and (not isinstance(given[key], str) or not given[key]):
-            raise ValueError(f"{key}: must be a string, not {given[key]!r}")
-    if given.get("status", _FIRST_ERROR) < _FIRST_ERROR and "error" not in given:
-        raise ValueError(
-            f"status: {given['status']} is not a failure; give an error with it, or a status from 400 on"
-        )
-    return Fault(**given)
+    return fault
 
 
 def fault_json(fault: Fault) -> dict[str, Any]:
     """A fault as ``GET /api/faults`` lists it, unset keys left out."""
     return {key: value for key, value in asdict(fault).items() if value is not None and value is not False}
-
-
-def _whole(given: Mapping[str, Any], key: str, least: int, most: int) -> None:
-    value = given.get(key, least)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ValueError(f"{key}: must be a whole number from {least} to {most}, not {value!r}")
 
 
 def in_threads(messages: Sequence[Message]) -> list[tuple[Message, list[Message]]]:

@@ -1,4 +1,4 @@
-"""People in the local Slack: they press buttons, fill in dialogs and type commands, and the app is told as Slack tells it.
+"""People in the local Slack: they press buttons, fill in dialogs and type commands, and the app gets the requests that Slack sends.
 
 Each request is signed like Slack's and handed to whatever was connected: the deployed function. Faults for the method
 ``press`` make it go wrong: ``late`` (six minutes old), ``twice``, ``bad_signature``.
@@ -27,7 +27,7 @@ Sender = Callable[[Mapping[str, str], str], Sent]
 """Hands a request's headers and body to the app."""
 
 _MOMENT = 0.3
-"""Seconds between what the channel shows and what the person is told besides, at most."""
+"""Seconds between what the channel shows and what the person is answered besides, at most."""
 
 _WAIT = 3.0
 """Seconds that an answer shows what the person sees: Slack's own patience."""
@@ -65,14 +65,12 @@ class Interactivity:
             ValueError: There is no such element under it.
         """
         action = _element_of(message, action_id, value)
-        trigger, answers = self._begin()
+        trigger = self._begin()
         payload = {
             "type": "block_actions",
-            "user": self._person(user),
-            "api_app_id": self._identity[0],
-            "team": {"id": self._identity[1], "domain": "local"},
+            **self._who_and_where(user),
             "trigger_id": trigger,
-            "response_url": self._answers_url(answers),
+            "response_url": self._answers_url(trigger),
             "channel": {"id": message["channel"], "name": "alerts"},
             "container": {"type": "message", "message_ts": message["ts"], "channel_id": message["channel"]},
             "message": {"ts": message["ts"], "text": message["text"], "blocks": message["blocks"]},
@@ -80,13 +78,13 @@ class Interactivity:
         }
         before = self._channel.version
         status, _ = self._send({"payload": json.dumps(payload)})
-        seen = self._seen(status, answers)
         dialog = self._dialogs.get(trigger)
         if dialog is None and status == 200:
             # What is chosen from a menu is always answered, which may come after the channel has changed.
-            self._wait(answers, None if "selected_option" in action else before)
-            seen = self._seen(status, answers)
-        return seen | {"dialog": dialog and {"view_id": dialog["id"], "view": dialog["view"]}}
+            self._wait(trigger, None if "selected_option" in action else before)
+        return self._seen(status, trigger) | {
+            "dialog": dialog and {"view_id": dialog["id"], "view": dialog["view"]}
+        }
 
     def submit(self, view_id: str, values: Mapping[str, str], user: str) -> dict[str, Any]:
         """Submit a dialog with what was typed into its blocks.
@@ -94,15 +92,13 @@ class Interactivity:
         Raises:
             ValueError: There is no such dialog.
         """
-        dialog = next((each for each in self._dialogs.values() if each["id"] == view_id), None)
-        if dialog is None:
+        found = [(trigger, each["view"]) for trigger, each in self._dialogs.items() if each["id"] == view_id]
+        if not found:
             raise ValueError("view_id: no such dialog")
-        view, answers = dialog["view"], dialog["answers"]
+        trigger, view = found[0]
         payload = {
             "type": "view_submission",
-            "user": self._person(user),
-            "api_app_id": self._identity[0],
-            "team": {"id": self._identity[1], "domain": "local"},
+            **self._who_and_where(user),
             "view": {
                 "id": view_id,
                 "type": "modal",
@@ -114,12 +110,12 @@ class Interactivity:
         status, body = self._send({"payload": json.dumps(payload)})
         errors = (json.loads(body) if body else {}).get("errors") or {}
         if status == 200 and not errors:
-            self._wait(answers, None)
-        return self._seen(status, answers) | {"errors": errors}
+            self._wait(trigger, None)
+        return self._seen(status, trigger) | {"errors": errors}
 
     def command(self, text: str, user: str, channel: str) -> dict[str, Any]:
         """Type ``/tocsin`` and a text."""
-        trigger, answers = self._begin()
+        trigger = self._begin()
         fields = {
             "command": "/tocsin",
             "text": text,
@@ -129,11 +125,11 @@ class Interactivity:
             "api_app_id": self._identity[0],
             "channel_id": channel,
             "trigger_id": trigger,
-            "response_url": self._answers_url(answers),
+            "response_url": self._answers_url(trigger),
         }
         status, body = self._send(fields)
         text = str((json.loads(body) if body else {}).get("text", ""))
-        seen = self._seen(status, answers)
+        seen = self._seen(status, trigger)
         return seen | {"ephemeral": [text, *seen["ephemeral"]] if text else seen["ephemeral"]}
 
     def open_dialog(self, trigger: str, view: dict[str, Any]) -> str | None:
@@ -142,32 +138,35 @@ class Interactivity:
             if trigger not in self._said or trigger in self._dialogs:
                 return None
             identity = f"V{next(self._numbers):010d}"
-            self._dialogs[trigger] = {"id": identity, "view": view, "answers": trigger}
+            self._dialogs[trigger] = {"id": identity, "view": view}
             return identity
 
-    def say(self, answers: str, text: str) -> bool:
+    def say(self, trigger: str, text: str) -> bool:
         """Take an answer to a person; False where nobody is waiting there."""
         with self._changed:
-            if answers not in self._said:
+            if trigger not in self._said:
                 return False
-            self._said[answers].append(text)
+            self._said[trigger].append(text)
             self._changed.notify_all()
             return True
 
-    def _begin(self) -> tuple[str, str]:
+    def _begin(self) -> str:
         """A trigger, which also names where answers go."""
         trigger = f"{next(self._numbers)}.{secrets.token_hex(8)}"
         with self._changed:
             self._said[trigger] = []
-        return trigger, trigger
+        return trigger
 
-    def _answers_url(self, answers: str) -> str:
-        return f"{self._url()}/answers/{answers}"
+    def _answers_url(self, trigger: str) -> str:
+        return f"{self._url()}/answers/{trigger}"
 
-    @staticmethod
-    def _person(user: str) -> dict[str, str]:
+    def _who_and_where(self, user: str) -> dict[str, Any]:
         name = PEOPLE.get(user, user)
-        return {"id": user, "name": name, "username": name.lower()}
+        return {
+            "user": {"id": user, "name": name, "username": name.lower()},
+            "api_app_id": self._identity[0],
+            "team": {"id": self._identity[1], "domain": "local"},
+        }
 
     def _send(self, fields: Mapping[str, str]) -> Sent:
         if self._sender is None:
@@ -186,38 +185,35 @@ class Interactivity:
             self._sender(headers, body)
         return self._sender(headers, body)
 
-    def _seen(self, status: int, answers: str) -> dict[str, Any]:
+    def _seen(self, status: int, trigger: str) -> dict[str, Any]:
         """What the person sees: Slack shows a warning where the app did not answer as it should."""
         with self._changed:
-            return {
-                "ok": status == 200,
-                "status": status,
-                "ephemeral": list(self._said[answers]),
-            }
+            return {"ok": status == 200, "status": status, "ephemeral": list(self._said[trigger])}
 
-    def _wait(self, answers: str, version: int | None) -> None:
+    def _wait(self, trigger: str, version: int | None) -> None:
         """Until the person is answered; with a version, only for a moment once the channel shows something new."""
         end = time.monotonic() + _WAIT
         with self._changed:
-            while not self._said[answers] and time.monotonic() < end:
+            while not self._said[trigger] and time.monotonic() < end:
                 self._changed.wait(0.05)
                 if version is not None and self._channel.version != version:
                     version, end = None, min(end, time.monotonic() + _MOMENT)
 
 
 def _element_of(message: Message, action_id: str, value: str) -> dict[str, Any]:
-    """The element as a press of it is told."""
+    """The element as a request about its press has it."""
     for block in message["blocks"]:
         for element in block.get("elements", ()):
             if element.get("action_id") != action_id:
                 continue
-            told = {"type": element["type"], "action_id": action_id, "block_id": block.get("block_id", "b")}
+            block_id = block.get("block_id", "b")
+            pressed = {"type": element["type"], "action_id": action_id, "block_id": block_id}
             if element["type"] == "overflow":
                 option = next((each for each in element["options"] if each["value"] == value), None)
                 if option is None:
                     raise ValueError("value: no such option")
-                return told | {"selected_option": option}
-            return told | {"value": element.get("value", "")}
+                return pressed | {"selected_option": option}
+            return pressed | {"value": element.get("value", "")}
     raise ValueError("action_id: no such button under this message")
 
 

@@ -1,6 +1,6 @@
 """A Slack on this machine: incoming webhooks, the Web API as far as Tocsin uses it, and a page that shows it.
 
-It answers as Slack does, errors included, and keeps what it was told, for tests and people to look at. Ours
+It answers as Slack does, errors included, and keeps what it was sent, for tests and people to look at. Ours
 and not Slack's: ``GET`` and ``DELETE /api/messages``; ``GET``, ``POST`` and ``DELETE /api/faults``; what people on the page do, ``POST
 /api/press``, ``/api/submit`` and ``/api/command``, each answered with what that person would see; the page
 at ``/`` with its ``/channel`` fragment; ``/events``, which says when something changed.
@@ -13,6 +13,7 @@ import re
 import sys
 import threading
 import time
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
@@ -292,21 +293,18 @@ def _control_answer(slack: LocalSlack, verb: str, path: str, body: bytes) -> Ans
 
 
 def _show_page(slack: LocalSlack, _: bytes) -> Answer:
-    title = "#" + next(iter(slack.channels.values()))
-    faults = [str(fault) for fault in slack.channel.faults()]
-    return html_answer(
-        render_channel_page(slack.messages(), title=title, live=True, faults=faults, rooms=_rooms(slack))
-    )
+    return _drawn(slack, partial(render_channel_page, title=f"#{slack.channels[slack.channel_id]}"))
 
 
 def _show_channel(slack: LocalSlack, _: bytes) -> Answer:
-    faults = [str(fault) for fault in slack.channel.faults()]
-    return html_answer(render_log(slack.messages(), faults=faults, live=True, rooms=_rooms(slack)))
+    return _drawn(slack, render_log)
 
 
-def _rooms(slack: LocalSlack) -> dict[str, str]:
-    """The channels beside the first, which the page is named after: their messages say where they are."""
-    return {channel: name for channel, name in slack.channels.items() if channel != slack.channel_id}
+def _drawn(slack: LocalSlack, draw: Callable[..., str]) -> Answer:
+    # The page is named after the first channel; messages in another say where they are.
+    rooms = {channel: name for channel, name in slack.channels.items() if channel != slack.channel_id}
+    faults = list(map(str, slack.channel.faults()))
+    return html_answer(draw(slack.messages(), live=True, faults=faults, rooms=rooms))
 
 
 def _show_messages(slack: LocalSlack, _: bytes) -> Answer:

@@ -138,7 +138,7 @@ class _Walk:
         return place if place.is_dir() and any(place.rglob("*.py")) else None
 
     def _binds(self, file: Path, name: str) -> bool:
-        """Whether a module has a name, as far as reading can tell; in doubt it has."""
+        """Whether a module has a name, as far as reading shows; in doubt it has."""
         if file.suffix != ".py":
             return file.is_file()  # compiled: its names are not to be read; a namespace package binds none
         names = _bound(self._tree(file).body)

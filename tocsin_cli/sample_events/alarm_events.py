@@ -1,4 +1,4 @@
-"""Changes of an alarm's state as CloudWatch tells them: by SNS, by EventBridge, and by a direct Lambda action."""
+"""Changes of an alarm's state as CloudWatch sends them: by SNS, by EventBridge, and by a direct Lambda action."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tocsin.core.model import Millis
 from tocsin.core.times import iso_time
-from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, uuid_of
+from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, eventbridge_event, uuid_of
 
 _TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:tocsin-alarms"
 
@@ -105,17 +105,10 @@ def alarm_by_sns(alarm: Alarm, state: str, datapoint: float, at: Millis) -> dict
 
 def alarm_by_eventbridge(alarm: Alarm, state: str, datapoint: float, at: Millis) -> dict[str, Any]:
     """A change as a rule of EventBridge hands it over; arguments as `alarm_by_sns`."""
-    return {
-        "version": "0",
-        "id": uuid_of(alarm.name, state, at),
-        "detail-type": "CloudWatch Alarm State Change",
-        "source": "aws.cloudwatch",
-        "account": ACCOUNT,
-        "time": iso_time(at)[:19] + "Z",
-        "region": REGION,
-        "resources": [alarm.arn],
-        "detail": _detail(alarm, state, datapoint, at),
-    }
+    identity, detail = uuid_of(alarm.name, state, at), _detail(alarm, state, datapoint, at)
+    return eventbridge_event(
+        identity, "aws.cloudwatch", "CloudWatch Alarm State Change", at, detail, [alarm.arn]
+    )
 
 
 def alarm_direct(alarm: Alarm, state: str, datapoint: float, at: Millis) -> dict[str, Any]:
@@ -171,10 +164,7 @@ def _detail(alarm: Alarm, state: str, datapoint: float, at: Millis) -> dict[str,
             "reason": alarm.reason(_before(state), 0.0 if state == "ALARM" else 3.0, before),
             "timestamp": _time(before),
         },
-        "configuration": {
-            "description": alarm.description,
-            "metrics": metrics,
-        },
+        "configuration": {"description": alarm.description, "metrics": metrics},
     }
 
 

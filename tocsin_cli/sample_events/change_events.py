@@ -6,7 +6,7 @@ from typing import Any
 
 from tocsin.core.model import Millis
 from tocsin.core.times import iso_time
-from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, uuid_of
+from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, eventbridge_event, uuid_of
 
 
 def stack_change(stack: str, at: Millis) -> dict[str, Any]:
@@ -17,7 +17,8 @@ def stack_change(stack: str, at: Millis) -> dict[str, Any]:
         "status-details": {"status": "UPDATE_COMPLETE", "status-reason": ""},
         "client-request-token": f"Console-ExecuteChangeSet-{uuid_of(stack, at)}",
     }
-    return _of_a_service("aws.cloudformation", "CloudFormation Stack Status Change", [arn], detail, at)
+    source, kind = "aws.cloudformation", "CloudFormation Stack Status Change"
+    return eventbridge_event(uuid_of(source, kind, at), source, kind, at, detail, [arn])
 
 
 def function_change(function: str, at: Millis) -> dict[str, Any]:
@@ -65,20 +66,5 @@ def function_change(function: str, at: Millis) -> dict[str, Any]:
         "recipientAccountId": ACCOUNT,
         "eventCategory": "Management",
     }
-    return _of_a_service("aws.lambda", "AWS API Call via CloudTrail", [], detail, at)
-
-
-def _of_a_service(
-    source: str, kind: str, resources: list[str], detail: dict[str, Any], at: Millis
-) -> dict[str, Any]:
-    return {
-        "version": "0",
-        "id": uuid_of(source, kind, at),
-        "detail-type": kind,
-        "source": source,
-        "account": ACCOUNT,
-        "time": iso_time(at)[:19] + "Z",
-        "region": REGION,
-        "resources": resources,
-        "detail": detail,
-    }
+    source, kind = "aws.lambda", "AWS API Call via CloudTrail"
+    return eventbridge_event(uuid_of(source, kind, at), source, kind, at, detail)

@@ -1,10 +1,14 @@
-"""Ids in events made by `cli.events`: from what they are about, so that they are the same on every machine."""
+"""What events of many kinds share. Ids in events made by `sample_events`: from what they are about, so that they are the same on every machine."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tocsin.core.model import Millis
+from tocsin.core.times import iso_time
 
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-east-1"
@@ -19,6 +23,37 @@ def uuid_of(*parts: object) -> str:
     """In the form of a UUID."""
     name = digest(*parts)
     return "-".join((name[:8], name[8:12], "4" + name[13:16], "8" + name[17:20], name[20:32]))
+
+
+def eventbridge_event(
+    identity: str,
+    source: str,
+    kind: str,
+    at: Millis,
+    detail: Mapping[str, Any],
+    resources: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What EventBridge wraps around an event of a service.
+
+    Args:
+        identity: The event's id.
+        source: Such as ``aws.cloudwatch``.
+        kind: Its ``detail-type``.
+        at: When it happened; milliseconds.
+        detail: What the service says.
+        resources: The ARNs that it is about.
+    """
+    return {
+        "version": "0",
+        "id": identity,
+        "detail-type": kind,
+        "source": source,
+        "account": ACCOUNT,
+        "time": iso_time(at)[:19] + "Z",
+        "region": REGION,
+        "resources": list(resources),
+        "detail": detail,
+    }
 
 
 def number_of(*parts: object) -> str:

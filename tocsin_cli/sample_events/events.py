@@ -21,7 +21,7 @@ from tocsin.core.model import Millis
 from tocsin.core.times import MINUTE, iso_time
 from tocsin_cli.sample_events.alarm_events import Alarm, alarm_by_eventbridge, alarm_by_sns, alarm_direct
 from tocsin_cli.sample_events.change_events import function_change, stack_change
-from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, digest, number_of, uuid_of
+from tocsin_cli.sample_events.event_ids import ACCOUNT, REGION, digest, eventbridge_event, number_of, uuid_of
 
 AT: Final[Millis] = 1_770_056_100_000
 """2026-02-02T18:15:00Z, when a person found incident B."""
@@ -141,7 +141,14 @@ def all_events(configuration: Configuration) -> dict[str, dict[str, Any]]:
         # Incident B: the function's code past its stack, and five minutes later the stack.
         "change-function-code-directly.json": new_event("change-function", at=INCIDENT_B),
         "change-stack-update-complete.json": new_event("change-stack", at=INCIDENT_B + 5 * MINUTE),
-        "reconcile-schedule.json": _schedule(),
+        "reconcile-schedule.json": eventbridge_event(
+            uuid_of("schedule"),
+            "aws.events",
+            "Scheduled Event",
+            AT,
+            {},
+            [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/tocsin-reconcile"],
+        ),
     }
 
 
@@ -263,18 +270,4 @@ def _notify_event(event: dict[str, Any], configuration: Configuration) -> dict[s
                 "awsRegion": REGION,
             }
         ]
-    }
-
-
-def _schedule() -> dict[str, Any]:
-    return {
-        "version": "0",
-        "id": uuid_of("schedule"),
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "account": ACCOUNT,
-        "time": iso_time(AT)[:19] + "Z",
-        "region": REGION,
-        "resources": [f"arn:aws:events:{REGION}:{ACCOUNT}:rule/tocsin-reconcile"],
-        "detail": {},
     }

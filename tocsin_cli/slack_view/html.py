@@ -119,7 +119,7 @@ def _button(item: Item) -> str:
 
 
 def _press(element: Item, item: Item) -> str:
-    """A button, or an option of a menu, that tells the app; it works on the live page."""
+    """A button, or an option of a menu, that calls the app; it works on the live page."""
     data = f'data-action="{escape(str(element.get("action_id")))}" data-value="{escape(str(item.get("value") or ""))}"'
     confirm = element.get("confirm")
     if isinstance(confirm, Mapping) and isinstance(confirm.get("text"), Mapping):

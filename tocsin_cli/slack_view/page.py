@@ -2,7 +2,7 @@
 
 The same drawing serves the live page of the local Slack, the page that the demo leaves behind, and a preview
 of a single message. The page's content security policy lets no script run but its own, so that a hostile log
-line stays a line of text even if the escaping of ``slack_block_html`` had a hole.
+line stays a line of text even if the escaping of ``slack_view.html`` had a hole.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 from tocsin_cli.slack_view.html import items_of, mrkdwn_html, render_message_html, time_html
 
 Message = Mapping[str, Any]
-"""A message as ``cli.slack_channel`` keeps it, or just its ``text`` and ``blocks``."""
+"""A message as ``fake_slack.channel`` keeps it, or just its ``text`` and ``blocks``."""
 
 _BELL = (
     '<svg viewBox="0 0 24 24" aria-hidden="true">'
@@ -69,17 +69,13 @@ def render_channel_page(
         faults: What the next calls will be answered, in words; shown as a banner.
         rooms: Names of further channels by id; their messages are drawn among the others, and say where they are.
     """
-    script = _asset("channel.js") + _asset("act.js") if live else ""
-    style = _asset("channel.css")
-    policy = (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; "
-        f"style-src '{source_hash(style)}'; connect-src 'self'"
-    )
-    policy += f"; script-src '{source_hash(script)}'" if live else ""
+    script = asset("channel.js") + asset("act.js") if live else ""
+    style = asset("channel.css")
+    sources = "connect-src 'self'" + (f"; script-src '{_hash_of(script)}'" if live else "")
     name = title.removeprefix("#")
     hash_mark = '<span class="hash" aria-hidden="true">#</span>' if title.startswith("#") else ""
     refresh = '<noscript><meta http-equiv="refresh" content="5"></noscript>' if live else ""
-    return f"""{document_head(f"{title} · Tocsin", policy=policy, style=style, refresh=refresh)}
+    return f"""{document_head(f"{title} · Tocsin", style=style, sources=sources, refresh=refresh)}
 <body>
 <aside class="side" aria-hidden="true"><div>
   <div class="workspace">Local workspace</div>
@@ -105,20 +101,20 @@ def render_channel_page(
 """
 
 
-def document_head(title: str, *, policy: str, style: str, refresh: str = "") -> str:
-    """Write a page up to its body: nothing from elsewhere is loaded, and only what ``policy`` names runs.
+def document_head(title: str, *, style: str, sources: str, refresh: str = "") -> str:
+    """Write a page up to its body: nothing from elsewhere is loaded, and nothing runs, but what ``sources`` names.
 
     Args:
         title: As plain text.
-        policy: The content security policy, with the ``source_hash`` of the style.
         style: The style sheet.
-        refresh: Observation-up that goes before the title.
+        sources: What the content security policy allows besides it.
+        refresh: Markup that goes before the title.
     """
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; base-uri 'none'; form-action 'none'; style-src '{_hash_of(style)}'; {sources}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
@@ -229,10 +225,10 @@ def _edits(message: Message, prefix: str) -> str:
 
 
 def _banner(faults: Sequence[str]) -> str:
-    told = "; then ".join(map(escape, faults))
+    coming = "; then ".join(map(escape, faults))
     return (
-        '<div class="banner" role="alert"><strong>This Slack is told to fail:</strong> '
-        f"the next calls get {told}.</div>"
+        '<div class="banner" role="alert"><strong>This Slack is set to fail:</strong> '
+        f"the next calls get {coming}.</div>"
     )
 
 
@@ -254,10 +250,11 @@ def _time(message: Message) -> datetime | None:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """A style sheet or script of the channel's page."""
     return (files("tocsin_cli.slack_view") / "assets" / name).read_text("utf-8")
 
 
-def source_hash(text: str) -> str:
+def _hash_of(text: str) -> str:
     """Name a style sheet or script by its hash, as a content security policy does."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

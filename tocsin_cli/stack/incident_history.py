@@ -33,7 +33,7 @@ class Delivery:
         channel: The Slack channel its message is in; empty for webhooks.
         ts: The message; empty for webhooks.
         shown: The highest sequence that people see.
-        told: The sequences that are done with, as ``1-4,7``.
+        delivered: The sequences that are done with, as ``1-4,7``.
         unconfirmed: Sequences of which an attempt began and was not seen to end.
     """
 
@@ -41,7 +41,7 @@ class Delivery:
     channel: str
     ts: str
     shown: int
-    told: str
+    delivered: str
     unconfirmed: tuple[int, ...]
 
 
@@ -104,7 +104,7 @@ class IncidentHistory:
         return next((each for each in found if each.id == incident), None)
 
     def deliveries(self, incident: str) -> list[Delivery]:
-        """What Slack was told of an incident; none before the first attempt."""
+        """What Slack was sent of an incident; none before the first attempt."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._table,
             KeyConditionExpression="pk = :incident AND begins_with(sk, :slack)",
@@ -148,6 +148,6 @@ def _delivery(item: Mapping[str, Any]) -> Delivery:
         channel=item.get("channel", {}).get("S", ""),
         ts=item.get("ts", {}).get("S", ""),
         shown=int(item.get("shown", {}).get("N", "0")),
-        told=item.get("told", {}).get("S", ""),
+        delivered=item.get("told", {}).get("S", ""),
         unconfirmed=tuple(sorted(map(int, item.get("unconfirmed", {}).get("NS", ())))),
     )

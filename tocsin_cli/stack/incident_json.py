@@ -85,7 +85,7 @@ def incident_details(
     signatures: Signatures,
     deliveries: Iterable[Delivery],
 ) -> Report:
-    """An incident with all that is known of it: the row of the list, its alerts, what was told."""
+    """An incident with all that is known of it: the row of the list, its alerts, what was sent."""
     return incident_report(incident, now, silences, signatures) | {
         "last_notified_at": None if incident.notified_at is None else iso_time(incident.notified_at),
         "waiting": [
@@ -131,7 +131,7 @@ def incident_details(
                 "channel": delivery.channel,
                 "message": delivery.ts,
                 "shown": delivery.shown,
-                "told": delivery.told,
+                "delivered": delivery.delivered,
                 "unconfirmed": list(delivery.unconfirmed),
             }
             for delivery in deliveries
@@ -160,7 +160,7 @@ def _alert(
         "silenced_by": muting,
         "muted_by": muted_by_cloudwatch(alert, now) or None,
         "occurrences": alert.count,
-        "occurrences_told": alert.notified.count,
+        "occurrences_notified": alert.notified.count,
         "first_seen": iso_time(alert.first_seen),
         "last_seen": iso_time(alert.last_seen),
         "was_over_at": None if alert.over_at is None else iso_time(alert.over_at),

@@ -1,6 +1,6 @@
 """Incidents and silences on a terminal: a table of each, and one incident with its alerts.
 
-What is shown comes out of logs, or was typed by people: every text goes through ``inert_text`` and reaches ``rich`` as
+What is shown comes out of logs, or was typed by people: every text goes through ``sanitize`` and reaches ``rich`` as
 ``Text``, never as its mark-up, so that it cannot colour, move or retitle the terminal.
 """
 
@@ -20,7 +20,7 @@ from tocsin.core.notifications.contract import ReportedChange, millis_of
 from tocsin.core.notifications.phrases import change_words
 from tocsin.core.sanitize import clipped, one_line, visible
 from tocsin.core.times import format_duration
-from tocsin_cli.terminal import LOOKS, pluralize
+from tocsin_cli.terminal import LOOKS, pluralize, to_minute, to_second
 
 Report = Mapping[str, Any]
 
@@ -40,8 +40,8 @@ def show_silences(reports: Sequence[Report], now: Millis, console: Console) -> N
     """Print a table of silences."""
     table = _table("silence", "until (UTC)", "covers", "because")
     for report in reports:
-        begins = f"{_moment(report['begins_at'])} – " if report["state"] == "pending" else ""
-        until = Text(f"{begins}{_moment(report['expires_at'])}")
+        begins = f"{to_minute(report['begins_at'])} – " if report["state"] == "pending" else ""
+        until = Text(f"{begins}{to_minute(report['expires_at'])}")
         span = millis_of(report["expires_at"]) - now
         until.append(
             f"\n{'in ' + format_duration(span) if span > 0 else format_duration(-span) + ' ago'}", "dim"
@@ -84,7 +84,7 @@ def show_incidents(reports: Sequence[Report], now: Millis, console: Console) -> 
         state = Text(report["state"], _STATES[report["state"]])
         if report["severity"]:
             state.append(f"\n{report['severity']}", LOOKS[report["severity"]])
-        since = Text(_moment(report["opened_at"])).append(f"\nfor {format_duration(end - opened)}", "dim")
+        since = Text(to_minute(report["opened_at"])).append(f"\nfor {format_duration(end - opened)}", "dim")
         what = Text.assemble((one_line(report["title"]), "bold"))
         if others := report["alerts_firing"] + report["alerts_resolved"] - 1:
             what.append(f" +{others} more", "dim")
@@ -100,7 +100,7 @@ def show_incidents(reports: Sequence[Report], now: Millis, console: Console) -> 
 
 
 def show_incident(report: Report, silences: Mapping[str, Report], now: Millis, console: Console) -> None:
-    """Print one incident: its state, what was told of it, each of its alerts.
+    """Print one incident: its state, what was sent of it, each of its alerts.
 
     Args:
         report: As ``incident_details`` makes it.
@@ -135,10 +135,10 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
     opened = millis_of(report["opened_at"])
     if report["resolved_at"]:
         span = format_duration(millis_of(report["resolved_at"]) - opened)
-        yield "Open", f"{_second(report['opened_at'])} – {_second(report['resolved_at'])} UTC ({span})"
+        yield "Open", f"{to_second(report['opened_at'])} – {to_second(report['resolved_at'])} UTC ({span})"
     else:
-        yield "Since", f"{_second(report['opened_at'])} UTC ({format_duration(now - opened)})"
-    yield "Last seen", f"{_second(report['last_seen'])} UTC"
+        yield "Since", f"{to_second(report['opened_at'])} UTC ({format_duration(now - opened)})"
+    yield "Last seen", f"{to_second(report['last_seen'])} UTC"
     alerts = f"{pluralize(report['occurrences'], 'occurrence')}; alerts: {report['alerts_firing']} firing"
     if report["alerts_silenced"]:
         alerts += f" ({report['alerts_silenced']} silenced)"
@@ -146,7 +146,7 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
     yield from _acted(report)
     sent = pluralize(report["notifications"], "notification")
     if report["last_notified_at"]:
-        sent += f", the last one {_second(report['last_notified_at'])} UTC"
+        sent += f", the last one {to_second(report['last_notified_at'])} UTC"
     if report["waiting"]:
         sent += f"; waiting to be sent: {', '.join(due['reason'] for due in report['waiting'])}"
     yield "Sent", sent
@@ -166,11 +166,11 @@ def _facts(report: Report, now: Millis) -> Iterator[tuple[str, str]]:
 def _acted(report: Report) -> Iterator[tuple[str, str]]:
     """Who has it, and what people did."""
     if holder := report.get("acknowledged"):
-        yield "Has it", f"{one_line(holder['name'])}, since {_second(holder['since'])} UTC"
+        yield "Has it", f"{one_line(holder['name'])}, since {to_second(holder['since'])} UTC"
     for done in report.get("actions", ()):
         more = f": {one_line(done['detail'])}" if done["detail"] else ""
         what = f"{done['kind']} by {one_line(done['by'])} ({done['outcome']}){more}"
-        yield "Done", f"{_second(done['at'])} UTC  {what}"
+        yield "Done", f"{to_second(done['at'])} UTC  {what}"
 
 
 def _delivery(delivery: Report) -> str:
@@ -185,9 +185,7 @@ def _delivery(delivery: Report) -> str:
 def _show_mutes(alert: Report, silences: Mapping[str, Report], console: Console) -> None:
     for silence in alert["silenced_by"]:
         by = silences[silence]
-        text = (
-            f"silenced until {_second(by['expires_at'])} UTC by {one_line(silence)}: {one_line(by['reason'])}"
-        )
+        text = f"silenced until {to_second(by['expires_at'])} UTC by {one_line(silence)}: {one_line(by['reason'])}"
         _inside(Text(text, "yellow"), console)
     if alert["muted_by"]:
         _inside(Text(f"muted by {one_line(alert['muted_by'])}", "yellow"), console)
@@ -205,11 +203,11 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
             (alert["state"], _STATES[alert["state"]]),
         )
     )
-    span = dict.fromkeys(_second(alert[key]) for key in ("first_seen", "last_seen"))
+    span = dict.fromkeys(to_second(alert[key]) for key in ("first_seen", "last_seen"))
     counted = f"{pluralize(alert['occurrences'], 'occurrence')}, {' – '.join(span)} UTC"
     if alert["was_over_at"]:
         again = " and began again" if alert["state"] == "firing" else ""
-        counted += f"; was over at {_second(alert['was_over_at'])} UTC{again}"
+        counted += f"; was over at {to_second(alert['was_over_at'])} UTC{again}"
     if not alert["announced"]:
         counted += f"; in {one_line(alert['service'])} counted without a message (in test mode, or below its threshold)"
     _inside(Text(counted), console)
@@ -217,9 +215,9 @@ def _show_alert(alert: Report, silences: Mapping[str, Report], console: Console)
         _inside(Text.assemble((f"{one_line(name)} = ", "dim"), one_line(value)), console)
     _show_mutes(alert, silences, console)
     if queue := alert["queue"]:
-        waits = f"{pluralize(queue['depth'], 'message')} in the queue at {_second(queue['at'])} UTC"
+        waits = f"{pluralize(queue['depth'], 'message')} in the queue at {to_second(queue['at'])} UTC"
         lost = (
-            f"; the oldest is lost at {_second(queue['oldest_lost_at'])} UTC or before"
+            f"; the oldest is lost at {to_second(queue['oldest_lost_at'])} UTC or before"
             if queue["oldest_lost_at"]
             else ""
         )
@@ -247,11 +245,3 @@ def _table(*headings: str) -> Table:
     for heading in headings:
         table.add_column(heading, header_style="dim", overflow="fold")
     return table
-
-
-def _moment(time: str) -> str:
-    return f"{time[:10]} {time[11:16]}"
-
-
-def _second(time: str) -> str:
-    return f"{time[:10]} {time[11:19]}"

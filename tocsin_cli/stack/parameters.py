@@ -1,24 +1,16 @@
 """The template's parameters as a deploy will have them: the one reader that every command uses.
 
-* ``declarations(template)``: what the template declares, by name.
-* ``read_overrides(given)``: parameters as people write them: ``Name=value``, ``Name="a b"``, ``Name=`` (the empty
-  value), ``ParameterKey=Name,ParameterValue=value``; a text, a list of texts, or a table of TOML.
-* ``given_parameters(project, environ)``: what a deploy is given: the variable PARAMETERS, or else samconfig.toml.
-* ``effective(declared, given, running)``: what CloudFormation will work with: what is given, what runs now, defaults.
-* ``refusals(declared, given)``: what CloudFormation would refuse, one sentence each.
-* ``listed(value)``: the names in a list parameter; none for the empty list.
-* ``for_sam(given)``: the same as a YAML document that ``sam deploy --parameter-overrides file://…`` reads unchanged.
-* ``samconfig_value(samconfig, key)``: another setting of ``sam deploy``, such as ``stack_name`` or ``region``.
-
-All but the reading of the two files is pure. A value is the text that CloudFormation gets.
+A value is the text that CloudFormation gets. Only what reads or writes a file is not pure.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -123,7 +115,8 @@ def read_overrides(given: object) -> dict[str, str]:
     """Read parameters as people write them; of a name that is given twice the last one counts.
 
     Args:
-        given: A text in any of the forms above, a list of such texts, or a table of names and values.
+        given: A text (``Name=value``, ``Name="a b"``, ``Name=`` for the empty value,
+            ``ParameterKey=Name,ParameterValue=value``), a list of such texts, or a table of names and values.
 
     Raises:
         ParametersError: Something in it is none of these.
@@ -281,6 +274,24 @@ def _number_refusal(declaration: Declaration, value: str) -> str:
     if declaration.most is not None and number > declaration.most:
         return f"{value} is more than {declaration.most:g}"
     return ""
+
+
+@contextmanager
+def overrides_for_sam(project: Path, environ: Mapping[str, str]) -> Iterator[list[str]]:
+    """The arguments that give ``sam deploy`` the parameters; the file that they name exists as long as the context.
+
+    Args:
+        project: The folder with ``samconfig.toml``.
+        environ: The environment.
+
+    Raises:
+        ParametersError: They cannot be read.
+    """
+    given = given_parameters(project, environ)
+    with tempfile.TemporaryDirectory(prefix="tocsin-deploy-") as folder:
+        file = Path(folder) / "parameters.yaml"
+        file.write_text(for_sam(given), "utf-8")
+        yield ["--parameter-overrides", f"file://{file}"] if given else []
 
 
 def for_sam(given: Mapping[str, str]) -> str:

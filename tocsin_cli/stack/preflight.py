@@ -20,7 +20,7 @@ _SPLIT_IN_TWO: Final = "subscribe the whole account in place of single log group
 def problems(
     template: Mapping[str, Any], declared: Mapping[str, Declaration], parameters: Mapping[str, str]
 ) -> list[str]:
-    """All that CloudFormation would refuse and that the template and its parameters tell.
+    """All that CloudFormation would refuse and that shows in the template and its parameters.
 
     Args:
         template: The template's document, see ``parameters.load_template``.

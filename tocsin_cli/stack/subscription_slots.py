@@ -93,7 +93,7 @@ def slots_of_log_groups(logs: CloudWatchLogsClient, log_groups: Iterable[str], s
 
 
 def _class_of(logs: CloudWatchLogsClient, log_group: str) -> str:
-    """A log group's class; empty where AWS does not tell."""
+    """A log group's class; empty where AWS does not say."""
     groups = logs.describe_log_groups(logGroupNamePrefix=log_group)["logGroups"]
     return next(
         (each.get("logGroupClass", "") for each in groups if each.get("logGroupName") == log_group), ""

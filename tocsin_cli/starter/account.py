@@ -1,4 +1,4 @@
-"""What an AWS account holds that is worth watching, the most telling first. Reads only."""
+"""What an AWS account holds that is worth watching, the most useful first. Reads only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DEAD = re.compile(r"(?i)(^|[-_.])(dlq|dead[-_]?letters?|failed|failures?|poison
 _OURS = re.compile(r"-(?:NotifyDeadLetterQueue|FailureQueue)-\w+$")
 """Queues of a Tocsin stack, which has alarms of its own on them."""
 _KINDS = ("/aws/lambda/", "/ecs/", "/aws/ecs/", "/aws/apigateway/", "/aws/rds/", "/aws/states/")
-"""How log groups begin that tell most about what users feel; the others come after them."""
+"""How log groups begin that say most about what users feel; the others come after them."""
 MAX_OFFERED = 20
 
 

@@ -22,7 +22,7 @@ class Answers:
         alarm_prefixes: How the names of existing alarms begin.
         rest_apis: REST APIs to alarm on.
         slack_secret: The name of the Slack secret.
-        email: Who is told when Slack cannot be; empty for nobody.
+        email: Who is notified when Slack cannot be reached; empty for nobody.
         runbooks_url: Where the team reads runbooks; empty for those of the pack on GitHub.
         health_data: Whether the logs may hold data of patients: then only what is known to be harmless is shown.
         version: The version of Tocsin that the workflow installs.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re2
 
+_ANYWHERE = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001 - see first_span
+
 MAX_EXPRESSION_LENGTH = 1_000
 """Characters; RE2 is linear in the text, and this and ``MAX_PROGRAM_SIZE`` bound the factor."""
 
@@ -44,6 +46,16 @@ def checked_expression(expression: str, empty: str) -> tuple[re2._Regexp | None,
     if compiled.programsize > MAX_PROGRAM_SIZE:
         problems.append(f"costs {compiled.programsize} RE2 instructions, more than {MAX_PROGRAM_SIZE}")
     return compiled, problems
+
+
+def first_span(expression: re2._Regexp, data: bytes, start: int = 0) -> tuple[int, int]:
+    """Where the first match begins and ends in bytes; -1 and -1 where there is none.
+
+    What ``expression.search(data, start)`` says, without the generator and the match that it makes each time: they take
+    longer than the search goes on between two finds, and the package has no public way without them.
+    """
+    span: tuple[int, int] = expression._regexp.Match(_ANYWHERE, data, start, len(data))[0]  # noqa: SLF001
+    return span
 
 
 def byte_options(most_memory: int) -> re2.Options:

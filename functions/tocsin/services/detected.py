@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct, field
 
-from tocsin.core.absence.watch import Observation
 from tocsin.core.model import Millis
 
 
@@ -28,9 +27,9 @@ class Detected(Struct):
         failures: What went wrong with AWS; the caller raises it so that the event is delivered again.
         unfinished: The records, as they came, that these failures left undone; what came by a stream is asked for
             again one by one.
-        observations: Signs of life and of work, by service and signature, with the records, as they came, that had them.
         heartbeats: Heartbeats passed on; no occurrences, and nothing is logged about them.
-        line_ages: How old the newest and the oldest line were when the envelopes with something in them arrived.
+        line_ages: How old the newest and the oldest line were when the envelopes with something in them arrived, in
+            milliseconds.
     """
 
     records: int = 0
@@ -44,18 +43,8 @@ class Detected(Struct):
     sent: dict[str, list[str]] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
     unfinished: list[object] = field(default_factory=list)
-    observations: dict[tuple[str, str], tuple[Observation, list[object]]] = field(default_factory=dict)
     heartbeats: int = 0
     line_ages: tuple[Millis, Millis] | None = None
-
-    def arrived(self, times: Collection[Millis], now: Millis) -> None:
-        """Note how old the first and the last line of an envelope, which come in their order, are now.
-
-        A writer's clock that is ahead makes none younger than 0.
-        """
-        newest, oldest = max(0, now - max(times)), max(0, now - min(times))
-        known = self.line_ages or (newest, oldest)
-        self.line_ages = min(known[0], newest), max(known[1], oldest)
 
     def summary(self) -> dict[str, Any]:
         """What the function answers and logs: counts and reasons, never a log line."""
@@ -70,3 +59,37 @@ class Detected(Struct):
             "sent": self.sent,
             "failures": [repr(error) for error in self.failures],
         }
+
+
+def added_up(results: Iterable[Detected]) -> Detected:
+    """What several parts of an event came to, as one."""
+    total = Detected()
+    for one in results:
+        total.records += one.records
+        total.events += one.events
+        total.occurrences.update(one.occurrences)
+        total.redactions += one.redactions
+        total.duplicates += one.duplicates
+        total.changes += one.changes
+        total.heartbeats += one.heartbeats
+        total.ignored += one.ignored
+        total.dead_lettered += one.dead_lettered
+        total.failures += one.failures
+        total.unfinished += one.unfinished
+        for service, reasons in one.sent.items():
+            total.sent.setdefault(service, []).extend(reasons)
+        if one.line_ages:
+            newest, oldest = total.line_ages or one.line_ages
+            total.line_ages = min(newest, one.line_ages[0]), max(oldest, one.line_ages[1])
+    return total
+
+
+def line_ages(first: Millis, last: Millis, now: Millis) -> tuple[Millis, Millis]:
+    """How old the newest and the oldest line of an envelope are; a writer's clock that is ahead makes none younger than 0.
+
+    Args:
+        first: When its first line was written.
+        last: When its last one was.
+        now: The time.
+    """
+    return max(0, now - max(first, last)), max(0, now - min(first, last))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import Observation, Watch, is_missing, is_worth_a_write, merged
@@ -53,7 +53,7 @@ from tocsin.core.model import (
 from tocsin.core.redaction.sample import MARKER, WITHHELD, name_of
 from tocsin.core.signatures.heartbeat import HEARTBEAT
 from tocsin.core.signatures.signature import Signature, Status
-from tocsin.services.detected import Detected
+from tocsin.services.detected import Detected, added_up, line_ages
 from tocsin.services.occurrences import OccurrenceReader
 from tocsin.services.unknown_errors import UnknownErrors
 
@@ -61,8 +61,7 @@ if TYPE_CHECKING:
     # Not at run time: reconciliation brings all of rendering with it, which a batch without a match never needs.
     from tocsin.core.errors.error_store import ErrorStore
     from tocsin.services.heartbeat import HeartbeatRelay
-    from tocsin.services.reconciliation import Reconciler
-    from tocsin.services.reconciling_round import Reconciliation
+    from tocsin.services.reconcile_service import Reconciler, Reconciliation
 
 
 MAX_DEAD_LETTERED = 20
@@ -70,6 +69,8 @@ MAX_DEAD_LETTERED = 20
 
 MAX_KNOWN = 10_000
 """Alerts one process remembers."""
+
+_OWN = "log group {} is Tocsin's own"
 
 
 class FailureQueue(Protocol):
@@ -159,122 +160,105 @@ class Detector:
         Raises:
             UnknownEventError: The event as a whole is of no known shape.
         """
-        done = Detected()
-        by_service: dict[str, list[tuple[OccurrenceCount, object]]] = {}
+        results: list[Detected] = []
+        counts: dict[str, list[tuple[OccurrenceCount, object]]] = {}
+        observations: dict[tuple[str, str], tuple[Observation, list[object]]] = {}
         for record in split_event(event):
-            done.records += 1
-            for counted in self._from(record, now, done):
-                by_service.setdefault(counted.service, []).append(
-                    (counted, getattr(record, "original", None))
+            original = getattr(record, "original", None)
+            read = self._read(record, now)
+            results += [Detected(records=1), read.done]
+            results += [self._dead_letter(what, error, of=original) for what, error in read.unreadable]
+            for counted in read.counts:
+                counts.setdefault(counted.service, []).append((counted, original))
+            for observation in read.observations:  # one write for the signs of all records
+                key = (observation.service, observation.signature)
+                before, originals = observations.get(key, (None, []))
+                observations[key] = (
+                    before.plus(observation) if before else observation,
+                    [*originals, original],
                 )
-        for observation, originals in done.observations.values():
-            try:
-                self._note(observation, now, done)
-            except Exception as error:  # kept for the caller to raise; what failed is counted all the same
-                done.failures.append(error)
-                done.unfinished += originals
-        for service, own in by_service.items():
-            self._count_and_tell(service, own, now, done)
-        return done
+        results += [
+            self._note(observation, originals, now) for observation, originals in observations.values()
+        ]
+        results += [self._count_and_notify(service, own, now) for service, own in counts.items()]
+        return added_up(results)
 
-    def _from(self, record: Record, now: Millis, done: Detected) -> list[OccurrenceCount]:
-        """The counts of one record; what is wrong with it stays its own trouble."""
+    def _read(self, record: Record, now: Millis) -> _Read:
+        """What one record holds; what is wrong with it stays its own trouble."""
         original = getattr(record, "original", None)
         try:
             match record:
                 case LogsRecord():
-                    return self._from_logs(record, now, done)
+                    return self._from_logs(record, now)
                 case AlarmRecord():
-                    return self._from_alarm(record, now, done)
+                    return self._from_alarm(record, now)
                 case ChangeRecord():
-                    self._keep(record, now, done)
+                    return _Read(done=self._keep(record, now))
                 case IgnoredRecord():
-                    done.ignored.append(record.why)
+                    return _ignored(record.why)
                 case BadRecord():
-                    self._dead_letter(original, record.error, done, of=original)
+                    return _Read(unreadable=[(original, record.error)])
         except (EnvelopeError, AlarmError, ChangeError) as error:
-            self._dead_letter(original, str(error), done, of=original)
+            return _Read(unreadable=[(original, str(error))])
         except Exception as error:  # our own fault: it must not hold up a stream for hours
-            self._dead_letter(original, f"cannot be processed: {_place_of(error)}", done, of=original)
-        return []
+            return _Read(unreadable=[(original, f"cannot be processed: {_place_of(error)}")])
 
-    def _from_logs(self, record: LogsRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
+    def _from_logs(self, record: LogsRecord, now: Millis) -> _Read:
         raw = self._inflated(record.data)
         matches, signs = self._recogniser.might_match(raw), self._expected_lines.may_show(raw)
         if is_whole(raw) and not matches and not signs:
-            return []
+            return _Read()
         suspected = read_suspects(raw, self._suspects) if matches and not signs else None
         parsed = ParsedEnvelope(suspected) if suspected else parse_envelope(raw)
         if isinstance(parsed, ControlMessage):
-            done.ignored.append("control message: CloudWatch Logs probing its destination")
-            return []
+            return _ignored("control message: CloudWatch Logs probing its destination")
         envelope, problems = parsed
         if self._heartbeats is not None and envelope.log_group == self._heartbeats.log_group:
-            self._pass_on(envelope, self._heartbeats.relay, now, done)
-            return []
-        if self._is_own(envelope, done):
-            return []
-        self._dead_letter_events(envelope.log_group, problems, record, done)
-        counts: list[OccurrenceCount] = []
+            return _Read(done=self._pass_on(envelope, self._heartbeats.relay, now))
+        if self._is_own(envelope):
+            return _ignored(_OWN.format(envelope.log_group))
+        read = _Read(unreadable=_unreadable_events(envelope.log_group, problems))
         for each in envelope.origins or (envelope,):
-            if each is not envelope and self._is_own(each, done):
+            if each is not envelope and self._is_own(each):
+                read.done.ignored.append(_OWN.format(each.log_group))
                 continue
-            done.events += len(each.events)
+            read.done.events += len(each.events)
             service = self._occurrences.service_of(each)
             if signs:
-                self._gather(each, service, record.original, now, done)
+                region = each.region or self._region
+                read.observations += self._expected_lines.observations(each, service, now, region=region)
             if matches:
-                counts += self._occurrences.of_envelope(each, service, now)
-        if counts:
-            done.arrived((envelope.events[0].timestamp, envelope.events[-1].timestamp), now)
-        return counts
+                read.counts += self._occurrences.of_envelope(each, service, now)
+        if read.counts:
+            read.done.line_ages = line_ages(envelope.events[0].timestamp, envelope.events[-1].timestamp, now)
+        return read
 
-    def _dead_letter_events(
-        self, log_group: str, problems: Sequence[BadLogEvent], record: LogsRecord, done: Detected
-    ) -> None:
-        for problem in problems[:MAX_DEAD_LETTERED]:
-            self._dead_letter(problem.original, f"{log_group}: {problem.error}", done, of=record.original)
-        if rest := problems[MAX_DEAD_LETTERED:]:
-            error = f"{log_group}: {len(rest):,} more like these, the first: {rest[0].error}"
-            self._dead_letter([problem.original for problem in rest], error, done, of=record.original)
-
-    def _is_own(self, envelope: Envelope, done: Detected) -> bool:
+    def _is_own(self, envelope: Envelope) -> bool:
         """Whether an envelope is of Tocsin's own logs; by way of a central log group it would be a loop like any."""
-        if not envelope.log_group.startswith(self._own_log_groups):
-            return False
-        done.ignored.append(f"log group {envelope.log_group} is Tocsin's own")
-        return True
+        return envelope.log_group.startswith(self._own_log_groups)
 
-    def _gather(
-        self, envelope: Envelope, service: str, original: object, now: Millis, done: Detected
-    ) -> None:
-        """Put the signs of an envelope to those of the event's other records: one write for all of them."""
-        region = envelope.region or self._region
-        for observation in self._expected_lines.observations(envelope, service, now, region=region):
-            key = (observation.service, observation.signature)
-            before, originals = done.observations.get(key, (None, []))
-            done.observations[key] = (
-                before.plus(observation) if before else observation,
-                [*originals, original],
-            )
-
-    def _note(self, observation: Observation, now: Millis, done: Detected) -> None:
+    def _note(self, observation: Observation, originals: list[object], now: Millis) -> Detected:
         """Tell the watch over a line what was seen, unless this process knows that it would change nothing."""
         rule = self._signatures[observation.signature]
         key = (observation.service, observation.signature)
         known = self._watches.get(key)
         if known and not is_worth_a_write(known, merged(known, observation, rule.absence), rule.absence):
-            return
+            return Detected()
         from tocsin.services.absence import note
 
-        watch = self._watches[key] = note(self._reconciler().ledger, observation, rule.absence, known)
-        if watch.fired and not is_missing(watch, rule.absence, now):
-            self._told(observation.service, self._reconciler().reconcile(observation.service, now), done)
+        try:
+            watch = self._watches[key] = note(self._reconciler().ledger, observation, rule.absence, known)
+            if not watch.fired or is_missing(watch, rule.absence, now):
+                return Detected()
+            return Detected(
+                sent=_sent(observation.service, self._reconciler().reconcile(observation.service, now))
+            )
+        except Exception as error:  # kept for the caller to raise; what failed is counted all the same
+            return Detected(failures=[error], unfinished=originals)
 
-    def _pass_on(
-        self, envelope: Envelope, relay: Callable[[], HeartbeatRelay], now: Millis, done: Detected
-    ) -> None:
+    def _pass_on(self, envelope: Envelope, relay: Callable[[], HeartbeatRelay], now: Millis) -> Detected:
         """Pass heartbeats on. Whatever else stands in their log group is passed over, and nothing is said of it."""
+        done = Detected()
         for event in envelope.events:
             for match in self._matcher.match(event.message, log_group=envelope.log_group):
                 if match.signature == HEARTBEAT:
@@ -284,47 +268,46 @@ class Detector:
                     except Exception as error:  # kept for the caller to raise
                         # Not unfinished: a stream must not be held up for a heartbeat.
                         done.failures.append(error)
+        return done
 
-    def _from_alarm(self, record: AlarmRecord, now: Millis, done: Detected) -> list[OccurrenceCount]:
+    def _from_alarm(self, record: AlarmRecord, now: Millis) -> _Read:
         change = parse_alarm(record.payload)
         if change is None:
-            done.ignored.append("alarm event that is not a state change people are told of")
-            return []
+            return _ignored("alarm event that is not a state change people are told of")
         if change.state is AlarmState.INSUFFICIENT_DATA:
-            done.ignored.append(
+            return _ignored(
                 f"alarm {name_of(change.name)}: INSUFFICIENT_DATA says neither that it fires nor that it is over"
             )
-            return []
-        return self._occurrences.of_alarm(change, now)
+        return _Read(counts=self._occurrences.of_alarm(change, now))
 
-    def _keep(self, record: ChangeRecord, now: Millis, done: Detected) -> None:
+    def _keep(self, record: ChangeRecord, now: Millis) -> Detected:
         """Keep a change for the incidents that may come of it, and tell the one that has begun already."""
         change = parse_change(record.payload, self._settings.redaction)
         if change is None:
-            done.ignored.append("an event about a stack or a function that changes nothing")
-            return
+            return Detected(ignored=["an event about a stack or a function that changes nothing"])
         if self._own_stack and is_of_stack(change, self._own_stack):
-            done.ignored.append("a change of Tocsin's own stack")
-            return
+            return Detected(ignored=["a change of Tocsin's own stack"])
+        done = Detected()
         try:
-            self._reconciler().ledger.keep_change(change)
-            done.changes += 1
+            self._reconciler().keep_change(change)
+            done.changes = 1
             if change.kind is not ChangeKind.STACK:
                 # What CloudTrail knows comes minutes late: often after the incident that it explains.
                 service = self._settings.service_of_function(change.what)
-                self._told(service, self._reconciler().learn(service, change, now), done)
+                done.sent = _sent(service, self._reconciler().learn(service, change, now))
         except Exception as error:  # kept for the caller to raise; the same change is kept only once
-            done.failures.append(error)
-            done.unfinished.append(record.original)
+            done.failures, done.unfinished = [error], [record.original]
+        return done
 
-    def _count_and_tell(
-        self, service: str, own: Sequence[tuple[OccurrenceCount, object]], now: Millis, done: Detected
-    ) -> None:
+    def _count_and_notify(
+        self, service: str, own: Sequence[tuple[OccurrenceCount, object]], now: Millis
+    ) -> Detected:
         """Count the counts of a service in their order, and tell what of it is news.
 
         The first write that fails is the last one tried, because where one fails others mostly do, each after its
         time-out. What was counted before it is told all the same, so that a stream gets on from failure to failure.
         """
+        done = Detected()
         recorded: list[OccurrenceCount] = []
         fresh: list[OccurrenceCount] = []
         try:
@@ -341,27 +324,24 @@ class Detector:
             done.failures.append(error)
             done.unfinished += [original for _, original in own[len(recorded) :]]
         if service == TEST_MODE_GROUP:
-            return  # nobody waits for it: reconcile applies it, the digest tells it
+            return done  # nobody waits for it: reconcile applies it, the digest tells it
         try:
             told = [counted for counted in recorded if counted.service == service]  # not the digest's
-            self._tell(service, told, [counted for counted in fresh if counted.service == service], now, done)
+            done.sent = self._notify(service, told, [one for one in fresh if one.service == service], now)
             if len(recorded) == len(own):
                 self._unknown_errors.keep()
         except Exception as error:
             done.failures.append(error)
             done.unfinished += [original for _, original in own[: len(recorded)]]
+        return done
 
-    def _tell(
-        self,
-        service: str,
-        recorded: Sequence[OccurrenceCount],
-        fresh: Sequence[OccurrenceCount],
-        now: Millis,
-        done: Detected,
-    ) -> None:
+    def _notify(
+        self, service: str, recorded: Sequence[OccurrenceCount], fresh: Sequence[OccurrenceCount], now: Millis
+    ) -> dict[str, list[str]]:
+        """Reconcile a service if anything that was recorded is news; what was sent."""
         news = [counted for counted in recorded if not self._is_known(counted.fingerprint, now)]
         if not news:
-            return
+            return {}
         # A duplicate may be the retry of an invocation that died before it told anybody: it is reconciled too,
         # but what it holds is in the ledger already and must not be applied from here.
         reconciled = self._reconciler().reconcile(
@@ -370,14 +350,9 @@ class Detector:
             fresh=fresh,
             needed=lambda incident: any(self._is_news(incident, counted) for counted in news),
         )
-        self._told(service, reconciled, done)
         # What a duplicate says is old: only what was counted just now began the quiet period again.
         self._remember(reconciled, fresh)
-
-    @staticmethod
-    def _told(service: str, reconciled: Reconciliation, done: Detected) -> None:
-        if reconciled.sent:
-            done.sent.setdefault(service, []).extend(reason.value for reason in reconciled.sent)
+        return _sent(service, reconciled)
 
     def _has_sample(self, name: str, now: Millis) -> bool:
         return self._is_known(name, now) or self._unknown_errors.remembers(name)
@@ -410,14 +385,47 @@ class Detector:
             if alert and alert.announced and alert.state is AlertState.FIRING and not counted.origin.alarm:
                 self._known[counted.fingerprint] = counted.received_at + resolve_after(counted.signature)
 
-    def _dead_letter(self, what: object, error: str, done: Detected, *, of: object) -> None:
+    def _dead_letter(self, what: object, error: str, *, of: object) -> Detected:
         """Keep a record, or a part of one, with what is wrong with it."""
-        done.dead_lettered.append(error)
         try:
             self._failure_queue().dead_letter(what, error)
         except Exception as failure:  # kept for the caller to raise, so that the platform keeps the event
-            done.failures.append(failure)
-            done.unfinished.append(of)
+            return Detected(dead_lettered=[error], failures=[failure], unfinished=[of])
+        return Detected(dead_lettered=[error])
+
+
+class _Read(Struct):
+    """What one record holds.
+
+    Attributes:
+        counts: What occurred.
+        observations: Signs of life and of work.
+        unreadable: The record or parts of it that could not be read, each with what is wrong with it.
+        done: What else it came to.
+    """
+
+    counts: list[OccurrenceCount] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
+    unreadable: list[tuple[object, str]] = field(default_factory=list)
+    done: Detected = field(default_factory=Detected)
+
+
+def _ignored(why: str) -> _Read:
+    return _Read(done=Detected(ignored=[why]))
+
+
+def _unreadable_events(log_group: str, problems: Sequence[BadLogEvent]) -> list[tuple[object, str]]:
+    """Each of the first ones by itself, and all others as one."""
+    apart, rest = problems[:MAX_DEAD_LETTERED], problems[MAX_DEAD_LETTERED:]
+    unreadable = [(problem.original, f"{log_group}: {problem.error}") for problem in apart]
+    if rest:
+        error = f"{log_group}: {len(rest):,} more like these, the first: {rest[0].error}"
+        unreadable.append(([problem.original for problem in rest], error))
+    return unreadable
+
+
+def _sent(service: str, reconciled: Reconciliation) -> dict[str, list[str]]:
+    return {service: [reason.value for reason in reconciled.sent]} if reconciled.sent else {}
 
 
 def _place_of(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""The backtest reads logs of every kind, never holds them whole, and says what would have been told."""
+"""The backtest reads logs of every kind, never holds them whole, and says what would have been sent."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from outages import write_outage
 from rich.console import Console
 
 from tocsin_cli.backtest import cloudwatch as cloudwatch_history
-from tocsin_cli.backtest.cloudwatch import logs_client, moment, read_log_group
+from tocsin_cli.backtest.cloudwatch import logs_client, read_log_group, time_of
 from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.html import render_backtest_page
-from tocsin_cli.backtest.log_files import FALLBACK_START, Reading, files_below
+from tocsin_cli.backtest.line_times import FALLBACK_START
+from tocsin_cli.backtest.log_files import Reading, files_below
 from tocsin_cli.backtest.timeline import show_report, sparkline, summary
 from tocsin_cli.main import main
 from tocsin_cli.simulation import LoggedLine
@@ -178,7 +179,7 @@ def test_lines_before_the_first_time_of_a_file_have_that_time():
 
 
 def test_no_more_lines_than_bounded_wait_for_a_time(monkeypatch):
-    monkeypatch.setattr("tocsin_cli.backtest.log_files.MAX_WAITING", 2)
+    monkeypatch.setattr("tocsin_cli.backtest.line_times.MAX_WAITING", 2)
     assert times("a\nb\nc\n2026-02-02T00:03:11.201Z x\n") == [
         FALLBACK_START,
         FALLBACK_START + 1,
@@ -348,7 +349,7 @@ def test_nothing_found_is_an_answer_too(tmp_path, capsys):
     )
     (tmp_path / "empty").write_text("")
     assert report(capsys, tmp_path / "empty")["lines"] == 0
-    assert "Nothing in these lines" in render_backtest_page(answer)
+    assert "Nobody would have been notified" in render_backtest_page(answer)
 
 
 def test_on_a_terminal_the_first_line_says_it_all(capsys, outages):
@@ -415,7 +416,7 @@ def test_a_summary_counts_in_words():
         "mode": "bot", "incidents": 0, "messages": 0, "replies": 1, "silent_edits": 5, "by_webhook": 7, "after_end": 0
     }  # fmt: skip
     counted = {"lines": 14_302, "occurrences": 1, "slack": slack}
-    assert summary(counted) == "14,302 lines · 1 occurrence · nobody would have been told anything"
+    assert summary(counted) == "14,302 lines · 1 occurrence · nobody would have been notified"
     assert summary({**counted, "slack": {**slack, "incidents": 1, "messages": 1, "after_end": 2}}) == (
         "14,302 lines · 1 occurrence · 1 incident · 1 message in the channel, 1 reply, 5 silent edits; by webhook 7"
         " · 2 of these after the last line"
@@ -596,12 +597,12 @@ def test_a_period_that_ends_before_it_begins_is_said(capsys):
     ("text", "at"), [("7d", AT - 604_800_000), ("0s", AT), ("2026-02-02T00:03:11.201Z", AT)]
 )
 def test_a_moment_is_a_duration_ago_or_a_time(text, at):
-    assert moment(text, AT) == at
+    assert time_of(text, AT) == at
 
 
 def test_what_is_no_moment_is_said():
     with pytest.raises(ValueError, match="neither a duration"):
-        moment("soon", AT)
+        time_of("soon", AT)
 
 
 def test_a_log_group_is_read_in_the_region_that_the_aws_cli_would_take(monkeypatch):

@@ -239,7 +239,7 @@ def test_of_quiet_lines_only_the_number_and_the_first_and_the_last_are_kept(tmp_
     simulation = Simulation(config)
     sieve = Sieve([simulation])
     assert list(sieve.kept(read_blocks(str(path), Reading()))) == []
-    sieve.tell_passed()
+    sieve.count_passed()
     outcome = simulation.finish()
     assert (outcome.lines, outcome.last - outcome.first) == (600, 599_000)
 

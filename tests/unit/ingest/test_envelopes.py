@@ -7,12 +7,16 @@ import contextlib
 import gzip
 import json
 import os
+import subprocess
+import sys
 import tracemalloc
+from random import Random
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tocsin.core.ingest import inflation
 from tocsin.core.ingest.envelopes import BadLogEvent, ControlMessage, parse_envelope
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
 from tocsin.core.times import LATEST
@@ -81,6 +85,48 @@ def test_exactly_the_limit_passes_and_one_byte_more_does_not(members):
     assert len(inflate(data, limit=100 * members)) == 100 * members
     with pytest.raises(EnvelopeError, match="more than"):
         inflate(data, limit=100 * members - 1)
+
+
+def in_words(data, limit):
+    try:
+        return inflate(data, limit=limit)
+    except EnvelopeError as error:
+        return str(error)
+
+
+LARGE_PACKED = gzip.compress(Random(7).randbytes(inflation.LARGE) * 3)
+
+
+@settings(max_examples=200)
+@given(
+    flipped=st.one_of(
+        st.just(()), st.lists(st.integers(0, 11)), st.lists(st.integers(0, len(LARGE_PACKED) - 1))
+    ),
+    cut=st.one_of(st.none(), st.integers(inflation.LARGE, len(LARGE_PACKED))),
+    after=st.sampled_from((b"", b"\0\0", b"x", gzip.compress(b"more"), LARGE_PACKED)),
+    bit=st.integers(0, 7),
+    room=st.integers(-2, 2),
+)
+def test_a_large_delivery_is_inflated_by_a_faster_library_to_the_same(flipped, cut, after, bit, room):
+    packed = bytearray(LARGE_PACKED)
+    for place in flipped:
+        packed[place] ^= 1 << bit
+    data = base64.b64encode(bytes(packed[:cut]) + after)
+    limit = 3 * inflation.LARGE + room
+    fast = in_words(data, limit)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inflation, "LARGE", len(data))
+        assert in_words(data, limit) == fast
+
+
+def test_only_a_large_delivery_imports_the_faster_library():
+    code = (
+        "import base64, gzip, os, sys; from tocsin.core.ingest.inflation import LARGE, inflate\n"
+        "for size in (LARGE // 2, LARGE * 2):\n"
+        "    inflate(base64.b64encode(gzip.compress(os.urandom(size)))); print('isal' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]
 
 
 def test_a_bomb_is_refused_without_being_inflated():

@@ -15,9 +15,10 @@ from tocsin.core.notifications.contract import millis_of
 from tocsin.core.notifications.email import email_subject, email_text
 from tocsin.core.signatures.signature import Source
 from tocsin.core.times import HOUR, MINUTE, iso_time
+from tocsin_cli.outages import Story, load_stories
 from tocsin_cli.sample_events.alarm_events import alarm_by_sns
 from tools import incidents_page
-from tools.stories import Replayed, Shown, Story, load_stories, replay
+from tools.stories import Replayed, Shown, replay
 
 ROOT = Path(__file__).parents[3]
 PAYLOADS = ROOT / "tests" / "payloads"
@@ -147,7 +148,7 @@ every_story = pytest.mark.parametrize("name", sorted(EXPECTED))
 
 
 def essence(replayed: Replayed):
-    return [(minute(told.at), told.reason, told.about, told.runbook) for told in replayed.told]
+    return [(minute(told.at), told.reason, told.about, told.runbook) for told in replayed.sent]
 
 
 def test_every_story_has_its_list():
@@ -162,7 +163,7 @@ def test_exactly_these_notifications_are_sent_at_these_minutes_with_these_runboo
 @every_story
 def test_it_is_told_within_a_minute_of_the_first_line_that_could_tell_it(name):
     waited = UNTIL_MISSED if name == "E" else 0
-    first = replayed(name).told[0]
+    first = replayed(name).sent[0]
     assert first.reason == "opened"
     assert 0 <= first.at - STORIES[name].began - waited < MINUTE
 
@@ -175,11 +176,11 @@ def test_slack_gets_this_many_messages_edits_and_replies(name):
 
 @every_story
 def test_every_attempt_at_an_incident_ends_as_resolved_once_and_every_runbook_exists(name):
-    ended = [entry.notification for entry in replayed(name).told if entry.reason == "resolved"]
-    begun = [entry for entry in replayed(name).told if entry.reason in {"opened", "regressed"}]
+    ended = [entry.notification for entry in replayed(name).sent if entry.reason == "resolved"]
+    begun = [entry for entry in replayed(name).sent if entry.reason in {"opened", "regressed"}]
     assert len(ended) == len(begun)
     assert {alert.state for notification in ended for alert in notification.alerts} == {"resolved"}
-    for entry in replayed(name).told:
+    for entry in replayed(name).sent:
         for alert in entry.notification.alerts:
             assert (ROOT / "runbooks" / alert.runbook_url.rpartition("/")[2].partition("#")[0]).is_file()
 
@@ -189,7 +190,7 @@ def test_no_secret_and_no_personal_datum_of_a_line_that_is_told_gets_anywhere(na
     story = STORIES[name]
     lines = [line for step in story.steps if not step.quiet for line in step.lines]
     mails = "".join(
-        email_subject(entry.notification) + email_text(entry.notification) for entry in replayed(name).told
+        email_subject(entry.notification) + email_text(entry.notification) for entry in replayed(name).sent
     )
     everything = replayed(name).everything() + mails
     assert len(story.secrets) == 2
@@ -204,29 +205,29 @@ def test_the_ordinary_lines_of_a_story_alone_tell_nothing(name):
     story = STORIES[name]
     ordinary = tuple(step for step in story.steps if step.quiet)
     assert ordinary
-    assert replay(replace(story, steps=ordinary), CONFIG).told == ()
+    assert replay(replace(story, steps=ordinary), CONFIG).sent == ()
 
 
 def test_alarms_are_shown_under_the_line_that_explains_them_and_head_no_message():
     alarms = [
         (entry, alert)
-        for entry in replayed("B").told
+        for entry in replayed("B").sent
         for alert in entry.notification.alerts
         if alert.signature.endswith("-alarm")
     ]
     assert {alert.signature for _, alert in alarms} == {"api-5xx-alarm", "lambda-error-rate-alarm"}
     assert {alert.inhibited_by for _, alert in alarms} == {IMPORT}
-    assert {entry.headline.rpartition(": ")[2] for entry in replayed("B").told} == {
+    assert {entry.headline.rpartition(": ")[2] for entry in replayed("B").sent} == {
         "Lambda cannot import its handler"
     }
 
 
 def test_the_first_message_says_that_the_function_was_updated_directly_just_before():
-    (change,) = replayed("B").told[0].notification.changes
+    (change,) = replayed("B").sent[0].notification.changes
     assert (change.what, change.direct, change.seconds_before) == (
         "prod-BackendApiFunction-8kQxT2", True, 12,
     )  # fmt: skip
-    later = replayed("B").told[1].notification.changes
+    later = replayed("B").sent[1].notification.changes
     assert [(entry.kind, entry.direct) for entry in later] == [("code", True), ("stack", False)]
 
 
@@ -244,7 +245,7 @@ def test_the_dead_letter_queue_is_told_with_its_depth_its_time_left_its_likely_c
             alert.queue.depth,
             alert.likely_cause and alert.likely_cause.signature,
         )
-        for entry in replayed("E").told
+        for entry in replayed("E").sent
         for alert in entry.notification.alerts
         if alert.signature == DLQ and alert.changed and entry.runbook == "dlq-depth.md"
     ]
@@ -255,7 +256,7 @@ def test_the_dead_letter_queue_is_told_with_its_depth_its_time_left_its_likely_c
         ("02-03 12:53", 21, NONE),
         ("02-03 15:11", 0, NONE),
     ]
-    growth = next(entry for entry in replayed("E").told if minute(entry.at) == "02-03 12:53")
+    growth = next(entry for entry in replayed("E").sent if minute(entry.at) == "02-03 12:53")
     queue = next(alert for alert in growth.notification.alerts if alert.signature == DLQ)
     lost_at = millis_of("2026-02-03T11:10:20Z") + 14 * 24 * HOUR
     assert millis_of(queue.queue.oldest_expires_at) == lost_at
@@ -267,7 +268,7 @@ def test_the_dead_letter_queue_is_told_with_its_depth_its_time_left_its_likely_c
 
 def test_as_shipped_the_silent_stub_is_told_only_when_the_broken_deploys_log_errors():
     story = replace(STORIES["E"], switch_on=())
-    first = replay(story, CONFIG).told[0]
+    first = replay(story, CONFIG).sent[0]
     assert (minute(first.at), first.reason, first.about) == ("02-03 11:02", "opened", (MODULE,))
 
 
@@ -275,7 +276,7 @@ def test_a_stub_that_says_what_it_is_is_told_as_shipped_with_its_first_document(
     says = "[INFO]\t{now}\t{request}\tprocess_document_mock() called for document 4711: returning success\n"
     stub = next(step for step in STORIES["E"].steps if "stub" in step.note)
     story = replace(STORIES["E"], switch_on=(), steps=(replace(stub, lines=(says,), until=stub.at + HOUR),))
-    first = replay(story, CONFIG).told[0]
+    first = replay(story, CONFIG).sent[0]
     assert first.at - stub.at < MINUTE
     assert (first.reason, first.runbook) == ("opened", "mock-processing.md")
 

@@ -181,21 +181,21 @@ def _regular(raw: bytes) -> ParsedEnvelope | None:
     Whatever the decoder may see otherwise than `json` is a reason not to: a key that is not known, a value of another
     type, text that is not UTF-8 or holds half a surrogate pair.
     """
-    head: _Head
-    origins: list[Origin] | None = None
     try:
-        if b"extractedFields" in raw:
-            head = written = _REGULAR_WITH_FIELDS.decode(raw)
-            events = tuple(LogEvent(each.id, each.timestamp, each.message) for each in written.log_events)
-            if may_have_origins(raw):
-                origins = [
-                    origin_of({"extractedFields": each.extracted_fields}) for each in written.log_events
-                ]
-        else:
-            head = plain = _REGULAR.decode(raw)
-            events = plain.log_events
+        plain = _REGULAR.decode(raw)
+    except (ValueError, RecursionError):
+        return _regular_with_fields(raw)
+    return ParsedEnvelope(_envelope(plain.owner, plain.log_group, plain.log_stream, plain.log_events, None))
+
+
+def _regular_with_fields(raw: bytes) -> ParsedEnvelope | None:
+    """The same of one whose events have extracted fields."""
+    try:
+        head = _REGULAR_WITH_FIELDS.decode(raw)
     except (ValueError, RecursionError):
         return None
+    events = tuple(LogEvent(each.id, each.timestamp, each.message) for each in head.log_events)
+    origins = [origin_of({"extractedFields": each.extracted_fields}) for each in head.log_events]
     return ParsedEnvelope(_envelope(head.owner, head.log_group, head.log_stream, events, origins))
 
 

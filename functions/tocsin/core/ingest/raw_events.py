@@ -22,7 +22,7 @@ from typing import Final, NamedTuple, overload
 import msgspec
 import re2
 
-from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options
+from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, first_span
 from tocsin.core.model import LogEvent
 
 END: Final = b"]}"
@@ -146,6 +146,7 @@ class RawEvents(Sequence[LogEvent]):
         self.raw, self._layout, self._body, self._count = raw, layout, body, count
         self.suspects = suspects
         self._all: tuple[LogEvent, ...] | None = None
+        self._known: dict[int, tuple[LogEvent, int]] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -157,7 +158,7 @@ class RawEvents(Sequence[LogEvent]):
     def __getitem__(self, place: int | slice) -> LogEvent | tuple[LogEvent, ...]:
         if self._all is None and place in {0, -1}:
             start = self._body if place == 0 else self._start_before(len(self.raw))
-            return self._read(start)
+            return self._read(start)[0]
         return self.all()[place]
 
     def __iter__(self) -> Iterator[LogEvent]:
@@ -176,16 +177,17 @@ class RawEvents(Sequence[LogEvent]):
             start: Where it begins in the bytes.
             reach: How many before it, and how many after it.
         """
-        starts = [start]
-        while len(starts) <= reach and starts[-1] > self._body:
-            starts.append(self._start_before(starts[-1]))
-        starts.reverse()
-        most = len(starts) + reach
-        following = self._start_after(start)
-        while following >= 0 and len(starts) < most:
+        first, before = start, 0
+        while before < reach and first > self._body:
+            first, before = self._start_before(first), before + 1
+        events: list[LogEvent] = []
+        starts: list[int] = []
+        following = first
+        while following >= 0 and len(events) <= before + reach:
             starts.append(following)
-            following = self._start_after(following)
-        return Window([self._read(each) for each in starts], starts, starts[0] == self._body, following < 0)
+            event, following = self._read(following)
+            events.append(event)
+        return Window(events, starts, first == self._body, following < 0)
 
     def _start_before(self, start: int) -> int:
         # What stands before this event itself ends behind its beginning, and is not meant.
@@ -193,13 +195,13 @@ class RawEvents(Sequence[LogEvent]):
         border = self.raw.rfind(self._layout.border, self._body, own + len(self._layout.border) - 1)
         return self._body if border < 0 else border + 2 + len(self._layout.comma)
 
-    def _start_after(self, start: int) -> int:
-        border = self.raw.find(self._layout.border, start)
-        return -1 if border < 0 else border + 2 + len(self._layout.comma)
-
-    def _read(self, start: int) -> LogEvent:
-        border = self.raw.find(self._layout.border, start)
-        return _EVENT.decode(self.raw[start : border + 2 if border >= 0 else -len(END)])
+    def _read(self, start: int) -> tuple[LogEvent, int]:
+        """The event that begins here, and where the next one does; -1 where there is none."""
+        if start not in self._known:
+            border = self.raw.find(self._layout.border, start)
+            event = _EVENT.decode(self.raw[start : border + 2 if border >= 0 else -len(END)])
+            self._known[start] = event, -1 if border < 0 else border + 2 + len(self._layout.comma)
+        return self._known[start]
 
 
 class SuspectSearch:
@@ -241,8 +243,8 @@ class SuspectSearch:
         answer: list[int] = []
         first = start
         # From the key of the text on: what is out of order is known by what comes before it, too.
-        while (found := search.search(raw, text - layout.key_length)) is not None:
-            begin, end = found.span()
+        begin, end = first_span(search, raw, text - layout.key_length)
+        while begin >= 0:
             before = raw.rfind(border, start, begin)
             start = start if before < 0 else before + 2 + gap
             while True:
@@ -262,7 +264,7 @@ class SuspectSearch:
                     break
             if len(answer) > FEW and len(answer) * BYTES_A_SUSPECT > start - first:
                 return None
-            text = header.end()
+            begin, end = first_span(search, raw, header.end() - layout.key_length)
         return answer
 
     def _search(self, layout: _Layout) -> re2._Regexp:

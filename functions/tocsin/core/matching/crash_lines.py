@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import re2
-
+from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.model import LogEvent
 
 MAX_PAUSE_LENGTH = 1_000
@@ -13,16 +12,16 @@ MAX_PAUSE_LENGTH = 1_000
 MAX_EVENTS = 300
 """Events of one crash that are put together; the rest stands for itself."""
 
-_PIECE = re2.compile(
+_PIECE = lazy_re2(
     r"\s+at\s|at\s[\w.$/<>`]+\s?\(|\s*File\s\"|Caused by:\s|\s*Suppressed:\s|\s*\.\.\. \d+ (?:more|common)|goroutine \d+ \[|"
     r"\s+from\s\S+:\d+:in\s|#\d+\s|Stack trace:|During handling of the above|The above exception was|\s+--- End of|\s*\|\s"
 )
 """How an event begins that goes on with a crash."""
-_PYTHON_HEAD = re2.compile(r"[^\n]*Traceback \(most recent call last\):\s*\z")
+_PYTHON_HEAD = lazy_re2(r"[^\n]*Traceback \(most recent call last\):\s*\z")
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
-_GO_HEAD = re2.compile(r"(?:[^\n]{0,80}\s)?(?:http: )?panic(?::| serving )|fatal error: ")
-_GO_CALL = re2.compile(r"[\w./*()\[\]-]+\([^\n]*\)\s*\z|created by \S|\[signal |goroutine \d+ \[")
-_FAILURE = re2.compile(r"[^\n]*\b[A-Z]\w*(?:Error|Exception|Throwable)\b|[^\n]*:\d+:in [`']|PHP Fatal")
+_GO_HEAD = lazy_re2(r"(?:[^\n]{0,80}\s)?(?:http: )?panic(?::| serving )|fatal error: ")
+_GO_CALL = lazy_re2(r"[\w./*()\[\]-]+\([^\n]*\)\s*\z|created by \S|\[signal |goroutine \d+ \[")
+_FAILURE = lazy_re2(r"[^\n]*\b[A-Z]\w*(?:Error|Exception|Throwable)\b|[^\n]*:\d+:in [`']|PHP Fatal")
 _BLANKS = frozenset(" \t\n\r\f\v")
 _GOES_ON = (
     "at ", "at\t", 'File "', "Caused by:", "Suppressed:", "...", "goroutine ", "#", "Stack trace:", "During handling of ",
@@ -31,24 +30,23 @@ _GOES_ON = (
 """How an event begins that may go on with a crash, if not with a blank; more than `_PIECE` knows, and found faster."""
 _GOES_ON_FIRST = frozenset(words[0] for words in _GOES_ON)
 _PIECE_FIRST = _BLANKS | _GOES_ON_FIRST
+_PIECE_STARTS = (*_BLANKS, *_GOES_ON)
+_PIECE_LAST = frozenset({"", ")", ":"})
 _PYTHON_WORDS = "Traceback (most recent call last):"
 
 
 def is_piece(message: str) -> bool:
     """Whether an event may be one line of a crash: what a simulation must not leave out."""
-    if message[:1] in {" ", "\t"}:
-        return True
-    if message[:1] in _BLANKS or message.startswith(_GOES_ON):
-        return bool(_PIECE.match(message) or _PYTHON_HEAD.match(message))
-    return _PYTHON_WORDS in message and bool(_PYTHON_HEAD.match(message))
+    return bool(pieces_in([message]))
 
 
 def pieces_in(messages: Sequence[str]) -> list[int]:
-    """The places of those messages that `is_piece` is true of; most are known by their first character to be none."""
+    """The places of those messages that `is_piece` is true of; most are known by their first characters to be none."""
     return [
         place
         for place, message in enumerate(messages)
-        if (message[:1] in _PIECE_FIRST or _PYTHON_WORDS in message) and is_piece(message)
+        if ((message[:1] in _PIECE_FIRST and message.startswith(_PIECE_STARTS)) or _PYTHON_WORDS in message)
+        and (message[0] in " \t" or _PIECE.match(message) or _PYTHON_HEAD.match(message))
     ]
 
 
@@ -101,13 +99,17 @@ def span_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
 
 def span_with(events: Sequence[LogEvent], first: int, place: int) -> tuple[int, int]:
     """Where the crash that holds an event begins and ends, told from a place before it that `span_start` answered."""
-    return next(span for span in crash_spans(events, first, len(events)) if span[1] > place)
+    while (end := end_of_crash(events, first)) <= place:
+        first = end
+    return first, end
 
 
 def may_go_on(message: str) -> bool:
     """Whether an event may be part of a crash that began with an event before it; only False is certain."""
     # By its first and its last character nearly every line is known for what it is: this is asked of each suspect's neighbours.
     first, last = message[:1], message[-1:]
+    if first not in _PIECE_FIRST and last not in _PIECE_LAST and not last.isspace():
+        return False
     return (
         first in _BLANKS
         or (first in _GOES_ON_FIRST and message.startswith(_GOES_ON))
@@ -131,9 +133,7 @@ def end_of_crash(events: Sequence[LogEvent], first: int) -> int:
     go = ("panic" in head or "fatal error: " in head) and bool(_GO_HEAD.match(head))
     begun = python or (go and (not following.strip() or bool(_GO_CALL.match(following))))
     if not begun and not (
-        (following[:1] in _BLANKS or following.startswith(_GOES_ON))
-        and _PIECE.match(following)
-        and _FAILURE.match(head.lstrip())
+        following[:1] in _PIECE_FIRST and _PIECE.match(following) and _FAILURE.match(head.lstrip())
     ):
         return first + 1
     open_ = python

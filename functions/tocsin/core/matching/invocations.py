@@ -38,6 +38,8 @@ _STATEMENT = lazy_re2(
     r"[^\n]{0,120}\bLAMBDA_WARNING: |[^\n]{0,200}\"type\":\s?\"platform\."
 )
 """What the platform says about an invocation or a start."""
+_STATEMENT_WORDS = ("REPORT", "RequestId: ", "Task timed out after ", "LAMBDA_WARNING: ", '"platform.')
+"""One of which is in whatever `_STATEMENT` finds: most lines have none, and need it not compiled."""
 _CRASH = lazy_re2(
     r"\[ERROR\] [A-Z]|[^\n]{0,120}\tERROR\t(?:Uncaught Exception|Invoke Error|Unhandled Promise Rejection)\b|"
     r"\{[^\n]{0,120}\"log_level\":\s?\"ERROR\""
@@ -62,6 +64,7 @@ _USUAL_NAME = lazy(
     r"([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})"
 )
 """What `_REQUEST` finds where a line begins as Lambda's own and those of its runtimes do; of bounded length, and found faster."""
+_MAY_START = ("START RequestId:", "{")
 _BLANKS_AFTER_Z = ("z\t", "z ", "z\n", "z\r", "z\f")
 
 
@@ -130,9 +133,7 @@ def invocation_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
 
 
 def _may_start(message: str) -> bool:
-    return message.startswith("START RequestId:") or (
-        message.startswith("{") and "platform.start" in message[:_MAX_NAMED]
-    )
+    return message.startswith(_MAY_START) and (message[0] == "S" or "platform.start" in message[:_MAX_NAMED])
 
 
 def _changes(events: Sequence[LogEvent], place: int) -> bool:
@@ -164,7 +165,8 @@ def stated_attempt(message: str, at: Millis) -> str:
         message: The line.
         at: When it was written.
     """
-    request = _name_in(message) if _STATEMENT.match(message) else ""
+    states = any(word in message for word in _STATEMENT_WORDS) and _STATEMENT.match(message)
+    request = _name_in(message) if states else ""
     return f"{request}/{at // ATTEMPT}" if request else ""
 
 

@@ -16,7 +16,6 @@ from tocsin.core.matching.prefilter import places_in
 
 FEW = 8
 """Lines that are tried first: where most of them have what is looked for, nothing is won by it."""
-_SEPARATOR = b"\x1e"
 _BORDER = b"\n\x1e\n"
 
 _TEXT_ENDS = lazy(r"\\(.)")
@@ -52,8 +51,4 @@ def lines_with(expression: re2._Regexp, lines: Sequence[bytes]) -> list[int]:
 
 
 def _lines_with(expression: re2._Regexp, lines: Sequence[bytes]) -> list[int]:
-    together = _BORDER.join(lines)
-    places = None
-    if together.count(_SEPARATOR) == len(lines) - 1:
-        places = places_in(expression, together, _BORDER, len(lines))
-    return list(range(len(lines))) if places is None else places
+    return places_in(expression, _BORDER.join(lines), map(len, lines), len(_BORDER))

@@ -5,13 +5,16 @@ Imports RE2 and next to nothing else: it is what a cold start needs before its f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 import re2
 
-from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options
+from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, first_span
+from tocsin.core.matching.first_look import FirstLook
 
-_BORDER, _BORDER_BYTE = "\x1e", b"\x1e"
+_BORDER = "\x1e"
 """What stands between two messages that are searched as one: ASCII's own record separator."""
 
 
@@ -21,13 +24,15 @@ class RawSearch:
     Args:
         expression: The alternation that ``Matcher.raw_expression`` makes of the literals of all signatures; empty
             where there are no signatures for log lines.
+        first_look: Finds the same without compiling it, in as much text as it takes; None to compile at once.
     """
 
-    def __init__(self, expression: str) -> None:
+    def __init__(self, expression: str, first_look: FirstLook | None = None) -> None:
         self.expression = expression
-        self._compiled = (
-            re2.compile(expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE)) if expression else None
-        )
+        self._first_look = first_look if expression else None
+        self._made: re2._Regexp | None = None
+        if first_look is None:
+            self._compiled()
 
     def might_match(self, raw: bytes) -> bool:
         """Whether any event of an envelope can match: False is certain, True is a suspicion.
@@ -35,7 +40,10 @@ class RawSearch:
         Args:
             raw: The inflated JSON of the envelope, as delivered.
         """
-        return self._compiled is not None and self._compiled.search(raw) is not None
+        if self._first_look is not None and self._first_look.takes(len(raw)):
+            return self._first_look.finds(raw)
+        search = self._compiled()
+        return search is not None and first_span(search, raw)[0] >= 0
 
     def places(self, messages: Sequence[str]) -> list[int]:
         """Which messages can match, by their place: whatever is not among them is certain to match nothing.
@@ -46,47 +54,54 @@ class RawSearch:
         Args:
             messages: The messages of log events, as delivered.
         """
-        if self._compiled is None or not messages:
+        if not self.expression or not messages:
             return []
-        together = _BORDER.join(messages).encode("utf-8", "replace")
-        places = places_in(self._compiled, together, _BORDER_BYTE, len(messages))
-        if places is not None:
-            return places
-        # Somebody logs the control character that stands between two messages: each is searched by itself.
-        encoded = (message.encode("utf-8", "replace") for message in messages)
-        return [place for place, message in enumerate(encoded) if self.might_match(message)]
+        if (joined := _BORDER.join(messages)).isascii():
+            together, lengths = joined.encode(), list(map(len, messages))
+        else:
+            encoded = [message.encode("utf-8", "replace") for message in messages]
+            together, lengths = _BORDER.encode().join(encoded), list(map(len, encoded))
+        if self._first_look is not None and self._first_look.takes(len(together), len(messages)):
+            finds = self._first_look.finds
+            return [
+                place for place, message in enumerate(messages) if finds(message.encode("utf-8", "replace"))
+            ]
+        search = self._compiled()
+        return places_in(search, together, lengths, len(_BORDER)) if search is not None else []
+
+    def _compiled(self) -> re2._Regexp | None:
+        if self._made is None and self.expression:
+            self._made = re2.compile(self.expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE))
+            self._first_look = None
+        return self._made
 
 
-def places_in(search: re2._Regexp, together: bytes, border: bytes, count: int) -> list[int] | None:
+def places_in(search: re2._Regexp, together: bytes, lengths: Iterable[int], border: int) -> list[int]:
     """The places of those texts, put together into one, in which something is found, and of some more.
 
     From find to find: what is found across a border makes suspects of both sides, and the search goes on behind them.
 
     Args:
         search: Looks for it.
-        together: The texts, with the border between them.
-        border: The border.
-        count: How many texts.
-
-    Returns:
-        Places in their order; None where a border is in a text itself, so that places cannot be told.
+        together: The texts, with a border between them.
+        lengths: How long each is.
+        border: How long the border is.
     """
+    # Where the next text begins. To count the borders up to a find takes as long as to find it.
+    following = list(accumulate([length + border for length in lengths]))
     answer: list[int] = []
-    place = position = 0
-    while position >= 0 and (found := search.search(together, position)) is not None:
-        start, end = found.span()
-        place += together.count(border, position, start)
+    position = 0
+    while position < len(together):
+        start, end = first_span(search, together, position)
+        if start < 0:
+            break
+        place = bisect_right(following, start)
         answer.append(place)
-        position = together.find(border, max(position, start - len(border) + 1))
-        while 0 <= position < end:
+        while end > following[place] - border and place + 1 < len(following):
             place += 1
             answer.append(place)
-            position = together.find(border, position + len(border))
-        place += 1
-        position = position + len(border) if position >= 0 else -1
-    if position >= 0:
-        place += together.count(border, position) + 1
-    return answer if place == count else None
+        position = following[place]
+    return answer
 
 
 def joined_search(*expressions: str) -> RawSearch:

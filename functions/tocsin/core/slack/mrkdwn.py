@@ -24,7 +24,7 @@ def escape(text: str) -> str:
 
 def length(text: str) -> int:
     """How long Slack may think it is: UTF-16 units, the larger of the two ways to count."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(escaped: str, most: int) -> str:
