@@ -253,9 +253,8 @@ class IncidentTable:
             "doc": {"S": dump_document(saved)},
             "version": {"N": str(saved.version)},
         }
-        if (
-            watch.received_at and not watch.fired
-        ):  # while its line is missing it must be known, however long that is
+        # While its line is missing it must be known, however long that is.
+        if watch.received_at and not watch.fired:
             item["expires_at"] = {"N": str(watch.received_at // 1000 + KEEP_WATCHES)}
         if due is not None:
             item |= {"grp": {"S": watch.service}, "due": {"N": str(due)}}
@@ -292,9 +291,8 @@ class IncidentTable:
         found = []
         for page in pages:
             for item in page["Items"]:
-                with suppress(
-                    ValueError, KeyError
-                ):  # broken by hand, or by a version yet to come: it mutes nothing
+                # Broken by hand, or by a version yet to come, it mutes nothing.
+                with suppress(ValueError, KeyError):
                     silence = load_silence(item["doc"]["S"])
                     matched = int(item.get("matched", {"N": "0"})["N"])
                     found.append(replace(silence, last_matched=max(matched, silence.last_matched)))
