@@ -304,6 +304,9 @@ def _client(service: str, total_attempts: int = 5) -> Any:
     import boto3
     from botocore.config import Config
 
+    from tocsin.adapters.aws.service_models import use_lean_session
+
+    use_lean_session()
     # Short and few: a call that hangs must leave the invocation time to be tried again by the platform.
     retries = {"mode": "standard", "total_max_attempts": total_attempts}
     options = Config(connect_timeout=2, read_timeout=5, retries=retries)  # type: ignore[arg-type]

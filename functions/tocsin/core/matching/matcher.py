@@ -14,6 +14,7 @@ from typing import NamedTuple
 import re2
 
 from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, re2_options
+from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.literal import Literal
 from tocsin.core.matching.alarm_fields import alarm_fields
 from tocsin.core.matching.captured_fields import bounded_fields
@@ -45,11 +46,10 @@ there without being seen."""
 
 
 class _Expressions(NamedTuple):
-    """A signature's expressions, compiled: those it looks for, those it must not find, and the groups of the former."""
+    """A signature's expressions, compiled as they are used: those it looks for, and those it must not find."""
 
     wanted: tuple[re2._Regexp, ...]
     forbidden: tuple[re2._Regexp, ...]
-    groups: tuple[Mapping[str, int], ...]
 
 
 class _Suspected(NamedTuple):
@@ -356,7 +356,7 @@ class Matcher:
         """What becomes of a signature, some of whose expressions (their numbers) a line has."""
         if not in_scope(signature, log_group, service):
             return Verdict(signature.id, "out of scope")
-        wanted, forbidden, groups = self._expressions(signature)
+        wanted, forbidden = self._expressions(signature)
         own = {
             name: values[0]
             for name in signature.fields
@@ -372,7 +372,7 @@ class Matcher:
         for number in numbers:
             expression = wanted[number]
             for tries, one in enumerate(expression.finditer(text)):
-                match = self._match_of(signature, line, own, one, groups[number])
+                match = self._match_of(signature, line, own, one, expression.groupindex)
                 reason = self._refusal(signature, line, canonical, match, forbidden)
                 if reason is None:
                     return Verdict(signature.id, "matched", expression.pattern, match)
@@ -439,11 +439,9 @@ class Matcher:
     def _expressions(self, signature: Signature) -> _Expressions:
         compiled = self._compiled.get(signature.id)
         if compiled is None:
-            wanted = tuple(re2.compile(expression, _options()) for expression in signature.any)
             compiled = self._compiled[signature.id] = _Expressions(
-                wanted,
-                tuple(re2.compile(expression, _options()) for expression in signature.none),
-                tuple(expression.groupindex for expression in wanted),
+                tuple(lazy_re2(expression, _options()) for expression in signature.any),
+                tuple(lazy_re2(expression, _options()) for expression in signature.none),
             )
         return compiled
 
