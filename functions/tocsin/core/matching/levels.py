@@ -137,18 +137,6 @@ def stated_level(line: str) -> Level | None:
     return statement(line)[0]
 
 
-def states_error(line: str) -> bool:
-    """Whether a logger says at the beginning of a text line that it is an error, or worse.
-
-    Prose that names a level ("if you see ERROR: …") has one by ``stated_level`` and does not state it by this.
-
-    Args:
-        line: One line, as for ``stated_level``.
-    """
-    level, certain = statement(line)
-    return certain and level is not None and level.is_error
-
-
 def statement(line: str) -> tuple[Level | None, bool]:
     """The level of a text line, and whether what comes before it is certainly a logger's.
 

@@ -90,11 +90,6 @@ class LogLine(Struct, frozen=True):
         level = self.level
         return level is not None and level.is_error
 
-    def is_error_at(self, position: int) -> bool:
-        """Whether a logger states, for this position, error or worse; prose that names a level states nothing."""
-        level, certain = self.statement_at(position)
-        return certain and level is not None and level.is_error
-
     def values_of(self, name: str) -> list[str]:
         """The values of a field of its JSON, at the top or in objects within; ``logger`` by any of its usual names."""
         names = LOGGER_KEYS if name == "logger" else (name,)
