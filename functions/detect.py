@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tocsin.core.ingest.kinesis import is_stream_batch, unfinished_answer
 from tocsin.environment import environment, is_dry_run
+from tocsin.lean_imports import import_msgspec
 from tocsin.services.screening import no_match_response, open_prefilter
 
 if TYPE_CHECKING:
     # Not at run time: a batch without a match is answered before any of this is needed.
-    from aws_lambda_powertools import Logger
-
+    from tocsin.adapters.aws.function_log import FunctionLog
     from tocsin.adapters.files.configuration import Configuration
     from tocsin.services.detected import Detected
     from tocsin.services.detection import Detector
@@ -40,11 +41,11 @@ def detector() -> Detector:
 
 
 @cache
-def logger() -> Logger:
+def logger() -> FunctionLog:
     """Where this function says what it did, if it did anything."""
-    from aws_lambda_powertools import Logger
+    from tocsin.adapters.aws.function_log import FunctionLog
 
-    return Logger(service="tocsin-detect")
+    return FunctionLog("tocsin-detect", os.environ)
 
 
 environ = environment()
@@ -75,6 +76,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def detect(event: dict[str, Any], now: int) -> dict[str, Any]:
     """What `handler` does with an event that must be looked at properly."""
+    import_msgspec()
     from tocsin.core.ingest.event_shapes import UnknownEventError
 
     if is_dry_run(environ):

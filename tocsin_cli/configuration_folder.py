@@ -115,10 +115,11 @@ def file_of(name: str, root: Path) -> Path:
 
 def as_overridden(problems: list[Problem], root: Path) -> list[Problem]:
     """Problems of the proof, those that an override made said of the override."""
-    overlay = read_overlay_file(root, [])
+    overlay, _ = read_overlay_file(root)
     if overlay is None:
         return problems
-    tables = parse_tables(read_signature_files(root, [], pack=pack_of(root)), [])
+    texts, _ = read_signature_files(root, pack=pack_of(root))
+    tables, _ = parse_tables(texts)
     return [relocated(problem, overlay, tables) for problem in problems]
 
 

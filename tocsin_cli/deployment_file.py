@@ -64,8 +64,7 @@ def read_deployment(root: Path, environment: str = "") -> DeploymentFile:
         data = tomllib.loads((root / FILE).read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError.of(FILE, "", str(error)) from error
-    problems: list[Problem] = []
-    top = TableReader(FILE, "", data, problems)
+    top = TableReader(FILE, "", data)
     base, tables = top.subtable("deploy"), dict(top.subtable("env").subtables())
     for table in (base, *tables.values()):
         _check(table)
@@ -73,8 +72,8 @@ def read_deployment(root: Path, environment: str = "") -> DeploymentFile:
         known = f"there are {', '.join(tables)}" if tables else "there is none"
         near = did_you_mean(environment, tables)
         top.wrong(f"env.{environment}", f"there is no such environment{near}; {known}")
-    if problems:
-        raise ConfigurationError(tuple(problems))
+    if top.problems:
+        raise ConfigurationError(tuple(top.problems))
     deployed = base.table
     chosen = tables[environment].table if environment else {}
     return DeploymentFile(

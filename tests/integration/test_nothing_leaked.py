@@ -83,9 +83,9 @@ class Stack:
         return services
 
     def log_to(self, output):
-        for logger in (self.detect.logger(), self.notify.logger):
-            logger.handlers[0].setStream(output)
-            logger.setLevel(logging.INFO)
+        self.detect.logger().least = logging.INFO
+        self.notify.logger.handlers[0].setStream(output)
+        self.notify.logger.setLevel(logging.INFO)
 
     def received(self):
         messages = self.sqs.receive_message(

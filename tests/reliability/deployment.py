@@ -116,7 +116,10 @@ def simulated_aws() -> Iterator[None]:
                     for name in ("environ", "config", "settings", *_MEMORY[handler.__name__]):
                         if hasattr(handler, name):
                             stack.enter_context(patch.object(handler, name, getattr(handler, name)))
-                    logger = handler.logger() if handler.__name__ == "detect" else handler.logger
+                    if handler.__name__ == "detect":
+                        stack.enter_context(patch.object(handler.logger(), "least", logging.CRITICAL))
+                        continue
+                    logger = handler.logger
                     stack.callback(logger.setLevel, logger.log_level)
                     logger.setLevel(logging.CRITICAL)
                 yield

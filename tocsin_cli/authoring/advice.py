@@ -57,10 +57,11 @@ def warnings(root: Path, configuration: Configuration) -> list[Problem]:
 
 def overridden(root: Path) -> list[str]:
     """What overrides what, one sentence each: ``lambda-timeout: severity medium, the pack says high``."""
-    overlay = read_overlay_file(root, [])
+    overlay, _ = read_overlay_file(root)
     if overlay is None:
         return []
-    tables = parse_tables(read_signature_files(root, [], pack=pack_of(root)), [])
+    texts, _ = read_signature_files(root, pack=pack_of(root))
+    tables, _ = parse_tables(texts)
     before = {name: table for entries in tables.values() for name, table in entries.items()}
     sentences = []
     for name, table in overlay.overrides.items():

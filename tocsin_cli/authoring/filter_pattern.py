@@ -24,8 +24,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+from tocsin.core.literal import Literal
 from tocsin.core.matching.logline import ERROR_MESSAGE_KEYS, FAILED, STACK_KEYS, TYPE_KEYS
-from tocsin.core.signatures.literals import COMMON, Literal, NoLiteralError, required_literals
+from tocsin.core.signatures.literals import COMMON, NoLiteralError, required_literals
 from tocsin.core.signatures.signature import Signature, Source, Status
 
 MAX_PATTERN_LENGTH = 1024

@@ -142,7 +142,7 @@ def plan(
     stem = family.removesuffix(".toml")
     if not ID.fullmatch(stem):
         raise ScaffoldError(f"{family!r} is no family: the name of a file in signatures/, such as database")
-    texts = read_signature_files(root, [], pack=pack_of(root))
+    texts, _ = read_signature_files(root, pack=pack_of(root))
     known, _ = parse_signatures(texts)
     if name in known:
         raise ScaffoldError(f"there is a signature {name} already, in {known[name].file}")

@@ -81,7 +81,7 @@ def listed(root: Path, configuration: Configuration) -> list[dict[str, str]]:
         root: The configuration folder.
         configuration: What it holds.
     """
-    overlay = read_overlay_file(root, [])
+    overlay, _ = read_overlay_file(root)
     overridden = set(overlay.overrides) if overlay else set()
     recall = {
         found["id"]: found["recall"].strip() or found["lines"].strip()

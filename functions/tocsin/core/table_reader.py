@@ -21,11 +21,17 @@ class TableReader:
         file: The file, for the problems.
         key: The table's own dotted key in it; empty for the whole file.
         table: What TOML made of it.
-        problems: Where problems are added.
+        within: The reader of the table that it is in, whose problems they are too.
+
+    Attributes:
+        problems: What was found wrong so far.
     """
 
-    def __init__(self, file: str, key: str, table: Mapping[str, Any], problems: list[Problem]) -> None:
-        self.file, self.key, self.table, self.problems = file, key, table, problems
+    def __init__(
+        self, file: str, key: str, table: Mapping[str, Any], within: TableReader | None = None
+    ) -> None:
+        self.file, self.key, self.table = file, key, table
+        self.problems: list[Problem] = within.problems if within else []
 
     def wrong(self, key: str, reason: str) -> None:
         """Add a problem with one key of the table, or with an empty key of the table itself."""
@@ -45,7 +51,7 @@ class TableReader:
         if not isinstance(table, dict):
             self.wrong(key, f"must be a table, is {table!r}")
             table = {}
-        return TableReader(self.file, f"{self.key}.{key}" if self.key else key, table, self.problems)
+        return TableReader(self.file, f"{self.key}.{key}" if self.key else key, table, self)
 
     def subtables(self) -> Iterator[tuple[str, TableReader]]:
         """Every key with the table that it has."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from tocsin.adapters.files.compiled_search import compiled_search
 from tocsin.core.ingest.inflation import EnvelopeError, inflate
+from tocsin.core.literal import Literal
+from tocsin.core.matching.first_look import FirstLook
 from tocsin.core.matching.prefilter import RawSearch, is_whole
 
 DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent.parent
@@ -84,7 +86,10 @@ def open_prefilter(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> 
         value and name.startswith("TOCSIN_") and name not in NO_SETTING for name, value in environ.items()
     ):
         return None
-    return Prefilter(RawSearch(compiled_search(root)))
+    found = compiled_search(root)
+    literals = [Literal(tuple(words.split(" "))) for words in found.exact]
+    literals += [Literal(tuple(words.split(" ")), any_case=True) for words in found.any_case]
+    return Prefilter(RawSearch(found.expression, FirstLook(literals, found.others)))
 
 
 def no_match_response(records: int) -> dict[str, Any]:

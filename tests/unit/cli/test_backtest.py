@@ -293,16 +293,20 @@ def test_the_report_says_what_would_have_been_told(tmp_path, capsys, outages):
     assert len(after_end) < 3
     assert {alert["signature"]: alert["count"] for alert in incident["alerts"]} == answer["signatures"]
     schema = json.loads((ROOT / "docs" / "notification.schema.json").read_text())
+    validator = jsonschema.Draft202012Validator(schema)
     for notification in answer["notifications"]:
-        jsonschema.validate(notification, schema)
+        validator.validate(notification)
 
 
 def test_the_report_is_the_same_every_time(capsys, outages):
-    assert report(capsys, outages) == report(capsys, outages)
+    several = [outages / f"{name}.jsonl" for name in "ACDE"]
+    first = report(capsys, *several)
+    assert len(first["incidents"]) == 8
+    assert report(capsys, *several) == first
 
 
 def test_intervals_can_be_set(capsys, outages):
-    path = outages / "B.jsonl"
+    path = outages / "A.jsonl"
     often, rare = report(capsys, path), report(capsys, path, "--set", "group_interval=3h")
     assert rare["intervals"]["group_interval"] == 10_800
     assert rare["messages"] < 10 < often["messages"]
@@ -361,7 +365,7 @@ def test_on_a_terminal_the_first_line_says_it_all(capsys, outages):
 def test_many_incidents_are_not_all_shown_unless_asked_for(tmp_path, capsys):
     lines = [
         {"message": "[ERROR] No module named 'x'", "timestamp": AT + hour * 3_600_000, "logGroup": "/g"}
-        for hour in range(0, 200 * 26, 26)
+        for hour in range(0, 80 * 26, 26)
     ]
     path = str(tmp_path / "hourly.jsonl")
     Path(path).write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.expressions import re2_options
-from tocsin.core.signatures.literals import Literal, NoLiteralError, required_literals
+from tocsin.core.literal import Literal
+from tocsin.core.signatures.literals import NoLiteralError, required_literals
 
 SIGNATURES = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
 EXPRESSIONS = [expression for entry in SIGNATURES.values() for expression in entry.any]

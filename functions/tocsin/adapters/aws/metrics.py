@@ -1,5 +1,7 @@
 """Tocsin's own metrics, in CloudWatch's embedded metric format: printed to the log, no API call.
 
+Each line is the one that Powertools' ``single_metric`` prints, without importing it.
+
 Imported only when there is something to count. The dimensions are few on purpose: CloudWatch bills each
 combination as a metric of its own, in the hours in which it is emitted. Besides the stack, which keeps two of them in
 one account apart, there are the signatures that ship, the reasons of notifications and the ways to be quiet: none of
@@ -8,9 +10,11 @@ them grows with what is watched, or with what a log line says.
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+import time
 from collections.abc import Iterable, Mapping
-
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 NAMESPACE = "Tocsin"
 
@@ -47,7 +51,7 @@ def gauge_open_incidents(incidents: int, stack: str) -> None:
 def count_latencies(latencies: Iterable[int], stack: str) -> None:
     """Count how long each piece of news took, in milliseconds from its newest log line to Slack's answer."""
     for took in latencies:
-        _print("Latency", took, stack, unit=MetricUnit.Milliseconds, also_none=True)
+        _print("Latency", took, stack, unit="Milliseconds", also_none=True)
 
 
 def time_lines(newest: int, oldest: int, stack: str) -> None:
@@ -61,7 +65,7 @@ def time_lines(newest: int, oldest: int, stack: str) -> None:
         stack: The stack's name.
     """
     for name, age in (("NewestLineAge", newest), ("OldestLineAge", oldest)):
-        _print(name, age, stack, unit=MetricUnit.Milliseconds, also_none=True)
+        _print(name, age, stack, unit="Milliseconds", also_none=True)
 
 
 def count_heartbeat(took: int, stack: str) -> None:
@@ -74,7 +78,7 @@ def count_heartbeat(took: int, stack: str) -> None:
         took: Milliseconds from the line written to its arrival.
         stack: The stack's name; two of them in one account must not hear each other's.
     """
-    _print("Heartbeat", took, stack, unit=MetricUnit.Milliseconds, also_none=True)
+    _print("Heartbeat", took, stack, unit="Milliseconds", also_none=True)
 
 
 def count_refusal(stack: str) -> None:
@@ -89,7 +93,7 @@ def count_action(kind: str, stack: str) -> None:
 
 def time_action(name: str, took: int, stack: str) -> None:
     """Say how long it took until somebody had an incident (``TimeToAcknowledge``) or ended it (``TimeToResolve``)."""
-    _print(name, max(0, took), stack, unit=MetricUnit.Milliseconds, also_none=True)
+    _print(name, max(0, took), stack, unit="Milliseconds", also_none=True)
 
 
 def _print(
@@ -97,13 +101,24 @@ def _print(
     value: int,
     stack: str,
     *,
-    unit: MetricUnit = MetricUnit.Count,
+    unit: str = "Count",
     also_none: bool = False,
     **dimensions: str,
 ) -> None:
     """Print one metric; a count of nothing only where nothing is news."""
     if not value and not also_none:
         return
-    with single_metric(name=name, unit=unit, value=value, namespace=NAMESPACE) as metric:
-        for key, each in {"stack": stack, **dimensions}.items():
-            metric.add_dimension(name=key, value=each)
+    dimensions = {"stack": stack, **dimensions}
+    if service := os.environ.get("POWERTOOLS_SERVICE_NAME"):
+        dimensions["service"] = service
+    described = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [[*dimensions]],
+        "Metrics": [{"Name": name, "Unit": unit}],
+    }
+    document = {
+        "_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [described]},
+        **dimensions,
+        name: [float(value)],
+    }
+    sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from tocsin.core.incidents.incident import QueueReading
 from tocsin.core.model import Millis
@@ -55,7 +54,7 @@ class Queues:
             ).get("Attributes", {})
             depth = int(said["ApproximateNumberOfMessages"])
             retention = int(said.get("MessageRetentionPeriod", 345_600)) * 1000  # SQS's default: four days
-        except (BotoCoreError, ClientError, KeyError, ValueError):
+        except _errors():
             return None
         return QueueReading(now, depth, retention, self._oldest_age(name, now) if depth else None)
 
@@ -66,7 +65,7 @@ class Queues:
                 QueueUrl=self._address(name, account), AttributeNames=["ApproximateNumberOfMessages"]
             )
             return int(said["Attributes"]["ApproximateNumberOfMessages"])
-        except (BotoCoreError, ClientError, KeyError, ValueError):
+        except _errors():
             return None
 
     @property
@@ -99,10 +98,18 @@ class Queues:
                 Period=60,
                 Statistics=["Maximum"],
             )["Datapoints"]
-        except (BotoCoreError, ClientError, KeyError):
+        except _errors():
             return None
         latest = max(points, key=lambda point: point["Timestamp"], default=None)
         if latest is None:
             return None
         # As old as it was then, and older by the time since.
         return round(latest["Maximum"] * 1000) + now - round(latest["Timestamp"].timestamp() * 1000)
+
+
+@cache
+def _errors() -> tuple[type[Exception], ...]:
+    """What is wrong with a queue that cannot be read."""
+    from botocore.exceptions import BotoCoreError, ClientError  # not before any: most starts look at no queue
+
+    return BotoCoreError, ClientError, KeyError, ValueError

@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from tocsin.core.problems import ConfigurationError
@@ -25,8 +25,24 @@ _CODE = Path(__file__).resolve().parents[3]
 _MAKER = "tocsin/adapters/files/configuration.py"
 
 
-def compiled_search(root: Path) -> str:
-    """The expression for `RawSearch`.
+class CompiledSearch(NamedTuple):
+    """The search of a configuration, as one expression and as what that is put together from.
+
+    Attributes:
+        expression: For `RawSearch`.
+        exact: The words of each literal that is looked for as it is written.
+        any_case: Those of the others.
+        others: What else is looked for, as RE2 expressions.
+    """
+
+    expression: str
+    exact: list[str]
+    any_case: list[str]
+    others: list[str]
+
+
+def compiled_search(root: Path) -> CompiledSearch:
+    """The search that the build made.
 
     Args:
         root: The deployment root.
@@ -35,10 +51,11 @@ def compiled_search(root: Path) -> str:
         ConfigurationError: The file is missing, or of another configuration.
     """
     content = _content(root, COMPILED_SEARCH)
-    expression = content.get("expression")
-    if content.get("configuration") != configuration_digest(root) or not isinstance(expression, str):
+    if content.get("configuration") != configuration_digest(root) or not {*CompiledSearch._fields} <= {
+        *content
+    }:
         raise stale_form(COMPILED_SEARCH)
-    return expression
+    return CompiledSearch(**{name: content[name] for name in CompiledSearch._fields})
 
 
 def stale_form(name: str) -> ConfigurationError:

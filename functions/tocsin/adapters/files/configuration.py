@@ -9,10 +9,10 @@ was changed since (`load_configuration`).
 from __future__ import annotations
 
 import json
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 from tocsin.adapters.files.compiled_search import (
     COMPILED,
     COMPILED_SEARCH,
+    CompiledSearch,
     configuration_digest,
     form_digests,
     stale_files,
@@ -27,15 +28,14 @@ from tocsin.adapters.files.compiled_search import (
 )
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.core.absence.expected_lines import ExpectedLines
-from tocsin.core.config.settings import FILE, Settings
+from tocsin.core.config.settings import FILE, Settings, read_settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
-from tocsin.core.signatures.drill import with_drill
-from tocsin.core.signatures.heartbeat import with_heartbeat
+from tocsin.core.signatures.drill import SIGNATURE as DRILL_SIGNATURE
+from tocsin.core.signatures.heartbeat import SIGNATURE as HEARTBEAT_SIGNATURE
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
-from tocsin.core.signatures.reader import parse_tables, read_signatures
-from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, with_built_in
 
 if TYPE_CHECKING:
     from tocsin.core.signatures.overlay import Overlay
@@ -71,11 +71,12 @@ def load_configuration(root: Path, environ: Mapping[str, str], *, pack: Path | N
 
 def _tried_configuration(root: Path, environ: Mapping[str, str], pack: Path | None = None) -> Configuration:
     """The configuration as its files say it, every expression tried."""
-    problems: list[Problem] = []
-    texts = read_signature_files(root, problems, pack=pack)
-    overlay = read_overlay_file(root, problems)
-    signatures, found = _read(texts, overlay)
-    return _with_settings(signatures, overlay, root, environ, problems + found)
+    texts, unreadable = read_signature_files(root, pack=pack)
+    overlay, wrong = read_overlay_file(root)
+    signatures, problems = _read(texts, overlay)
+    return _with_settings(
+        signatures, overlay, partial(load_settings, root, environ), unreadable + wrong + problems
+    )
 
 
 def packaged_configuration(root: Path, environ: Mapping[str, str]) -> Configuration:
@@ -94,25 +95,31 @@ def packaged_configuration(root: Path, environ: Mapping[str, str]) -> Configurat
         raise stale_form(COMPILED) from error
     if form.configuration != configuration_digest(root):
         raise stale_form(COMPILED)
-    problems: list[Problem] = []
-    return _with_settings(form.signatures, read_overlay_file(root, problems), root, environ, problems)
+    overlay, problems = None, list[Problem]()
+    if "override" in form.settings or "pack" in form.settings:
+        from tocsin.core.signatures.overlay import read_overlay
+
+        overlay, problems = read_overlay(form.settings)
+    settings = partial(read_settings, form.settings, environ)
+    return _with_settings(form.signatures, overlay or None, settings, problems)
 
 
 def _with_settings(
     signatures: dict[str, Signature],
     overlay: Overlay | None,
-    root: Path,
-    environ: Mapping[str, str],
-    problems: list[Problem],
+    read: Callable[[], Settings],
+    found: Sequence[Problem],
 ) -> Configuration:
+    problems = list(found)
     if overlay is not None and UNKNOWN_ERROR in overlay.overrides:
-        own = overridden(overlay.overrides[UNKNOWN_ERROR], FILE, problems)
+        own, wrong = overridden(overlay.overrides[UNKNOWN_ERROR], FILE)
+        problems += wrong
         signatures = {**signatures, UNKNOWN_ERROR: own}
     for signature in signatures.values():
         problems += literal_problems(signature)
     settings = Settings()
     try:
-        settings = load_settings(root, environ)
+        settings = read()
     except ConfigurationError as error:
         problems += error.problems
     if settings.routing.routes:
@@ -129,26 +136,28 @@ def _with_settings(
 
 def _read(texts: Mapping[str, str], overlay: Overlay | None) -> tuple[dict[str, Signature], list[Problem]]:
     """Read signatures from the texts, with what is laid over them."""
-    problems: list[Problem] = []
-    tables = parse_tables(texts, problems)
+    from tocsin.core.signatures.reader import parse_tables, read_signatures
+
+    tables, problems = parse_tables(texts)
     if overlay is None:
         signatures, found = read_signatures(tables)
         return signatures, problems + found
     from tocsin.core.signatures.overlay import overlaid, relocated
 
-    signatures, found = read_signatures(overlaid(tables, overlay, problems))
-    return signatures, problems + [relocated(problem, overlay, tables) for problem in found]
+    changed, missing = overlaid(tables, overlay)
+    signatures, found = read_signatures(changed)
+    return signatures, problems + missing + [relocated(problem, overlay, tables) for problem in found]
 
 
-def read_signature_files(root: Path, problems: list[Problem], *, pack: Path | None = None) -> dict[str, str]:
-    """The text of each signature file by its name; adds what cannot be read to ``problems``.
+def read_signature_files(root: Path, *, pack: Path | None = None) -> tuple[dict[str, str], list[Problem]]:
+    """The text of each signature file by its name, and what cannot be read.
 
     Args:
         root: The deployment root; its files are named as seen from it, ``signatures/own.toml``.
-        problems: Gets what cannot be read.
         pack: The deployment root with the pack, if it is another one; its files are named ``pack/lambda.toml``.
     """
     texts: dict[str, str] = {}
+    problems: list[Problem] = []
     files = {f"signatures/{path.name}": path for path in sorted((root / "signatures").glob("*.toml"))}
     if pack is not None:
         from tocsin.core.signatures.overlay import PACK_FOLDER
@@ -162,23 +171,30 @@ def read_signature_files(root: Path, problems: list[Problem], *, pack: Path | No
             texts[name] = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             problems.append(Problem(name, "", f"cannot be read: {error}"))
-    return texts
+    return texts, problems
 
 
-def read_overlay_file(root: Path, problems: list[Problem]) -> Overlay | None:
-    """What ``tocsin.toml`` changes in the signatures; None where it changes nothing or is no TOML (said elsewhere)."""
+def read_overlay_file(root: Path) -> tuple[Overlay | None, list[Problem]]:
+    """What ``tocsin.toml`` changes in the signatures, and what is wrong with that.
+
+    None where it changes nothing, or is no TOML, which is said elsewhere.
+    """
     try:
         text = (root / FILE).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
-        return None
+        return None, []
     if "override" not in text and "pack" not in text:
-        return None  # what ships: a cold start need not parse the file twice
+        return None, []  # what ships
+    import tomllib
+
     from tocsin.core.signatures.overlay import read_overlay
 
     try:
-        return read_overlay(tomllib.loads(text), problems) or None
+        data = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        return None
+        return None, []
+    overlay, problems = read_overlay(data)
+    return overlay or None, problems
 
 
 def literal_problems(signature: Signature) -> list[Problem]:
@@ -199,11 +215,19 @@ def literal_problems(signature: Signature) -> list[Problem]:
 
 
 class _CompiledForm(msgspec.Struct):
-    """``signatures/compiled.json``: signatures that were found right, with their literals, read without a second trial."""
+    """``signatures/compiled.json``: what was found right, read without a second trial.
+
+    Attributes:
+        configuration: What it was made for (`form_digests`).
+        code: What made it, likewise.
+        signatures: The signatures by id, with their literals.
+        settings: The table of ``tocsin.toml``.
+    """
 
     configuration: str
     code: str
     signatures: dict[str, Signature]
+    settings: dict[str, Any]
 
 
 def compiled_form(root: Path) -> dict[str, bytes]:
@@ -225,11 +249,13 @@ def compiled_form(root: Path) -> dict[str, bytes]:
 
 def _made_form(root: Path) -> dict[str, bytes]:
     found_right, settings = _tried_configuration(root, {})
-    searches = (
-        Matcher(with_heartbeat(with_drill(found_right))).raw_expression,
-        ExpectedLines(found_right, str).raw_expression,
-        ErrorFinder(found_right, settings.errors).raw_expression,
+    matchers = (
+        Matcher(with_built_in(found_right, DRILL_SIGNATURE, HEARTBEAT_SIGNATURE)),
+        ExpectedLines(found_right, str),
     )
+    errors = ErrorFinder(found_right, settings.errors).raw_expression
+    literals = sorted({literal for each in matchers for literal in each.raw_terms[0]})
+    others = dict.fromkeys([other for each in matchers for other in each.raw_terms[1]] + [errors])
     signatures = {
         name: replace(
             signature,
@@ -241,11 +267,19 @@ def _made_form(root: Path) -> dict[str, bytes]:
         for name, signature in found_right.items()
         if name != UNKNOWN_ERROR  # no signature: what tocsin.toml says of it is read with tocsin.toml
     }
+    import tomllib
+
+    table = tomllib.loads((root / FILE).read_text("utf-8"))
     fits = form_digests(root)
-    search = {**fits, "expression": "|".join(filter(None, searches))}
+    search = CompiledSearch(
+        expression="|".join(filter(None, [*(each.raw_expression for each in matchers), errors])),
+        exact=[literal.text for literal in literals if not literal.any_case],
+        any_case=[literal.text for literal in literals if literal.any_case],
+        others=[other for other in others if other],
+    )
     return {
-        COMPILED: msgspec.json.encode(_CompiledForm(**fits, signatures=signatures)) + b"\n",
-        COMPILED_SEARCH: (json.dumps(search, indent=0) + "\n").encode(),
+        COMPILED: msgspec.json.encode(_CompiledForm(**fits, signatures=signatures, settings=table)) + b"\n",
+        COMPILED_SEARCH: (json.dumps({**fits, **search._asdict()}, indent=0) + "\n").encode(),
     }
 
 

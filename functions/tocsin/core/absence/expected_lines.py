@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from tocsin.core.absence.watch import Observation, Sighting
 from tocsin.core.ingest.origin import may_have_origins
+from tocsin.core.literal import Literal
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.scopes import in_scope
 from tocsin.core.matching.verdicts import Explanation
@@ -69,6 +70,11 @@ class ExpectedLines:
     def raw_expression(self) -> str:
         """The expression for ``RawSearch`` that finds whatever may be a sign; empty where none is waited for."""
         return self._matcher.raw_expression
+
+    @property
+    def raw_terms(self) -> tuple[frozenset[Literal], list[str]]:
+        """What ``raw_expression`` is put together from, as ``Matcher.raw_terms``."""
+        return self._matcher.raw_terms
 
     def may_show(self, raw: bytes) -> bool:
         """Whether an envelope can hold a sign that somebody waits for: False is certain, True is a suspicion.

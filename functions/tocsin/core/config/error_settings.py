@@ -88,7 +88,7 @@ def read_error_settings(top: TableReader, overrides: Mapping[str, str]) -> Error
     services = top.table.get("services", {})
     entries = services if isinstance(services, dict) else {}
     own = {
-        name: TableReader(top.file, f"services.{name}", entry, top.problems)
+        name: TableReader(top.file, f"services.{name}", entry, top)
         for name, entry in entries.items()
         if isinstance(entry, dict) and set(SERVICE_KEYS) & entry.keys()
     }

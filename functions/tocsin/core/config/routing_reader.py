@@ -32,15 +32,13 @@ MAX_CALLED = 10
 """Whom one message calls at most for one severity: more would be a channel of its own."""
 
 
-def read_routing(data: Mapping[str, Any], file: str, problems: list[Problem]) -> Routing:
-    """Read the routing out of ``tocsin.toml``; what is wrong with it is added to ``problems``.
+def read_routing(top: TableReader) -> Routing:
+    """Read the routing out of ``tocsin.toml``.
 
     Args:
-        data: The whole file; the tables ``destinations``, ``owners`` and ``routes`` count.
-        file: The file's name, for the problems.
-        problems: Where to add them.
+        top: The whole file; the tables ``destinations``, ``owners`` and ``routes`` count.
     """
-    return _Reader(file, problems).routing(data)
+    return _Reader(top).routing()
 
 
 def routing_problems(
@@ -79,10 +77,11 @@ def routing_problems(
 
 
 class _Reader:
-    def __init__(self, file: str, problems: list[Problem]) -> None:
-        self._file, self._problems = file, problems
+    def __init__(self, top: TableReader) -> None:
+        self._top = top
 
-    def routing(self, data: Mapping[str, Any]) -> Routing:
+    def routing(self) -> Routing:
+        data = self._top.table
         destinations = {DEFAULT: Destination(DEFAULT)}
         for name, table in self._tables(data, "destinations"):
             destinations[name] = self._destination(name, table)
@@ -97,7 +96,7 @@ class _Reader:
         return Routing(destinations, {name: mention for name, mention in owners.items() if mention}, routes)
 
     def _wrong(self, key: str, reason: str) -> None:
-        self._problems.append(Problem(self._file, key, reason))
+        self._top.wrong(key, reason)
 
     def _tables(self, data: Mapping[str, Any], key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
         tables = data.get(key, {})
@@ -111,7 +110,7 @@ class _Reader:
                 self._wrong(f"{key}.{name}", f"must be a table, write [{key}.{name}]")
 
     def _only(self, table: Mapping[str, Any], key: str, known: Iterable[str]) -> None:
-        TableReader(self._file, key, table, self._problems).only(known)
+        TableReader(self._top.file, key, table, self._top).only(known)
 
     def _destination(self, name: str, table: Mapping[str, Any]) -> Destination:
         key = f"destinations.{name}"
@@ -221,7 +220,7 @@ class _Reader:
                 f"{key}.destination", f"no such destination: {destination!r}{near}; there are {known}"
             )
             destination = inherited
-        goes_on = TableReader(self._file, key, table, self._problems).flag("continue")
+        goes_on = TableReader(self._top.file, key, table, self._top).flag("continue")
         if "group_by" in table:
             try:
                 group_by = read_group_by(table["group_by"])

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -233,12 +232,26 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     Raises:
         ConfigurationError: With every problem found.
     """
+    import tomllib  # not at the top: `detect` has the table from the build
+
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError.of(FILE, "", f"not TOML: {error}") from error
-    problems: list[Problem] = []
-    top = TableReader(FILE, "", data, problems)
+    return read_settings(data, overrides)
+
+
+def read_settings(data: Mapping[str, Any], overrides: Mapping[str, str]) -> Settings:
+    """As `parse_settings`, of the file's content as a table.
+
+    Args:
+        data: The table.
+        overrides: Environment variables, likewise.
+
+    Raises:
+        ConfigurationError: With every problem found.
+    """
+    top = TableReader(FILE, "", data)
     routing = {"destinations", "owners", "routes"}
     # The last four are read elsewhere: what changes the pack with the signatures, what is deployed by the command.
     top.only(
@@ -258,7 +271,7 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
         # A file without routes, which is what ships, need not pay for reading them at a cold start.
         from tocsin.core.config.routing_reader import read_routing
 
-        settings = replace(settings, routing=read_routing(data, FILE, problems))
+        settings = replace(settings, routing=read_routing(top))
     redaction = top.subtable("redaction")
     settings = replace(settings, strict_log_groups=redaction.strings("strict", "globs of log groups"))
     if redaction.table.keys() - {"strict"}:
@@ -281,11 +294,11 @@ def parse_settings(text: str, overrides: Mapping[str, str]) -> Settings:
     else:
         slack.wrong("may_act", f"must be the id of a user group (S...), is {may_act!r}")
     if replies := overrides.get("TOCSIN_REPLIES_IN_CHANNEL"):
-        slack = TableReader(FILE, "slack", {"replies_in_channel": replies}, problems)
+        slack = TableReader(FILE, "slack", {"replies_in_channel": replies}, top)
     choice = slack.choice("replies_in_channel", RepliesInChannel, settings.replies_in_channel)
     settings = replace(settings, replies_in_channel=choice)
-    if problems:
-        raise ConfigurationError(tuple(problems))
+    if top.problems:
+        raise ConfigurationError(tuple(top.problems))
     return settings
 
 

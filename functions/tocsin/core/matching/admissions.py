@@ -29,10 +29,10 @@ class Admission(NamedTuple):
 _SUBJECT = r"(?:[^\s;!?|=]*[^\s.;!?|=] ){0,12}?"
 """What failed: a few words of one sentence."""
 _ERRNO = (
-    "[Pp]ermission denied|[Oo]peration not permitted|[Nn]o such file or directory|No such device|No such process|Is a directory|"
-    "Not a directory|Read-only file system|Text file busy|Exec format error|Cannot allocate memory|Input/output error|"
-    "Address already in use|Cannot assign requested address|[Cc]onnection refused|[Cc]onnection timed out|[Oo]peration timed out|"
-    "[Nn]o route to host|[Nn]etwork is unreachable|Host is unreachable|Bad file descriptor|Stale file handle|write error|"
+    "[Pp]ermission denied|[Oo]peration not permitted|[Nn]o such file or directory|[Nn]o such device|[Nn]o such process|[Ii]s a directory|"
+    "[Nn]ot a directory|[Rr]ead-only file system|[Tt]ext file busy|Exec format error|[Cc]annot allocate memory|[Ii]nput/output error|"
+    "[Aa]ddress already in use|[Cc]annot assign requested address|[Cc]onnection refused|[Cc]onnection timed out|[Oo]peration timed out|"
+    "[Nn]o route to host|[Nn]etwork is unreachable|[Hh]ost is unreachable|[Bb]ad file descriptor|Stale file handle|write error|"
     "exec format error|executable file not found in \\$PATH|Argument list too long|Device or resource busy|Invalid cross-device link|Too many levels of symbolic links"
 )
 """What the operating system answers where something failed; not what ends ordinary connections."""
@@ -88,7 +88,7 @@ ADMISSIONS = (
     ),
     Admission(
         "The ledger has an error: page seven is torn",
-        rf"{_SUBJECT}(?i:error|exception|failure)(?:(?: \([^()\n]{{1,60}}\))?: +[^\s\d]| (?:at|from|of type|code:? [1-9]|['\"]))",
+        rf"{_SUBJECT}(?i:error|exception|failure)(?:(?: \([^()\n]{{1,60}}\))?: +[^\s\d]| (?:at|from|of type|code:? ['\"]?[1-9]|['\"]))",
         r"(?i:error|exception|failure)(?:\)?: | \([^()\n]{1,60}\): |['\"]| (?:at|from|of type|code|['\"\\]))",
     ),
     Admission(
@@ -97,12 +97,12 @@ ADMISSIONS = (
         r"(?:is|was|are|were|became) (?:dead|unreachable|unavailable|not (?:reachable|available|enough|write?able|readable)|corrupt(?:ed)?|exhausted)|"
         r"is too (?:low|small|large|long|old)|(?:was|were) (?:refused|denied|aborted|killed)|unexpectedly|is DOWN|"
         r"(?:is|was) out of (?:range|bounds|memory|space|sync)|(?:space|limit|quota|memory|deadline|size|capacity) exceeded|"
-        r"too many (?:times|retries|errors|failures)|stalled more than)\b",
+        r"too many (?:times|retries|errors|failures)|stalled more than|has been blocked for)\b",
         r"unsuccessful\b|\bcrashed\b|h(?:as|ave) died\b|died unexpectedly|\b(?:is|was|are|were) dead\b|timed out\b|timeout (?:after|exceeded|expired|waiting|while) |does not appear to be|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
         r"unavailable\b|not (?:reachable|available|enough|write?able|readable)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
         r"is too (?:low|small|large|long|old)\b|\b(?:was|were) (?:refused|denied|aborted|killed)\b|unexpectedly\b|is DOWN\b|"
         r"(?:is|was) out of (?:range|bounds|memory|space|sync)\b|(?:space|limit|quota|memory|deadline|size|capacity) exceeded\b|"
-        r"too many (?:times|retries|errors|failures)\b|stalled more than\b",
+        r"too many (?:times|retries|errors|failures)\b|stalled more than\b|has been blocked for\b",
     ),
     Admission(
         "ledger.sh: /etc/ledger: Permission denied",
@@ -169,7 +169,9 @@ _DOUBTFUL = lazy_re2(
 """How a sentence begins that does not say that it happened, or counts what did not."""
 _GOES_ON = lazy_re2(
     r"^(?: yet\b| so far\b|[\"']?:? *(?:none|null|nil|undefined|false|n/a|no|ok|0|-+)\W*$)|, continuing\b|, using |\bfalling back\b|\bwill be retried\b|"
-    r"\blocally$|, ignor(?:ing|ed)\b"
+    r"\blocally$|, ignor(?:ing|ed)\b|"
+    # A client that breaks off while a server greets it: a health check, a scanner.
+    r"^ [\[\]\w.:]+:\d+: (?:EOF|read tcp [^\n]{1,120}: connection reset by peer|tls: first record does not look like a TLS handshake)\s*$"
 )
 """How one goes on that waits, or makes do."""
 

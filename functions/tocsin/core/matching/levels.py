@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import count
+
 import re2
 
 from tocsin.core.lazy_expressions import lazy_re2
@@ -48,7 +51,18 @@ _UPPER = (
     "TRACE|VERBOSE|DEBUG|DBG|INFO|INF|INFORMATION|NOTICE|LOG|HINT|SUCCESS|WARN|WARNING|WRN|ERROR|ERR|CRITICAL|CRIT|FATAL|FTL|"
     "SEVERE|PANIC|EMERG|ALERT"
 )
+_NODE = (
+    r"(?:\d{4}-\d\d-\d\dT[\d:.]+Z\s+(?:[0-9a-f]{8}-[0-9a-f-]{27}|undefined)\s+INFO|(?:\[[^\]\n]{1,60}\] )?\[LOG\])"
+    r"\s+(?:(?:[Cc]aught )?(?:an? )?(?:[Ee]rr|[Ee]rror|e|ex|[Ee]xception|[Cc]aught|[Cc]atch):? )?[\[{(]{0,2} ?"
+)
+"""What Node logs by ``console.log``, which Lambda heads with INFO and others with LOG, up to what it says itself."""
 _PREFIXES = (
+    # 2026-…Z\t8c1-…\tINFO\t[ERROR] …, …\tINFO\tTypeError: … (Lambda's Node heads all that console.log writes with INFO)
+    rf"^{_NODE}(ERROR|CRITICAL|FATAL)[\])]?(?::| -|\]) ?\w",
+    rf"^{_NODE}(?i:(error)): +[A-Za-z'\"][^\s:]*(?: +|:\s*)\S",
+    rf"^{_NODE}(?:[A-Za-z]\w*\.)*[A-Z]\w*(Error|Exception)(?: \[\w+\])?: [^\s\[{{]",
+    # 2026-01-01 12:00:00,000:ERROR:app:…, 12:00:00.000-ERROR-app …
+    rf"^\W{{0,2}}\d[\d:.,/ TZ+-]{{5,40}}[:;-] ?({_UPPER})[:;-]",
     # NOTICE: PHP message: PHP Fatal error:  … (php-fpm passes on what its children say)
     r"^(?:\S+\s+\|\s+)?(?:\[[^\]\n]{8,40}\] )?(?:NOTICE|WARNING): PHP message: PHP (Fatal|Parse|Recoverable|Warning|Notice|Deprecated)\b",
     r"^(?:\S+\s+\|\s+)?(?:\[[^\]\n]{8,40}\] )?(?:NOTICE|WARNING): PHP message: [\w\\]*(Exception|Error): ",
@@ -67,9 +81,13 @@ _PREFIXES = (
     # [2026-…][ERROR][o.e.Bootstrap] …, [request][time][error] …, [appconfig agent] 2025/01/17 02:42:00 INFO …
     rf"^\s*(?:\[[^\]\n]{{0,80}}\][ :-]{{0,3}}){{1,5}}?\[(?i:({_UPPER}))\s*\]",
     rf"^\[[^\]\n]{{1,40}}\] \d\S+ \S+ ({_UPPER})\s",
+    # log4j:ERROR …
+    rf"^[a-z]\w{{1,30}}:({_UPPER})\s",
     # nova-api.log 2017-… 25746 DEBUG …, 03-17 16:16:10.000  5601  5601 W System.err: … (Android)
     rf"^[\w./-]+ \d{{4}}-\d\d-\d\d[ T]\S+(?: \S+){{0,2}}? ({_UPPER})\s",
     r"^\d\d-\d\d \d\d:\d\d:\d\d\.\d+ +\d+ +\d+ ([VDIWEF]) ",
+    # log4j:ERROR Could not …
+    r"^[a-z]\w{1,20}:(DEBUG|INFO|WARN|ERROR|FATAL) [A-Z]",
     # [Nest] 17  - 01/02/2026, 3:04:05 AM   ERROR [Orders] …
     rf"^\[\w+\] \d+ +- +\d\S+ \S+(?: [AP]M)? +({_UPPER}) ",
     # pg_dump: error: …, [17] resolver[1:0] error: …
@@ -81,8 +99,9 @@ _PREFIXES = (
     rf"^(?:<\d{{1,3}}>)?\w{{3}} [ \d]\d \d\d:\d\d:\d\d \S+ [^:\n]{{1,60}}: +[\[(<]?({_UPPER})[\])>:]*\s",
     # app-1  | INFO:     …, [12:00:01 INF] …, postgres FATAL:  …
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
-    # level=info, lvl=warn, severity: ERROR, "level":"info" in JSON that could not be read
-    r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*[=:]\s*["']?([a-z]+)""",
+    # level=info, lvl=warn, severity: ERROR, :level=>:warn, "level":"info" in JSON that could not be read
+    r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*(?:=>|[=:])\s*[:"']?([a-z]+)""",
+    rf"(?:^|, )(?:label|type|log): ({_UPPER}), ",
     r"(?:^|\s)at=(error|warning|info)\b",
     # Fatal error: …, Webhook Error: …, [ERROR shop::orders] … (env_logger)
     r"^\W{0,8}(?i:(fatal)) error: ",
@@ -107,6 +126,9 @@ _AMID_WORDS = next(
 _LOGGER_WORDS = lazy_re2(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
 _EACH = tuple(map(lazy_re2, _PREFIXES))
 _TOGETHER: list[re2.Set] = []
+_LINES = count()
+FEW_LINES = 32
+"""Lines of a process for which the expressions are tried in turn; then it is worth compiling them into one set."""
 
 
 def stated_level(line: str) -> Level | None:
@@ -148,16 +170,9 @@ def statement(line: str) -> tuple[Level | None, bool]:
 
 def _statement(line: str) -> tuple[Level | None, bool]:
     """The same of a line as it begins."""
-    if not _TOGETHER:
-        together = re2.Set.SearchSet()
-        for prefix in _PREFIXES:
-            together.Add(prefix)
-        together.Compile()
-        _TOGETHER.append(together)
     amid_words = None
     searched = searchable(line)
-    encoded = line.encode("utf-8", "replace") if isinstance(searched, str) else searched
-    for number in sorted(_TOGETHER[0].Match(encoded) or ()):
+    for number in _worth_trying(line.encode("utf-8", "replace") if isinstance(searched, str) else searched):
         found = _EACH[number].search(searched)
         if found:
             word = line[slice(*found.span(1))]
@@ -172,6 +187,19 @@ def _statement(line: str) -> tuple[Level | None, bool]:
     if amid_words is not None:
         return amid_words, False
     return None, False
+
+
+def _worth_trying(encoded: bytes) -> Iterable[int]:
+    """Those of the expressions that a line may have, by their numbers and in their order."""
+    if not _TOGETHER:
+        if next(_LINES) < FEW_LINES:
+            return range(len(_EACH))  # one of the first nearly always does, and only those are compiled
+        together = re2.Set.SearchSet()
+        for prefix in _PREFIXES:
+            together.Add(prefix)
+        together.Compile()
+        _TOGETHER.append(together)
+    return sorted(_TOGETHER[0].Match(encoded) or ())
 
 
 def word_level(word: str) -> Level | None:

@@ -256,6 +256,7 @@ REQUEST_KEYS = frozenset({
 """Keys whose values are what somebody asked for or may read, and never what happened; compared in lower case."""
 
 _TYPE_NAME = re2.compile(r"[\w.:$\\]*(?:Error|Exception|Failure|Fault)")
+_CLASS_NAME = re2.compile(r"(?:\w+(?:\.|::|\\))*[A-Z]\w*")
 
 METRICS_KEY = "_aws"
 """Names and units of metrics, in the embedded metric format; the values stand beside it."""
@@ -287,8 +288,8 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
         return
     message, stack = _first_of(value, MESSAGE_KEYS), _first_of(value, STACK_KEYS)
     named = next((value[key] for key in ("type", "name", "class") if isinstance(value.get(key), str)), "")
-    if depth and message and not stack and isinstance(value[message], str) and _TYPE_NAME.fullmatch(named):
-        # An error as an object without its stack (pino's err, winston's error).
+    if depth and message and isinstance(value[message], str) and _is_type(named, stack, value):
+        # An error as an object without its stack (pino's err, winston's error), or whose stack is frames only.
         yield f"{named}: {_tidy(value[message])}"
     error, words = _first_of(value, TYPE_KEYS), _first_of(value, ERROR_MESSAGE_KEYS)
     if message:
@@ -306,6 +307,15 @@ def _lines(value: Mapping[str, Any], depth: int = 0) -> Iterator[str]:
             and key.lower() not in REQUEST_KEYS
         ):
             yield from _other_lines(key, other, depth)
+
+
+def _is_type(named: str, stack: str, value: Mapping[str, Any]) -> bool:
+    """Whether a name is the type of an error, and its stack does not name it."""
+    if stack not in TRACEBACK_KEYS:
+        return not stack and _TYPE_NAME.fullmatch(named) is not None
+    frames = value[stack]
+    first = frames[0] if isinstance(frames, list) else frames
+    return _CLASS_NAME.fullmatch(named) is not None and named not in str(first)
 
 
 def _structured_traceback(value: Mapping[str, Any]) -> Iterator[str]:

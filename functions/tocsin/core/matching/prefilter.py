@@ -12,6 +12,7 @@ from itertools import accumulate
 import re2
 
 from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, first_span
+from tocsin.core.matching.first_look import FirstLook
 
 _BORDER = "\x1e"
 """What stands between two messages that are searched as one: ASCII's own record separator."""
@@ -23,13 +24,15 @@ class RawSearch:
     Args:
         expression: The alternation that ``Matcher.raw_expression`` makes of the literals of all signatures; empty
             where there are no signatures for log lines.
+        first_look: Finds the same without compiling it, in as much text as it takes; None to compile at once.
     """
 
-    def __init__(self, expression: str) -> None:
+    def __init__(self, expression: str, first_look: FirstLook | None = None) -> None:
         self.expression = expression
-        self._compiled = (
-            re2.compile(expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE)) if expression else None
-        )
+        self._first_look = first_look if expression else None
+        self._made: re2._Regexp | None = None
+        if first_look is None:
+            self._compiled()
 
     def might_match(self, raw: bytes) -> bool:
         """Whether any event of an envelope can match: False is certain, True is a suspicion.
@@ -37,7 +40,10 @@ class RawSearch:
         Args:
             raw: The inflated JSON of the envelope, as delivered.
         """
-        return self._compiled is not None and first_span(self._compiled, raw)[0] >= 0
+        if self._first_look is not None and self._first_look.takes(len(raw)):
+            return self._first_look.finds(raw)
+        search = self._compiled()
+        return search is not None and first_span(search, raw)[0] >= 0
 
     def places(self, messages: Sequence[str]) -> list[int]:
         """Which messages can match, by their place: whatever is not among them is certain to match nothing.
@@ -48,12 +54,26 @@ class RawSearch:
         Args:
             messages: The messages of log events, as delivered.
         """
-        if self._compiled is None or not messages:
+        if not self.expression or not messages:
             return []
         if (joined := _BORDER.join(messages)).isascii():
-            return places_in(self._compiled, joined.encode(), map(len, messages), len(_BORDER))
-        encoded = [message.encode("utf-8", "replace") for message in messages]
-        return places_in(self._compiled, _BORDER.encode().join(encoded), map(len, encoded), len(_BORDER))
+            together, lengths = joined.encode(), list(map(len, messages))
+        else:
+            encoded = [message.encode("utf-8", "replace") for message in messages]
+            together, lengths = _BORDER.encode().join(encoded), list(map(len, encoded))
+        if self._first_look is not None and self._first_look.takes(len(together), len(messages)):
+            finds = self._first_look.finds
+            return [
+                place for place, message in enumerate(messages) if finds(message.encode("utf-8", "replace"))
+            ]
+        search = self._compiled()
+        return places_in(search, together, lengths, len(_BORDER)) if search is not None else []
+
+    def _compiled(self) -> re2._Regexp | None:
+        if self._made is None and self.expression:
+            self._made = re2.compile(self.expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE))
+            self._first_look = None
+        return self._made
 
 
 def places_in(search: re2._Regexp, together: bytes, lengths: Iterable[int], border: int) -> list[int]:

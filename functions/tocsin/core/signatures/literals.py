@@ -15,6 +15,9 @@ from re import _constants as sre  # type: ignore[attr-defined]  # the parser of 
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
+from tocsin.core.lazy_expressions import lazy
+from tocsin.core.literal import Literal
+
 SHORTEST = 4
 """Letters and digits that a literal must have; shorter ones are everywhere and tell nothing."""
 MAX_STRINGS = 48
@@ -35,33 +38,7 @@ COMMON = frozenset(
 )
 """Words that ordinary logs are full of: an expression is not known by them where anything else will do."""
 
-BETWEEN_WORDS = r"(?:[^0-9A-Za-z_]|\\[bfnrt]|\\u[0-9a-fA-F]+)+"
-"""What may stand between two words in raw JSON: anything that is not part of a word, and escapes."""
-_WORD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-
-
-class Literal(NamedTuple):
-    """A phrase that must occur.
-
-    Attributes:
-        words: Its words: letters, digits, ``_``, and ``.`` or ``-`` within. The first and the last may be parts of
-            longer words.
-        any_case: Whether it may occur in any mix of cases.
-    """
-
-    words: tuple[str, ...]
-    any_case: bool = False
-
-    @property
-    def text(self) -> str:
-        """The words, as people read them."""
-        return " ".join(self.words)
-
-    @property
-    def expression(self) -> str:
-        """The RE2 expression that finds it in text and in JSON, however often that was encoded."""
-        joined = BETWEEN_WORDS.join(map(re.escape, self.words))
-        return f"(?i:{joined})" if self.any_case else joined
+_WORD = lazy(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
 class _String(NamedTuple):
@@ -239,15 +216,12 @@ def without_contained(phrases: Iterable[Literal]) -> frozenset[Literal]:
     """Drop each phrase that has another literal, of a single word, in one of its words: finding that finds it too."""
     phrases = frozenset(phrases)
     plain = {phrase.words[0] for phrase in phrases if len(phrase.words) == 1 and not phrase.any_case}
-    lengths = sorted({len(word) for word in plain})
+    words = {word for phrase in phrases for word in phrase.words}
+    text = "\n".join(words)
+    more_than_once = [word for word in plain if text.count(word) > 1]
+    hold_another = {word for other in more_than_once for word in words if other in word and other != word}
 
     def contains_another(phrase: Literal) -> bool:
-        whole = phrase.words[0] if len(phrase.words) == 1 else None
-        return any(
-            word[start : start + length] in plain and word[start : start + length] != whole
-            for word in phrase.words
-            for length in lengths
-            for start in range(len(word) - length + 1)
-        )
+        return any(word in hold_another or (len(phrase.words) > 1 and word in plain) for word in phrase.words)
 
     return frozenset(phrase for phrase in phrases if phrase.any_case or not contains_another(phrase))

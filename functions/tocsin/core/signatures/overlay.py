@@ -49,14 +49,16 @@ class Overlay(NamedTuple):
         return bool(self.overrides or self.off)
 
 
-def read_overlay(data: Mapping[str, Any], problems: list[Problem]) -> Overlay:
+def read_overlay(data: Mapping[str, Any]) -> tuple[Overlay, list[Problem]]:
     """Read the two tables.
 
     Args:
         data: ``tocsin.toml``, parsed.
-        problems: Gets what is wrong with their structure.
+
+    Returns:
+        What they change, and what is wrong with their structure.
     """
-    top = TableReader(FILE, "", data, problems)
+    top = TableReader(FILE, "", data)
     overrides: dict[str, Mapping[str, Any]] = {}
     for name, given in top.subtable("override").subtables():
         for key in given.table:
@@ -74,18 +76,20 @@ def read_overlay(data: Mapping[str, Any], problems: list[Problem]) -> Overlay:
         overrides[name] = given.table
     pack = top.subtable("pack")
     pack.only(("off",))
-    return Overlay(overrides, pack.strings("off", "families"))
+    return Overlay(overrides, pack.strings("off", "families")), top.problems
 
 
 def overlaid(
-    tables: Mapping[str, Mapping[str, Any]], overlay: Overlay, problems: list[Problem]
-) -> dict[str, Mapping[str, Any]]:
+    tables: Mapping[str, Mapping[str, Any]], overlay: Overlay
+) -> tuple[dict[str, Mapping[str, Any]], list[Problem]]:
     """Lay the changes over the tables of the signature files.
 
     Args:
         tables: The parsed files by name, such as ``signatures/lambda.toml``.
         overlay: The changes.
-        problems: Gets the targets that do not exist.
+
+    Returns:
+        The tables, and which targets of the changes do not exist.
     """
     changed: dict[str, Mapping[str, Any]] = {}
     ids: set[str] = set()
@@ -97,7 +101,7 @@ def overlaid(
             name: _changed(table, overlay.overrides.get(name, {}), family_off=family_off)
             for name, table in entries.items()
         }
-    problems += [
+    problems = [
         Problem(FILE, f"override.{name}", f"there is no signature {name!r}{did_you_mean(name, ids)}")
         for name in overlay.overrides
         if name not in ids and name != UNKNOWN_ERROR  # which is built in
@@ -111,7 +115,7 @@ def overlaid(
         for name in overlay.off
         if name not in families
     ]
-    return changed
+    return changed, problems
 
 
 def family(file: str, files: Iterable[str]) -> str:

@@ -6,12 +6,12 @@ The structure is checked at every load, at cold start too; the proof (samples, r
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.model import Level, Severity
 from tocsin.core.problems import Problem, did_you_mean
 from tocsin.core.signatures.absence_rule import KEYS as ABSENCE_KEYS
@@ -22,7 +22,7 @@ from tocsin.core.table_reader import TableReader
 from tocsin.core.times import parse_duration
 
 T = TypeVar("T", bound=StrEnum)
-ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+ID = lazy(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Key(NamedTuple):
@@ -96,20 +96,23 @@ def parse_signatures(files: Mapping[str, str]) -> tuple[dict[str, Signature], li
     Returns:
         The signatures without a problem by id, in file order, and every problem found.
     """
-    unreadable: list[Problem] = []
-    signatures, problems = read_signatures(parse_tables(files, unreadable))
+    tables, unreadable = parse_tables(files)
+    signatures, problems = read_signatures(tables)
     return signatures, unreadable + problems
 
 
-def parse_tables(files: Mapping[str, str], problems: list[Problem]) -> dict[str, Mapping[str, Any]]:
-    """The tables of each signature file; adds what is not TOML to ``problems``."""
+def parse_tables(files: Mapping[str, str]) -> tuple[dict[str, Mapping[str, Any]], list[Problem]]:
+    """The tables of each signature file, and which files are not TOML."""
+    import tomllib  # not at the top: a function reads no TOML
+
     tables: dict[str, Mapping[str, Any]] = {}
+    problems: list[Problem] = []
     for file, text in files.items():
         try:
             tables[file] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             problems.append(Problem(file, "", f"not TOML: {error}"))
-    return tables
+    return tables, problems
 
 
 def read_signatures(
@@ -141,7 +144,7 @@ def read_signatures(
             if not isinstance(table, dict):
                 problems.append(Problem(file, name, f"must be a table, is {table!r}"))
                 continue
-            reader = _Reader(file, name, table, [])
+            reader = _Reader(file, name, table)
             signature = reader.signature()
             problems += reader.problems
             if signature is not None:
@@ -338,11 +341,7 @@ class _Reader(TableReader):
 def _globs(given: TableReader, key: str) -> tuple[str, ...]:
     """A glob, or a list of them."""
     value = given.table.get(key)
-    one = (
-        TableReader(given.file, given.key, {key: [value]}, given.problems)
-        if isinstance(value, str)
-        else given
-    )
+    one = TableReader(given.file, given.key, {key: [value]}, given) if isinstance(value, str) else given
     return one.strings(key, "globs")
 
 

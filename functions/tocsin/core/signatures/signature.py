@@ -8,9 +8,9 @@ from typing import Any
 
 from msgspec import Struct, field
 
+from tocsin.core.literal import Literal
 from tocsin.core.model import Level, Millis, Severity
 from tocsin.core.signatures.absence_rule import AbsenceRule
-from tocsin.core.signatures.literals import Literal
 
 
 class Status(StrEnum):
@@ -122,3 +122,8 @@ class Signature(Struct, frozen=True):
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads_crash: bool = False
     literals: Mapping[str, tuple[Literal, ...]] = field(default_factory=dict)
+
+
+def with_built_in(signatures: Mapping[str, Signature], *built_in: Signature) -> dict[str, Signature]:
+    """The signatures of the configuration, by id, and built-in ones behind them."""
+    return {**signatures, **{each.id: each for each in built_in}}
