@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import elsewhere
-from tocsin.core.matching.error_template import error_template
+from tocsin.core.matching.error_masking import error_template
 
 FOLDER = "TOCSIN_LOGHUB"
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.core.ingest.kinesis import is_stream_batch, unfinished_answer
 from tocsin.environment import environment, is_dry_run
+from tocsin.lean_imports import import_msgspec
 from tocsin.services.screening import no_match_response, open_prefilter
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def detect(event: dict[str, Any], now: int) -> dict[str, Any]:
     """What `handler` does with an event that must be looked at properly."""
+    import_msgspec()
     from tocsin.core.ingest.event_shapes import UnknownEventError
 
     if is_dry_run(environ):

@@ -12,7 +12,7 @@ from tocsin.adapters.aws.metrics import count_notifications, count_suppressed, g
 from tocsin.bootstrap import DryRun, configuration, wire_heartbeat_writer, wire_reconciler
 from tocsin.environment import environment, is_dry_run
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler, Reconciliation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from tocsin.services.heartbeat import HeartbeatWriter
-    from tocsin.services.reconciling_round import Reconciliation
 
 logger = Logger(service="tocsin-reconcile")
 environ = environment()

@@ -21,6 +21,7 @@ from tocsin.core.absence.expected_lines import ExpectedLines
 from tocsin.core.absence.watch import is_watched, missing_at
 from tocsin.core.incidents.actions import Action
 from tocsin.core.incidents.memory_store import MemoryLedger
+from tocsin.core.incidents.next_check import next_move
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.store import key_of
 from tocsin.core.matching.crash_lines import MAX_PAUSE_LENGTH, is_piece
@@ -33,8 +34,7 @@ from tocsin.core.signatures.signature import UNKNOWN_ERROR
 from tocsin.core.times import MINUTE
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
-from tocsin.services.reconciling_round import next_move
+from tocsin.services.reconcile_service import Reconciler
 from tocsin_cli.unexplained import Unexplained
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from tocsin.core.incidents.incident import Incident
     from tocsin.core.model import Millis, OccurrenceCount
     from tocsin.services.detected import Detected
-    from tocsin.services.reconciliation import Queues
+    from tocsin.services.reconcile_service import Queues
 
 WINDOW: Millis = 1_000
 """Log events of one stream within this time are delivered together, as a subscription does under load."""
@@ -409,7 +409,7 @@ class _Sinks:
     dead_lettered: list[str] = field(default_factory=list)
 
     def publish(self, notification: Notification) -> None:
-        """See ``tocsin.services.reconciliation.Publisher``."""
+        """See ``tocsin.services.reconcile_service.Publisher``."""
         self.notifications.append(notification)
 
     def dead_letter(self, record: object, error: str) -> None:  # noqa: ARG002 - the interface of ``FailureQueue``

@@ -147,7 +147,7 @@ class _Queues:
     known: dict[str, Step] = field(default_factory=dict)
 
     def read(self, name: str, account: str, region: str, now: Millis) -> QueueReading | None:
-        """See ``tocsin.services.reconciliation.Queues``."""
+        """See ``tocsin.services.reconcile_service.Queues``."""
         del account, region
         step = self.known.get(name)
         if step is None:

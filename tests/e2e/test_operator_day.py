@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from outside import PATIENCE, ROOT, Outside
@@ -17,15 +19,15 @@ FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': N
 
 
 class Operator:
-    """A shell beside a running `tocsin local`."""
+    """A shell beside a running `tocsin local`, in the same folder."""
 
-    def __init__(self, tocsin: Outside) -> None:
-        self.tocsin = tocsin
+    def __init__(self, folder: Path, *flags: str) -> None:
+        self.folder, self.tocsin = folder, Outside(*flags, folder=folder)
 
     def run(self, *arguments, **environment):
         return subprocess.run(
             [sys.executable, "-m", "tocsin_cli.main", *arguments],
-            cwd=ROOT, capture_output=True, text=True, check=False, timeout=180,
+            cwd=self.folder, capture_output=True, text=True, check=False, timeout=180,
             env={**os.environ, "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}", **environment},
         )  # fmt: skip
 
@@ -44,10 +46,12 @@ class Operator:
 
 
 @pytest.fixture(scope="module")
-def operator():
-    outside = Outside("--set", "resolve_after=1h", "--set", "group_interval=2s")
-    yield Operator(outside)
-    outside.stop()
+def operator(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("own")
+    shutil.copy(ROOT / "functions" / "tocsin.toml", folder)
+    operator = Operator(folder, "--set", "resolve_after=1h", "--set", "group_interval=2s")
+    yield operator
+    operator.tocsin.stop()
 
 
 def test_an_incident_is_found_muted_looked_at_and_unmuted(operator):
@@ -122,7 +126,7 @@ def test_what_is_silenced_is_counted_and_told_when_the_silence_ends_and_it_still
 
 
 def test_a_tocsin_local_that_has_stopped_is_not_found_any_more(operator):
-    file = ROOT / ".tocsin" / "local.json"
+    file = operator.folder / ".tocsin" / "local.json"
     assert json.loads(file.read_text()) == operator.tocsin.ready
     assert operator.tocsin.stop() == 0
     assert not file.exists()

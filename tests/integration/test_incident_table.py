@@ -17,7 +17,7 @@ from tocsin.core.model import TEST_MODE_GROUP, OccurrenceCount, Severity
 from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 from tocsin_cli.stack.incident_history import IncidentHistory
 from tocsin_cli.stack.incident_json import incident_details
 from tocsin_cli.stack.incident_tables import show_incident

@@ -24,7 +24,7 @@ from tocsin.core.signatures.reader import parse_signatures
 from tocsin.core.stored_document import dump_document, load_document
 from tocsin.services.absence import note
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 
 T0 = 1_770_000_000_000
 MIN, HOUR = 60_000, 3_600_000

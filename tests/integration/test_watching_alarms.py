@@ -23,7 +23,7 @@ from tocsin.core.matching.matcher import Matcher
 from tocsin.core.model import Severity
 from tocsin.core.notifications.contract import document_of
 from tocsin.services.detection import Detector
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, Watched
 

@@ -19,9 +19,12 @@ PATIENCE = 120.0
 
 
 class Outside:
-    """What `tocsin local` promises, used the way its users do: its ready line, boto3 and HTTP."""
+    """What `tocsin local` promises, used the way its users do: its ready line, boto3 and HTTP.
 
-    def __init__(self, *flags):
+    Of those that run side by side in one folder, a command finds the latest: where one is to be found, it has its own.
+    """
+
+    def __init__(self, *flags, folder=ROOT):
         environment = {
             **os.environ,
             "PYTHONPATH": f"{ROOT / 'functions'}{os.pathsep}{ROOT}",
@@ -31,7 +34,7 @@ class Outside:
             [sys.executable, "-m", "tocsin_cli.main", "local", "--sam-port", "0", *flags],
             stdout=subprocess.PIPE,
             text=True,
-            cwd=ROOT,
+            cwd=folder,
             env=environment,
         )
         self.ready = json.loads(self.process.stdout.readline())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tocsin.adapters.files.configuration import Configuration
-from tocsin.core.matching.error_template import error_template
-from tocsin.core.matching.template import template_fingerprint
+from tocsin.core.matching.error_masking import error_template
 from tocsin_cli.commands.match import open_input
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.event_lines import answered, write_answers
@@ -32,6 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     configuration = read_configuration(arguments.root)
     with contextlib.ExitStack() as stack:
         return write_answers(answers(configuration, open_input(arguments.jsonl, stack)))
+
+
+def template_fingerprint(template: str) -> str:
+    """The id of a template: 16 hexadecimal characters."""
+    return hashlib.sha256(template.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def answers(configuration: Configuration, lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

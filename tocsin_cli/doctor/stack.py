@@ -57,10 +57,7 @@ def status(stack: Examined) -> Iterator[Finding]:
         )
     elif state.endswith("_FAILED") or "ROLLBACK" in state or state.startswith("DELETE"):
         yield fail(
-            "stack",
-            f"the stack is {state}",
-            "it cannot be relied on, nor updated before that is fixed",
-            look,
+            "stack", f"the stack is {state}", "it cannot be relied on, nor updated before that is fixed", look
         )
     else:
         yield ok("stack", f"{stack.where} is {state}")
@@ -165,11 +162,7 @@ def functions(stack: Examined) -> Iterator[Finding]:
 
 
 def _function(
-    stack: Examined,
-    client: Any,
-    name: str,
-    found: Mapping[str, Any],
-    why: str,
+    stack: Examined, client: Any, name: str, found: Mapping[str, Any], why: str
 ) -> Iterator[Finding]:
     state, update = found.get("State", "Active"), found.get("LastUpdateStatus", "Successful")
     reason = found.get("StateReason") or found.get("LastUpdateStatusReason") or ""

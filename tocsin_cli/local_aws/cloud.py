@@ -31,7 +31,6 @@ from tocsin_cli.product import work_folder
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -231,9 +230,7 @@ class EmbeddedCloud:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop it."""
         self.stop()
 

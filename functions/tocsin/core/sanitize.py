@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from tocsin.core.lazy_expressions import lazy
+
 REPLACEMENT = "\ufffd"
 
-_TERMINAL_SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[@-Z\\-_])")
-_LINE_ENDS = re.compile(r"\r\n|[\r\x85\u2028\u2029]")
-_ORDINARY = re.compile(r"[\t\n -~]*")
-_OTHER = re.compile(r"[^\t\n -~]")
+_TERMINAL_SEQUENCES = lazy(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]{0,200}(?:\x07|\x1b\\)|[@-Z\\-_])")
+_LINE_ENDS = lazy(r"\r\n|[\r\x85\u2028\u2029]")
+_ORDINARY = lazy(r"[\t\n -~]*")
+_OTHER = lazy(r"[^\t\n -~]")
 _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from tocsin.core import model
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.model import Millis
 
 MINUTE: Final[Millis] = 60_000
@@ -15,7 +15,7 @@ DAY: Final[Millis] = 24 * HOUR
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = {"ms": 1, "s": 1000, "m": MINUTE, "h": HOUR, "d": DAY}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
+_DURATION = lazy(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 
 
 def parse_duration(text: str | float) -> Millis:

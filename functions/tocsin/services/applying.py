@@ -11,8 +11,7 @@ from tocsin.core.incidents.acting import performed_by
 from tocsin.core.incidents.actions import ActionKind, ActionOutcome, PerformedAction
 from tocsin.core.model import Millis
 from tocsin.core.slack.action_answers import outcome_words
-from tocsin.services.reconciliation import Reconciler
-from tocsin.services.reconciling_round import Reconciliation
+from tocsin.services.reconcile_service import Reconciler, Reconciliation
 
 
 class Applied(Struct):

@@ -61,8 +61,7 @@ if TYPE_CHECKING:
     # Not at run time: reconciliation brings all of rendering with it, which a batch without a match never needs.
     from tocsin.core.errors.error_store import ErrorStore
     from tocsin.services.heartbeat import HeartbeatRelay
-    from tocsin.services.reconciliation import Reconciler
-    from tocsin.services.reconciling_round import Reconciliation
+    from tocsin.services.reconcile_service import Reconciler, Reconciliation
 
 
 MAX_DEAD_LETTERED = 20

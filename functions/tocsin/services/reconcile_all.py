@@ -1,4 +1,4 @@
-"""Reconciling: every minute, whatever time alone makes due, and whatever a crash left half done."""
+"""Reconciling all services, every minute: whatever time alone makes due, and whatever a crash left half done."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from typing import Any
 from tocsin.core.incidents.suppressed import suppressed_alerts
 from tocsin.core.model import Millis
 from tocsin.services.absence import begin_watches, forget_removed
-from tocsin.services.reconciliation import Reconciler
-from tocsin.services.reconciling_round import Reconciliation
+from tocsin.services.reconcile_service import Reconciler, Reconciliation
 
 
 @dataclass(slots=True)
@@ -86,8 +85,6 @@ def reconcile(
         if reconciled.sent:
             done.sent[service] = [reason.value for reason in reconciled.sent]
     if done.services:
-        with suppress(
-            Exception
-        ):  # a figure on a dashboard: what could not be counted is counted within 15 minutes
+        with suppress(Exception):  # a figure on a dashboard: counted again within 15 minutes
             done.open = ledger.open_incidents()
     return done

@@ -36,7 +36,7 @@ from tocsin.core.signatures.reader import parse_signatures
 from tocsin.core.signatures.signature import Status
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 from tocsin_cli.simulation import LoggedLine, Simulation
 
 T0 = 1_766_300_400_000  # 2025-12-21T07:00:00Z, the day the stub was deployed

@@ -24,7 +24,9 @@ from tocsin_cli.main import main
 
 ROOT = Path(__file__).parents[3]
 CONFIG = load_configuration(ROOT / "functions", {})
-VALIDATOR = jsonschema.Draft202012Validator(json.loads((ROOT / "docs" / "notification.schema.json").read_text()))
+VALIDATOR = jsonschema.Draft202012Validator(
+    json.loads((ROOT / "docs" / "notification.schema.json").read_text())
+)
 """One for all: a call of ``jsonschema.validate`` examines the schema each time, which costs more than the document."""
 NOW = 1_770_000_000_000
 BOOM = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"

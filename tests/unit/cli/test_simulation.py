@@ -26,7 +26,7 @@ from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature, Source, Status, Threshold
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 from tocsin_cli.simulation import LoggedLine, Simulation
 
 T0 = 1_770_000_000_000

@@ -16,7 +16,7 @@ from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import AlreadyAppliedError
 from tocsin.core.model import OccurrenceCount, Reason, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 
 T0 = 1_770_000_000_000
 MIN, H = 60_000, 3_600_000

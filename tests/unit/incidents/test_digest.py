@@ -51,7 +51,7 @@ from tocsin.core.slack.messages import (
 from tocsin.core.stored_document import dump_document, load_document
 from tocsin.services.detection import Detector
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 from tocsin_cli.fake_slack.block_kit import block_problems
 
 T0 = 1_770_000_000_000  # 2026-02-02T02:40:00Z, a Monday

@@ -15,7 +15,7 @@ from tocsin.core.model import TEST_MODE_GROUP, Reason
 from tocsin.core.notifications.email import email_text
 from tocsin.core.signatures.signature import Status
 from tocsin.core.slack.messages import render_standalone
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 
 DAY = 24 * H
 OWNED = {**SIGNATURES, "boom": replace(SIGNATURES["boom"], owner="team-storage")}

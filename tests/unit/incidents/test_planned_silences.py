@@ -18,7 +18,7 @@ from tocsin.core.incidents.silences import MAX_RECURRING, MAX_SILENCE, Silence, 
 from tocsin.core.model import AlertState, Change, ChangeKind
 from tocsin.core.stored_document import dump_document
 from tocsin.core.times import parse_iso_time
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 
 MIN, DAY = 60_000, 24 * H
 NIGHT = parse_iso_time("2026-11-27T22:00:00Z")  # a Friday

@@ -18,8 +18,7 @@ from tocsin.core.model import AlertState, OccurrenceCount, Origin, Severity
 from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
-from tocsin.services.reconciling_round import OUTBOX_TAKEOVER_AFTER
+from tocsin.services.reconcile_service import OUTBOX_TAKEOVER_AFTER, Reconciler
 
 T0 = 1_770_000_000_000
 S, MIN, H = 1000, 60_000, 3_600_000

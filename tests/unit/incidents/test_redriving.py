@@ -19,7 +19,7 @@ from tocsin.core.notifications.reported_actions import action_words
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.core.slack.action_answers import TOO_LATE, outcome_words
 from tocsin.core.slack.messages import render
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 
 T0 = 1_770_000_000_000
 MIN, H = 60_000, 3_600_000

@@ -16,7 +16,7 @@ from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.wide import MANY
 from tocsin.core.model import Origin
 from tocsin.core.signatures.signature import Source
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 from tocsin_cli.fake_slack.in_process import OfflineSlack
 
 S, MIN = 1000, 60_000

@@ -26,7 +26,7 @@ from tocsin.core.ingest.event_shapes import UnknownEventError
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.notifications.contract import to_json
 from tocsin.services.detection import Detector
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 
 T0 = 1_770_000_000_000
 ROOT = Path(__file__).resolve().parents[3]

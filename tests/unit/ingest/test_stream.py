@@ -19,7 +19,7 @@ from tocsin.core.model import Severity
 from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import Signature, Source, Status
 from tocsin.services.detection import Detector
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 
 T0 = 1_795_000_000_000
 BOOM = "[ERROR] Kaboom: module '{}' exploded"

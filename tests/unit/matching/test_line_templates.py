@@ -11,15 +11,15 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.core.matching.error_template import error_template
-from tocsin.core.matching.template import (
+from tocsin.core.matching.error_masking import (
     MAX_TEMPLATE,
     MAX_TEXT,
     RULES,
     _masked,
-    template_fingerprint,
+    error_template,
     template_of,
 )
+from tocsin_cli.commands.fingerprint import template_fingerprint
 from tocsin_cli.main import main
 
 
@@ -68,7 +68,8 @@ def test_any_text_has_a_bounded_template_on_one_line(text):
 def test_a_process_of_its_own_comes_to_the_same_fingerprint():
     line = "cache node-7 answered nothing for 17 s"
     code = (
-        "from tocsin.core.matching.template import template_fingerprint, template_of;"
+        "from tocsin.core.matching.error_masking import template_of;"
+        "from tocsin_cli.commands.fingerprint import template_fingerprint;"
         f"print(template_fingerprint(template_of({line!r})))"
     )
     answer = subprocess.run(

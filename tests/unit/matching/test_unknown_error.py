@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.config.error_settings import ErrorSettings
 from tocsin.core.config.settings import parse_settings
-from tocsin.core.matching.error_template import MAX_LINES, error_start
+from tocsin.core.matching.error_masking import MAX_LINES, error_start
 from tocsin.core.matching.logline import LEVEL_KEYS, read_line
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
@@ -210,6 +210,6 @@ def test_a_long_event_without_a_level_is_looked_at_in_linear_time():
         return None, False
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tocsin.core.matching.error_template.statement", counted)
+        patch.setattr("tocsin.core.matching.error_masking.statement", counted)
         assert error_start(line, Level.ERROR) is None
     assert calls <= MAX_LINES

@@ -39,8 +39,7 @@ from tocsin.core.notifications.parsing import NotANotificationError, parse_notif
 from tocsin.core.slack.messages import render, render_standalone, render_thread
 from tocsin.core.stored_document import load_document
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconciliation import Reconciler
-from tocsin.services.reconciling_round import CHANGES_KEPT
+from tocsin.services.reconcile_service import CHANGES_KEPT, Reconciler
 
 T0 = 1_770_000_000_000
 S, MIN, HOUR = 1000, 60_000, 3_600_000

@@ -17,7 +17,7 @@ from tocsin.core.model import Severity
 from tocsin.core.notifications.contract import document_of
 from tocsin.core.signatures.signature import AlarmRule, Signature, Source, Status
 from tocsin.services.detection import Detector
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 
 T0 = 1_770_000_000_000
 MIN = 60_000

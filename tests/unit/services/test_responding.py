@@ -25,7 +25,7 @@ from tocsin.core.slack.redrive_dialog import redrive_dialog
 from tocsin.core.slack.signing import Refusal, signature_of
 from tocsin.core.slack.silence_dialog import DialogContext, silence_dialog, until_morning
 from tocsin.services.applying import apply_pressed
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 from tocsin.services.responding import Request, Responder
 
 SECRET, APP, TEAM, CHANNEL = "s3cret-of-the-app-1234", "A0APP", "T0TEAM", "C0ALERTS"

@@ -23,7 +23,7 @@ from tocsin.core.notifications.email import email_text
 from tocsin.core.notifications.parsing import parse_notification
 from tocsin.services.detection import Detector
 from tocsin.services.known_errors import KnownErrorRefusedError, take_as_known
-from tocsin.services.reconciliation import Reconciler
+from tocsin.services.reconcile_service import Reconciler
 from tocsin.services.unknown_errors import MAX_NEW, TOO_MANY
 
 PAY = "ERROR payment provider answered 500"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.table_reader import TableReader
 
 MAX_ACCOUNT_NAME_LENGTH: Final = 60
-_NUMBER = re.compile(r"[0-9]{12}")
+_NUMBER = lazy(r"[0-9]{12}")
 
 
 def read_account_names(given: TableReader) -> dict[str, str]:

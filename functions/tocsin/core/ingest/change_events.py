@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tocsin.core.ingest.alarms import parse_time
 from tocsin.core.ingest.json_kinds import kind_of
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.model import Change, ChangeKind, Millis
 from tocsin.core.redaction.sample import field_value
 
@@ -36,9 +36,9 @@ CALLS: Final = {
     "UpdateAlias": ChangeKind.ALIAS,
 }
 """Lambda's calls that are changes, by how their names in CloudTrail begin."""
-_VERSIONED: Final = re.compile(r"([A-Za-z]+?)(?:20\d{6}(?:v\d+)?)?")
-_STATUS: Final = re.compile(r"[A-Z_]{1,60}")
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,140}")
+_VERSIONED: Final = lazy(r"([A-Za-z]+?)(?:20\d{6}(?:v\d+)?)?")
+_STATUS: Final = lazy(r"[A-Z_]{1,60}")
+_NAME: Final = lazy(r"[A-Za-z0-9_-]{1,140}")
 _SERVICES: Final = {
     "cloudformation.amazonaws.com": "CloudFormation",
     "codedeploy.amazonaws.com": "CodeDeploy",

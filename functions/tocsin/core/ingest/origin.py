@@ -11,12 +11,13 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.model import Origin
 
-ACCOUNT: Final = re.compile(r"\d{12}")
-REGION: Final = re.compile(r"[a-z]{2,4}(-[a-z]+)+-\d+")
+ACCOUNT: Final = lazy(r"\d{12}")
+REGION: Final = lazy(r"[a-z]{2,4}(-[a-z]+)+-\d+")
 SYSTEM_FIELDS: Final = (b"@aws.account", b"@aws.region", b"@source.log")
-_ACCOUNT_AND_GROUP: Final = re.compile(r"(\d{12}):(.+)", re.DOTALL)
+_ACCOUNT_AND_GROUP: Final = lazy(r"(\d{12}):(.+)", re.DOTALL)
 _MAX_LOG_GROUP: Final = 512
 
 

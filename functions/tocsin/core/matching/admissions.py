@@ -97,12 +97,12 @@ ADMISSIONS = (
         r"(?:is|was|are|were|became) (?:dead|unreachable|unavailable|not (?:reachable|available|enough|write?able|readable)|corrupt(?:ed)?|exhausted)|"
         r"is too (?:low|small|large|long|old)|(?:was|were) (?:refused|denied|aborted|killed)|unexpectedly|is DOWN|"
         r"(?:is|was) out of (?:range|bounds|memory|space|sync)|(?:space|limit|quota|memory|deadline|size|capacity) exceeded|"
-        r"too many (?:times|retries|errors|failures)|stalled more than)\b",
+        r"too many (?:times|retries|errors|failures)|stalled more than|has been blocked for)\b",
         r"unsuccessful\b|\bcrashed\b|h(?:as|ave) died\b|died unexpectedly|\b(?:is|was|are|were) dead\b|timed out\b|timeout (?:after|exceeded|expired|waiting|while) |does not appear to be|gave up\b|[Gg]iving up\b|did not respond\b|not responding\b|unreachable\b|"
         r"unavailable\b|not (?:reachable|available|enough|write?able|readable)\b|\bcorrupt(?:ed)?\b|exhausted\b|"
         r"is too (?:low|small|large|long|old)\b|\b(?:was|were) (?:refused|denied|aborted|killed)\b|unexpectedly\b|is DOWN\b|"
         r"(?:is|was) out of (?:range|bounds|memory|space|sync)\b|(?:space|limit|quota|memory|deadline|size|capacity) exceeded\b|"
-        r"too many (?:times|retries|errors|failures)\b|stalled more than\b",
+        r"too many (?:times|retries|errors|failures)\b|stalled more than\b|has been blocked for\b",
     ),
     Admission(
         "ledger.sh: /etc/ledger: Permission denied",

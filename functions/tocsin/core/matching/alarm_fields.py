@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.model import AlarmChange
 
-QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
+QUEUE_NAME = lazy(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 
 def alarm_fields(change: AlarmChange) -> dict[str, str]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import re2
-
+from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.model import LogEvent
 
 MAX_PAUSE_LENGTH = 1_000
@@ -13,16 +12,16 @@ MAX_PAUSE_LENGTH = 1_000
 MAX_EVENTS = 300
 """Events of one crash that are put together; the rest stands for itself."""
 
-_PIECE = re2.compile(
+_PIECE = lazy_re2(
     r"\s+at\s|at\s[\w.$/<>`]+\s?\(|\s*File\s\"|Caused by:\s|\s*Suppressed:\s|\s*\.\.\. \d+ (?:more|common)|goroutine \d+ \[|"
     r"\s+from\s\S+:\d+:in\s|#\d+\s|Stack trace:|During handling of the above|The above exception was|\s+--- End of|\s*\|\s"
 )
 """How an event begins that goes on with a crash."""
-_PYTHON_HEAD = re2.compile(r"[^\n]*Traceback \(most recent call last\):\s*\z")
+_PYTHON_HEAD = lazy_re2(r"[^\n]*Traceback \(most recent call last\):\s*\z")
 _CHAIN = ("During handling of the above exception", "The above exception was the direct cause")
-_GO_HEAD = re2.compile(r"(?:[^\n]{0,80}\s)?(?:http: )?panic(?::| serving )|fatal error: ")
-_GO_CALL = re2.compile(r"[\w./*()\[\]-]+\([^\n]*\)\s*\z|created by \S|\[signal |goroutine \d+ \[")
-_FAILURE = re2.compile(r"[^\n]*\b[A-Z]\w*(?:Error|Exception|Throwable)\b|[^\n]*:\d+:in [`']|PHP Fatal")
+_GO_HEAD = lazy_re2(r"(?:[^\n]{0,80}\s)?(?:http: )?panic(?::| serving )|fatal error: ")
+_GO_CALL = lazy_re2(r"[\w./*()\[\]-]+\([^\n]*\)\s*\z|created by \S|\[signal |goroutine \d+ \[")
+_FAILURE = lazy_re2(r"[^\n]*\b[A-Z]\w*(?:Error|Exception|Throwable)\b|[^\n]*:\d+:in [`']|PHP Fatal")
 _BLANKS = frozenset(" \t\n\r\f\v")
 _GOES_ON = (
     "at ", "at\t", 'File "', "Caused by:", "Suppressed:", "...", "goroutine ", "#", "Stack trace:", "During handling of ",

@@ -7,16 +7,17 @@ where all its words are harmless ones; else it is hidden.
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from tocsin.core.lazy_expressions import lazy
 
 FREE_TEXT: Final = "[REDACTED:free-text]"
 """Shown in place of a field that does not have its shape."""
 
-_NUMBER: Final = re.compile(r"[+\-]?\d{1,12}(?:[.,:]\d{1,9})*(?:\s?[a-zA-Z%]{1,12})?")
-_TYPE: Final = re.compile(r"[A-Za-z_$][\w.$:<>\\/\-]{0,150}")
-_NAME: Final = re.compile(r"[\w.\-@+=,/:$\[\]()%~#*\\]{1,255}")
-_PLACE: Final = re.compile(r"[\w.\-:\[\]%/@+~,$*#()?&=]{1,300}")
+_NUMBER: Final = lazy(r"[+\-]?\d{1,12}(?:[.,:]\d{1,9})*(?:\s?[a-zA-Z%]{1,12})?")
+_TYPE: Final = lazy(r"[A-Za-z_$][\w.$:<>\\/\-]{0,150}")
+_NAME: Final = lazy(r"[\w.\-@+=,/:$\[\]()%~#*\\]{1,255}")
+_PLACE: Final = lazy(r"[\w.\-:\[\]%/@+~,$*#()?&=]{1,300}")
 _SHAPES: Final = {
     **dict.fromkeys(("port", "seconds", "count", "status_code", "limit", "size", "line", "pid", "attempts"), _NUMBER),
     **dict.fromkeys(("exception", "error_type", "type", "class", "action", "operation", "code", "handler"), _TYPE),
@@ -24,7 +25,7 @@ _SHAPES: Final = {
 }  # fmt: skip
 """Of names that several signatures use; every other name promises a name: one word, of whatever signs names have."""
 
-_MARKER: Final = re.compile(r"\[REDACTED:[\w\-]{1,60}\]")
+_MARKER: Final = lazy(r"\[REDACTED:[\w\-]{1,60}\]")
 _MAX_PLAIN: Final = 120
 
 

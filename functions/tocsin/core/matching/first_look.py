@@ -8,8 +8,7 @@ looked at `MOST_BYTES` compiles.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import re2
 
@@ -59,10 +58,22 @@ class FirstLook:
         Args:
             text: A line, or an envelope's inflated JSON.
         """
-        folded = text.lower()  # of bytes that folds ASCII alone, which is all that a literal is made of
-        found = [number for number in self._suspected(folded) if self._occurs(number, text, folded)]
         first = len(self._literals)
-        return sorted(found) + sorted(first + place for place in self._among_others(text))
+        return sorted(self._among_literals(text)) + sorted(
+            first + place for place in self._among_others(text)
+        )
+
+    def finds(self, text: bytes) -> bool:
+        """Whether anything of it occurs.
+
+        Args:
+            text: As for `hits`.
+        """
+        return next(self._among_literals(text), None) is not None or bool(self._among_others(text))
+
+    def _among_literals(self, text: bytes) -> Iterator[int]:
+        folded = text.lower()  # of bytes that folds ASCII alone, which is all that a literal is made of
+        return (number for number in self._suspected(folded) if self._occurs(number, text, folded))
 
     def _suspected(self, folded: bytes) -> list[int]:
         if self._by_key is None:
@@ -84,7 +95,7 @@ class FirstLook:
             if len(word) < _KEY:
                 self._keyless.append(number)
                 continue
-            key = int.from_bytes(word[:_KEY].lower().encode(), sys.byteorder)
+            key = memoryview(word[:_KEY].lower().encode()).cast("I")[0]
             by_key.setdefault(key, []).append(number)
         return by_key
 

@@ -38,6 +38,8 @@ _STATEMENT = lazy_re2(
     r"[^\n]{0,120}\bLAMBDA_WARNING: |[^\n]{0,200}\"type\":\s?\"platform\."
 )
 """What the platform says about an invocation or a start."""
+_STATEMENT_WORDS = ("REPORT", "RequestId: ", "Task timed out after ", "LAMBDA_WARNING: ", '"platform.')
+"""One of which is in whatever `_STATEMENT` finds: most lines have none, and need it not compiled."""
 _CRASH = lazy_re2(
     r"\[ERROR\] [A-Z]|[^\n]{0,120}\tERROR\t(?:Uncaught Exception|Invoke Error|Unhandled Promise Rejection)\b|"
     r"\{[^\n]{0,120}\"log_level\":\s?\"ERROR\""
@@ -163,7 +165,8 @@ def stated_attempt(message: str, at: Millis) -> str:
         message: The line.
         at: When it was written.
     """
-    request = _name_in(message) if _STATEMENT.match(message) else ""
+    states = any(word in message for word in _STATEMENT_WORDS) and _STATEMENT.match(message)
+    request = _name_in(message) if states else ""
     return f"{request}/{at // ATTEMPT}" if request else ""
 
 

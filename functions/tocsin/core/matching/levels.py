@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import count
+
 import re2
 
 from tocsin.core.lazy_expressions import lazy_re2
@@ -50,7 +53,7 @@ _UPPER = (
 )
 _NODE = (
     r"(?:\d{4}-\d\d-\d\dT[\d:.]+Z\s+(?:[0-9a-f]{8}-[0-9a-f-]{27}|undefined)\s+INFO|(?:\[[^\]\n]{1,60}\] )?\[LOG\])"
-    r"\s+(?:(?:err|error|e|ex):? )?[\[{(]{0,2} ?"
+    r"\s+(?:(?:[Cc]aught )?(?:an? )?(?:[Ee]rr|[Ee]rror|e|ex|[Ee]xception|[Cc]aught|[Cc]atch):? )?[\[{(]{0,2} ?"
 )
 """What Node logs by ``console.log``, which Lambda heads with INFO and others with LOG, up to what it says itself."""
 _PREFIXES = (
@@ -123,6 +126,9 @@ _AMID_WORDS = next(
 _LOGGER_WORDS = lazy_re2(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
 _EACH = tuple(map(lazy_re2, _PREFIXES))
 _TOGETHER: list[re2.Set] = []
+_LINES = count()
+FEW_LINES = 32
+"""Lines of a process for which the expressions are tried in turn; then it is worth compiling them into one set."""
 
 
 def stated_level(line: str) -> Level | None:
@@ -164,16 +170,9 @@ def statement(line: str) -> tuple[Level | None, bool]:
 
 def _statement(line: str) -> tuple[Level | None, bool]:
     """The same of a line as it begins."""
-    if not _TOGETHER:
-        together = re2.Set.SearchSet()
-        for prefix in _PREFIXES:
-            together.Add(prefix)
-        together.Compile()
-        _TOGETHER.append(together)
     amid_words = None
     searched = searchable(line)
-    encoded = line.encode("utf-8", "replace") if isinstance(searched, str) else searched
-    for number in sorted(_TOGETHER[0].Match(encoded) or ()):
+    for number in _worth_trying(line.encode("utf-8", "replace") if isinstance(searched, str) else searched):
         found = _EACH[number].search(searched)
         if found:
             word = line[slice(*found.span(1))]
@@ -188,6 +187,19 @@ def _statement(line: str) -> tuple[Level | None, bool]:
     if amid_words is not None:
         return amid_words, False
     return None, False
+
+
+def _worth_trying(encoded: bytes) -> Iterable[int]:
+    """Those of the expressions that a line may have, by their numbers and in their order."""
+    if not _TOGETHER:
+        if next(_LINES) < FEW_LINES:
+            return range(len(_EACH))  # one of the first nearly always does, and only those are compiled
+        together = re2.Set.SearchSet()
+        for prefix in _PREFIXES:
+            together.Add(prefix)
+        together.Compile()
+        _TOGETHER.append(together)
+    return sorted(_TOGETHER[0].Match(encoded) or ())
 
 
 def word_level(word: str) -> Level | None:

@@ -1,7 +1,7 @@
 """Unknown errors: lines that say they are errors, and that no signature explains.
 
 Like a signature in all that follows (its id in routes and silences, its alert, its runbook), but for how it is found:
-by the level that the line itself states. What tells two of them apart is the template of the line.
+by the level that the line itself states. What tells two of them apart is the template of the line (``error_masking``).
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from tocsin.core.matching.admissions import TRACE
-from tocsin.core.matching.error_template import error_start, error_template
+from tocsin.core.matching.error_masking import error_start, error_template, has_kept_digits
 from tocsin.core.matching.levels import LEVEL_KEYS
 from tocsin.core.matching.logline import TRANSLATED, read_line
 from tocsin.core.matching.prefilter import RawSearch, joined_search
-from tocsin.core.matching.template import has_kept_digits
 from tocsin.core.model import Level, Match, Severity
 from tocsin.core.problems import Problem
 from tocsin.core.signatures.signature import TEMPLATE, UNKNOWN_ERROR, Signature, Source, Status
@@ -157,7 +156,7 @@ class ErrorFinder:
         rule = signatures.get(UNKNOWN_ERROR, SIGNATURE)
         self._lowest = None if rule.status is Status.OFF else settings.lowest
         self._level_of = lru_cache(MAX_REMEMBERED)(settings.level_of)
-        self._templates: dict[tuple[str, Level, int, bool], str] = {}
+        self._templates: dict[tuple[str, int, bool], str] = {}
         self._search: RawSearch | None = None
 
     @property
@@ -175,7 +174,7 @@ class ErrorFinder:
 
     def suspects(self, messages: Sequence[str]) -> list[int]:
         """The places of those messages that may state such a level; the others are no unknown errors."""
-        return self._raw_search.places(messages)
+        return self._raw_search.places(messages) if messages else []  # else it would be compiled for nothing
 
     @property
     def _raw_search(self) -> RawSearch:
@@ -218,25 +217,20 @@ class ErrorFinder:
         start = error_start(read_line(message), level)
         if start is None:
             return None
-        return Match(UNKNOWN_ERROR, {TEMPLATE: self._template(message, level, start, strict=strict)})
+        return Match(UNKNOWN_ERROR, {TEMPLATE: self._template(message, start, strict=strict)})
 
     def leaves_open(self, found: Sequence[Match]) -> bool:
         """Whether none of what the signatures made of a line explains it."""
         return not any(self.explains(match.signature) for match in found)
 
-    def _template(self, message: str, level: Level, start: int, *, strict: bool) -> str:
+    def _template(self, message: str, start: int, *, strict: bool) -> str:
         """The template, made once for all lines that differ only in digits, where all digits are masked."""
-        key = (
-            message if has_kept_digits(message) else message.translate(_ANY_DIGIT),
-            level,
-            start,
-            strict,
-        )
+        key = (message if has_kept_digits(message) else message.translate(_ANY_DIGIT), start, strict)
         template = self._templates.get(key)
         if template is None:
             if len(self._templates) >= MAX_REMEMBERED:
                 self._templates.clear()
-            template = self._templates[key] = error_template(message, self._redaction, level, strict=strict)
+            template = self._templates[key] = error_template(message, self._redaction, start, strict=strict)
         return template
 
     def explains(self, name: str) -> bool:

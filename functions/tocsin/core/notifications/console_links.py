@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.model import Millis
 from tocsin.core.times import iso_time
 
@@ -20,8 +21,8 @@ MARGIN: Millis = 60_000
 
 _UNRESERVED = "-_.!~*'()"
 """What JavaScript's encodeURIComponent leaves alone beside letters and digits."""
-_JSURL_ORDINARY = re.compile(r"[A-Za-z0-9_.-]*")
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z0-9]+)+")
+_JSURL_ORDINARY = lazy(r"[A-Za-z0-9_.-]*")
+_REGION = lazy(r"[a-z]{2,4}(-[a-z0-9]+)+")
 _CONSOLES = {
     "cn-": "console.amazonaws.cn",
     "us-gov-": "console.amazonaws-us-gov.com",
@@ -34,8 +35,8 @@ _CONSOLES = {
 }
 """The console's host after the Region, by the Region's prefix; every other Region is of the partition ``aws``."""
 _MAX_FILTERS = 6
-_FLAGS = re.compile(r"\A\(\?[imsU]+\)")
-_UNSURE = re.compile(r"\(\?[msU-]*i|\\Q")
+_FLAGS = lazy(r"\A\(\?[imsU]+\)")
+_UNSURE = lazy(r"\(\?[msU-]*i|\\Q")
 _SYNTAX = "\\[](){}.*+?^$|"
 _SURE = frozenset(map(chr, range(0x20, 0x7F))) - frozenset("\"'")
 

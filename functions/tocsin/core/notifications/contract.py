@@ -40,6 +40,11 @@ Service: TypeAlias = Annotated[str, Meta(extra_json_schema={"minLength": 1, "max
 Address: TypeAlias = Annotated[str, Meta(extra_json_schema={"format": "uri"})]
 
 
+def said(description: str, **promised: Any) -> Meta:
+    """What a key says, and what readers are promised of it in words of JSON Schema, which is not asked of what is read."""
+    return Meta(description=description, extra_json_schema=promised or None)
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the contract: unknown keys are passed over when it is read, the wrong kind of value never is."""
 
@@ -56,36 +61,28 @@ class Why(Part, frozen=True, kw_only=True):
 
     text: Annotated[
         str,
-        Meta(
-            description="One clause for people; after silence_expired it names the silence, its author and its reason."
-        ),
+        said("One clause for people; after silence_expired it names the silence, its author and its reason."),
     ]
     signature: Annotated[
-        str,
-        Meta(description="The signature of the most important alert that this notification is about."),
+        str, said("The signature of the most important alert that this notification is about.")
     ]
     novelty: Annotated[str, Meta(extra_json_schema={"enum": ["new", "repeat", "regressed"]})]
     threshold: Annotated[
         Threshold | None,
-        Meta(
-            description="The signature's threshold that was reached; null where one occurrence is enough.",
-        ),
+        said("The signature's threshold that was reached; null where one occurrence is enough."),
     ] = None
-    total: Annotated[Count, Meta(description="Occurrences of the whole incident so far.")]
+    total: Annotated[Count, said("Occurrences of the whole incident so far.")]
     suppressed: Annotated[
-        Count,
-        Meta(
-            description="Occurrences since the last notification that got no message of their own.",
-        ),
+        Count, said("Occurrences since the last notification that got no message of their own.")
     ]
 
 
 class Holder(Part, frozen=True, kw_only=True):
     """Who has the incident."""
 
-    name: Annotated[str, Meta(description="The person's name, as Slack gives it.")]
+    name: Annotated[str, said("The person's name, as Slack gives it.")]
     since: Time
-    until: Annotated[Time, Meta(description="When reminders and mentions begin again, should it still fire.")]
+    until: Annotated[Time, said("When reminders and mentions begin again, should it still fire.")]
 
 
 class ReportedAction(Part, frozen=True, kw_only=True):
@@ -93,20 +90,17 @@ class ReportedAction(Part, frozen=True, kw_only=True):
 
     kind: Annotated[
         str,
-        Meta(
-            description="What was done. More may be added.",
-            extra_json_schema={
-                "enum": ["take", "hand-back", "silence", "over", "not-an-alert", "known-error", "redrive"]
-            },
+        said(
+            "What was done. More may be added.",
+            enum=["take", "hand-back", "silence", "over", "not-an-alert", "known-error", "redrive"],
         ),
     ]
-    by: Annotated[str, Meta(description="The person's name, as Slack gives it.")]
+    by: Annotated[str, said("The person's name, as Slack gives it.")]
     at: Time
     detail: Annotated[
         str | None,
-        Meta(
-            description="For a silence: what it mutes, until when, and why; for a false alert: the signature; "
-            "for a known error: until when, and its template; for a redrive: the queue, and how far it is."
+        said(
+            "For a silence: what it mutes, until when, and why; for a false alert: the signature; for a known error: until when, and its template; for a redrive: the queue, and how far it is."
         ),
     ] = None
 
@@ -116,11 +110,11 @@ class IncidentSummary(Part, frozen=True, kw_only=True):
 
     id: str
     status: AlertState
-    opened_at: Annotated[Time, Meta(description="When Tocsin received the first occurrence.")]
+    opened_at: Annotated[Time, said("When Tocsin received the first occurrence.")]
     first_seen: Time
     last_seen: Time
     resolved_at: Time | None
-    count: Annotated[Count, Meta(description="Occurrences of all alerts so far.")]
+    count: Annotated[Count, said("Occurrences of all alerts so far.")]
     alert_count: Annotated[
         int,
         Meta(
@@ -130,23 +124,21 @@ class IncidentSummary(Part, frozen=True, kw_only=True):
     ]
     omitted_count: Annotated[
         Count,
-        Meta(
-            description="Occurrences that belong to no listed alert because the incident has more alerts than one incident keeps."
+        said(
+            "Occurrences that belong to no listed alert because the incident has more alerts than one incident keeps."
         ),
     ]
     updates: Annotated[
         Count,
-        Meta(
-            description="For an update: how many came one after the other without news between, this one included; else 0."
+        said(
+            "For an update: how many came one after the other without news between, this one included; else 0."
         ),
     ] = 0
     reopened_at: Annotated[
-        Time | None,
-        Meta(description="When it last began again after it was over; null if it never did."),
+        Time | None, said("When it last began again after it was over; null if it never did.")
     ] = None
     acknowledged: Annotated[
-        Holder | None,
-        Meta(description="Who has the incident; null for nobody, and once the time is up."),
+        Holder | None, said("Who has the incident; null for nobody, and once the time is up.")
     ] = None
 
 
@@ -161,30 +153,22 @@ class Labels(Part, frozen=True, kw_only=True):
 class WideIncident(Part, frozen=True, kw_only=True):
     """Incidents of several services that opened within a short time with one likely cause."""
 
-    lead: Annotated[str, Meta(description="The id of the incident that leads: the first that was announced.")]
+    lead: Annotated[str, said("The id of the incident that leads: the first that was announced.")]
     signature: Annotated[
         str | None,
-        Meta(
-            description="The signature that all of them opened with; null where a route joins them whatever it is."
-        ),
+        said("The signature that all of them opened with; null where a route joins them whatever it is."),
     ]
     shared: Annotated[
         dict[str, str],
-        Meta(
-            description="The fields that they have in common, such as the host; empty where it is the signature alone."
-        ),
+        said("The fields that they have in common, such as the host; empty where it is the signature alone."),
     ]
     services: Annotated[
         tuple[str, ...],
-        Meta(
-            description="The services that had joined, this one included; the first fifty by name.",
-            extra_json_schema={"maxItems": 50},
-        ),
+        said("The services that had joined, this one included; the first fifty by name.", maxItems=50),
     ]
     service_count: Annotated[int, Meta(description="How many had joined.", ge=2)]
     route: Annotated[
-        str | None,
-        Meta(description="The route whose group_by joins them, as routes[0]; null for the built-in rule."),
+        str | None, said("The route whose group_by joins them, as routes[0]; null for the built-in rule.")
     ] = None
 
 
@@ -193,45 +177,30 @@ class ReportedChange(Part, frozen=True, kw_only=True):
 
     kind: Annotated[
         str,
-        Meta(
-            description="What was changed; all but a stack are of a Lambda function. More may be added.",
-            extra_json_schema={"enum": ["stack", "code", "configuration", "alias"]},
+        said(
+            "What was changed; all but a stack are of a Lambda function. More may be added.",
+            enum=["stack", "code", "configuration", "alias"],
         ),
     ]
-    what: Annotated[
-        str,
-        Meta(
-            description="The name of the stack, or of the function.",
-            extra_json_schema={"maxLength": 200},
-        ),
-    ]
-    status: Annotated[str | None, Meta(description="For a stack: CloudFormation's status.")] = None
+    what: Annotated[str, said("The name of the stack, or of the function.", maxLength=200)]
+    status: Annotated[str | None, said("For a stack: CloudFormation's status.")] = None
     direct: Annotated[
-        bool,
-        Meta(
-            description="Whether a function was changed directly, not by its stack or another tool that deploys."
-        ),
+        bool, said("Whether a function was changed directly, not by its stack or another tool that deploys.")
     ]
-    by: Annotated[
-        str | None,
-        Meta(description="For a function: the tool that did it; null for a direct change."),
-    ] = None
-    who: Annotated[
-        str | None,
-        Meta(description="For a function: the user, or the role and its session, redacted."),
-    ] = None
+    by: Annotated[str | None, said("For a function: the tool that did it; null for a direct change.")] = None
+    who: Annotated[str | None, said("For a function: the user, or the role and its session, redacted.")] = (
+        None
+    )
     at: Time
     seconds_before: Annotated[
         int,
-        Meta(
-            description="How long before the incident's latest news began (its first occurrence, that of an alert that joined, or its return); negative for what was changed since."
+        said(
+            "How long before the incident's latest news began (its first occurrence, that of an alert that joined, or its return); negative for what was changed since."
         ),
     ]
     learned_late: Annotated[
         bool,
-        Meta(
-            description="Whether this notification is the first to say so, because it became known after the incident."
-        ),
+        said("Whether this notification is the first to say so, because it became known after the incident."),
     ] = False
 
 
@@ -241,9 +210,7 @@ class LikelyCause(Part, frozen=True, kw_only=True):
     fingerprint: str = ""
     signature: str = ""
     title: str
-    detail: Annotated[
-        str | None, Meta(description="The first field that its expression found, redacted.")
-    ] = None
+    detail: Annotated[str | None, said("The first field that its expression found, redacted.")] = None
     state: AlertState
     count: Count
     first_seen: Time
@@ -254,34 +221,21 @@ class QueueStatus(Part, frozen=True, kw_only=True):
 
     name: str
     depth: Count
-    at: Annotated[Time, Meta(description="When the queue was looked at.")]
+    at: Annotated[Time, said("When the queue was looked at.")]
     oldest_expires_at: Annotated[
-        Time | None,
-        Meta(description="When its oldest message is lost at the latest; null where nothing waits."),
+        Time | None, said("When its oldest message is lost at the latest; null where nothing waits.")
     ] = None
     growing: Annotated[
-        bool,
-        Meta(
-            description="Whether its growth, or the nearing loss of a message, is news in this notification."
-        ),
+        bool, said("Whether its growth, or the nearing loss of a message, is news in this notification.")
     ]
 
 
 class InTestMode(Part, frozen=True, kw_only=True):
     """How a signature in test mode did."""
 
-    status: Annotated[
-        str,
-        Meta(
-            description="What became of the signature.",
-            extra_json_schema={"enum": ["test", "stable", "off", "removed"]},
-        ),
-    ]
+    status: Annotated[str, said("What became of the signature.", enum=["test", "stable", "off", "removed"])]
     would_have_fired: Annotated[
-        Count,
-        Meta(
-            description="How often people would have been notified that it began, had the signature been stable."
-        ),
+        Count, said("How often people would have been notified that it began, had the signature been stable.")
     ]
 
 
@@ -307,79 +261,56 @@ class NotifiedAlert(Part, frozen=True, kw_only=True):
     fingerprint: str
     signature: str
     service: Annotated[
-        Service,
-        Meta(
-            description="Where it happened: the notification's service, in a digest the service of each.",
-        ),
+        Service, said("Where it happened: the notification's service, in a digest the service of each.")
     ] = ""
     title: str
     severity: Severity
     owner: Annotated[
-        str | None,
-        Meta(description="Who looks after the signature, as it says itself; null where it says nobody."),
+        str | None, said("Who looks after the signature, as it says itself; null where it says nobody.")
     ] = None
     state: AlertState
     changed: Annotated[
         bool,
-        Meta(
-            description="Whether this notification is about this alert: new, regressed or grown since the last one."
-        ),
+        said("Whether this notification is about this alert: new, regressed or grown since the last one."),
     ]
     inhibited_by: Annotated[
         str | None,
-        Meta(
-            description="The signature of a firing alert of the same incident that explains this one, else null."
-        ),
+        said("The signature of a firing alert of the same incident that explains this one, else null."),
     ]
     silenced_by: Annotated[
         str | None,
-        Meta(
-            description="The id of the silence that mutes this alert now, or in words what in CloudWatch mutes its alarm ('CloudWatch mute rule NAME'), else null."
+        said(
+            "The id of the silence that mutes this alert now, or in words what in CloudWatch mutes its alarm ('CloudWatch mute rule NAME'), else null."
         ),
     ] = None
     likely_cause: Annotated[
         LikelyCause | None,
-        Meta(
-            description="For an alarm: the log alert of the same incident that is most likely behind it.",
-        ),
+        said("For an alarm: the log alert of the same incident that is most likely behind it."),
     ] = None
     queue: Annotated[
         QueueStatus | None,
-        Meta(
-            description="For an alarm on a dead-letter queue: what the last look at the queue found.",
-        ),
+        said("For an alarm on a dead-letter queue: what the last look at the queue found."),
     ] = None
     test_mode: Annotated[
-        InTestMode | None,
-        Meta(description="In a digest, how the signature in test mode did; else null."),
+        InTestMode | None, said("In a digest, how the signature in test mode did; else null.")
     ] = None
     marked_by: Annotated[
-        str | None,
-        Meta(description="In a digest, who said in Slack that this alert was none; else null."),
+        str | None, said("In a digest, who said in Slack that this alert was none; else null.")
     ] = None
     count: Count
-    count_since_last: Annotated[
-        Count, Meta(description="Occurrences since the last notification about this alert.")
-    ]
+    count_since_last: Annotated[Count, said("Occurrences since the last notification about this alert.")]
     first_seen: Time
     last_seen: Time
-    fields: Annotated[
-        dict[str, str],
-        Meta(description="What the signature's expression found, redacted."),
-    ]
-    summary: Annotated[str, Meta(description="What it means.")]
-    first_action: Annotated[str, Meta(description="What to do first; may contain `code` in back-ticks.")]
+    fields: Annotated[dict[str, str], said("What the signature's expression found, redacted.")]
+    summary: Annotated[str, said("What it means.")]
+    first_action: Annotated[str, said("What to do first; may contain `code` in back-ticks.")]
     runbook_url: Address
     sample: Annotated[
-        str | None,
-        Meta(description="One redacted log line; null when it was withheld or left out for size."),
+        str | None, said("One redacted log line; null when it was withheld or left out for size.")
     ]
     source: Source
     account: str
-    account_name: Annotated[
-        str | None,
-        Meta(description="What the settings call this account, else null."),
-    ] = None
+    account_name: Annotated[str | None, said("What the settings call this account, else null.")] = None
     region: str
     links: Links
 
@@ -391,8 +322,7 @@ class Notification(Part, frozen=True, kw_only=True):
     """
 
     version: Annotated[
-        Literal["1"],
-        Meta(description="Raised only by a change that breaks readers; new optional keys do not raise it."),
+        Literal["1"], said("Raised only by a change that breaks readers; new optional keys do not raise it.")
     ]
     id: Annotated[
         str,
@@ -409,44 +339,34 @@ class Notification(Part, frozen=True, kw_only=True):
         ),
     ]
     reason: Reason
-    at: Annotated[Time, Meta(description="When the notification became due.")]
-    title: Annotated[
-        str,
-        Meta(
-            description="What broke, in a few words.",
-            extra_json_schema={"minLength": 1, "maxLength": 200},
-        ),
-    ]
+    at: Annotated[Time, said("When the notification became due.")]
+    title: Annotated[str, said("What broke, in a few words.", minLength=1, maxLength=200)]
     service: Service
     severity: Annotated[
-        Severity,
-        Meta(description="The worst severity among the incident's firing alerts; among all when none fires."),
+        Severity, said("The worst severity among the incident's firing alerts; among all when none fires.")
     ]
     incident: IncidentSummary
     labels: Annotated[
         tuple[Labels, ...],
-        Meta(
-            description="What the incident's alerts can be routed by, each combination once; complete even where `alerts` is cut for size."
+        said(
+            "What the incident's alerts can be routed by, each combination once; complete even where `alerts` is cut for size."
         ),
     ] = ()
     changes: Annotated[
         tuple[ReportedChange, ...],
-        Meta(
-            description="What was deployed or altered before it began, and since: the likeliest suspect first. Empty where nothing is known.",
-            extra_json_schema={"maxItems": 10},
+        said(
+            "What was deployed or altered before it began, and since: the likeliest suspect first. Empty where nothing is known.",
+            maxItems=10,
         ),
     ] = ()
     actions: Annotated[
         tuple[ReportedAction, ...],
-        Meta(
-            description="What people did from Slack that no earlier notification says.",
-            extra_json_schema={"maxItems": 40},
-        ),
+        said("What people did from Slack that no earlier notification says.", maxItems=40),
     ] = ()
     wide: Annotated[
         WideIncident | None,
-        Meta(
-            description="The wide incident that this one joined as it opened, or leads; null for none. Each service's incident is announced all the same."
+        said(
+            "The wide incident that this one joined as it opened, or leads; null for none. Each service's incident is announced all the same."
         ),
     ] = None
     why: Why | None = None

@@ -5,9 +5,10 @@ Only what is written so that it can be nothing else: an ARN, a URL, or the words
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any, Final
+
+from tocsin.core.lazy_expressions import lazy
 
 _ARN = r"arn:aws[a-z-]*"
 _EXPRESSIONS: Final = {
@@ -38,7 +39,7 @@ _EXPRESSIONS: Final = {
 NAMED: Final = tuple(_EXPRESSIONS)
 """The names of what may be found."""
 
-_ECS_TASK = re.compile(r"[0-9a-f]{32}")
+_ECS_TASK = lazy(r"[0-9a-f]{32}")
 
 
 @cache

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from tocsin.core.incidents.incident import Alert
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.notifications.named_in_line import how_to_find, named_in
 from tocsin.core.sanitize import clipped, one_line
 from tocsin.core.times import DAY, iso_time
 
 MAX_IN_SENTENCE_LENGTH: Final = 120
 _MAX_SENTENCE_LENGTH: Final = 2_000
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_IN_COMMAND = re.compile(r"[A-Za-z0-9_./:][A-Za-z0-9_./:@=+#-]*", re.ASCII)
+_PLACEHOLDER = lazy(r"\{(\w+)\}")
+_IN_COMMAND = lazy(r"[A-Za-z0-9_./:][A-Za-z0-9_./:@=+#-]*", re.ASCII)
 """What a command may be given as it is: no shell reads more in it, and none takes it for an option."""
-_IN_QUOTES = re.compile(r"[A-Za-z0-9_./:(\[][A-Za-z0-9_./:@=+#()\[\],%& -]*", re.ASCII)
+_IN_QUOTES = lazy(r"[A-Za-z0-9_./:(\[][A-Za-z0-9_./:@=+#()\[\],%& -]*", re.ASCII)
 """The same between single quotation marks, for names that may hold blanks."""
 _FUNCTION_GROUP = "/aws/lambda/"
 

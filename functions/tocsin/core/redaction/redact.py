@@ -29,6 +29,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import count
 from typing import Final, NamedTuple
 
 import re2
@@ -195,8 +196,15 @@ _END: Final = "\0"
 """Put behind each text as a needle: a search that does not find it has failed."""
 
 
+_TEXTS: Final = count()
+FEW_TEXTS: Final = 64
+"""Texts of a process in which the needles are looked for one by one; then it is worth compiling them into one set."""
+
+
 def _idle(lowered: str) -> frozenset[int]:
     """The built-in rules, by identity, none of whose needles a text holds; none where that could not be searched."""
+    if next(_TEXTS) < FEW_TEXTS:
+        return _tied() - {id(rule) for rule in RULES if any(needle in lowered for needle in rule.needles)}
     search, owners = _needles()
     found = search.Match(lowered + _END) or ()
     return _tied() - {owners[number] for number in found} if 0 in found else frozenset()

@@ -15,6 +15,7 @@ from re import _constants as sre  # type: ignore[attr-defined]  # the parser of 
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.literal import Literal
 
 SHORTEST = 4
@@ -37,7 +38,7 @@ COMMON = frozenset(
 )
 """Words that ordinary logs are full of: an expression is not known by them where anything else will do."""
 
-_WORD = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_WORD = lazy(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
 
 class _String(NamedTuple):

@@ -11,6 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.model import Level, Severity
 from tocsin.core.problems import Problem, did_you_mean
 from tocsin.core.signatures.absence_rule import KEYS as ABSENCE_KEYS
@@ -21,7 +22,7 @@ from tocsin.core.table_reader import TableReader
 from tocsin.core.times import parse_duration
 
 T = TypeVar("T", bound=StrEnum)
-ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+ID = lazy(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Key(NamedTuple):

@@ -1,6 +1,11 @@
-"""One round of reconciling one service: what is known of it in this round, and what was done.
+"""Reconciling one service: bring its incident up to date and tell what is due.
 
-The order of writes is what makes it safe: first the incident with its outbox, then SNS, then the outbox emptied.
+The one step that both ``detect`` (at once) and ``reconcile`` (every minute, see ``reconcile_all``) do.
+
+Level-triggered: it looks at what is stored, not at what happened, so whoever runs it next repairs whatever a
+crash left half done. The order of writes is what makes that safe: first the incident with its outbox, then
+SNS, then the outbox emptied. A crash between the last two publishes twice; ``notify`` knows a notification by
+its incident and sequence and shows it once.
 """
 
 from __future__ import annotations
@@ -8,17 +13,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from tocsin.core.config.settings import Settings
+from tocsin.core.errors.error_store import ErrorStore
 from tocsin.core.incidents import digest
 from tocsin.core.incidents import dlq_growth as queue_watch
 from tocsin.core.incidents.acting import MAX_ACTIONS
 from tocsin.core.incidents.actions import Action, ActionKind
 from tocsin.core.incidents.after_deploy import startup_silences
-from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning
+from tocsin.core.incidents.changes import BEFORE_DIRECT, concerning, is_suspect
 from tocsin.core.incidents.false_alerts import false_alerts
 from tocsin.core.incidents.incident import Alert, Incident, Pending, QueueReading
 from tocsin.core.incidents.lifecycle import (
@@ -26,11 +33,11 @@ from tocsin.core.incidents.lifecycle import (
     Observed,
     advance,
     earlier_incident_for,
-    next_due,
     remembering,
     without,
 )
 from tocsin.core.incidents.muting import matched_since
+from tocsin.core.incidents.next_check import next_check_at
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.store import (
@@ -44,12 +51,12 @@ from tocsin.core.incidents.store import (
     key_of_action,
 )
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
-from tocsin.services.absence import absences
+from tocsin.core.notifications.building import build_notification, with_account_names
+from tocsin.core.notifications.contract import Notification
+from tocsin.services.absence import QueueDepths, absences
 from tocsin.services.known_errors import take_pressed_as_known
-from tocsin.services.redriving import is_asked_for, look_at_moves, start_asked
-
-if TYPE_CHECKING:
-    from tocsin.services.reconciliation import Reconciler
+from tocsin.services.redriving import MessageMoves, is_asked_for, look_at_moves, start_asked
+from tocsin.services.wide_incidents import joined_services, wide_of
 
 OUTBOX_TAKEOVER_AFTER: Millis = 10_000
 """How old an outbox entry must be before another writer publishes it: its own writer is probably about to."""
@@ -59,9 +66,6 @@ MAX_CONFLICTS = 8
 
 SUSPECT_FOR: Millis = BEFORE_DIRECT + 3_600_000
 """How far back changes are looked for: as far as any is suspected, and the time that an occurrence may be late."""
-
-LOOK_AGAIN: Millis = 15 * 60_000
-"""The longest an open incident goes unlooked at: a deploy may have shortened its intervals meanwhile."""
 
 
 CHANGES_KEPT: Millis = 1_000
@@ -102,19 +106,96 @@ class Reconciliation(Struct):
     acted: list[Action] = field(default_factory=list)
 
 
-class Round:
-    """One reconciliation of one service.
+class Publisher(Protocol):
+    """Where notifications go."""
+
+    def publish(self, notification: Notification) -> None:
+        """Hand one notification over; returns when it is safely there."""
+
+
+class Queues(QueueDepths, Protocol):
+    """Where queues can be looked at; see ``adapters.aws.queue_depth``."""
+
+    def read(self, name: str, account: str, region: str, now: Millis) -> QueueReading | None:
+        """What is in a queue now; None when it cannot be told. Never raises."""
+
+
+class Reconciler(Struct, frozen=True):
+    """Brings incidents up to date.
+
+    Attributes:
+        ledger: Where occurrence counts and incidents are.
+        publisher: Where notifications go.
+        policy: Intervals and signatures.
+        runbooks_url: Where the runbooks are read.
+        queues: Where queues can be looked at; None where they cannot.
+        services: Says which changes concern which service; None where changes are not looked at.
+        takes_actions: Whether people can act from Slack.
+        errors: Where unknown errors are kept; None where they are not, or nobody can act.
+        moves: What redrives dead-letter queues; None where nothing does.
+        recent_changes: What was read of changes a moment ago.
+    """
+
+    ledger: Ledger
+    publisher: Publisher
+    policy: Policy
+    runbooks_url: str
+    queues: Queues | None = None
+    services: Settings | None = None
+    takes_actions: bool = False
+    errors: ErrorStore | None = None
+    moves: MessageMoves | None = None
+    recent_changes: RecentChanges = field(default_factory=RecentChanges)
+
+    def keep_change(self, change: Change) -> None:
+        """Keep a change, and know of it from now on."""
+        self.ledger.keep_change(change)
+        self.recent_changes.changes = None
+
+    def reconcile(
+        self,
+        service: str,
+        now: Millis,
+        *,
+        fresh: Sequence[OccurrenceCount] = (),
+        needed: Callable[[Incident | None], bool] = lambda _: True,
+        changes: Sequence[Change] = (),
+        silences: Callable[[], Sequence[Silence]] | None = None,
+    ) -> Reconciliation:
+        """Apply what is pending for a service, let time pass, publish what is due.
+
+        Args:
+            service: The service.
+            now: The time.
+            fresh: Occurrence counts just recorded, which the ledger's ``pending`` may not show yet.
+            needed: Asked of the stored incident before anything is written: in a storm all but one of many
+                concurrent callers find that the one was faster, and leave their occurrence counts to ``reconcile``.
+            changes: Changes that its incident should know of, whether or not it has anything else to tell.
+            silences: Gives the silences, for whoever reconciles many services at one time; the ledger's if not given.
+
+        Raises:
+            Exception: Whatever ledger or publisher raise; all is then as the next reconciliation can repair it.
+        """
+        return _ServiceRound(self, service, now, fresh=fresh, changes=changes, silences=silences).run(needed)
+
+    def learn(self, service: str, change: Change, now: Millis) -> Reconciliation:
+        """Tell the open incident of a service of a direct change before it that became known only now.
+
+        An incident that nobody has been told of yet looks for itself when it speaks.
+        """
+        incident = self.ledger.load(service).incident
+        if self.services is None or incident is None or incident.resolved_at is not None:
+            return Reconciliation()
+        if incident.notified_at is None or not is_suspect(change, incident):
+            return Reconciliation()
+        return self.reconcile(service, now, changes=[change])
+
+
+class _ServiceRound:
+    """One reconciliation of one service; the arguments are those of ``Reconciler.reconcile``.
 
     What was found out stays true when a save loses a race and the round begins again: which counts are applied
     already, what queues hold, which lines are missing.
-
-    Args:
-        reconciler: What it is done with.
-        service: The service.
-        now: The time.
-        fresh: See ``Reconciler.reconcile``, as with the others.
-        changes: Changes that the incident should know of.
-        silences: Gives the silences.
     """
 
     def __init__(
@@ -123,9 +204,9 @@ class Round:
         service: str,
         now: Millis,
         *,
-        fresh: Sequence[OccurrenceCount] = (),
-        changes: Sequence[Change] = (),
-        silences: Callable[[], Sequence[Silence]] | None = None,
+        fresh: Sequence[OccurrenceCount],
+        changes: Sequence[Change],
+        silences: Callable[[], Sequence[Silence]] | None,
     ) -> None:
         self._with, self._ledger, self._policy = reconciler, reconciler.ledger, reconciler.policy
         self._service, self._now = service, now
@@ -144,11 +225,7 @@ class Round:
         return self._service == TEST_MODE_GROUP
 
     def run(self, needed: Callable[[Incident | None], bool]) -> Reconciliation:
-        """Do it, again and again as long as somebody else is faster.
-
-        Args:
-            needed: See ``Reconciler.reconcile``.
-        """
+        """Do it, again and again as long as somebody else is faster."""
         for _ in range(MAX_CONFLICTS):
             stored = self._ledger.load(self._service)
             self._done.incident = stored.incident
@@ -178,7 +255,9 @@ class Round:
             readings=self._read_queues(stored.incident, waiting),
             changes=self._changes,
             suspects=self._suspects,
-            wide_services=() if self._fresh else self._with.services_led(stored.incident, self._now),
+            wide_services=()
+            if self._fresh
+            else joined_services(self._ledger, self._policy, stored.incident, self._now),
             actions=actions,
             moves=look_at_moves(self._with.moves, stored.incident),
         )
@@ -191,14 +270,8 @@ class Round:
     def _waiting(self, incident: Incident | None) -> list[OccurrenceCount]:
         """What is to be applied, the fresh ones first: what is new must not wait behind a backlog."""
         if not self._is_digest:
-            found = absences(
-                self._ledger,
-                self._policy.signatures,
-                self._service,
-                incident,
-                self._now,
-                queues=self._with.queues,
-            )
+            signatures, queues = self._policy.signatures, self._with.queues
+            found = absences(self._ledger, signatures, self._service, incident, self._now, queues=queues)
             self._missing.update((key_of(each), each) for each in found)
         counted = {key_of(each): each for each in (*self._fresh, *self._ledger.pending(self._service))}
         return [each for key, each in (counted | self._missing).items() if key not in self._gone]
@@ -217,10 +290,8 @@ class Round:
         """Apply all occurrence counts, as many at a time as one save takes, publishing as notifications come due."""
         most = self._ledger.max_applied - len(seen.actions)
         last_received: dict[str, Millis] = {}
-        for occurrence_count in occurrence_counts:
-            last_received[occurrence_count.fingerprint] = max(
-                last_received.get(occurrence_count.fingerprint, 0), occurrence_count.received_at
-            )
+        for each in occurrence_counts:
+            last_received[each.fingerprint] = max(last_received.get(each.fingerprint, 0), each.received_at)
         for start in range(0, max(1, len(occurrence_counts)), most):
             batch, more = occurrence_counts[start : start + most], start + most < len(occurrence_counts)
             # What was counted goes before what people did about it.
@@ -247,8 +318,7 @@ class Round:
                 acted=moved.acted,
             )
             self._superseded = None
-            self._gone.update(key_of(occurrence_count) for occurrence_count in moved.applied)
-            self._gone.update(key_of_action(action) for action in moved.acted)
+            self._gone.update(map(key_of, moved.applied), map(key_of_action, moved.acted))
             self._done.acted += moved.acted
             self._done.incident, self._done.applied = moved.incident, self._done.applied + len(moved.applied)
             saved = Stored(moved.incident, version)
@@ -263,28 +333,21 @@ class Round:
         """
         if not self._with.takes_actions or self._is_digest:
             return []
-        pending = [
-            action
-            for action in self._ledger.pending_actions(self._service)
-            if key_of_action(action) not in self._gone
-        ]
-        actions = sorted(pending, key=lambda action: (action.at, action.id))[:MAX_ACTIONS]
+        pending = self._ledger.pending_actions(self._service)
+        left = [action for action in pending if key_of_action(action) not in self._gone]
+        actions = sorted(left, key=lambda action: (action.at, action.id))[:MAX_ACTIONS]
         for action in actions:
             if action.silence is not None:
                 with suppress(SilenceConflictError):  # it was kept before, and taken back since
                     self._ledger.put_silence(action.silence)
+        errors = self._with.errors
         return [
-            take_pressed_as_known(self._with.errors, action)
-            if action.kind is ActionKind.KNOWN_ERROR
-            else action
-            for action in actions
+            take_pressed_as_known(errors, each) if each.kind is ActionKind.KNOWN_ERROR else each
+            for each in actions
         ]
 
     def _advance(
-        self,
-        incident: Incident | None,
-        occurrence_counts: Sequence[OccurrenceCount],
-        observed: Observed,
+        self, incident: Incident | None, occurrence_counts: Sequence[OccurrenceCount], observed: Observed
     ) -> Advance:
         """Apply into the service's incident, or into the next digest."""
         if self._is_digest:
@@ -331,9 +394,7 @@ class Round:
         return Stored(remembering(kept, latest, self._now, self._policy), stored.version)
 
     def _read_queues(
-        self,
-        incident: Incident | None,
-        occurrence_counts: Sequence[OccurrenceCount],
+        self, incident: Incident | None, occurrence_counts: Sequence[OccurrenceCount]
     ) -> dict[str, QueueReading]:
         """What is in each dead-letter queue whose alarm fires, or began to with one of these: looked at once a round."""
         if self._with.queues is None or self._is_digest:
@@ -359,11 +420,20 @@ class Round:
         if incident is None or not entries:
             return stored
         for entry in entries:
-            self._with.publisher.publish(
-                self._with.notification(incident, entry, self._with.wide_of(incident, entry))
-            )
+            self._with.publisher.publish(self._notification(incident, entry))
             self._done.sent.append(entry.reason)
         return self._clear(stored, [entry.sequence for entry in entries])
+
+    def _notification(self, incident: Incident, entry: Pending) -> Notification:
+        """The contract for one entry of an incident's outbox."""
+        notification = build_notification(
+            incident,
+            entry,
+            self._policy.signatures,
+            runbooks_url=self._with.runbooks_url,
+            wide=wide_of(self._ledger, self._policy, incident, entry),
+        )
+        return with_account_names(notification, self._with.services.accounts if self._with.services else {})
 
     def _clear(self, stored: Stored, sequences: Sequence[int]) -> Stored:
         """Take published entries out of the outbox, also when somebody applied more meanwhile."""
@@ -373,9 +443,8 @@ class Round:
                 return stored
             left = without(incident, sequences)
             try:
-                version = self._ledger.save(
-                    left, stored.version, due=next_check_at(left, self._now, self._policy)
-                )
+                due = next_check_at(left, self._now, self._policy)
+                version = self._ledger.save(left, stored.version, due=due)
             except StaleVersionError:
                 stored = self._ledger.load(incident.service)
                 if stored.incident is None or stored.incident.id != incident.id:
@@ -384,20 +453,6 @@ class Round:
             self._done.incident = left
             return Stored(left, version)
         return stored  # the next reconciliation publishes them once more; readers know them by their sequence
-
-
-def next_check_at(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
-    """When an incident wants to be looked at again; None for never."""
-    due = next_move(incident, now, policy)
-    if due is None or incident.service == TEST_MODE_GROUP:
-        return due  # a digest waits for days, and must cost nothing meanwhile
-    return min(due, now + LOOK_AGAIN)
-
-
-def next_move(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
-    """Say when time alone will next move an incident, or tell a digest; None for never."""
-    of = digest.next_due if incident.service == TEST_MODE_GROUP else next_due
-    return of(incident, now, policy)
 
 
 def _outbox(stored: Stored) -> tuple[Pending, ...]:

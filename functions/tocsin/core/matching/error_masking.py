@@ -1,18 +1,32 @@
-"""A line with what varies masked: its template, by which an error that no signature explains is known.
+"""The template of an unknown error: its line found, redacted, and what varies in it masked.
 
-Stateless and deterministic: any process comes to the same template for the same line, without asking another. Every
-expression is RE2, and the text is bounded, so the time is linear. The rules run in their order over the result of
-those before; each is an idea that holds for any log, and none was made for one kind of file.
+By its template an error that no signature explains is known. Stateless and deterministic: any process comes to the
+same template for the same line, without asking another. Every expression is RE2, and the text is bounded, so the time
+is linear. The rules run in their order over the result of those before; each is an idea that holds for any log, and
+none was made for one kind of file.
 """
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import re2
 
+from tocsin.core.lazy_expressions import lazy_re2
+from tocsin.core.matching.admissions import admission_span
+from tocsin.core.matching.levels import MAX_PREFIX_LENGTH, statement
+from tocsin.core.matching.logline import LogLine, read_line
+from tocsin.core.matching.quoting import quoted_as
+from tocsin.core.model import Level
+from tocsin.core.redaction.sample import WITHHELD, normalise
+
+if TYPE_CHECKING:
+    from tocsin.core.redaction.rule import Rule
+
+MAX_LINES = 400
+"""Lines of one event among which the one at error is looked for."""
 MASK = "<*>"
 """Stands for whatever varies. One mask for all: what is a number today may be an id tomorrow."""
 MAX_TEXT = 2_000
@@ -155,6 +169,74 @@ RULES = (
     MaskRule("several in a row", r"<\*>(?:[\s,;:./|-]*<\*>)+", "<*>, <*>: <*> left", "<*> left"),
 )
 
+_EXCEPTION = lazy_re2(r"^[\w.$]*(?:Error|Exception|Failure|Fault)\b")
+
+_NOTHING = lazy_re2(r"^\W*\w+: *(?:0|null|none|None|false|False|nil|undefined)\s*$")
+"""What `{"error": 0}` becomes as text."""
+
+
+def error_template(
+    message: str, extra: Sequence[Rule] = (), start: int | None = None, *, strict: bool = False
+) -> str:
+    """The template of an error.
+
+    Args:
+        message: The event's message as delivered.
+        extra: The deployment's own rules of redaction.
+        start: Where in its text the line at error begins, where that is known; else it is looked for.
+        strict: Whether only what is known to be harmless is shown.
+    """
+    from tocsin.core.redaction.redact import redact_or_withhold
+
+    line = read_line(message)
+    if start is None:
+        start = error_start(line, Level.ERROR) or 0
+    safe = redact_or_withhold(normalise(line.text[start:]), extra, strict=strict)
+    if safe is None:
+        return WITHHELD
+    head, *rest = safe.strip().split("\n", MAX_LINES)
+    named = next((each for each in rest[:MAX_LINES] if _EXCEPTION.search(each)), "")
+    return template_of(f"{head} {named}" if named else head)
+
+
+def error_start(line: LogLine, level: Level) -> int | None:
+    """Where the first line begins that states this level or worse; None where none does.
+
+    Prose that names a level ("if you see ERROR: …") states none. Where nothing states a level, a line that begins with
+    "Failed to …" or the like counts as one at error. Each line is looked at once, so the time is linear.
+
+    Args:
+        line: The log event.
+        level: The lowest level that counts.
+    """
+    looked = 0
+    ends = [part.start for part in line.parts[1:]] + [len(line.text)]
+    for part, end in zip(line.parts, ends, strict=True):
+        if part.is_json and part.level is not None:
+            looked += 1
+            if part.level.rank >= level.rank:
+                return part.start
+            continue
+        start = part.start
+        while start < end and looked < MAX_LINES:
+            looked += 1
+            stop = line.text.find("\n", start, end)
+            stop = end if stop < 0 else stop
+            head = line.text[start : min(stop, start + MAX_PREFIX_LENGTH)]
+            stated, certain = statement(head)
+            if certain and stated is not None and stated.rank >= level.rank and not _NOTHING.search(head):
+                return start
+            start = stop + 1
+        if looked >= MAX_LINES:
+            return None
+    return 0 if level.rank <= Level.ERROR.rank and _admits(line) else None
+
+
+def _admits(line: LogLine) -> bool:
+    """Whether a line without a level says in its first words that something failed, and is no quotation."""
+    span = admission_span(line.text[:MAX_PREFIX_LENGTH].partition("\n")[0])
+    return span is not None and line.level is None and not quoted_as(line.text, *span)
+
 
 def template_of(text: str) -> str:
     """Mask what varies in a line.
@@ -174,11 +256,6 @@ def template_of(text: str) -> str:
 def has_kept_digits(text: str) -> bool:
     """Whether a text has a word with a digit that is not masked: of all others the digits make no difference."""
     return _kept_digits().search(text.encode("utf-8", "replace").decode()) is not None
-
-
-def template_fingerprint(template: str) -> str:
-    """The id of a template: 16 hexadecimal characters."""
-    return hashlib.sha256(template.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _masked(found: re2._Match) -> str:
