@@ -97,7 +97,7 @@ def cold_start(measured: Mapping[str, Any]) -> list[Titled]:
         ],
         ["the same through boto3, without the network", number(measured["cold_start_told_ms"])],
         ["the search of a thousand signatures, compiled", number(measured["thousand_signatures_build_ms"])],
-        ["the same, derived again (not compiled)", number(measured["thousand_signatures_unsealed_ms"])],
+        ["the same, derived again (not compiled)", number(measured["thousand_signatures_uncompiled_ms"])],
     ]
     profile = [[f"`{row['module']}`", number(row["ms"])] for row in measured["import_profile"]]
     return [

@@ -7,8 +7,9 @@ the free tier, discounts, and what CloudWatch Logs takes for the logs themselves
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from math import log
 from typing import NamedTuple
 
 from tocsin_cli.product import product_root
@@ -100,8 +101,24 @@ LOADS = (
         shards=13,
     ),
 )
+STREAM_FROM_GB = 1_000
+"""Gigabytes a day above which a stream of the stack's own is cheaper than invocations."""
 PASSES = 0.17
 """The share of a log that the filter pattern lets through, as measured in docs/filter-pattern.md."""
+
+
+def between_sizes(gb_a_day: float, amount: Callable[[Load], float]) -> float:
+    """What an amount is for so much log: interpolated between the sizes above, both by their logarithm.
+
+    Args:
+        gb_a_day: Log in gigabytes a day; outside the sizes the nearest counts.
+        amount: The amount of a size.
+    """
+    gb = min(max(gb_a_day, LOADS[0].gb_a_day), LOADS[-1].gb_a_day)
+    below = max((load for load in LOADS if load.gb_a_day <= gb), key=lambda load: load.gb_a_day)
+    above = min((load for load in LOADS if load.gb_a_day >= gb), key=lambda load: load.gb_a_day)
+    way = 0.0 if above is below else log(gb / below.gb_a_day) / log(above.gb_a_day / below.gb_a_day)
+    return float(amount(below) ** (1 - way) * amount(above) ** way)
 
 
 @dataclass(frozen=True, slots=True)

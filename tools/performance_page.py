@@ -1,7 +1,7 @@
-"""Writes what was measured and modelled into the documents: ``docs/performance.md``, ``docs/cost.md``, ``docs/scale.md``.
+"""Writes what was measured and modelled into the documents: ``docs/performance.md`` and ``docs/cost.md``.
 
 ``make docs`` runs it. Figures of a run come from ``benchmarks/results.json``; without it ``docs/performance.md`` stays as
-it is. Cost and scale come from models and are the same wherever they are written.
+it is. Cost comes from a model and is the same wherever it is written.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from math import log
 from pathlib import Path
 from typing import Any
 
 from benchmarks.result_tables import Titled, tables
-from benchmarks.scale_simulation import spread, storm
 from benchmarks.shares import SHARES
 from benchmarks.svg_chart import line_chart
 from tocsin_cli.cost_model import (
     LOADS,
     PASSES,
     PRICES,
+    STREAM_FROM_GB,
     Load,
     Machine,
+    between_sizes,
     instead,
     shards_for,
     tocsin,
@@ -38,8 +38,6 @@ OFTEN = (("without a pause", 1_000.0), ("once an hour", 1.0), ("once a day", 1 /
 """How often each of some unknown errors is seen in an hour."""
 FAILURES = 30
 """Distinguished by what Tocsin is compared with; about as many signatures ship for log lines."""
-STREAM_FROM_GB = 1_000
-"""From here on the chart takes a stream."""
 SIZES_GB = (0.002, 0.02, 0.2, 1, 5, 20, 50, 200, 1_000, 5_000)
 
 
@@ -63,12 +61,7 @@ def main() -> None:
 
 def modelled() -> dict[Path, str]:
     """Pages and pictures that depend on no run, by path."""
-    scale = DOCS / "scale.md"
-    return {
-        DOCS / "cost.md": cost_page(),
-        DOCS / "images" / "cost.svg": cost_chart(),
-        scale: between(scale.read_text("utf-8"), scale_tables()),
-    }
+    return {DOCS / "cost.md": cost_page(), DOCS / "images" / "cost.svg": cost_chart()}
 
 
 def between(page: str, tables_text: str) -> str:
@@ -132,22 +125,15 @@ def shares_chart(speeds: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def at(gb_a_day: float) -> Load:
-    """A load between the three: what they say, interpolated; a stream from where the largest has one."""
-    below = max((load for load in LOADS if load.gb_a_day <= gb_a_day), key=lambda load: load.gb_a_day)
-    above = min((load for load in LOADS if load.gb_a_day >= gb_a_day), key=lambda load: load.gb_a_day)
-    way = 0.0 if above is below else log(gb_a_day / below.gb_a_day) / log(above.gb_a_day / below.gb_a_day)
-
-    def between_them(low: float, high: float) -> float:
-        return float(low ** (1 - way) * high**way)
-
+    """A load between the three sizes; a stream from where it pays."""
     load = Load(
         f"{gb_a_day:g} GB a day",
         gb_a_day,
-        between_them(below.kb_a_batch, above.kb_a_batch),
-        incidents=round(between_them(below.incidents, above.incidents)),
-        log_groups=round(between_them(below.log_groups, above.log_groups)),
+        between_sizes(gb_a_day, lambda size: size.kb_a_batch),
+        incidents=round(between_sizes(gb_a_day, lambda size: size.incidents)),
+        log_groups=round(between_sizes(gb_a_day, lambda size: size.log_groups)),
     )
-    return replace(load, shards=shards_for(load)) if below.shards or gb_a_day >= STREAM_FROM_GB else load
+    return load if gb_a_day < STREAM_FROM_GB else replace(load, shards=shards_for(load))
 
 
 def cost_chart() -> str:
@@ -289,67 +275,6 @@ invocation (`LogLevel` does not stop them; a function whose log format is JSON a
 write them). At the large size it is the stream: FilterPattern makes fewer shards do. The memory of `detect` hardly matters:
 half of it takes twice as long.
 """
-
-
-# --- scale ---
-
-
-def scale_tables() -> str:
-    storms = [storm(rate) for rate in (100, 500, 1_000, 3_000, 10_000)]
-    rows = [
-        [
-            f"{each.envelopes_a_second:,}",
-            f"{each.writers:,}",
-            f"{each.conflicts:,}",
-            f"{each.latest_s:,.0f}",
-            f"{each.drained_s:,}",
-            f"{each.lost:,}",
-        ]
-        for each in storms
-    ]
-    header = [
-        "deliveries a second",
-        "writers at once",
-        "conflicts",
-        "latest counted after, s",
-        "drained after, s",
-        "lost",
-    ]
-    wide = [storm(10_000, services=count) for count in (1, 4, 20)]
-    over = [
-        [str(count), f"{each.latest_s:,.0f}", f"{each.sustained:,.0f}"]
-        for count, each in zip((1, 4, 20), wide, strict=True)
-    ]
-    shared = [storm(rate, shared_item=True) for rate in (100, 500, 1_000)]
-    not_taken = [
-        [f"{each.envelopes_a_second:,}", f"{each.conflicts:,}", f"{each.latest_s:,.0f}"] for each in shared
-    ]
-    spreads = [spread(count, count * 0.5) for count in (4, 13, 50)]
-    even = [
-        [str(each.shards), f"{each.shards * 0.5:g}", f"{each.by_log_stream:.2f}", f"{each.at_random:.2f}"]
-        for each in spreads
-    ]
-    return "\n".join(
-        markdown(table)
-        for table in (
-            Titled("A storm of one alert in one service, ten minutes long", header, rows),
-            Titled(
-                "10,000 deliveries a second, over services",
-                ["services", "latest counted after, s", "a second, sustained"],
-                over,
-            ),
-            Titled(
-                "The same with one shared item and transactions, which was not taken",
-                ["deliveries a second", "conflicts", "latest counted after, s"],
-                not_taken,
-            ),
-            Titled(
-                "The fullest shard, MB a second (its limit is 1)",
-                ["shards", "all together", "by log stream", "at random (the stack's)"],
-                even,
-            ),
-        )
-    )
 
 
 if __name__ == "__main__":

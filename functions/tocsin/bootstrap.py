@@ -78,8 +78,9 @@ def wire_detector(
     """
     from tocsin.core.ingest.inflation import inflate
     from tocsin.core.matching.matcher import Matcher
-    from tocsin.core.signatures.drill import with_drill
-    from tocsin.core.signatures.heartbeat import with_heartbeat
+    from tocsin.core.signatures.drill import SIGNATURE as DRILL_SIGNATURE
+    from tocsin.core.signatures.heartbeat import SIGNATURE as HEARTBEAT_SIGNATURE
+    from tocsin.core.signatures.signature import with_built_in
     from tocsin.services.detection import Detector, Heartbeats
 
     def reconciler() -> Reconciler:
@@ -93,10 +94,10 @@ def wire_detector(
         return SqsFailureQueue(_client("sqs"), environ["TOCSIN_FAILURE_QUEUE_URL"], function="detect")
 
     search = prefilter.search if prefilter else None
-    signatures = with_drill(config.signatures)
-    heartbeat = "" if dry is not None else environ.get("TOCSIN_HEARTBEAT_LOG_GROUP", "")
+    signatures = with_built_in(config.signatures, DRILL_SIGNATURE)
+    log_group = "" if dry is not None else environ.get("TOCSIN_HEARTBEAT_LOG_GROUP", "")
     return Detector(
-        Matcher(with_heartbeat(signatures), search=search),
+        Matcher(with_built_in(signatures, HEARTBEAT_SIGNATURE), search=search),
         signatures,
         config.settings,
         reconciler=cache(reconciler),
@@ -104,7 +105,7 @@ def wire_detector(
         own_log_groups=environ.get("TOCSIN_OWN_LOG_GROUP_PREFIX") or OWN_LOG_GROUPS,
         region=environ.get("AWS_REGION", ""),
         account=_account(environ),
-        heartbeats=Heartbeats(heartbeat, cache(lambda: wire_heartbeat_relay(environ))) if heartbeat else None,
+        heartbeats=Heartbeats(log_group, cache(lambda: wire_heartbeat_relay(environ))) if log_group else None,
         own_stack=environ.get("TOCSIN_STACK", ""),
         error_store=None if dry is not None else cache(lambda: wire_error_store(environ)),
         search=search,
@@ -149,12 +150,13 @@ def wire_reconciler(
     """A reconciler on DynamoDB and SNS, or with ``dry`` one that keeps everything in memory."""
     from tocsin.core.incidents.policy import Policy
     from tocsin.core.matching.unknown_error import with_unknown_error
-    from tocsin.core.signatures.drill import with_drill
+    from tocsin.core.signatures.drill import SIGNATURE as DRILL_SIGNATURE
+    from tocsin.core.signatures.signature import with_built_in
     from tocsin.services.reconcile_service import Reconciler
 
     policy = Policy(
         config.settings.intervals,
-        with_unknown_error(with_drill(config.signatures)),
+        with_unknown_error(with_built_in(config.signatures, DRILL_SIGNATURE)),
         config.settings.routing,
     )
     if dry is not None:
@@ -224,6 +226,7 @@ def wire_notifier(
         ),
         clock=clock,
         pool=ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="notify"),
+        leads={},  # one for all invocations
     )
 
 
@@ -302,6 +305,9 @@ def _client(service: str, total_attempts: int = 5) -> Any:
     import boto3
     from botocore.config import Config
 
+    from tocsin.adapters.aws.service_models import use_lean_session
+
+    use_lean_session()
     # Short and few: a call that hangs must leave the invocation time to be tried again by the platform.
     retries = {"mode": "standard", "total_max_attempts": total_attempts}
     options = Config(connect_timeout=2, read_timeout=5, retries=retries)  # type: ignore[arg-type]

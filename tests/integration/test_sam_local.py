@@ -23,15 +23,15 @@ from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, sta
 from tocsin.adapters.files.configuration import packaged_configuration
 from tocsin.adapters.sam_local import BRIDGE_PORT, Forwarding, join_local_cloud
 from tocsin.core.model import Severity
-from tocsin_cli.commands.build import build
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws.cloud import EmbeddedCloud
-from tocsin_cli.local_aws.sam_bridge import SamLocalDoor
+from tocsin_cli.local_aws.sam_bridge import SamLocalBridge
 
 if TYPE_CHECKING:
     from tocsin_cli.local_aws.cloud import Deployment
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.minutes
 SAM = Path(sys.executable).with_name("sam")
 LINE = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 
@@ -66,7 +66,7 @@ def test_without_a_tocsin_local_the_function_is_a_dry_run():
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"[]", b"{}", b'{"functions": {"OtherFunction": {"A": "b"}}, "ports": []}']
 )
-def test_somebody_else_behind_the_door_makes_it_a_dry_run_too(body):
+def test_somebody_else_behind_the_bridge_makes_it_a_dry_run_too(body):
     environment = {"AWS_LAMBDA_FUNCTION_NAME": "DetectFunction", "TOCSIN_TABLE": "IncidentTable"}
     with answering(body) as server:
         assert not join_local_cloud(environment, host="127.0.0.1", port=server.server_address[1])
@@ -132,21 +132,21 @@ def test_a_forwarded_port_is_free_again_at_once():
 
 
 @pytest.mark.cloud
-def test_the_door_tells_what_the_deployed_functions_run_with(cloud: Deployment, local_slack: LocalSlack):
-    with SamLocalDoor(cloud, local_slack.url, port=0) as door:
+def test_the_bridge_says_what_the_deployed_functions_run_with(cloud: Deployment, local_slack: LocalSlack):
+    with SamLocalBridge(cloud, local_slack.url, port=0) as bridge:
         environment = {
             "AWS_LAMBDA_FUNCTION_NAME": "NotifyFunction",
             "AWS_ACCESS_KEY_ID": "AKIAREALLYMINE000000",
         }
-        host, _, port = door.address.partition(":")
+        host, _, port = bridge.address.partition(":")
         with pytest.raises(OSError, match="in use"):
             # On this machine the cloud's own ports are taken, of course: in a container they are free.
             join_local_cloud(environment, host=host, port=int(port))
-        told = door.environments["NotifyFunction"]
-    assert told["AWS_ENDPOINT_URL"] == cloud.endpoint
-    assert told["AWS_ACCESS_KEY_ID"] == "test"
-    assert told["TOCSIN_TABLE"] == cloud.table
-    assert told["TOCSIN_SLACK_API_URL"] == local_slack.api_url
+        deployed = bridge.environments["NotifyFunction"]
+    assert deployed["AWS_ENDPOINT_URL"] == cloud.endpoint
+    assert deployed["AWS_ACCESS_KEY_ID"] == "test"
+    assert deployed["TOCSIN_TABLE"] == cloud.table
+    assert deployed["TOCSIN_SLACK_API_URL"] == local_slack.api_url
     with socket.socket() as probe:
         assert probe.connect_ex((host, int(port))) != 0  # closed again
 
@@ -155,16 +155,10 @@ def test_the_door_tells_what_the_deployed_functions_run_with(cloud: Deployment, 
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A copy of what `tocsin build` needs, built and verified: the user's own .aws-sam is left alone."""
-    project = tmp_path_factory.mktemp("project")
-    for name in ("template.yaml", "samconfig.toml"):
-        shutil.copy(ROOT / name, project)
-    for name in ("functions", "runbooks"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (project / "event.json").write_text(json.dumps(envelope(LINE)))
-    build(project)
-    return project
+def built(built):
+    """The built project, with an event beside it."""
+    (built / "event.json").write_text(json.dumps(envelope(LINE)))
+    return built
 
 
 def envelope(line):
@@ -249,7 +243,7 @@ def test_in_the_container_it_is_a_dry_run(built):
 def test_the_same_command_goes_through_to_the_local_slack(built, tmp_path):
     with LocalSlack() as slack, EmbeddedCloud(ROOT, log=tmp_path / "cloud.log") as embedded:
         deployed = embedded.deploy({"webhook_url": slack.webhook_url})
-        with SamLocalDoor(deployed, slack.url):
+        with SamLocalBridge(deployed, slack.url):
             answer = invoke(built)
         assert answer["sent"] == {"backend": ["opened"]}
         (told,) = slack.wait_for(bool)

@@ -7,11 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tocsin.adapters.files.configuration import (
-    Configuration,
-    read_overlay_file,
-    read_signature_files,
-)
+from tocsin.adapters.files.configuration import Configuration, read_overlay_file, read_signature_files
 from tocsin.core.config.routing import Route
 from tocsin.core.config.settings import FILE, Settings
 from tocsin.core.matching.levels import MAX_PREFIX_LENGTH, stated_level

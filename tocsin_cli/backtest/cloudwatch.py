@@ -39,8 +39,8 @@ def read_log_group(
     Args:
         client: A client of CloudWatch Logs.
         log_group: Its name.
-        since: The first moment.
-        until: The moment after the last.
+        since: The first time.
+        until: The time after the last.
         on_page: Called after each page with the latest time seen and the page's number of events; a page may be
             empty, that does not mean that it is the last.
 
@@ -49,9 +49,7 @@ def read_log_group(
     """
     latest = since
     pages = client.get_paginator("filter_log_events").paginate(
-        logGroupName=log_group,
-        startTime=since,
-        endTime=until,
+        logGroupName=log_group, startTime=since, endTime=until
     )
     for page in pages:
         events = page.get("events", [])
@@ -62,7 +60,7 @@ def read_log_group(
         on_page(latest, len(events))
 
 
-def moment(text: str, now: Millis) -> Millis:
+def time_of(text: str, now: Millis) -> Millis:
     """Read ``--since`` and ``--until``: a duration before now (``7d``), or a time (ISO 8601).
 
     Raises:

@@ -247,10 +247,10 @@ def _all_lines(blocks: Iterable[LineBlock]) -> Iterator[LoggedLine]:
 
 
 def _from_cloudwatch(arguments: argparse.Namespace, progress: Progress | None) -> Iterator[LoggedLine]:
-    from tocsin_cli.backtest.cloudwatch import logs_client, moment, read_log_group
+    from tocsin_cli.backtest.cloudwatch import logs_client, read_log_group, time_of
 
     now = time.time_ns() // 1_000_000
-    since, until = moment(arguments.since, now), moment(arguments.until, now)
+    since, until = time_of(arguments.since, now), time_of(arguments.until, now)
     if since >= until:
         raise ValueError(f"--since {arguments.since} is not before --until {arguments.until}")
     client = logs_client(arguments.region)

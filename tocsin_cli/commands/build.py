@@ -7,7 +7,6 @@ each processor, every file of ours be there, and nothing that the runtime brings
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from tocsin_cli.authoring.locations import located
 from tocsin_cli.configuration_folder import is_staged, project_of
 from tocsin_cli.options import add_root
 from tocsin_cli.package.contents import package_problems, size_of
-from tocsin_cli.package.sam import BuildError, sam_command
+from tocsin_cli.package.sam import BuildError, ask_sam
 from tocsin_cli.shown_paths import shown
 
 FUNCTIONS = ("DetectFunction", "NotifyFunction", "ReconcileFunction")
@@ -142,20 +141,11 @@ def _git(root: Path, which: str) -> list[str]:
 
 
 def _sam_build(project: Path, architecture: str) -> None:
-    sam = sam_command()
     chosen = "" if architecture == "both" else architecture
     # sam keeps what it built by the sources alone: the choice of one processor must not be answered from there.
     arguments = ["build", *(["--no-cached"] if chosen else [])]
-    environment = {
-        **os.environ,
-        "PYTHON": sys.executable,
-        "TOCSIN_ARCHITECTURE": chosen,
-        "SAM_CLI_TELEMETRY": "0",
-    }
     print("building with sam ...", file=sys.stderr, flush=True)
-    done = subprocess.run(
-        [sam, *arguments], cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        print(done.stdout + done.stderr, file=sys.stderr)
+    status, output = ask_sam(arguments, project, PYTHON=sys.executable, TOCSIN_ARCHITECTURE=chosen)
+    if status:
+        print(output, file=sys.stderr)
         raise BuildError("`sam build` failed; its own words are above")

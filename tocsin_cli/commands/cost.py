@@ -13,19 +13,16 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any
 
 from tocsin_cli.aws_errors import aws_refusals
-from tocsin_cli.cost_model import LOADS, PRICES, Load, shards_for, tocsin, with_filter
+from tocsin_cli.cost_model import PRICES, STREAM_FROM_GB, Load, between_sizes, shards_for, tocsin, with_filter
 from tocsin_cli.deployment_file import as_text, read_deployment
 from tocsin_cli.options import add_root
 from tocsin_cli.stack.parameters import listed
 from tocsin_cli.stack.target import region_or_environment
 
 DAYS_LOOKED_BACK = 7
-SHARDS_FROM_GB = 1_000
-"""Gigabytes a day above which a stream of the stack's own is cheaper than invocations."""
 _ALARMS_COUNTED_QUEUES = 2
 
 
@@ -90,17 +87,9 @@ def load_of(gb_a_day: float, log_groups: int, incidents: int) -> Load:
         log_groups: How many are watched.
         incidents: In a month.
     """
-    points = [(math.log(each.gb_a_day), each.kb_a_batch) for each in LOADS]
-    at = min(max(math.log(max(gb_a_day, 1e-6)), points[0][0]), points[-1][0])
-    kb = points[-1][1]
-    for (x0, y0), (x1, y1) in pairwise(points):
-        if x0 <= at <= x1:
-            kb = y0 + (y1 - y0) * (at - x0) / (x1 - x0)
-            break
+    kb = between_sizes(gb_a_day, lambda load: load.kb_a_batch)
     load = Load("yours", gb_a_day=gb_a_day, kb_a_batch=kb, incidents=incidents, log_groups=log_groups)
-    if gb_a_day < SHARDS_FROM_GB:
-        return load
-    return replace(load, shards=shards_for(load))
+    return load if gb_a_day < STREAM_FROM_GB else replace(load, shards=shards_for(load))
 
 
 def looked_up(groups: Sequence[str], region: str | None) -> float:

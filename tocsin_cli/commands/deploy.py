@@ -22,7 +22,7 @@ from tocsin_cli.commands import doctor
 from tocsin_cli.commands.build import build, checked_project
 from tocsin_cli.configuration_folder import is_staged
 from tocsin_cli.options import add_root
-from tocsin_cli.package.sam import run_sam, sam_command
+from tocsin_cli.package.sam import run_sam
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack import preflight
 from tocsin_cli.stack.description import describe, outputs_of, parameters_of
@@ -216,7 +216,7 @@ def sam_deploy(project: Path, name: str | None, region: str | None, *, ask: bool
         "--confirm-changeset" if ask else "--no-confirm-changeset",
     ]
     with overrides_for_sam(project, os.environ) as overrides:
-        status = run_sam([sam_command(), *arguments, *overrides], project, whole=sys.stdout.isatty())
+        status = run_sam([*arguments, *overrides], project, whole=sys.stdout.isatty())
     if status:
         raise DeployError(
             "`sam deploy` did not deploy; its own words are above. CloudFormation rolls a failed update back by itself"

@@ -130,7 +130,7 @@ def _left_out(rule: Signature) -> str:
     """What people must do about an absence that the pattern makes Tocsin blind for."""
     return (
         f"{rule.id} is left out, because its lines do not fit: with this pattern Tocsin sees neither its signs of life "
-        "nor its work, and it can never speak. Either leave FilterPattern empty, or subscribe the log groups in its "
+        "nor its work, and it can never fire. Either leave FilterPattern empty, or subscribe the log groups in its "
         "scope by a stack of their own with an empty FilterPattern"
     )
 

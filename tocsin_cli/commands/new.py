@@ -47,9 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
-        "--from-line",
-        metavar="LINE",
-        help="the log line; - for standard input (a traceback, for example)",
+        "--from-line", metavar="LINE", help="the log line; - for standard input (a traceback, for example)"
     )
     source.add_argument(
         "--from-error", metavar="ID", help="the id of an unknown error, as `tocsin errors` lists it"

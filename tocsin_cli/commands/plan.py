@@ -10,7 +10,6 @@ import argparse
 import io
 import os
 import re
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from typing import Any
 from tocsin.adapters.files.configuration import Configuration
 from tocsin.core.problems import ConfigurationError
 from tocsin_cli.authoring.changes import Changes, changes
-from tocsin_cli.backtest.cloudwatch import moment
+from tocsin_cli.backtest.cloudwatch import time_of
 from tocsin_cli.backtest.git_configuration import configuration_at
 from tocsin_cli.command_error import CommandError
 from tocsin_cli.commands.backtest import replay_cloudwatch, replay_files
@@ -27,7 +26,7 @@ from tocsin_cli.commands.deploy import stack_name
 from tocsin_cli.configuration_folder import read_configuration
 from tocsin_cli.deployment_file import as_text, read_deployment
 from tocsin_cli.options import add_root
-from tocsin_cli.package.sam import sam_command
+from tocsin_cli.package.sam import ask_sam
 from tocsin_cli.product import version
 from tocsin_cli.shown_paths import shown
 from tocsin_cli.stack.deployed_configuration import deployed_configuration
@@ -125,30 +124,17 @@ def _resources(project: Path, name: str, region: str | None) -> list[str]:
     """The change set that sam makes of the project, one line for each resource; it is removed again."""
     import boto3
 
+    arguments = [
+        *("deploy", "--stack-name", name),
+        *(["--region", region] if region else []),
+        *("--no-execute-changeset", "--no-confirm-changeset", "--no-progressbar"),
+    ]
     with overrides_for_sam(project, os.environ) as overrides:
-        done = subprocess.run(
-            [
-                sam_command(),
-                "deploy",
-                "--stack-name",
-                name,
-                *(["--region", region] if region else []),
-                "--no-execute-changeset",
-                "--no-confirm-changeset",
-                "--no-progressbar",
-                *overrides,
-            ],
-            cwd=project,
-            env={**os.environ, "SAM_CLI_TELEMETRY": "0"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    said = done.stdout + done.stderr
+        status, said = ask_sam([*arguments, *overrides], project)
     if "No changes to deploy" in said or "is up to date" in said:
         return []
     found = _CHANGE_SET.search(said)
-    if done.returncode or found is None:
+    if status or found is None:
         raise PlanError(f"`sam deploy --no-execute-changeset` failed:\n{said[-2000:]}")
     cloudformation: Any = boto3.Session(region_name=region).client("cloudformation")
     pages = cloudformation.get_paginator("describe_change_set").paginate(
@@ -227,7 +213,7 @@ def _refuse_what_cannot_be_replayed(what: str, groups: list[str]) -> None:
     if Path(what).exists():
         return
     try:
-        moment(what, time.time_ns() // 1_000_000)
+        time_of(what, time.time_ns() // 1_000_000)
     except ValueError as error:
         raise PlanError(f"--backtest: there is no file {what}, and {error}") from error
     if not groups:

@@ -91,9 +91,7 @@ class Drill:
                 return self._invoke(line)
             if is_missing(error):
                 return Step(
-                    "line",
-                    None,
-                    f"there is no log group {self.target}: name a watched one with --log-group",
+                    "line", None, f"there is no log group {self.target}: name a watched one with --log-group"
                 )
             raise
         return self._seen("line", f"written to {self.target}")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tocsin.core.model import Millis
     from tocsin.core.notifications.contract import Notification
-    from tocsin.services.channel import Channel as Road
+    from tocsin.services.channel import Channel as DeliveryChannel
     from tocsin.services.channel import Outcome
 
 CHANNEL = "C0ALERTS"
@@ -60,7 +60,7 @@ class OfflineSlack:
         session = requests.Session()
         session.trust_env = False
         session.mount(_URL, _Wire(self))
-        self._road: Road = (
+        self.delivery_channel: DeliveryChannel = (
             BotChannel(SlackBot(BOT_TOKEN, CHANNEL, f"{_URL}/api/", session))
             if mode == "bot"
             else WebhookChannel(SlackWebhook(f"{_URL}/services/T0LOCAL/B0TOCSIN/local", session))
@@ -73,7 +73,9 @@ class OfflineSlack:
             DeliveryError: The local Slack refused it.
         """
         self._now = now
-        return deliver(notification, self._road, self._store, Attempt("offline", now, LEASE)).outcome
+        return deliver(
+            notification, self.delivery_channel, self._store, Attempt("offline", now, LEASE)
+        ).outcome
 
     def messages(self) -> list[Message]:
         """All messages, oldest first, with what was edited."""

@@ -188,11 +188,7 @@ class Interactivity:
     def _seen(self, status: int, trigger: str) -> dict[str, Any]:
         """What the person sees: Slack shows a warning where the app did not answer as it should."""
         with self._changed:
-            return {
-                "ok": status == 200,
-                "status": status,
-                "ephemeral": list(self._said[trigger]),
-            }
+            return {"ok": status == 200, "status": status, "ephemeral": list(self._said[trigger])}
 
     def _wait(self, trigger: str, version: int | None) -> None:
         """Until the person is answered; with a version, only for a moment once the channel shows something new."""

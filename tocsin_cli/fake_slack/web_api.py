@@ -36,14 +36,7 @@ _T = TypeVar("_T")
 BOT_TOKEN = "xoxb-local-tocsin"  # noqa: S105 -- opens nothing but this program
 BOT_USER, BOT_ID, APP_ID, TEAM_ID = "U0TOCSIN", "B0TOCSIN", "A0TOCSIN", "T0LOCAL"
 
-SCOPES = (
-    "chat:write",
-    "channels:history",
-    "groups:history",
-    "commands",
-    "users:read",
-    "usergroups:read",
-)
+SCOPES = ("chat:write", "channels:history", "groups:history", "commands", "users:read", "usergroups:read")
 """The scopes that the bot has unless somebody takes one away: those of the app manifest."""
 
 _TS = re.compile(r"\d{1,12}(\.\d{1,6})?")

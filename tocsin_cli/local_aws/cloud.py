@@ -31,7 +31,6 @@ from tocsin_cli.product import work_folder
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from types import TracebackType
 
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
@@ -50,7 +49,7 @@ _FUNCTIONS = {
 # Runs MiniStack, and ends its whole process group (the Lambda workers too) once our end of its standard input
 # is gone: closed by stop(), or by the kernel however this process died.
 _PROCESS = """
-import os, runpy, signal, sys, threading
+import functools, os, runpy, signal, sys, threading
 def watch():
     while os.read(0, 1024):
         pass
@@ -78,6 +77,9 @@ def run_in_turn(function, event):
     with environments:
         return run(function, event)
 lambda_svc._execute_function_with_config_scope = run_in_turn
+# 4. It reads every policy of the caller from its JSON, twice for each call: a tenth of the processor time of a call.
+read_policy, read_before = iam_evaluator.parse_policy_document, functools.cache(iam_evaluator.parse_policy_document)
+iam_evaluator.parse_policy_document = lambda of: read_before(of) if isinstance(of, str) else read_policy(of)
 
 sys.argv = ["ministack"]
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)
@@ -228,9 +230,7 @@ class EmbeddedCloud:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop it."""
         self.stop()
 

@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from tocsin.adapters.files.settings_file import load_settings
@@ -17,7 +16,7 @@ from tocsin.core.config.routing import DEFAULT
 from tocsin_cli.configuration_folder import default_root, project_of
 from tocsin_cli.fake_slack.server import DEFAULT_CHANNELS, LocalSlack
 from tocsin_cli.local_aws.cloud import CloudError, Deployment, EmbeddedCloud, Watched, request_event
-from tocsin_cli.local_aws.sam_bridge import SamLocalDoor
+from tocsin_cli.local_aws.sam_bridge import SamLocalBridge
 
 if TYPE_CHECKING:
     from tocsin_cli.fake_slack.channel import Message
@@ -105,16 +104,14 @@ class LocalTocsin:
             self._stack = stack.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop everything."""
         self._stack.close()
 
     def _open_bridge(self, stack: contextlib.ExitStack, port: int) -> None:
         """Let the containers of ``sam local invoke`` in; without it everything else works too."""
         try:
-            stack.enter_context(SamLocalDoor(self.deployment, self.slack.url, port=port))
+            stack.enter_context(SamLocalBridge(self.deployment, self.slack.url, port=port))
         except OSError:
             print(
                 "tocsin local: another one is running; `sam local invoke` reaches that one", file=sys.stderr

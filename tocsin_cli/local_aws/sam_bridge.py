@@ -1,7 +1,7 @@
 """The bridge for ``sam local invoke``: lets its containers into the cloud of a running ``tocsin local``.
 
 A container on Docker Desktop reaches this machine's loopback by the name host.docker.internal; on Linux that
-name leads to the address of Docker's bridge, where nothing listens. So on Linux the door, and the ports
+name leads to the address of Docker's bridge, where nothing listens. So on Linux the bridge, and the ports
 behind it, are opened on the bridge as well, as soon as there is one.
 """
 
@@ -21,7 +21,6 @@ from tocsin.adapters.sam_local import BRIDGE_PORT, Forwarding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
     from tocsin_cli.local_aws.cloud import Deployment
 
@@ -30,7 +29,7 @@ _BRIDGE = "docker0"
 _LOOK_EVERY = 1.0
 
 
-class SamLocalDoor:
+class SamLocalBridge:
     """Answers containers with the environment of the deployed functions; a context manager.
 
     Args:
@@ -65,9 +64,7 @@ class SamLocalDoor:
             self._bridge.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close it."""
         self._closing.set()
         if self._server is not None:

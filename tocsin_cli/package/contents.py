@@ -55,13 +55,7 @@ def _own_files(package: Path, root: Path, own: Sequence[str]) -> Iterator[str]:
             yield f"{file}: missing in the package: make build"
         elif built.read_bytes() != (root / file).read_bytes():
             yield f"{file}: is another one in the package than in {root}: it was changed since: make build"
-    for needed in (
-        "tocsin.toml",
-        "detect.py",
-        "notify.py",
-        "reconcile.py",
-        "respond.py",
-    ):
+    for needed in ("tocsin.toml", "detect.py", "notify.py", "reconcile.py", "respond.py"):
         if needed not in own:
             yield f"{needed}: missing in {root}: git checkout"
 

@@ -66,13 +66,40 @@ def brief(lines: Iterable[str]) -> Iterator[str]:
         blank = not text
 
 
-def run_sam(command: list[str], project: Path, *, whole: bool) -> int:
+_WITHOUT_TELEMETRY = {"SAM_CLI_TELEMETRY": "0"}
+
+
+def ask_sam(arguments: list[str], project: Path, **environment: str) -> tuple[int, str]:
+    """Run sam and keep what it says.
+
+    Returns:
+        Its exit status, and its output.
+
+    Raises:
+        BuildError: There is no SAM CLI.
+    """
+    done = subprocess.run(
+        [sam_command(), *arguments],
+        cwd=project,
+        env={**os.environ, **_WITHOUT_TELEMETRY, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+def run_sam(arguments: list[str], project: Path, *, whole: bool) -> int:
     """Run sam; into a log, without its progress bar and without the events of what has only begun.
 
     Returns:
         Its exit status.
+
+    Raises:
+        BuildError: There is no SAM CLI.
     """
-    environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
+    command, environment = [sam_command(), *arguments], {**os.environ, **_WITHOUT_TELEMETRY}
     if whole:
         return subprocess.run(command, cwd=project, env=environment, check=False).returncode
     with subprocess.Popen(

@@ -164,10 +164,7 @@ def _detail(alarm: Alarm, state: str, datapoint: float, at: Millis) -> dict[str,
             "reason": alarm.reason(_before(state), 0.0 if state == "ALARM" else 3.0, before),
             "timestamp": _time(before),
         },
-        "configuration": {
-            "description": alarm.description,
-            "metrics": metrics,
-        },
+        "configuration": {"description": alarm.description, "metrics": metrics},
     }
 
 

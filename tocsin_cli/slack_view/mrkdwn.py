@@ -293,10 +293,7 @@ def _moment(seconds: int, pattern: str, url: str, fallback: str) -> Node:
 
 def format_moment(at: datetime, pattern: str) -> str:
     """Fill in the date tokens that Tocsin uses; Slack shows the reader's own zone, this is UTC and says so."""
-    values = {
-        "date_short_pretty": f"{at:%b} {at.day}, {at.year}",
-        "time_secs": f"{at:%H:%M:%S} UTC",
-    }
+    values = {"date_short_pretty": f"{at:%b} {at.day}, {at.year}", "time_secs": f"{at:%H:%M:%S} UTC"}
     return re.sub(r"\{(\w+)\}", lambda found: values.get(found[1], found[0]), pattern)
 
 

@@ -16,19 +16,21 @@ def lazy(pattern: str, flags: int = 0) -> re.Pattern[str]:
     return cast("re.Pattern[str]", _Lazy(re, pattern, flags))
 
 
-def lazy_re2(pattern: str) -> re2._Regexp:
+def lazy_re2(pattern: str, options: re2.Options | None = None) -> re2._Regexp:
     """As `re2.compile`, later."""
-    return _Lazy(re2, pattern)
+    return _Lazy(re2, pattern, *filter(None, [options]))
 
 
 class _Lazy:
     """Stands for a compiled expression, whose methods it takes over as they are asked for."""
 
-    def __init__(self, engine: Any, pattern: str, *flags: int) -> None:
+    def __init__(self, engine: Any, pattern: str, *flags: object) -> None:
         self._engine, self.pattern, self._flags = engine, pattern, flags
 
     def __getattr__(self, name: str) -> Any:
-        # Two threads may both compile it, to the same; the engine keeps what it compiled for the next method.
-        method = getattr(self._engine.compile(self.pattern, *self._flags), name)
+        # Two threads may both compile it, to the same.
+        compiled = self.__dict__.get("_compiled") or self._engine.compile(self.pattern, *self._flags)
+        self._compiled = compiled
+        method = getattr(compiled, name)
         setattr(self, name, method)
         return method

@@ -36,11 +36,12 @@ from tocsin.core.matching.scopes import in_scope
 from tocsin.core.model import AlertState, Millis, OccurrenceCount
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature
+from tocsin.core.times import DAY
 
 MAX_CONFLICTS = 8
 """How many lost races one note takes before its event is delivered again."""
 
-COUNTED_WITHIN: Millis = 86_400_000
+COUNTED_WITHIN: Millis = DAY
 """For how long an absence in test mode is counted again each minute, which changes nothing but after a crash; less than a
 occurrence count is kept."""
 
@@ -159,13 +160,13 @@ def absences(
         asked = _asked(ledger, watch, rule.absence, now, queues)
         alert = incident.alerts.get(fingerprint_of(watch, rule)) if incident else None
         firing = alert if alert is not None and alert.state is AlertState.FIRING else None
-        occurrence_count = (
+        counted = (
             _missing(ledger, asked, rule, firing, now)
             if is_missing(asked, rule.absence, now)
             else _returned(ledger, asked, rule, firing, now)
         )
-        if occurrence_count is not None and occurrence_count.service == service:
-            fresh.append(occurrence_count)
+        if counted is not None and counted.service == service:
+            fresh.append(counted)
     return fresh
 
 
@@ -180,8 +181,8 @@ def _missing(
         watch = ledger.save_watch(begun, next_check_at(begun, rule.absence))
     elif is_in_test_mode(rule) and now >= (missing_at(watch, rule.absence) or 0) + COUNTED_WITHIN:
         return None  # no incident of the service shows that it is known, and an occurrence count is not kept for ever
-    occurrence_count = _grouped(missing(watch, rule, now), rule)
-    return occurrence_count if ledger.count(occurrence_count) else None
+    counted = _grouped(missing(watch, rule, now), rule)
+    return counted if ledger.count(counted) else None
 
 
 def _returned(
@@ -191,24 +192,22 @@ def _returned(
     if firing is None and not watch.fired:
         return None
     since = watch.fired or (firing.state_at if firing else 0)
-    occurrence_count = _grouped(returned(watch, rule, now, since), rule)
-    counted = ledger.count(occurrence_count)
+    counted = _grouped(returned(watch, rule, now, since), rule)
+    is_new = ledger.count(counted)
     if watch.fired:
         over = replace(watch, fired=0)
         ledger.save_watch(over, next_check_at(over, rule.absence))
-    return occurrence_count if counted else None
+    return counted if is_new else None
 
 
-def _grouped(occurrence_count: OccurrenceCount, rule: Signature) -> OccurrenceCount:
+def _grouped(counted: OccurrenceCount, rule: Signature) -> OccurrenceCount:
     """The occurrence count in its group.
 
     What was counted in test mode is counted once more if its signature is promoted meanwhile: the line is still missing,
     and nobody was told.
     """
     in_test_mode = (
-        replace(occurrence_count, envelope=f"{occurrence_count.envelope}/trial")
-        if is_in_test_mode(rule)
-        else occurrence_count
+        replace(counted, envelope=f"{counted.envelope}/trial") if is_in_test_mode(rule) else counted
     )
     return grouped(in_test_mode, rule)
 

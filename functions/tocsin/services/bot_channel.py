@@ -6,7 +6,9 @@ between the post and the record of it, posts nothing twice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -30,13 +32,11 @@ class BotChannel:
     def __init__(
         self, slack: SlackBot, *, acts: bool = False, redrivable: frozenset[str] = frozenset()
     ) -> None:
-        self._slack, self._acts, self._redrivable = slack, acts, redrivable
+        self._slack, self._render = slack, partial(render, acts=acts, redrivable=redrivable)
 
     def posting(self, notification: Notification, record: DeliveryRecord, audience: Audience) -> _BotPosting:
         """See ``Channel``."""
-        return _BotPosting(
-            self._slack, notification, record, audience, acts=self._acts, redrivable=self._redrivable
-        )
+        return _BotPosting(self._slack, self._render, notification, record, audience)
 
 
 class _BotPosting:
@@ -45,15 +45,13 @@ class _BotPosting:
     def __init__(
         self,
         slack: SlackBot,
+        render: Callable[..., SlackMessage],
         notification: Notification,
         record: DeliveryRecord,
         audience: Audience,
-        *,
-        acts: bool,
-        redrivable: frozenset[str],
     ) -> None:
-        self.acts, self.redrivable = acts, redrivable
-        self.slack, self.notification, self.audience = slack, notification, audience
+        self.slack, self.render = slack, render
+        self.notification, self.audience = notification, audience
         self.incident: str = notification.incident.id
         self.sequence: int = notification.sequence
         self.unconfirmed = self.sequence in record.unconfirmed
@@ -105,13 +103,7 @@ class _BotPosting:
             if self.record.shown < self.sequence:
                 self._edit()
             return
-        message = render(
-            self.notification,
-            late=self.late,
-            mentions=self._calls(reply=False),
-            acts=self.acts,
-            redrivable=self.redrivable,
-        )
+        message = self.render(self.notification, late=self.late, mentions=self._calls(reply=False))
         try:
             ts = self._post(message)
         except MessageGoneError as gone:
@@ -149,13 +141,8 @@ class _BotPosting:
 
     def _edit(self) -> None:
         ts = self.record.ts
-        message = render(
-            self.notification,
-            late=self.late,
-            mentions=() if self.late else self.audience.concerned,
-            acts=self.acts,
-            redrivable=self.redrivable,
-        )
+        named = () if self.late else self.audience.concerned
+        message = self.render(self.notification, late=self.late, mentions=named)
         say(
             lambda said: self.slack.update(ts, said, incident=self.incident, sequence=self.sequence),
             message,

@@ -21,7 +21,7 @@ from outages import write_outage
 from rich.console import Console
 
 from tocsin_cli.backtest import cloudwatch as cloudwatch_history
-from tocsin_cli.backtest.cloudwatch import logs_client, moment, read_log_group
+from tocsin_cli.backtest.cloudwatch import logs_client, read_log_group, time_of
 from tocsin_cli.backtest.external_sort import in_time_order
 from tocsin_cli.backtest.html import render_backtest_page
 from tocsin_cli.backtest.line_times import FALLBACK_START
@@ -349,7 +349,7 @@ def test_nothing_found_is_an_answer_too(tmp_path, capsys):
     )
     (tmp_path / "empty").write_text("")
     assert report(capsys, tmp_path / "empty")["lines"] == 0
-    assert "Nothing in these lines" in render_backtest_page(answer)
+    assert "Nobody would have been notified" in render_backtest_page(answer)
 
 
 def test_on_a_terminal_the_first_line_says_it_all(capsys, outages):
@@ -597,12 +597,12 @@ def test_a_period_that_ends_before_it_begins_is_said(capsys):
     ("text", "at"), [("7d", AT - 604_800_000), ("0s", AT), ("2026-02-02T00:03:11.201Z", AT)]
 )
 def test_a_moment_is_a_duration_ago_or_a_time(text, at):
-    assert moment(text, AT) == at
+    assert time_of(text, AT) == at
 
 
 def test_what_is_no_moment_is_said():
     with pytest.raises(ValueError, match="neither a duration"):
-        moment("soon", AT)
+        time_of("soon", AT)
 
 
 def test_a_log_group_is_read_in_the_region_that_the_aws_cli_would_take(monkeypatch):

@@ -102,11 +102,12 @@ def test_an_error_of_sam_itself_is_never_left_out():
     assert list(brief(error)) == error
 
 
-def test_sam_is_run_without_a_progress_bar_into_a_log_and_its_status_is_kept(tmp_path, capfd):
+def test_sam_is_run_without_a_progress_bar_into_a_log_and_its_status_is_kept(tmp_path, monkeypatch, capfd):
     script = tmp_path / "sam"
     script.write_text('#!/bin/sh\nprintf "a\\r\\n"; echo "$@" >&2; exit 3\n')
     script.chmod(0o755)
-    assert run_sam([str(script), "deploy"], tmp_path, whole=False) == 3
+    monkeypatch.setattr("tocsin_cli.package.sam.sam_command", lambda: str(script))
+    assert run_sam(["deploy"], tmp_path, whole=False) == 3
     assert capfd.readouterr().out == "a\ndeploy --no-progressbar\n"
 
 

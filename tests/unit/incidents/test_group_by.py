@@ -10,14 +10,17 @@ from tests.unit.incidents.test_wide import SIGNATURES, World
 from tocsin.core.config.settings import parse_settings
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.model import DRILL, Origin
-from tocsin.core.signatures.drill import with_drill
+from tocsin.core.signatures.drill import SIGNATURE as DRILL_SIGNATURE
+from tocsin.core.signatures.signature import with_built_in
 
 S, MIN = 1000, 60_000
 
 
 def world(group_by, more="", intervals=INTERVALS):
     text = f"[[routes]]\ngroup_by = {group_by!r}\n{more}"
-    return World(Policy(intervals, with_drill(SIGNATURES), parse_settings(text, {}).routing))
+    return World(
+        Policy(intervals, with_built_in(SIGNATURES, DRILL_SIGNATURE), parse_settings(text, {}).routing)
+    )
 
 
 def fails(where, service, name="db-gone", origin=Origin(), **fields):

@@ -124,8 +124,8 @@ def test_whoever_the_first_has_not_called_is_called(mentions, by_itself):
 
     def with_audience(notification, now):
         world.slack._now = now
-        road, store, attempt = world.slack._road, world.slack._store, Attempt("x", now, 60_000)
-        return deliver(notification, road, store, attempt, Audience(of[notification.service]))
+        channel, store, attempt = world.slack.delivery_channel, world.slack._store, Attempt("x", now, 60_000)
+        return deliver(notification, channel, store, attempt, Audience(of[notification.service]))
 
     world.slack.deliver = with_audience
     world.fails("a", T0, host="db-1")

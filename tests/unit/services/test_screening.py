@@ -24,8 +24,9 @@ from tocsin.core.ingest.inflation import inflate
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder
 from tocsin.core.problems import ConfigurationError
-from tocsin.core.signatures.drill import with_drill
-from tocsin.core.signatures.heartbeat import with_heartbeat
+from tocsin.core.signatures.drill import SIGNATURE as DRILL_SIGNATURE
+from tocsin.core.signatures.heartbeat import SIGNATURE as HEARTBEAT_SIGNATURE
+from tocsin.core.signatures.signature import with_built_in
 from tocsin.services import screening
 from tocsin.services.screening import NO_SETTING, no_match_response, open_prefilter
 
@@ -133,7 +134,7 @@ def test_a_setting_from_the_environment_is_checked_before_anything_runs():
 
 def test_the_search_that_ships_is_current():
     config = load_configuration(FUNCTIONS, {})
-    matcher = Matcher(with_heartbeat(with_drill(config.signatures)))
+    matcher = Matcher(with_built_in(config.signatures, DRILL_SIGNATURE, HEARTBEAT_SIGNATURE))
     errors = ErrorFinder(config.signatures, config.settings.errors)
     assert compiled_search(FUNCTIONS).expression == f"{matcher.raw_expression}|{errors.raw_expression}", (
         "run `tocsin check` and commit signatures/search.json"

@@ -63,7 +63,9 @@ class World:
     def tell(self, notification, age=0):
         now = millis_of(notification.at) + age
         self.slack._now = now
-        return deliver(notification, self.slack._road, self.stores, Attempt("me", now, 60_000)).outcome
+        return deliver(
+            notification, self.slack.delivery_channel, self.stores, Attempt("me", now, 60_000)
+        ).outcome
 
     def threads(self):
         return [each["thread_ts"] for each in self.slack.messages()]

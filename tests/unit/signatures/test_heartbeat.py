@@ -15,7 +15,7 @@ from tocsin.adapters.files.configuration import load_configuration
 from tocsin.adapters.slack.errors import CredentialRefusedError
 from tocsin.core.config.routing import DEFAULT, Destination, Routing
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.signatures.drill import with_drill
+from tocsin.core.signatures.drill import SIGNATURE as DRILL_SIGNATURE
 from tocsin.core.signatures.heartbeat import (
     HEARTBEAT,
     SIGNATURE,
@@ -25,9 +25,9 @@ from tocsin.core.signatures.heartbeat import (
     heartbeat_line,
     heartbeat_message,
     is_due,
-    with_heartbeat,
 )
 from tocsin.core.signatures.reader import ID
+from tocsin.core.signatures.signature import with_built_in
 from tocsin.services.detection import Detector, Heartbeats
 from tocsin.services.heartbeat import HeartbeatRelay, HeartbeatWriter
 from tocsin.services.notifier import Notifier
@@ -35,7 +35,7 @@ from tocsin.services.screening import open_prefilter
 
 ROOT = Path(__file__).parents[3]
 CONFIG = load_configuration(ROOT / "functions", {})
-MATCHER = Matcher(with_heartbeat(with_drill(CONFIG.signatures)))
+MATCHER = Matcher(with_built_in(CONFIG.signatures, DRILL_SIGNATURE, SIGNATURE))
 OURS = "/tocsin/prod/heartbeat"
 T0 = 1_770_000_000_000
 MINUTE = 60_000

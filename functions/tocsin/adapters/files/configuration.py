@@ -32,10 +32,10 @@ from tocsin.core.config.settings import FILE, Settings, read_settings
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
-from tocsin.core.signatures.drill import with_drill
-from tocsin.core.signatures.heartbeat import with_heartbeat
+from tocsin.core.signatures.drill import SIGNATURE as DRILL_SIGNATURE
+from tocsin.core.signatures.heartbeat import SIGNATURE as HEARTBEAT_SIGNATURE
 from tocsin.core.signatures.literals import NoLiteralError, required_literals
-from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature
+from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, with_built_in
 
 if TYPE_CHECKING:
     from tocsin.core.signatures.overlay import Overlay
@@ -249,7 +249,10 @@ def compiled_form(root: Path) -> dict[str, bytes]:
 
 def _made_form(root: Path) -> dict[str, bytes]:
     found_right, settings = _tried_configuration(root, {})
-    matchers = (Matcher(with_heartbeat(with_drill(found_right))), ExpectedLines(found_right, str))
+    matchers = (
+        Matcher(with_built_in(found_right, DRILL_SIGNATURE, HEARTBEAT_SIGNATURE)),
+        ExpectedLines(found_right, str),
+    )
     errors = ErrorFinder(found_right, settings.errors).raw_expression
     literals = sorted({literal for each in matchers for literal in each.raw_terms[0]})
     others = dict.fromkeys([other for each in matchers for other in each.raw_terms[1]] + [errors])

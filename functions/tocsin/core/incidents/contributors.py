@@ -25,34 +25,34 @@ FIELD = "contributors"
 """The alert's field that names them."""
 
 
-def first_received(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
+def first_received(alert: Alert, counted: OccurrenceCount) -> Alert:
     """A new alert with the contributor that told of it, if one did."""
-    if not occurrence_count.contributor:
+    if not counted.contributor:
         return alert
-    return replace(_with(alert, occurrence_count), only_contributors=True)
+    return replace(_with(alert, counted), only_contributors=True)
 
 
-def contributed(alert: Alert, more: Alert, occurrence_count: OccurrenceCount) -> Alert:
+def contributed(alert: Alert, more: Alert, counted: OccurrenceCount) -> Alert:
     """An alert that one of its contributors told of.
 
     Args:
         alert: As it was.
         more: The same with the occurrence counted.
-        occurrence_count: What the contributor told.
+        counted: What the contributor told.
     """
-    at, known = occurrence_count.last_seen, alert.contributors.get(occurrence_count.contributor)
+    at, known = counted.last_seen, alert.contributors.get(counted.contributor)
     over = alert.state is AlertState.RESOLVED
     if (known and at < known.at) or (over and at < alert.state_at):
         return more  # delivered late: it says nothing about now
-    more = _with(more, occurrence_count)
-    if occurrence_count.state is AlertState.FIRING:
+    more = _with(more, counted)
+    if counted.state is AlertState.FIRING:
         return replace(
             more,
             state=AlertState.FIRING,
             state_at=max(alert.state_at, at) if over else alert.state_at,
             regressed=alert.regressed or over,
-            muted_by=occurrence_count.muted_by,
-            muted_until=occurrence_count.muted_until,
+            muted_by=counted.muted_by,
+            muted_until=counted.muted_until,
         )
     firing = any(each.state is AlertState.FIRING for each in more.contributors.values())
     if over or firing or not more.only_contributors:
@@ -60,30 +60,27 @@ def contributed(alert: Alert, more: Alert, occurrence_count: OccurrenceCount) ->
     return replace(more, state=AlertState.RESOLVED, state_at=max(alert.state_at, at), over_at=at)
 
 
-def alarm_itself(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
+def alarm_itself(alert: Alert, counted: OccurrenceCount) -> Alert:
     """An alert that the alarm itself reported: it counts from now on, and its OK is that of every contributor."""
-    firing = occurrence_count.state is AlertState.FIRING
+    firing = counted.state is AlertState.FIRING
     alert = replace(
         alert,
         only_contributors=False,
-        muted_by=occurrence_count.muted_by if firing else "",
-        muted_until=occurrence_count.muted_until if firing else None,
+        muted_by=counted.muted_by if firing else "",
+        muted_until=counted.muted_until if firing else None,
     )
     if firing or not alert.contributors:
         return alert
     over = {
-        name: replace(each, state=AlertState.RESOLVED, at=max(each.at, occurrence_count.last_seen))
+        name: replace(each, state=AlertState.RESOLVED, at=max(each.at, counted.last_seen))
         for name, each in alert.contributors.items()
     }
     return replace(alert, contributors=over, fields={**alert.fields, FIELD: _names(over)})
 
 
-def _with(alert: Alert, occurrence_count: OccurrenceCount) -> Alert:
-    name = clipped(occurrence_count.contributor_name or occurrence_count.contributor, MAX_NAME_LENGTH)
-    known = {
-        **alert.contributors,
-        occurrence_count.contributor: Contributor(name, occurrence_count.state, occurrence_count.last_seen),
-    }
+def _with(alert: Alert, counted: OccurrenceCount) -> Alert:
+    name = clipped(counted.contributor_name or counted.contributor, MAX_NAME_LENGTH)
+    known = {**alert.contributors, counted.contributor: Contributor(name, counted.state, counted.last_seen)}
     only = alert.only_contributors
     if len(known) > MAX_CONTRIBUTORS:
         # What is over makes room first. One that fires and is forgotten could not keep the alert open.

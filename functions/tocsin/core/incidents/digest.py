@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from tocsin.core.incidents.counting import MAX_ALERTS, alert_of, counted, reached, slid
+from tocsin.core.incidents.counting import MAX_ALERTS, alert_of, counted_into, reached, slid
 from tocsin.core.incidents.false_alerts import false_alert_counted, false_alert_name
 from tocsin.core.incidents.incident import Alert, Incident, Notified, Pace, Pending
 from tocsin.core.incidents.lifecycle import Advance, incident_id
@@ -47,19 +47,14 @@ def advance(
     """
     current = incident if incident is not None and incident.resolved_at is None else None
     applied: list[OccurrenceCount] = []
-    for occurrence_count in sorted(
-        occurrence_counts,
-        key=lambda occurrence_count: (
-            occurrence_count.received_at,
-            occurrence_count.envelope,
-            occurrence_count.fingerprint,
-        ),
+    for counted in sorted(
+        occurrence_counts, key=lambda counted: (counted.received_at, counted.envelope, counted.fingerprint)
     ):
-        if current is None and occurrence_count.count:  # that an alarm is OK again begins nothing
-            current = _opened(incident, occurrence_count, now)
+        if current is None and counted.count:  # that an alarm is OK again begins nothing
+            current = _opened(incident, counted, now)
         if current is not None:
-            current = _counted(current, occurrence_count, policy)
-        applied.append(occurrence_count)
+            current = _counted(current, counted, policy)
+        applied.append(counted)
     if current is None:
         return Advance(incident, tuple(applied))
     closed = incident if incident is not None and incident.id != current.id else None
@@ -90,12 +85,12 @@ def _due_at(incident: Incident, policy: Policy) -> Millis | None:
     return next_digest_at(max(incident.opened_at, incident.learning_until), interval) if interval else None
 
 
-def _opened(before: Incident | None, occurrence_count: OccurrenceCount, now: Millis) -> Incident:
+def _opened(before: Incident | None, counted: OccurrenceCount, now: Millis) -> Incident:
     # Not before the last digest was told: what it came too late for waits for the next, it does not make another one.
     told_at = (before.resolved_at if before else None) or 0
-    opened_at = max(min(occurrence_count.received_at, now), told_at)
+    opened_at = max(min(counted.received_at, now), told_at)
     return Incident(
-        id=incident_id(TEST_MODE_GROUP, opened_at, occurrence_count, before),
+        id=incident_id(TEST_MODE_GROUP, opened_at, counted, before),
         service=TEST_MODE_GROUP,
         opened_at=opened_at,
         alerts={},
@@ -117,61 +112,61 @@ def _told(incident: Incident, now: Millis) -> Incident:
     )
 
 
-def _counted(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> Incident:
+def _counted(incident: Incident, counted: OccurrenceCount, policy: Policy) -> Incident:
     """The incident with an occurrence count counted: one alert for each signature and service.
 
     Each unknown error has an alert of its own, and so has each alert that people said was none.
     """
-    name = _name(occurrence_count)
-    if occurrence_count.learning_until > incident.learning_until:
-        incident = replace(incident, learning_until=occurrence_count.learning_until)
+    name = _name(counted)
+    if counted.learning_until > incident.learning_until:
+        incident = replace(incident, learning_until=counted.learning_until)
     known = incident.alerts.get(name)
-    if occurrence_count.marked_by and (known or len(incident.alerts) < MAX_ALERTS):
-        alert = false_alert_counted(known, occurrence_count)
+    if counted.marked_by and (known or len(incident.alerts) < MAX_ALERTS):
+        alert = false_alert_counted(known, counted)
         return replace(incident, alerts={**incident.alerts, name: alert})
-    if known is None and not occurrence_count.count:
+    if known is None and not counted.count:
         return incident
     if known is None and len(incident.alerts) >= MAX_ALERTS:
-        return replace(incident, omitted=incident.omitted + occurrence_count.count)
+        return replace(incident, omitted=incident.omitted + counted.count)
     if known is None:
-        alert = _joined(name, occurrence_count)
-    elif occurrence_count.count:
-        alert = counted(known, occurrence_count)
+        alert = _joined(name, counted)
+    elif counted.count:
+        alert = counted_into(known, counted)
     else:
         alert = known  # that an alarm is OK again changes nothing
-    alert = _weighed(alert, known, occurrence_count, policy)
+    alert = _weighed(alert, known, counted, policy)
     return replace(incident, alerts={**incident.alerts, name: alert})
 
 
-def _joined(name: str, occurrence_count: OccurrenceCount) -> Alert:
+def _joined(name: str, counted: OccurrenceCount) -> Alert:
     # Over, whatever goes on: nobody is to be told, and nothing to be muted.
-    return replace(alert_of(occurrence_count), fingerprint=name, state=AlertState.RESOLVED, announced=False)
+    return replace(alert_of(counted), fingerprint=name, state=AlertState.RESOLVED, announced=False)
 
 
-def _weighed(alert: Alert, before: Alert | None, occurrence_count: OccurrenceCount, policy: Policy) -> Alert:
+def _weighed(alert: Alert, before: Alert | None, counted: OccurrenceCount, policy: Policy) -> Alert:
     """Count how often it would have would_have_fired: after quiet, and once its threshold is reached."""
-    if occurrence_count.signature == UNKNOWN_ERROR:
-        return replace(alert, would_have_fired=alert.would_have_fired + occurrence_count.learned)
-    if occurrence_count.origin.is_stateful:
-        return replace(alert, would_have_fired=alert.would_have_fired + occurrence_count.count)
+    if counted.signature == UNKNOWN_ERROR:
+        return replace(alert, would_have_fired=alert.would_have_fired + counted.learned)
+    if counted.origin.is_stateful:
+        return replace(alert, would_have_fired=alert.would_have_fired + counted.count)
     quiet_at = before.active_at + policy.resolve_after(alert.signature) if before else 0
-    if occurrence_count.received_at >= quiet_at:
+    if counted.received_at >= quiet_at:
         alert = replace(alert, recent=())
     elif alert.would_have_fired and not alert.recent:
         return alert  # it goes on; where it does not, ``recent`` holds what is below the threshold
     rule = policy.signatures.get(alert.signature)
     if rule and rule.threshold:
-        recent = slid(alert.recent, occurrence_count, rule.threshold)
+        recent = slid(alert.recent, counted, rule.threshold)
         if not reached(recent, rule.threshold):
             return replace(alert, recent=recent)
     return replace(alert, would_have_fired=alert.would_have_fired + 1, recent=())
 
 
-def _name(occurrence_count: OccurrenceCount) -> str:
-    if occurrence_count.marked_by:
-        return false_alert_name(occurrence_count)
-    if occurrence_count.signature == UNKNOWN_ERROR:
-        return occurrence_count.fingerprint  # each of them is another error
+def _name(counted: OccurrenceCount) -> str:
+    if counted.marked_by:
+        return false_alert_name(counted)
+    if counted.signature == UNKNOWN_ERROR:
+        return counted.fingerprint  # each of them is another error
     return hashlib.sha256(
-        f"{occurrence_count.signature}\0{occurrence_count.origin_service}".encode("utf-8", "replace")
+        f"{counted.signature}\0{counted.origin_service}".encode("utf-8", "replace")
     ).hexdigest()[:16]

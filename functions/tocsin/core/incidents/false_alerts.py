@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from tocsin.core.incidents.acting import performed_by
 from tocsin.core.incidents.actions import Action, ActionKind, ActionOutcome
-from tocsin.core.incidents.counting import alert_of, counted
+from tocsin.core.incidents.counting import alert_of, counted_into
 from tocsin.core.incidents.incident import Alert, Incident
 from tocsin.core.model import TEST_MODE_GROUP, AlertState, OccurrenceCount
 
@@ -38,23 +38,23 @@ def false_alerts(incident: Incident, actions: Iterable[Action]) -> list[Occurren
     ]
 
 
-def false_alert_counted(known: Alert | None, occurrence_count: OccurrenceCount) -> Alert:
+def false_alert_counted(known: Alert | None, counted: OccurrenceCount) -> Alert:
     """The digest's entry with another press counted; it never fires, and says nothing of how its signature does."""
     if known is None:
         return replace(
-            alert_of(occurrence_count),
-            fingerprint=false_alert_name(occurrence_count),
+            alert_of(counted),
+            fingerprint=false_alert_name(counted),
             state=AlertState.RESOLVED,
             announced=False,
-            marked_by=occurrence_count.marked_by,
+            marked_by=counted.marked_by,
         )
-    names = list(dict.fromkeys([*known.marked_by.split(", "), occurrence_count.marked_by]))
-    return replace(counted(known, occurrence_count), marked_by=", ".join(names[:MAX_NAMES]))
+    names = list(dict.fromkeys([*known.marked_by.split(", "), counted.marked_by]))
+    return replace(counted_into(known, counted), marked_by=", ".join(names[:MAX_NAMES]))
 
 
-def false_alert_name(occurrence_count: OccurrenceCount) -> str:
+def false_alert_name(counted: OccurrenceCount) -> str:
     """What the digest knows an entry by: the alert, apart from what else the digest counts of it."""
-    return hashlib.sha256(f"marked\0{occurrence_count.fingerprint}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"marked\0{counted.fingerprint}".encode()).hexdigest()[:16]
 
 
 def _marked(incident: Incident, alert: Alert, action: Action) -> OccurrenceCount:

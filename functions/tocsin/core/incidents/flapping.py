@@ -26,21 +26,21 @@ MAX_GROWTH = 4
 
 
 def after_return(
-    before: Alert, after: Alert, occurrence_count: OccurrenceCount, policy: Policy, *, was_over: bool
+    before: Alert, after: Alert, counted: OccurrenceCount, policy: Policy, *, was_over: bool
 ) -> Alert:
     """An alert with what it learns if it came back; where that is no news, it is not ``regressed``.
 
     Args:
         before: As it was.
         after: The same with the occurrence counted.
-        occurrence_count: What was counted.
+        counted: What was counted.
         policy: What bounds the quiet.
         was_over: Whether the incident was: then its return is news, however soon it is.
     """
     came_back = after.regressed and (not before.regressed or before.state is AlertState.RESOLVED)
     if not came_back:
         return after
-    gap = occurrence_count.received_at - before.active_at
+    gap = counted.received_at - before.active_at
     believably_over = was_over or before.regressed or gap >= policy.learned_quiet(before)
     return replace(after, regressed=believably_over, learned_quiet=learned_from(before, gap, policy))
 

@@ -31,6 +31,7 @@ from tocsin.core.incidents.redriving import MovesLook, followed, is_under_way
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.wide import is_looked_for
 from tocsin.core.model import AlertState, Change, Millis, OccurrenceCount, Reason
+from tocsin.core.times import DAY, MINUTE
 
 MAX_BURSTS = 5
 """Notifications of new alerts per ``group_interval``; more wait for its end and come as one. Of alerts that
@@ -39,13 +40,13 @@ regressed it is one: what flaps has been told of."""
 MUCH_WORSE = 10
 """How many times as many occurrences as people know of make what comes and goes worth an update at once."""
 
-MINUTE: Millis = 60_000
+RECHECK_EVERY: Millis = MINUTE
 """How often what lies outside the incident (a silence taken back, a queue's depth) is looked at."""
 
-DAY: Millis = 86_400_000
+MAX_REMINDER_GAP: Millis = DAY
 """The longest time between two reminders, unless ``repeat_interval`` is longer."""
 
-UNMATCHED_OK_TTL: Millis = 390 * 60_000
+UNMATCHED_OK_TTL: Millis = 390 * MINUTE
 """How long an alarm's OK that has no alert yet is kept, in case its ALARM is only delivered later: Lambda keeps
 an asynchronous event for up to six hours."""
 
@@ -156,27 +157,25 @@ def _folded(
 ) -> _Applied:
     current = incident if incident is not None and incident.resolved_at is None else None
     applied: list[OccurrenceCount] = []
-    for occurrence_count in sorted(occurrence_counts, key=_in_time):
+    for counted in sorted(occurrence_counts, key=_in_time):
         if current is not None:
-            current = apply(current, occurrence_count, policy)
-        elif incident is not None and _is_remembered(incident, occurrence_count, policy):
-            incident = apply(incident, occurrence_count, policy)
-            alert = incident.alerts.get(occurrence_count.fingerprint)
+            current = apply(current, counted, policy)
+        elif incident is not None and _is_remembered(incident, counted, policy):
+            incident = apply(incident, counted, policy)
+            alert = incident.alerts.get(counted.fingerprint)
             if alert is not None and alert.regressed:  # else it is below its threshold: over it stays
-                current = _reopened(incident, occurrence_count)
-        elif occurrence_count.state is AlertState.FIRING:
-            current = apply(
-                _opened(incident, service, occurrence_count, now, policy), occurrence_count, policy
-            )
-        elif now - occurrence_count.received_at < UNMATCHED_OK_TTL:
+                current = _reopened(incident, counted)
+        elif counted.state is AlertState.FIRING:
+            current = apply(_opened(incident, service, counted, now, policy), counted, policy)
+        elif now - counted.received_at < UNMATCHED_OK_TTL:
             continue
-        applied.append(occurrence_count)
+        applied.append(counted)
     return _Applied(incident, current, tuple(applied))
 
 
-def _in_time(occurrence_count: OccurrenceCount) -> tuple[Millis, str, str]:
+def _in_time(counted: OccurrenceCount) -> tuple[Millis, str, str]:
     """What occurrence counts are applied in the order of: the same, whatever order they come in."""
-    return occurrence_count.last_seen, occurrence_count.envelope, occurrence_count.fingerprint
+    return counted.last_seen, counted.envelope, counted.fingerprint
 
 
 def due(incident: Incident, now: Millis, policy: Policy) -> Due | None:
@@ -274,9 +273,9 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
             if not alert.notified.individually
         ]
     if is_looked_for(incident, now, policy) or is_under_way(incident, now):
-        times.append(now + MINUTE)
+        times.append(now + RECHECK_EVERY)
     if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
-        times.append(now + min(MINUTE, intervals.group_interval))
+        times.append(now + min(RECHECK_EVERY, intervals.group_interval))
     return min((time for time in times if time > now), default=None)
 
 
@@ -306,31 +305,31 @@ def without(incident: Incident, sequences: Sequence[int]) -> Incident:
     )
 
 
-def _is_remembered(incident: Incident, occurrence_count: OccurrenceCount, policy: Policy) -> bool:
+def _is_remembered(incident: Incident, counted: OccurrenceCount, policy: Policy) -> bool:
     """Whether an occurrence count belongs to an incident that is over: it knows the alert, and was over less than a day ago."""
-    if occurrence_count.state is not AlertState.FIRING or incident.resolved_at is None:
+    if counted.state is not AlertState.FIRING or incident.resolved_at is None:
         return False
-    known = incident.alerts.get(occurrence_count.fingerprint)
+    known = incident.alerts.get(counted.fingerprint)
     if known is not None:
         over_at = incident.resolved_at if known.announced else None
     else:
-        end = incident.ended.get(occurrence_count.fingerprint)
+        end = incident.ended.get(counted.fingerprint)
         over_at = end.at if end else None
-    return over_at is not None and occurrence_count.received_at < over_at + policy.intervals.regress_within
+    return over_at is not None and counted.received_at < over_at + policy.intervals.regress_within
 
 
-def _reopened(incident: Incident, occurrence_count: OccurrenceCount) -> Incident:
+def _reopened(incident: Incident, counted: OccurrenceCount) -> Incident:
     """An incident that was over, and is not: the same thread goes on."""
-    began = min(occurrence_count.first_seen, occurrence_count.received_at)
+    began = min(counted.first_seen, counted.received_at)
     return replace(incident, resolved_at=None, reopened_at=began, return_notified=False)
 
 
 def _opened(
-    before: Incident | None, service: str, occurrence_count: OccurrenceCount, now: Millis, policy: Policy
+    before: Incident | None, service: str, counted: OccurrenceCount, now: Millis, policy: Policy
 ) -> Incident:
-    opened_at = min(occurrence_count.received_at, now)
+    opened_at = min(counted.received_at, now)
     made = Incident(
-        id=incident_id(service, opened_at, occurrence_count, before),
+        id=incident_id(service, opened_at, counted, before),
         service=service,
         opened_at=opened_at,
         alerts=_unfinished(before),
@@ -367,12 +366,8 @@ def earlier_incident_for(
     """
     if incident.resolved_at is None:
         return None
-    back = [
-        occurrence_count
-        for occurrence_count in occurrence_counts
-        if _is_remembered(incident, occurrence_count, policy)
-    ]
-    if not back or any(occurrence_count.fingerprint in incident.alerts for occurrence_count in back):
+    back = [counted for counted in occurrence_counts if _is_remembered(incident, counted, policy)]
+    if not back or any(counted.fingerprint in incident.alerts for counted in back):
         return None
     first = min(back, key=_in_time)
     return incident.ended[first.fingerprint].incident
@@ -454,7 +449,7 @@ def _rolls_up_drips_at(incident: Incident, policy: Policy) -> Millis:
 def _reminds_at(incident: Incident, policy: Policy) -> Millis:
     """When people are reminded: after ``repeat_interval``, then twice that, up to once a day."""
     first = policy.intervals.repeat_interval
-    gap = min(first << min(incident.pace.repeats, 20), max(first, DAY))
+    gap = min(first << min(incident.pace.repeats, 20), max(first, MAX_REMINDER_GAP))
     due_at = (incident.pace.last_non_update_at or incident.notified_at or incident.opened_at) + gap
     return max(due_at, quiet_until(incident))
 

@@ -41,13 +41,11 @@ class MemoryLedger:
         self._changes: dict[str, Change] = {}
         self.closed: list[Incident] = []
 
-    def count(self, occurrence_count: OccurrenceCount) -> bool:
+    def count(self, counted: OccurrenceCount) -> bool:
         """See ``Ledger``."""
-        if key_of(occurrence_count) in self._occurrence_counts:
+        if key_of(counted) in self._occurrence_counts:
             return False
-        self._occurrence_counts[key_of(occurrence_count)] = self._pending[key_of(occurrence_count)] = (
-            occurrence_count
-        )
+        self._occurrence_counts[key_of(counted)] = self._pending[key_of(counted)] = counted
         return True
 
     def load(self, service: str) -> Stored:
@@ -56,11 +54,7 @@ class MemoryLedger:
 
     def pending(self, service: str) -> list[OccurrenceCount]:
         """See ``Ledger``."""
-        return [
-            occurrence_count
-            for occurrence_count in self._pending.values()
-            if occurrence_count.service == service
-        ]
+        return [counted for counted in self._pending.values() if counted.service == service]
 
     def keep_action(self, action: Action) -> bool:
         """See ``Ledger``."""
@@ -81,10 +75,8 @@ class MemoryLedger:
     def open_services(self, now: Millis) -> list[str]:
         """See ``Ledger``."""
         due = dict(self._due)
-        for occurrence_count in self._pending.values():
-            due[occurrence_count.service] = min(
-                due.get(occurrence_count.service, occurrence_count.received_at), occurrence_count.received_at
-            )
+        for counted in self._pending.values():
+            due[counted.service] = min(due.get(counted.service, counted.received_at), counted.received_at)
         for action in self._pending_actions.values():
             due[action.service] = min(due.get(action.service, action.at), action.at)
         for watch, at in self._watches.values():
@@ -98,8 +90,8 @@ class MemoryLedger:
 
     def drop(self, occurrence_counts: Iterable[OccurrenceCount]) -> None:
         """See ``Ledger``."""
-        for occurrence_count in occurrence_counts:
-            self._pending.pop(key_of(occurrence_count), None)
+        for counted in occurrence_counts:
+            self._pending.pop(key_of(counted), None)
 
     def save(
         self,
@@ -112,7 +104,7 @@ class MemoryLedger:
         acted: Iterable[Action] = (),
     ) -> int:
         """See ``Ledger``."""
-        keys = [key_of(occurrence_count) for occurrence_count in applied]
+        keys = [key_of(counted) for counted in applied]
         if self.load(incident.service).version != version:
             raise StaleVersionError
         action_keys = [key_of_action(action) for action in acted]

@@ -22,9 +22,9 @@ CountKey = tuple[str, str]
 """Fingerprint and envelope: what an occurrence count is counted once by."""
 
 
-def key_of(occurrence_count: OccurrenceCount) -> CountKey:
+def key_of(counted: OccurrenceCount) -> CountKey:
     """The key an occurrence count is counted once by."""
-    return occurrence_count.fingerprint, occurrence_count.envelope
+    return counted.fingerprint, counted.envelope
 
 
 class Stored(Struct, frozen=True):
@@ -62,7 +62,7 @@ class SilenceConflictError(Exception):
 class Ledger(Protocol):
     """Where occurrence counts are counted once, and incidents, silences, watches and, for a day, changes are kept."""
 
-    def count(self, occurrence_count: OccurrenceCount) -> bool:
+    def count(self, counted: OccurrenceCount) -> bool:
         """Record an occurrence count as pending; False when the same one was recorded before. Never conflicts."""
 
     def load(self, service: str) -> Stored:

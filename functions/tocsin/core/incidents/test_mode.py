@@ -18,11 +18,11 @@ def test_mode_status(rule: Signature | None) -> str:
     return rule.status.value if rule else "removed"
 
 
-def grouped(occurrence_count: OccurrenceCount, rule: Signature) -> OccurrenceCount:
+def grouped(counted: OccurrenceCount, rule: Signature) -> OccurrenceCount:
     """The occurrence count in the group that it is told with: its service's, or that of what is in test mode.
 
     Its fingerprint stays as it is: promoted or not, an envelope is counted once.
     """
     if not is_in_test_mode(rule):
-        return occurrence_count
-    return replace(occurrence_count, service=TEST_MODE_GROUP, origin_service=occurrence_count.service)
+        return counted
+    return replace(counted, service=TEST_MODE_GROUP, origin_service=counted.service)

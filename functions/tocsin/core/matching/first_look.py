@@ -8,7 +8,7 @@ looked at `MOST_BYTES` compiles.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import re2
 
@@ -58,10 +58,22 @@ class FirstLook:
         Args:
             text: A line, or an envelope's inflated JSON.
         """
-        folded = text.lower()  # of bytes that folds ASCII alone, which is all that a literal is made of
-        found = [number for number in self._suspected(folded) if self._occurs(number, text, folded)]
         first = len(self._literals)
-        return sorted(found) + sorted(first + place for place in self._among_others(text))
+        return sorted(self._among_literals(text)) + sorted(
+            first + place for place in self._among_others(text)
+        )
+
+    def finds(self, text: bytes) -> bool:
+        """Whether anything of it occurs.
+
+        Args:
+            text: As for `hits`.
+        """
+        return next(self._among_literals(text), None) is not None or bool(self._among_others(text))
+
+    def _among_literals(self, text: bytes) -> Iterator[int]:
+        folded = text.lower()  # of bytes that folds ASCII alone, which is all that a literal is made of
+        return (number for number in self._suspected(folded) if self._occurs(number, text, folded))
 
     def _suspected(self, folded: bytes) -> list[int]:
         if self._by_key is None:
@@ -77,13 +89,16 @@ class FirstLook:
         return suspected
 
     def _made_keys(self) -> dict[int, list[int]]:
-        by_key: dict[int, list[int]] = {}
+        heads, numbers = [], []
         for number, literal in enumerate(self._literals):
-            word = max(literal.words, key=len)
+            word = literal.words[0] if len(literal.words) == 1 else max(literal.words, key=len)
             if len(word) < _KEY:
                 self._keyless.append(number)
-                continue
-            key = memoryview(word[:_KEY].lower().encode()).cast("I")[0]
+            else:
+                heads.append(word[:_KEY])
+                numbers.append(number)
+        by_key: dict[int, list[int]] = {}
+        for key, number in zip(memoryview("".join(heads).lower().encode()).cast("I"), numbers, strict=True):
             by_key.setdefault(key, []).append(number)
         return by_key
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import re2
 
 from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, re2_options
+from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.literal import Literal
 from tocsin.core.matching.alarm_fields import alarm_fields
 from tocsin.core.matching.captured_fields import bounded_fields
@@ -21,6 +22,7 @@ from tocsin.core.matching.crashes import read_crash
 from tocsin.core.matching.first_look import FirstLook
 from tocsin.core.matching.joined_lines import FEW, across_lines, lines_with
 from tocsin.core.matching.logline import TRANSLATED, LogLine, read_line
+from tocsin.core.matching.precedence import Precedence
 from tocsin.core.matching.prefilter import RawSearch
 from tocsin.core.matching.quoting import quoted_as
 from tocsin.core.matching.scopes import fits, in_scope
@@ -44,11 +46,10 @@ there without being seen."""
 
 
 class _Expressions(NamedTuple):
-    """A signature's expressions, compiled: those it looks for, those it must not find, and the groups of the former."""
+    """A signature's expressions, compiled as they are used: those it looks for, and those it must not find."""
 
     wanted: tuple[re2._Regexp, ...]
     forbidden: tuple[re2._Regexp, ...]
-    groups: tuple[Mapping[str, int], ...]
 
 
 class _Suspected(NamedTuple):
@@ -98,11 +99,7 @@ class Matcher:
         self._literals = list(by_literal)
         self._behind = list(by_literal.values())
         self._order = {name: place for place, name in enumerate(signatures)}
-        self._explains = {name: _closure(name, signatures) for name in signatures}
-        self._most_specific_first = {
-            name: (signature.catch_all, -len(self._explains[name]), self._order[name])
-            for name, signature in signatures.items()
-        }
+        self._precedence = Precedence(signatures)
         self._raw = search
         self._others = (*TRANSLATED, ESCAPED_WORD, *(search for _, search in self._by_fields))
         self._first_look = FirstLook(self._literals, self._others)
@@ -204,9 +201,8 @@ class Matcher:
                 if not numbers:
                     answer |= {place: answer.get(place, {}) | {name: []} for place in places}
         for (name, number), places in sharing.items():
-            across = (
-                self._across(name, number) if len(places) > FEW else None
-            )  # else not worth compiling it twice
+            # Of few lines it is not worth compiling it twice.
+            across = self._across(name, number) if len(places) > FEW else None
             held: Sequence[int] = range(len(places))
             if across is not None:
                 held = lines_with(across, [suspected[place].canonical for place in places])
@@ -219,8 +215,8 @@ class Matcher:
     ) -> list[Match]:
         line, canonical = suspected.line, suspected.canonical
         found: list[Match] = []
-        for name in sorted(candidates, key=self._most_specific_first.__getitem__):
-            if found and self._explained(name, found):
+        for name in sorted(candidates, key=self._precedence.rank):
+            if found and self._precedence.explained_by(name, found):
                 continue
             signature = self._signatures[name]
             numbers = self._found_in(signature, candidates[name], canonical)
@@ -233,7 +229,7 @@ class Matcher:
 
     def explains(self, signature: str, other: str) -> bool:
         """Whether one signature explains another one away, as within one line."""
-        return bool(self._explained(other, (Match(signature, {}),)))
+        return bool(self._precedence.explained_by(other, (Match(signature, {}),)))
 
     def catches_all(self, signature: str) -> bool:
         """Whether a signature recognises whatever has no name."""
@@ -262,7 +258,7 @@ class Matcher:
             ]
             if not all(self._signatures[match.signature].catch_all for match in found):
                 break
-        return [match for match in found if not self._explained(match.signature, found)]
+        return [match for match in found if not self._precedence.explained_by(match.signature, found)]
 
     def explain(self, message: str, *, log_group: str = "", service: str = "") -> Explanation:
         """Say what became of each signature that looked at a line; ``match`` in slow motion."""
@@ -287,7 +283,11 @@ class Matcher:
         found = [verdict.match for verdict in verdicts if verdict.outcome == "matched"]
         final = []
         for verdict in verdicts:
-            by = self._explained(verdict.signature, found) if verdict.outcome == "matched" else ""
+            by = (
+                self._precedence.explained_by(verdict.signature, found)
+                if verdict.outcome == "matched"
+                else ""
+            )
             final.append(verdict._replace(outcome="explained by", detail=by) if by else verdict)
         present = self._hits(canonical)
         literals = tuple(self._literals[hit].text for hit in present if hit < len(self._literals))
@@ -356,7 +356,7 @@ class Matcher:
         """What becomes of a signature, some of whose expressions (their numbers) a line has."""
         if not in_scope(signature, log_group, service):
             return Verdict(signature.id, "out of scope")
-        wanted, forbidden, groups = self._expressions(signature)
+        wanted, forbidden = self._expressions(signature)
         own = {
             name: values[0]
             for name in signature.fields
@@ -372,7 +372,7 @@ class Matcher:
         for number in numbers:
             expression = wanted[number]
             for tries, one in enumerate(expression.finditer(text)):
-                match = self._match_of(signature, line, own, one, groups[number])
+                match = self._match_of(signature, line, own, one, expression.groupindex)
                 reason = self._refusal(signature, line, canonical, match, forbidden)
                 if reason is None:
                     return Verdict(signature.id, "matched", expression.pattern, match)
@@ -410,26 +410,20 @@ class Matcher:
         forbidden: Iterable[re2._Regexp],
     ) -> Verdict:
         match = Match(signature.id, fields, 0, len(line.text.partition("\n")[0]))
-        for expression in forbidden:
-            if expression.search(canonical):
-                return Verdict(signature.id, "forbidden by not", expression.pattern, match)
-        level = line.level
-        if level is not None and level.rank < signature.min_level.rank and "level" not in signature.fields:
-            return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
-        return Verdict(signature.id, "matched", "fields", match)
+        level = None if "level" in signature.fields else line.level
+        refused = _forbidden(canonical, match, forbidden) or _below(level, signature, match)
+        return refused or Verdict(signature.id, "matched", "fields", match)
 
     @staticmethod
     def _refusal(
         signature: Signature, line: LogLine, canonical: bytes, match: Match, forbidden: Iterable[re2._Regexp]
     ) -> Verdict | None:
-        for expression in forbidden:
-            if expression.search(canonical):
-                return Verdict(signature.id, "forbidden by not", expression.pattern, match)
-        if signature.source is Source.ABSENCE:
-            return None
+        refused = _forbidden(canonical, match, forbidden)
+        if refused is not None or signature.source is Source.ABSENCE:
+            return refused
         level, certain = line.statement_at(match.start)
-        if level is not None and level.rank < signature.min_level.rank:
-            return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
+        if below := _below(level, signature, match):
+            return below
         if certain and level is not None and level.is_error:
             return None  # it says of itself that it is an error: nothing in it is a quotation
         shape = quoted_as(line.text, match.start, match.end)
@@ -445,30 +439,26 @@ class Matcher:
     def _expressions(self, signature: Signature) -> _Expressions:
         compiled = self._compiled.get(signature.id)
         if compiled is None:
-            wanted = tuple(re2.compile(expression, _options()) for expression in signature.any)
             compiled = self._compiled[signature.id] = _Expressions(
-                wanted,
-                tuple(re2.compile(expression, _options()) for expression in signature.none),
-                tuple(expression.groupindex for expression in wanted),
+                tuple(lazy_re2(expression, _options()) for expression in signature.any),
+                tuple(lazy_re2(expression, _options()) for expression in signature.none),
             )
         return compiled
 
-    def _explained(self, name: str, found: Iterable[Match | None]) -> str:
-        """The matching signature that explains another one away, or the empty string.
 
-        One in test mode explains only others in test mode: what people are told must not change by a rule that is not told.
-        """
-        told = (Status.STABLE, self._signatures[name].status)
-        others = [
-            match.signature
-            for match in found
-            if match is not None
-            and match.signature != name
-            and self._signatures[match.signature].status in told
-        ]
-        if self._signatures[name].catch_all:
-            return next((other for other in others if not self._signatures[other].catch_all), "")
-        return next((other for other in others if name in self._explains[other]), "")
+def _forbidden(canonical: bytes, match: Match, forbidden: Iterable[re2._Regexp]) -> Verdict | None:
+    """The refusal of a match by an expression that must not be found."""
+    for expression in forbidden:
+        if expression.search(canonical):
+            return Verdict(match.signature, "forbidden by not", expression.pattern, match)
+    return None
+
+
+def _below(level: Level | None, signature: Signature, match: Match) -> Verdict | None:
+    """The refusal of a match whose line states less than the signature's level."""
+    if level is None or level.rank >= signature.min_level.rank:
+        return None
+    return Verdict(signature.id, "below its level", f"{level} < {signature.min_level}", match)
 
 
 def _fields_fit(signature: Signature, line: LogLine) -> bool:
@@ -481,17 +471,6 @@ def _fields_fit(signature: Signature, line: LogLine) -> bool:
         elif not any(fits((value,), globs) for value in line.values_of(name)):
             return False
     return True
-
-
-def _closure(name: str, signatures: Mapping[str, Signature]) -> frozenset[str]:
-    """Whatever a signature explains: what it inhibits, and what that inhibits."""
-    seen, ahead = set[str](), [name]
-    while ahead:
-        for other in signatures[ahead.pop()].inhibits:
-            if other not in seen and other in signatures:
-                seen.add(other)
-                ahead.append(other)
-    return frozenset(seen - {name})
 
 
 def _options() -> re2.Options:

@@ -41,7 +41,7 @@ class RawSearch:
             raw: The inflated JSON of the envelope, as delivered.
         """
         if self._first_look is not None and self._first_look.takes(len(raw)):
-            return bool(self._first_look.hits(raw))
+            return self._first_look.finds(raw)
         search = self._compiled()
         return search is not None and first_span(search, raw)[0] >= 0
 
@@ -62,9 +62,9 @@ class RawSearch:
             encoded = [message.encode("utf-8", "replace") for message in messages]
             together, lengths = _BORDER.encode().join(encoded), list(map(len, encoded))
         if self._first_look is not None and self._first_look.takes(len(together), len(messages)):
-            hits = self._first_look.hits
+            finds = self._first_look.finds
             return [
-                place for place, message in enumerate(messages) if hits(message.encode("utf-8", "replace"))
+                place for place, message in enumerate(messages) if finds(message.encode("utf-8", "replace"))
             ]
         search = self._compiled()
         return places_in(search, together, lengths, len(_BORDER)) if search is not None else []

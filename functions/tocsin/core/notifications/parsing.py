@@ -22,11 +22,19 @@ def parse_notification(text: str) -> Notification:
     Raises:
         NotANotificationError: It is not one, or of another version.
     """
+    return notification_from(read_json(text))
+
+
+def read_json(text: str) -> object:
+    """What the JSON of a body holds.
+
+    Raises:
+        NotANotificationError: It is not JSON.
+    """
     try:
-        content = msgspec.json.decode(text)
+        return msgspec.json.decode(text)
     except (ValueError, RecursionError):
         raise NotANotificationError("not a notification: the body is not JSON") from None
-    return notification_from(content)
 
 
 def notification_from(content: object) -> Notification:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 
 from tocsin.core.model import Millis
 from tocsin.core.notifications.contract import Notification
-from tocsin.core.notifications.parsing import NotANotificationError, notification_from
+from tocsin.core.notifications.parsing import notification_from, read_json
 from tocsin.core.signatures.heartbeat import Heartbeat, heartbeat_from
 
 
@@ -49,17 +48,10 @@ def read_body(body: str) -> Notification | Heartbeat:
     Raises:
         NotANotificationError: It is neither a notification nor a heartbeat.
     """
-    content = _json(body)
+    content = read_json(body)
     if isinstance(content, dict) and content.get("Type") == "Notification" and "Message" in content:
-        content = _json(str(content["Message"]))
+        content = read_json(str(content["Message"]))
     return heartbeat_from(content) or notification_from(content)
-
-
-def _json(text: str) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except (ValueError, RecursionError):
-        raise NotANotificationError("not a notification: the body is not JSON") from None
 
 
 def _number(record: Mapping[str, Any], attribute: str) -> int:

@@ -6,8 +6,6 @@ resolved. Its message says that it is a drill, and it calls nobody, whatever the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tocsin.core.model import DRILL, Millis, Severity
 from tocsin.core.signatures.signature import Signature, Source, Status
 
@@ -29,11 +27,6 @@ SIGNATURE = Signature(
     matches=("tocsin fire drill 1795900000000 calls nobody",),
     ignores=("he ran tocsin fire drill 1795900000000 calls nobody", "ERROR tocsin fire drill"),
 )
-
-
-def with_drill(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
-    """The signatures of the configuration and the built-in one of the drill, for whoever detects, counts and tells."""
-    return {**signatures, DRILL: SIGNATURE}
 
 
 def drill_line(now: Millis) -> str:

@@ -8,7 +8,6 @@ belongs to no incident and is told to nobody. An alarm tells when it stops.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -49,11 +48,6 @@ class Heartbeat(Struct, frozen=True):
 
     written_at: Millis
     detected_at: Millis
-
-
-def with_heartbeat(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
-    """The signatures of the configuration and the built-in one, which only the heartbeat's log group is in scope of."""
-    return {**signatures, HEARTBEAT: SIGNATURE}
 
 
 def is_due(last: Millis | None, now: Millis, every: Millis) -> bool:

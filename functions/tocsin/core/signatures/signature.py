@@ -122,3 +122,8 @@ class Signature(Struct, frozen=True):
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads_crash: bool = False
     literals: Mapping[str, tuple[Literal, ...]] = field(default_factory=dict)
+
+
+def with_built_in(signatures: Mapping[str, Signature], *built_in: Signature) -> dict[str, Signature]:
+    """The signatures of the configuration, by id, and built-in ones behind them."""
+    return {**signatures, **{each.id: each for each in built_in}}

@@ -12,7 +12,7 @@ from tocsin.core.model import AlertState
 from tocsin.core.notifications.contract import Notification, NotifiedAlert, millis_of
 from tocsin.core.notifications.reported_actions import action_words
 from tocsin.core.signatures.signature import UNKNOWN_ERROR
-from tocsin.core.slack.elements import Block, section
+from tocsin.core.slack.elements import Block, plain_text, section
 from tocsin.core.slack.mrkdwn import cut, escape, length, time_token
 
 PREFIX = "tocsin-"
@@ -133,22 +133,23 @@ def _menu(options: list[tuple[str, ActionKind]]) -> Block:
     return {
         "type": "overflow",
         "action_id": MENU,
-        "options": [{"text": _plain(label), "value": kind.value} for label, kind in options],
+        "options": [{"text": plain_text(label, emoji=True), "value": kind.value} for label, kind in options],
     }
 
 
 def _button(label: str, kind: ActionKind, value: str) -> Block:
-    return {"type": "button", "text": _plain(label), "action_id": PREFIX + kind.value, "value": value}
+    return {
+        "type": "button",
+        "text": plain_text(label, emoji=True),
+        "action_id": PREFIX + kind.value,
+        "value": value,
+    }
 
 
 def _confirmation(title: str, text: str, confirm: str) -> Block:
     return {
-        "title": _plain(title),
-        "text": _plain(text),
-        "confirm": _plain(confirm),
-        "deny": _plain("Not yet"),
+        "title": plain_text(title, emoji=True),
+        "text": plain_text(text, emoji=True),
+        "confirm": plain_text(confirm, emoji=True),
+        "deny": plain_text("Not yet", emoji=True),
     }
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": True}

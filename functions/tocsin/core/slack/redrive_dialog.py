@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import msgspec
-
 from tocsin.core.slack.action_blocks import PREFIX
-from tocsin.core.slack.dialog_blocks import MAX_LABEL, input_block, plain, select, short
+from tocsin.core.slack.dialog_blocks import MAX_LABEL, input_block, modal, select, short
 from tocsin.core.slack.interactions import Dialog
 from tocsin.core.slack.silence_dialog import DialogContext
 
@@ -34,14 +32,11 @@ def redrive_dialog(context: DialogContext, queues: Sequence[tuple[str, str, int 
         waiting = ": depth not known" if depth is None else f": about {depth:,} messages now"
         offered.append((short(name, MAX_LABEL - len(waiting)) + waiting, fingerprint))
     how = [("Redrive once the cause is over", "checked"), ("Redrive anyway", _ANYWAY)]
-    return {
-        "type": "modal",
-        "callback_id": REDRIVE_DIALOG,
-        "private_metadata": msgspec.json.encode(context).decode(),
-        "title": plain("Redrive"),
-        "submit": plain("Redrive"),
-        "close": plain("Cancel"),
-        "blocks": [
+    return modal(
+        REDRIVE_DIALOG,
+        "Redrive",
+        context,
+        [
             input_block(QUEUE, "Move all messages back to where they came from", select(offered)),
             input_block(
                 HOW,
@@ -49,7 +44,7 @@ def redrive_dialog(context: DialogContext, queues: Sequence[tuple[str, str, int 
                 select(how),
             ),
         ],
-    }
+    )
 
 
 def chosen_queue(dialog: Dialog) -> str:

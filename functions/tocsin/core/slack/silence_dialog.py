@@ -13,7 +13,7 @@ from tocsin.core.incidents.incident import Alert
 from tocsin.core.incidents.silences import MAX_LETTERS, MAX_SILENCE, Silence
 from tocsin.core.model import Millis
 from tocsin.core.slack.action_blocks import DIALOG, Target
-from tocsin.core.slack.dialog_blocks import input_block, plain, select, short
+from tocsin.core.slack.dialog_blocks import input_block, modal, select, short
 from tocsin.core.slack.interactions import Dialog
 from tocsin.core.times import DAY, HOUR, format_duration, parse_duration
 
@@ -59,14 +59,11 @@ def silence_dialog(context: DialogContext) -> dict[str, Any]:
         signature = short(f"Everything of {target.signature} in this service")
         what = [("This alert", "alert"), (signature, "signature"), *what]
     until = [("1 hour", "1h"), ("4 hours", "4h"), ("Until tomorrow, 9:00 of my time", _MORNING_VALUE)]
-    return {
-        "type": "modal",
-        "callback_id": DIALOG,
-        "private_metadata": msgspec.json.encode(context).decode(),
-        "title": plain("Silence"),
-        "submit": plain("Silence"),
-        "close": plain("Cancel"),
-        "blocks": [
+    return modal(
+        DIALOG,
+        "Silence",
+        context,
+        [
             input_block(WHAT, f"What is to be quiet in {short(target.service, 60)}", select(what)),
             input_block(UNTIL, "For how long", select(until)),
             input_block(
@@ -81,7 +78,7 @@ def silence_dialog(context: DialogContext) -> dict[str, Any]:
                 {"type": "plain_text_input", "action_id": REASON, "max_length": MAX_REASON},
             ),
         ],
-    }
+    )
 
 
 def context_of(dialog: Dialog) -> DialogContext:
