@@ -113,9 +113,8 @@ def report(done: Detected) -> None:
         count_occurrences(done.occurrences, stack)
         count_notifications(done.sent, stack)
         count_redactions(done.redactions, stack)
-        if (
-            done.line_ages and done.occurrences
-        ):  # of a batch that came again nothing is news, and it is late of itself
+        # Of a batch that came again nothing is news, and it is late of itself.
+        if done.line_ages and done.occurrences:
             time_lines(*done.line_ages, stack)
 
 

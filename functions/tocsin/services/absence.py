@@ -36,11 +36,12 @@ from tocsin.core.matching.scopes import in_scope
 from tocsin.core.model import AlertState, Millis, OccurrenceCount
 from tocsin.core.signatures.absence_rule import AbsenceRule
 from tocsin.core.signatures.signature import Signature
+from tocsin.core.times import DAY
 
 MAX_CONFLICTS = 8
 """How many lost races one note takes before its event is delivered again."""
 
-COUNTED_WITHIN: Millis = 86_400_000
+COUNTED_WITHIN: Millis = DAY
 """For how long an absence in test mode is counted again each minute, which changes nothing but after a crash; less than a
 occurrence count is kept."""
 

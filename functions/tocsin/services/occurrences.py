@@ -128,10 +128,23 @@ class OccurrenceReader:
             )
         )
         return OccurrenceCount(
-            envelope=envelope.id, fingerprint=name, signature=match.signature, service=service, fields=fields,
-            count=1, first_seen=event.timestamp, last_seen=event.timestamp, received_at=now, sample=sample,
-            origin=Origin(envelope.account, envelope.region or self._home.region, envelope.log_group, name_of(envelope.log_stream, extra)),
-        )  # fmt: skip
+            envelope=envelope.id,
+            fingerprint=name,
+            signature=match.signature,
+            service=service,
+            fields=fields,
+            count=1,
+            first_seen=event.timestamp,
+            last_seen=event.timestamp,
+            received_at=now,
+            sample=sample,
+            origin=Origin(
+                envelope.account,
+                envelope.region or self._home.region,
+                envelope.log_group,
+                name_of(envelope.log_stream, extra),
+            ),
+        )
 
     def of_alarm(self, change: AlarmChange, now: Millis) -> list[OccurrenceCount]:
         """One occurrence count per signature that an alarm change is of."""
@@ -151,15 +164,24 @@ class OccurrenceReader:
         counted = OccurrenceCount(
             envelope=change.id,
             fingerprint=fingerprint(rule, service, fields, alarm=alarm),
-            signature=match.signature, service=service, fields=fields, count=int(firing),
-            first_seen=change.at, last_seen=change.at, received_at=now, sample=sample_of(change.reason, extra, strict=strict),
+            signature=match.signature,
+            service=service,
+            fields=fields,
+            count=int(firing),
+            first_seen=change.at,
+            last_seen=change.at,
+            received_at=now,
+            sample=sample_of(change.reason, extra, strict=strict),
             state=AlertState.FIRING if firing else AlertState.RESOLVED,
-            origin=Origin(change.account, change.region or self._home.region, alarm=name_of(change.name, extra)),
+            origin=Origin(
+                change.account, change.region or self._home.region, alarm=name_of(change.name, extra)
+            ),
             continues=bool(change.contributor) or change.previous is not AlarmState.OK,
             contributor=change.contributor,
             contributor_name=field_value(", ".join(map("=".join, change.attributes.items())), extra),
-            muted_by=field_value(change.muted_by, extra), muted_until=change.muted_until,
-        )  # fmt: skip
+            muted_by=field_value(change.muted_by, extra),
+            muted_until=change.muted_until,
+        )
         return grouped(counted, rule)
 
 

@@ -53,6 +53,7 @@ from tocsin.core.incidents.store import (
 from tocsin.core.model import TEST_MODE_GROUP, Change, Millis, OccurrenceCount, Reason
 from tocsin.core.notifications.building import build_notification, with_account_names
 from tocsin.core.notifications.contract import Notification
+from tocsin.core.times import HOUR
 from tocsin.services.absence import QueueDepths, absences
 from tocsin.services.known_errors import take_pressed_as_known
 from tocsin.services.redriving import MessageMoves, is_asked_for, look_at_moves, start_asked
@@ -64,7 +65,7 @@ OUTBOX_TAKEOVER_AFTER: Millis = 10_000
 MAX_CONFLICTS = 8
 """How many lost races one round takes before it leaves the rest to ``reconcile``."""
 
-SUSPECT_FOR: Millis = BEFORE_DIRECT + 3_600_000
+SUSPECT_FOR: Millis = BEFORE_DIRECT + HOUR
 """How far back changes are looked for: as far as any is suspected, and the time that an occurrence may be late."""
 
 

@@ -277,9 +277,8 @@ class Responder:
             return {}
         names: dict[str, str] = {}
         for alert in redrivable(incident, self.redrive_queues):
-            if (
-                alert.fields["queue"] not in names.values()
-            ):  # its depth and its backlog may both have an alarm
+            # Its depth and its backlog may both have an alarm.
+            if alert.fields["queue"] not in names.values():
                 names[alert.fingerprint] = alert.fields["queue"]
         return names
 

@@ -62,9 +62,8 @@ def failure_of(
     match error:
         case RetryableDeliveryError():
             wait, text = wait_for(error.retry_after, message.tries), f"{whose}not sent yet: {error}"
-            if (
-                error.busy
-            ):  # mostly for a part of a second; whoever waits too long is overtaken, and told late
+            if error.busy:
+                # Mostly for a part of a second; whoever waits too long is overtaken, and told late.
                 return Failure(text, about, min(wait, backoff(message.tries) // 2))
             pause = (error.retry_after or wait) if error.limited else 0
             return Failure(text, about, wait, least=error.retry_after or 0, pause=pause)

@@ -95,9 +95,16 @@ def open_prefilter(environ: Mapping[str, str], root: Path = DEPLOYMENT_ROOT) -> 
 def no_match_response(records: int) -> dict[str, Any]:
     """What ``detect`` answers about records in which nothing was."""
     return {
-        "records": records, "events": 0, "occurrences": {}, "duplicates": 0, "changes": 0, "ignored": [], "dead_lettered": [],
-        "sent": {}, "failures": [],
-    }  # fmt: skip
+        "records": records,
+        "events": 0,
+        "occurrences": {},
+        "duplicates": 0,
+        "changes": 0,
+        "ignored": [],
+        "dead_lettered": [],
+        "sent": {},
+        "failures": [],
+    }
 
 
 def _envelopes(event: object) -> list[str]:

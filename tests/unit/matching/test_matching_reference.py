@@ -47,9 +47,10 @@ def one(entry, line):
         for tries, found in enumerate(PLAIN[text].finditer(line.text)):
             if any(PLAIN[forbidden].search(line.text) for forbidden in entry.none):
                 break
-            level = line.level_at(found.start())
+            level, certain = line.statement_at(found.start())
+            is_error = certain and level is not None and level.is_error
             if (level is None or level.rank >= entry.min_level.rank) and (
-                line.is_error_at(found.start()) or not quoted_as(line.text, *found.span())
+                is_error or not quoted_as(line.text, *found.span())
             ):
                 return True
             if tries >= MAX_TRIES:

@@ -29,9 +29,9 @@ conditions make harmless: what it shows too late is applied a minute later, what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
 
@@ -120,18 +120,14 @@ class IncidentTable:
 
     def pending(self, service: str) -> list[OccurrenceCount]:
         """See ``Ledger``."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
+        items = self._items(
+            "query",
             IndexName=INDEX,
             KeyConditionExpression="grp = :service",
             FilterExpression="attribute_exists(occurrence_count)",
             ExpressionAttributeValues={":service": {"S": service}},
         )
-        return [
-            load_document(item["occurrence_count"]["S"], OccurrenceCount)
-            for page in pages
-            for item in page["Items"]
-        ]
+        return [load_document(item["occurrence_count"]["S"], OccurrenceCount) for item in items]
 
     def keep_action(self, action: Action) -> bool:
         """See ``Ledger``: one write."""
@@ -140,8 +136,8 @@ class IncidentTable:
 
     def pending_actions(self, service: str) -> list[Action]:
         """See ``Ledger``: the index shows the keys; what was pressed, which is little, is read from the table."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
+        items = self._items(
+            "query",
             IndexName=INDEX,
             KeyConditionExpression="grp = :service",
             FilterExpression="pk = :actions",
@@ -149,7 +145,7 @@ class IncidentTable:
             ExpressionAttributeValues={":service": {"S": service}, ":actions": {"S": ACTIONS}},
         )
         found = []
-        for key in [{"pk": item["pk"], "sk": item["sk"]} for page in pages for item in page["Items"]]:
+        for key in list(items):
             item = self._item(key)
             if item and "grp" in item:
                 with suppress(ValueError, KeyError):  # of a version yet to come: that one applies it
@@ -162,8 +158,8 @@ class IncidentTable:
 
     def open_services(self, now: Millis) -> list[str]:
         """See ``Ledger``."""
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table,
+        items = self._items(
+            "scan",
             IndexName=INDEX,
             ProjectionExpression="grp, #due",
             FilterExpression="#due <= :now",
@@ -171,10 +167,9 @@ class IncidentTable:
             ExpressionAttributeValues={":now": {"N": str(now)}},
         )
         due: dict[str, int] = {}
-        for page in pages:
-            for item in page["Items"]:
-                service, at = item["grp"]["S"], int(item["due"]["N"])
-                due[service] = min(due.get(service, at), at)
+        for item in items:
+            service, at = item["grp"]["S"], int(item["due"]["N"])
+            due[service] = min(due.get(service, at), at)
         return sorted(due, key=lambda service: due[service])
 
     def open_incidents(self) -> int:
@@ -253,9 +248,8 @@ class IncidentTable:
             "doc": {"S": dump_document(saved)},
             "version": {"N": str(saved.version)},
         }
-        if (
-            watch.received_at and not watch.fired
-        ):  # while its line is missing it must be known, however long that is
+        # While its line is missing it must be known, however long that is.
+        if watch.received_at and not watch.fired:
             item["expires_at"] = {"N": str(watch.received_at // 1000 + KEEP_WATCHES)}
         if due is not None:
             item |= {"grp": {"S": watch.service}, "due": {"N": str(due)}}
@@ -267,37 +261,31 @@ class IncidentTable:
 
     def due_watches(self, now: Millis) -> list[tuple[str, str]]:
         """See ``Ledger``: one more look at the index, which shows the keys."""
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table,
+        items = self._items(
+            "scan",
             IndexName=INDEX,
             ProjectionExpression="grp, sk",
             FilterExpression="#due <= :now AND begins_with(sk, :watch)",
             ExpressionAttributeNames={"#due": "due"},
             ExpressionAttributeValues={":now": {"N": str(now)}, ":watch": {"S": WATCH}},
         )
-        return [
-            (item["grp"]["S"], item["sk"]["S"].removeprefix(WATCH))
-            for page in pages
-            for item in page["Items"]
-        ]
+        return [(item["grp"]["S"], item["sk"]["S"].removeprefix(WATCH)) for item in items]
 
     def silences(self) -> tuple[Silence, ...]:
         """See ``Ledger``."""
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
+        items = self._items(
+            "query",
             KeyConditionExpression="pk = :silence",
             ExpressionAttributeValues={":silence": {"S": SILENCE}},
             ConsistentRead=True,
         )
         found = []
-        for page in pages:
-            for item in page["Items"]:
-                with suppress(
-                    ValueError, KeyError
-                ):  # broken by hand, or by a version yet to come: it mutes nothing
-                    silence = load_silence(item["doc"]["S"])
-                    matched = int(item.get("matched", {"N": "0"})["N"])
-                    found.append(replace(silence, last_matched=max(matched, silence.last_matched)))
+        for item in items:
+            # Broken by hand, or by a version yet to come, it mutes nothing.
+            with suppress(ValueError, KeyError):
+                silence = load_silence(item["doc"]["S"])
+                matched = int(item.get("matched", {"N": "0"})["N"])
+                found.append(replace(silence, last_matched=max(matched, silence.last_matched)))
         return tuple(sorted(found, key=lambda silence: (silence.expires_at, silence.id)))
 
     def put_silence(self, silence: Silence) -> None:
@@ -368,6 +356,12 @@ class IncidentTable:
             with suppress(ValueError, KeyError):  # broken by hand, or by a version yet to come
                 found.append(load_document(item["doc"]["S"], Change))
         return found
+
+    def _items(self, way: Literal["query", "scan"], **asked: Any) -> Iterator[dict[str, Any]]:
+        """The items that a query or a scan of the table finds, page by page."""
+        paginator: Any = self._client.get_paginator(way)
+        for page in paginator.paginate(TableName=self._table, **asked):
+            yield from page["Items"]
 
     def _item(self, key: dict[str, Any]) -> dict[str, Any] | None:
         """An item as of every write that has returned; None when there is none."""

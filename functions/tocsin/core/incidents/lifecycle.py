@@ -31,6 +31,7 @@ from tocsin.core.incidents.redriving import MovesLook, followed, is_under_way
 from tocsin.core.incidents.silences import Silence
 from tocsin.core.incidents.wide import is_looked_for
 from tocsin.core.model import AlertState, Change, Millis, OccurrenceCount, Reason
+from tocsin.core.times import DAY, MINUTE
 
 MAX_BURSTS = 5
 """Notifications of new alerts per ``group_interval``; more wait for its end and come as one. Of alerts that
@@ -39,13 +40,13 @@ regressed it is one: what flaps has been told of."""
 MUCH_WORSE = 10
 """How many times as many occurrences as people know of make what comes and goes worth an update at once."""
 
-MINUTE: Millis = 60_000
+RECHECK_EVERY: Millis = MINUTE
 """How often what lies outside the incident (a silence taken back, a queue's depth) is looked at."""
 
-DAY: Millis = 86_400_000
+MAX_REMINDER_GAP: Millis = DAY
 """The longest time between two reminders, unless ``repeat_interval`` is longer."""
 
-UNMATCHED_OK_TTL: Millis = 390 * 60_000
+UNMATCHED_OK_TTL: Millis = 390 * MINUTE
 """How long an alarm's OK that has no alert yet is kept, in case its ALARM is only delivered later: Lambda keeps
 an asynchronous event for up to six hours."""
 
@@ -272,9 +273,9 @@ def next_due(incident: Incident, now: Millis, policy: Policy) -> Millis | None:
             if not alert.notified.individually
         ]
     if is_looked_for(incident, now, policy) or is_under_way(incident, now):
-        times.append(now + MINUTE)
+        times.append(now + RECHECK_EVERY)
     if any(alert.silence or queue_watch.is_watched(alert, policy) for alert in incident.alerts.values()):
-        times.append(now + min(MINUTE, intervals.group_interval))
+        times.append(now + min(RECHECK_EVERY, intervals.group_interval))
     return min((time for time in times if time > now), default=None)
 
 
@@ -448,7 +449,7 @@ def _rolls_up_drips_at(incident: Incident, policy: Policy) -> Millis:
 def _reminds_at(incident: Incident, policy: Policy) -> Millis:
     """When people are reminded: after ``repeat_interval``, then twice that, up to once a day."""
     first = policy.intervals.repeat_interval
-    gap = min(first << min(incident.pace.repeats, 20), max(first, DAY))
+    gap = min(first << min(incident.pace.repeats, 20), max(first, MAX_REMINDER_GAP))
     due_at = (incident.pace.last_non_update_at or incident.notified_at or incident.opened_at) + gap
     return max(due_at, quiet_until(incident))
 

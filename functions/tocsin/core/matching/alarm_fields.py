@@ -13,10 +13,15 @@ def alarm_fields(change: AlarmChange) -> dict[str, str]:
     queue, function = change.dimensions.get("QueueName", ""), change.dimensions.get("FunctionName", "")
     resource = queue or function or next(iter(change.dimensions.values()), "")
     fields = {
-        "alarm": change.name, "metric": change.metric, "namespace": change.namespace,
-        "queue": queue, "queue_arn": _queue_arn(change, queue), "function": function, "resource": resource,
+        "alarm": change.name,
+        "metric": change.metric,
+        "namespace": change.namespace,
+        "queue": queue,
+        "queue_arn": _queue_arn(change, queue),
+        "function": function,
+        "resource": resource,
         "description": change.description.strip(),
-    }  # fmt: skip
+    }
     return {name: value for name, value in fields.items() if value}
 
 

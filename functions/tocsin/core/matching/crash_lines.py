@@ -24,9 +24,21 @@ _GO_CALL = lazy_re2(r"[\w./*()\[\]-]+\([^\n]*\)\s*\z|created by \S|\[signal |gor
 _FAILURE = lazy_re2(r"[^\n]*\b[A-Z]\w*(?:Error|Exception|Throwable)\b|[^\n]*:\d+:in [`']|PHP Fatal")
 _BLANKS = frozenset(" \t\n\r\f\v")
 _GOES_ON = (
-    "at ", "at\t", 'File "', "Caused by:", "Suppressed:", "...", "goroutine ", "#", "Stack trace:", "During handling of ",
-    "The above exception was", "|", "created by ", "[signal ",
-)  # fmt: skip
+    "at ",
+    "at\t",
+    'File "',
+    "Caused by:",
+    "Suppressed:",
+    "...",
+    "goroutine ",
+    "#",
+    "Stack trace:",
+    "During handling of ",
+    "The above exception was",
+    "|",
+    "created by ",
+    "[signal ",
+)
 """How an event begins that may go on with a crash, if not with a blank; more than `_PIECE` knows, and found faster."""
 _GOES_ON_FIRST = frozenset(words[0] for words in _GOES_ON)
 _PIECE_FIRST = _BLANKS | _GOES_ON_FIRST

@@ -19,10 +19,10 @@ _TYPE: Final = lazy(r"[A-Za-z_$][\w.$:<>\\/\-]{0,150}")
 _NAME: Final = lazy(r"[\w.\-@+=,/:$\[\]()%~#*\\]{1,255}")
 _PLACE: Final = lazy(r"[\w.\-:\[\]%/@+~,$*#()?&=]{1,300}")
 _SHAPES: Final = {
-    **dict.fromkeys(("port", "seconds", "count", "status_code", "limit", "size", "line", "pid", "attempts"), _NUMBER),
-    **dict.fromkeys(("exception", "error_type", "type", "class", "action", "operation", "code", "handler"), _TYPE),
-    **dict.fromkeys(("host", "url", "path", "file", "endpoint", "address"), _PLACE),
-}  # fmt: skip
+    **dict.fromkeys("port seconds count status_code limit size line pid attempts".split(), _NUMBER),
+    **dict.fromkeys("exception error_type type class action operation code handler".split(), _TYPE),
+    **dict.fromkeys("host url path file endpoint address".split(), _PLACE),
+}
 """Of names that several signatures use; every other name promises a name: one word, of whatever signs names have."""
 
 _MARKER: Final = lazy(r"\[REDACTED:[\w\-]{1,60}\]")

@@ -18,25 +18,22 @@ MAX_LEVEL_DIGITS = 6
 MAX_PREFIX_LENGTH = 240
 """Characters of a line within which a level is looked for."""
 
-LEVEL_KEYS = (
-    "level", "log_level", "levelname", "severity", "loglevel", "logLevel", "LogLevel", "lvl", "log.level", "@level",
-    "@l", "severity_text", "severityText", "SeverityText", "Level", "levelno", "level_name", "levelName", "Severity",
-    "priority", "PRIORITY", "level_value", "LEVEL", "L", "lev", "loglevelname", "severity_level", "severityLevel",
-)  # fmt: skip
-_WORDS = {
-    "trace": Level.TRACE, "verbose": Level.TRACE, "vrb": Level.TRACE, "silly": Level.TRACE, "finest": Level.TRACE,
-    "debug": Level.DEBUG, "dbg": Level.DEBUG, "dbug": Level.DEBUG, "fine": Level.DEBUG,
-    "info": Level.INFO, "inf": Level.INFO, "information": Level.INFO, "informational": Level.INFO,
-    "notice": Level.INFO, "log": Level.INFO, "success": Level.INFO, "hint": Level.INFO,
-    "warn": Level.WARNING, "warning": Level.WARNING, "wrn": Level.WARNING,
-    "error": Level.ERROR, "err": Level.ERROR, "fail": Level.ERROR, "severe": Level.ERROR, "eror": Level.ERROR,
-    "critical": Level.CRITICAL, "crit": Level.CRITICAL, "fatal": Level.CRITICAL, "ftl": Level.CRITICAL,
-    "panic": Level.CRITICAL, "alert": Level.CRITICAL, "emerg": Level.CRITICAL, "emergency": Level.CRITICAL,
-    "dpanic": Level.CRITICAL, "erro": Level.ERROR, "fata": Level.CRITICAL, "pani": Level.CRITICAL, "debu": Level.DEBUG,
-    "trac": Level.TRACE, "parse": Level.CRITICAL, "recoverable": Level.ERROR, "deprecated": Level.INFO, "e": Level.ERROR,
-    "f": Level.CRITICAL, "w": Level.WARNING, "i": Level.INFO, "d": Level.DEBUG, "failure": Level.ERROR,
-    "failed": Level.ERROR, "exception": Level.ERROR,
-}  # fmt: skip
+LEVEL_KEYS = tuple(
+    """
+    level log_level levelname severity loglevel logLevel LogLevel lvl log.level @level @l severity_text
+    severityText SeverityText Level levelno level_name levelName Severity priority PRIORITY level_value
+    LEVEL L lev loglevelname severity_level severityLevel
+    """.split()
+)
+_LEVEL_WORDS = {
+    Level.TRACE: "trace verbose vrb silly finest trac",
+    Level.DEBUG: "debug dbg dbug fine debu d",
+    Level.INFO: "info inf information informational notice log success hint deprecated i",
+    Level.WARNING: "warn warning wrn w",
+    Level.ERROR: "error err fail severe eror erro recoverable e failure failed exception",
+    Level.CRITICAL: "critical crit fatal ftl panic alert emerg emergency dpanic fata pani parse f",
+}
+_WORDS = {word: level for level, words in _LEVEL_WORDS.items() for word in words.split()}
 _LETTERS = {
     "I": Level.INFO,
     "W": Level.WARNING,
@@ -140,18 +137,6 @@ def stated_level(line: str) -> Level | None:
     return statement(line)[0]
 
 
-def states_error(line: str) -> bool:
-    """Whether a logger says at the beginning of a text line that it is an error, or worse.
-
-    Prose that names a level ("if you see ERROR: …") has one by ``stated_level`` and does not state it by this.
-
-    Args:
-        line: One line, as for ``stated_level``.
-    """
-    level, certain = statement(line)
-    return certain and level is not None and level.is_error
-
-
 def statement(line: str) -> tuple[Level | None, bool]:
     """The level of a text line, and whether what comes before it is certainly a logger's.
 
@@ -232,25 +217,37 @@ def _numeric_level(number: int, *, python: bool, google: bool = False) -> Level 
         ladder = (Level.DEBUG, Level.INFO, Level.WARNING, Level.ERROR, Level.CRITICAL)
         return ladder[min(max(number, 10), 50) // 10 - 1]
     if 0 <= number <= 7:
-        severities = (
-            Level.CRITICAL, Level.CRITICAL, Level.CRITICAL, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO,
-            Level.DEBUG,
-        )  # fmt: skip
-        return severities[number]
+        return _SYSLOG[number]
     scale = _GOOGLE if google and number >= _GOOGLE[-1][0] else _SCALES
     return next((level for least, most, level in scale if least <= number <= most), None)
 
 
+_SYSLOG = (*[Level.CRITICAL] * 3, Level.ERROR, Level.WARNING, Level.INFO, Level.INFO, Level.DEBUG)
+"""By number, from emergency to debug."""
 _GOOGLE = (
-    (600, 800, Level.CRITICAL), (500, 599, Level.ERROR), (400, 499, Level.WARNING), (200, 399, Level.INFO),
+    (600, 800, Level.CRITICAL),
+    (500, 599, Level.ERROR),
+    (400, 499, Level.WARNING),
+    (200, 399, Level.INFO),
     (100, 199, Level.DEBUG),
-)  # fmt: skip
+)
 _SCALES = (
-    (10, 19, Level.TRACE), (20, 29, Level.DEBUG), (30, 39, Level.INFO), (40, 49, Level.WARNING), (50, 59, Level.ERROR),
+    (10, 19, Level.TRACE),
+    (20, 29, Level.DEBUG),
+    (30, 39, Level.INFO),
+    (40, 49, Level.WARNING),
+    (50, 59, Level.ERROR),
     (60, 60, Level.CRITICAL),
-    (100, 199, Level.DEBUG), (200, 299, Level.INFO), (300, 399, Level.WARNING), (400, 499, Level.ERROR),
+    (100, 199, Level.DEBUG),
+    (200, 299, Level.INFO),
+    (300, 399, Level.WARNING),
+    (400, 499, Level.ERROR),
     (500, 600, Level.CRITICAL),
-    (5_000, 9_999, Level.TRACE), (10_000, 19_999, Level.DEBUG), (20_000, 29_999, Level.INFO),
-    (30_000, 39_999, Level.WARNING), (40_000, 49_999, Level.ERROR), (50_000, 50_000, Level.CRITICAL),
-)  # fmt: skip
+    (5_000, 9_999, Level.TRACE),
+    (10_000, 19_999, Level.DEBUG),
+    (20_000, 29_999, Level.INFO),
+    (30_000, 39_999, Level.WARNING),
+    (40_000, 49_999, Level.ERROR),
+    (50_000, 50_000, Level.CRITICAL),
+)
 """Least and most number of each level: pino's and bunyan's, Monolog's, logback's."""

@@ -90,11 +90,6 @@ class LogLine(Struct, frozen=True):
         level = self.level
         return level is not None and level.is_error
 
-    def is_error_at(self, position: int) -> bool:
-        """Whether a logger states, for this position, error or worse; prose that names a level states nothing."""
-        level, certain = self.statement_at(position)
-        return certain and level is not None and level.is_error
-
     def values_of(self, name: str) -> list[str]:
         """The values of a field of its JSON, at the top or in objects within; ``logger`` by any of its usual names."""
         names = LOGGER_KEYS if name == "logger" else (name,)
@@ -226,17 +221,19 @@ def _object_at(text: str, brace: int) -> tuple[dict[str, Any], int] | None:
 
 # --- JSON to text ---------------------------------------------------------------------------------------------------
 
-MESSAGE_KEYS = (
-    "message", "msg", "event", "@message", "@m", "MESSAGE", "Message", "text", "log", "body", "short_message",
-)  # fmt: skip
-TYPE_KEYS = (
-    "errorType", "error_type", "exception_name", "exceptionType", "ErrorType", "error.type", "exception.type",
-    "exception_type", "exc_type", "error.kind",
-)  # fmt: skip
-ERROR_MESSAGE_KEYS = (
-    "errorMessage", "error_message", "ErrorMessage", "error.message", "exception.message", "exception_message",
-    "exc_value", "exc_message",
-)  # fmt: skip
+MESSAGE_KEYS = tuple("message msg event @message @m MESSAGE Message text log body short_message".split())
+TYPE_KEYS = tuple(
+    """
+    errorType error_type exception_name exceptionType ErrorType error.type exception.type exception_type
+    exc_type error.kind
+    """.split()
+)
+ERROR_MESSAGE_KEYS = tuple(
+    """
+    errorMessage error_message ErrorMessage error.message exception.message exception_message exc_value
+    exc_message
+    """.split()
+)
 TRACEBACK_KEYS = (
     "stackTrace",
     "stack_trace",
@@ -248,11 +245,13 @@ TRACEBACK_KEYS = (
 STACK_KEYS = (*TRACEBACK_KEYS, "stack", "trace")
 EMPTY: tuple[object, ...] = (None, "", [], {})
 """Values that say nothing."""
-REQUEST_KEYS = frozenset({
-    "url", "uri", "path", "route", "query", "q", "search", "search_query", "pattern", "filter", "filterpattern",
-    "docs", "documentation", "doc_url", "link", "href", "help", "referer", "referrer", "user_agent", "useragent",
-    "expected", "resource_path", "querystring", "query_string", "querystringparameters",
-})  # fmt: skip
+REQUEST_KEYS = frozenset(
+    """
+    url uri path route query q search search_query pattern filter filterpattern docs documentation doc_url
+    link href help referer referrer user_agent useragent expected resource_path querystring query_string
+    querystringparameters
+    """.split()
+)
 """Keys whose values are what somebody asked for or may read, and never what happened; compared in lower case."""
 
 _TYPE_NAME = re2.compile(r"[\w.:$\\]*(?:Error|Exception|Failure|Fault)")
@@ -393,9 +392,14 @@ def _platform(kind: str, record: Mapping[str, Any]) -> str:
     }
     words = [heads.get(kind, kind).format(duration)]
     for key, label in (
-        ("requestId", "RequestId"), ("phase", "Phase"), ("status", "Status"), ("errorType", "Error Type"),
-        ("name", "Name"), ("state", "State"), ("reason", "Reason"),
-    ):  # fmt: skip
+        ("requestId", "RequestId"),
+        ("phase", "Phase"),
+        ("status", "Status"),
+        ("errorType", "Error Type"),
+        ("name", "Name"),
+        ("state", "State"),
+        ("reason", "Reason"),
+    ):
         if isinstance(record.get(key), str):
             words.append(f"{label}: {record[key]}")
     return "\t".join(words)
@@ -415,9 +419,11 @@ def _flat(value: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterato
 
 # --- levels ---
 
-LOGGER_KEYS = (
-    "logger", "logger_name", "loggerName", "log.logger", "SourceContext", "category", "name", "component", "module",
-)  # fmt: skip
+LOGGER_KEYS = tuple(
+    """
+    logger logger_name loggerName log.logger SourceContext category name component module
+    """.split()
+)
 _MONGO_SEVERITIES = frozenset({"F", "E", "W", "I"})
 
 

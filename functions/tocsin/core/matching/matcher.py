@@ -201,9 +201,8 @@ class Matcher:
                 if not numbers:
                     answer |= {place: answer.get(place, {}) | {name: []} for place in places}
         for (name, number), places in sharing.items():
-            across = (
-                self._across(name, number) if len(places) > FEW else None
-            )  # else not worth compiling it twice
+            # Of few lines it is not worth compiling it twice.
+            across = self._across(name, number) if len(places) > FEW else None
             held: Sequence[int] = range(len(places))
             if across is not None:
                 held = lines_with(across, [suspected[place].canonical for place in places])

@@ -68,16 +68,17 @@ _NUMBERS = (
 """On the scales of Python, syslog, pino, Monolog, Google Cloud and logback."""
 _UNDER_KEY = rf"""(?i:{_KEYS})[\\"']*\s*[:=]\s*[\\"']*"""
 _SHORT = (
-    "|".join((
-        rf"{_UNDER_KEY}(?i:failed|failure|parse|recoverable|[ef])\b",
-        r"[\[:](?i:failed|failure|parse|recoverable|[ef])\s*\]|PHP (?:Parse|Recoverable)",
-        r"""s\\*"\s*:\s*\\*"[EF]\\*"|[EF](?:\d{4} \d\d:|, \[| \d{4}-\d\d-| \d{6} \d\d:)|\d [EF] |[\dZ] [CEF] (?:\| | *[A-Z]+ +\[)|%[0-3]\|\d|(?:<|\\u003[cC])\d{1,3}(?:>|\\u003[eE])""",
-    )),
-    "|".join((
-        rf"{_UNDER_KEY}(?i:w)\b|[\[:](?i:w)\s*\]|PHP Warning",
-        r"""s\\*"\s*:\s*\\*"W\\*"|W(?:\d{4} \d\d:|, \[| \d{4}-\d\d-| \d{6} \d\d:)|\d W """,
-    )),
-)  # fmt: skip
+    (
+        rf"{_UNDER_KEY}(?i:failed|failure|parse|recoverable|[ef])\b"
+        r"|[\[:](?i:failed|failure|parse|recoverable|[ef])\s*\]|PHP (?:Parse|Recoverable)"
+        r"""|s\\*"\s*:\s*\\*"[EF]\\*"|[EF](?:\d{4} \d\d:|, \[| \d{4}-\d\d-| \d{6} \d\d:)|\d [EF] """
+        r"""|[\dZ] [CEF] (?:\| | *[A-Z]+ +\[)|%[0-3]\|\d|(?:<|\\u003[cC])\d{1,3}(?:>|\\u003[eE])"""
+    ),
+    (
+        rf"{_UNDER_KEY}(?i:w)\b|[\[:](?i:w)\s*\]|PHP Warning"
+        r"""|s\\*"\s*:\s*\\*"W\\*"|W(?:\d{4} \d\d:|, \[| \d{4}-\d\d-| \d{6} \d\d:)|\d W """
+    ),
+)
 """Words and letters that are a level only where a level stands: under its key, in brackets, before a time."""
 _ANY_DIGIT = str.maketrans("123456789", "0" * 9)
 _ESCAPES = r"\\u00[3-7]"

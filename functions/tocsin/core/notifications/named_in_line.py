@@ -12,7 +12,10 @@ from tocsin.core.lazy_expressions import lazy
 
 _ARN = r"arn:aws[a-z-]*"
 _EXPRESSIONS: Final = {
-    "role": (rf"{_ARN}:sts::\d+:assumed-role/([\w+=,.@-]+)", rf"{_ARN}:iam::\d+:role/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)"),
+    "role": (
+        rf"{_ARN}:sts::\d+:assumed-role/([\w+=,.@-]+)",
+        rf"{_ARN}:iam::\d+:role/(?:[\w+=,.@-]+/)*([\w+=,.@-]+)",
+    ),
     "secret": (rf"({_ARN}:secretsmanager:[a-z0-9-]+:\d+:secret:[\w/+=.@-]+)",),
     "key": (rf"({_ARN}:kms:[a-z0-9-]+:\d+:key/[\w-]+)",),
     "bucket": (
@@ -34,7 +37,7 @@ _EXPRESSIONS: Final = {
     "host": (r"""\bhost=["']([\w.-]+)["']""", r"https?://(?:[^\s/@?#]*@)?([\w.-]+)"),
     "cluster": (rf"{_ARN}:ecs:[a-z0-9-]+:\d+:(?:cluster|task|service)/([\w-]+)",),
     "task": (rf"{_ARN}:ecs:[a-z0-9-]+:\d+:task/[\w-]+/([0-9a-f]+)",),
-}  # fmt: skip
+}
 
 NAMED: Final = tuple(_EXPRESSIONS)
 """The names of what may be found."""
@@ -53,9 +56,8 @@ def _compiled() -> dict[str, tuple[Any, ...]]:
 def named_in(sample: str, log_stream: str = "") -> dict[str, str]:
     """What a sample names, by kind; and the task whose container writes to a log stream of the ``awslogs`` driver."""
     found: dict[str, str] = {}
-    sample = sample.encode(
-        "utf-8", "replace"
-    ).decode()  # a log may hold halves of characters, which RE2 refuses
+    # A log may hold halves of characters, which RE2 refuses.
+    sample = sample.encode("utf-8", "replace").decode()
     for name, expressions in _compiled().items():
         values = (match[1] for expression in expressions if (match := expression.search(sample)))
         if value := next(values, ""):

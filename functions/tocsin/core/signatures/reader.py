@@ -45,35 +45,49 @@ class Key(NamedTuple):
     keys: Mapping[str, str] = MappingProxyType({})
 
 
-KEYS: Mapping[str, Key] = MappingProxyType({
+KEYS: Mapping[str, Key] = {
     "title": Key("What broke, in a few words.", required=True, most=120),
     "severity": Key("How bad it is.", "choice", required=True, choices=Severity),
-    "summary": Key("What it means; {service} and captured fields may be named in braces.", required=True, most=600),
+    "summary": Key(
+        "What it means; {service} and captured fields may be named in braces.", required=True, most=600
+    ),
     "first_action": Key("What to do first, with a `command`.", required=True, most=600),
     "runbook": Key("The file name of its page in runbooks/.", required=True, most=120),
     "matches": Key("Samples that it must recognise; at least one.", "samples", required=True),
     "ignores": Key("Samples that it must not recognise; at least one.", "samples", required=True),
     "status": Key("stable; test: counted, never posted; off: not looked for.", "choice", choices=Status),
-    "source": Key("What it looks at: log lines, CloudWatch alarms, or the absence of a line.", "choice", choices=Source),
+    "source": Key(
+        "What it looks at: log lines, CloudWatch alarms, or the absence of a line.", "choice", choices=Source
+    ),
     "any": Key("RE2 expressions, one of which must be found; named groups become fields.", "expressions"),
-    "fields": Key("What fields of a structured line must be: globs; level is the lowest level that it must state.", "fields"),
+    "fields": Key(
+        "What fields of a structured line must be: globs; level is the lowest level that it must state.",
+        "fields",
+    ),
     "not": Key("RE2 expressions, none of which may be found.", "expressions"),
     "group_by": Key("The fields that tell alerts of this signature apart.", "strings"),
     "min_level": Key("The lowest level a line may state; warning unless said.", "choice", choices=Level),
     "scope": Key("Where it looks: globs.", "table", keys={"services": "strings", "log_groups": "strings"}),
-    "threshold": Key("How many occurrences, within what time.", "table", keys={"count": "number", "within": "duration"}),
+    "threshold": Key(
+        "How many occurrences, within what time.", "table", keys={"count": "number", "within": "duration"}
+    ),
     "resolve_after": Key("Its own quiet period.", "duration"),
     "inhibits": Key("Ids of the signatures that this one explains.", "strings"),
     "owner": Key("Who looks after it.", most=120),
     "alarm": Key(
-        'With source = "alarm": globs for the metric\'s namespace and name and for the alarm\'s or a dimension\'s name.',
-        "table", keys={"namespace": "strings", "metric": "strings", "name": "strings"},
+        "With source = \"alarm\": globs for the metric's namespace and name and for the alarm's or a dimension's name.",
+        "table",
+        keys={"namespace": "strings", "metric": "strings", "name": "strings"},
     ),
-    "absence": Key('With source = "absence": how long the line may stay away, and while what.', "table", keys=ABSENCE_KEYS),
+    "absence": Key(
+        'With source = "absence": how long the line may stay away, and while what.',
+        "table",
+        keys=ABSENCE_KEYS,
+    ),
     "catch_all": Key("It speaks only where no other signature does.", "flag"),
     "reads_crash": Key("It is given the fields exception and frame where its line is a crash.", "flag"),
     "watch_queue": Key("For alarms: while it fires, the queue that its alarm is about is looked at.", "flag"),
-})  # fmt: skip
+}
 """Every key that a signature may have."""
 REQUIRED = tuple(name for name, key in KEYS.items() if key.required)
 ALARM_FIELDS = ("alarm", "metric", "namespace", "queue", "queue_arn", "function", "resource", "description")
@@ -115,9 +129,7 @@ def parse_tables(files: Mapping[str, str]) -> tuple[dict[str, Mapping[str, Any]]
     return tables, problems
 
 
-def read_signatures(
-    tables: Mapping[str, Mapping[str, Any]],
-) -> tuple[dict[str, Signature], list[Problem]]:
+def read_signatures(tables: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Signature], list[Problem]]:
     """Read signatures from parsed files.
 
     Args:

@@ -96,9 +96,13 @@ class SlackMessage(Struct, frozen=True):
 
 
 _ROOMS = (
-    SizeBudget(2600, 20, 1200), SizeBudget(1400, 12, 1200), SizeBudget(700, 8, 700), SizeBudget(300, 4, 500), SizeBudget(150, 0, 300),
+    SizeBudget(2600, 20, 1200),
+    SizeBudget(1400, 12, 1200),
+    SizeBudget(700, 8, 700),
+    SizeBudget(300, 4, 500),
+    SizeBudget(150, 0, 300),
     SizeBudget(0, 0, 250, links=False),
-)  # fmt: skip
+)
 
 
 def render(
