@@ -15,7 +15,7 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 from hypothesis.database import DirectoryBasedExampleDatabase
 
-pytest_plugins = ["cloud_fixture", "ledgers", "own_account"]
+pytest_plugins = ["built_package", "cloud_fixture", "ledgers", "own_account"]
 
 UNIT = Path(__file__).parent / "unit"
 
@@ -39,6 +39,8 @@ LAMBDA_IMAGE = "public.ecr.aws/lambda/python:3.13-x86_64"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Files of minutes go first: the others then fill the workers to the end.
+    items.sort(key=lambda item: item.get_closest_marker("minutes") is None)
     if PROFILE:
         most = settings.get_profile(PROFILE).max_examples
         for function in {getattr(item.obj, "__func__", item.obj) for item in items}:

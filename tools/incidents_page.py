@@ -14,7 +14,7 @@ from pathlib import Path
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.times import MINUTE, format_duration
 from tocsin_cli.outages import Step, Story, load_stories
-from tools.stories import Replayed, Sent, Shown, replay
+from tools.stories import Replayed, Sent, Shown, replay, total
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "incidents.md"
@@ -177,11 +177,6 @@ def sending(run: list[Sent]) -> str:
         f"**{first.reason}**{times}: {first.headline}{depth}{likely}{before} · [{first.runbook}](../runbooks/{first.runbook}) · "
         f"bot: {in_slack(bot)}; webhook: {in_slack(webhook)}"
     )
-
-
-def total(shown: Iterable[Shown]) -> Shown:
-    """Several as one."""
-    return Shown(*(sum(column) for column in zip(*shown, strict=True)))
 
 
 def in_slack(shown: Shown) -> str:

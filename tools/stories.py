@@ -7,7 +7,7 @@ and by webhook, on a simulated clock. ``docs/incidents.md`` and the tests take t
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -96,8 +96,7 @@ class Replayed:
 
     def total(self, mode: str) -> Shown:
         """What Slack has shown when all is over."""
-        shown = [getattr(sent, mode) for sent in self.sent]
-        return Shown(*(sum(column) for column in zip(*shown, strict=True)))
+        return total(getattr(sent, mode) for sent in self.sent)
 
     def everything(self) -> str:
         """All that left Tocsin, as one text: notifications, messages, and what edits replaced."""
@@ -105,6 +104,11 @@ class Replayed:
         return json.dumps(
             [[document_of(sent.notification) for sent in self.sent], messages], ensure_ascii=False
         )
+
+
+def total(shown: Iterable[Shown]) -> Shown:
+    """Several as one."""
+    return Shown(*(sum(column) for column in zip(*shown, strict=True)))
 
 
 def replay(story: Story, config: Configuration) -> Replayed:

@@ -226,6 +226,7 @@ def wire_notifier(
         ),
         clock=clock,
         pool=ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="notify"),
+        leads={},  # one for all invocations
     )
 
 

@@ -20,7 +20,7 @@ FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': N
 
 SHORT = ("--set", "group_interval=2s", "--set", "regress_within=1s")
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.minutes]
 
 
 @pytest.fixture(scope="module")

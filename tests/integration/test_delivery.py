@@ -53,6 +53,7 @@ from tocsin_cli.fake_slack.server import LocalSlack
 
 LEASE = MINUTE
 INCIDENT = incident().id
+pytestmark = pytest.mark.minutes
 
 
 class KilledError(BaseException):

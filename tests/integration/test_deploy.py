@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from own_account import run_tocsin
 
-from tocsin_cli.commands.build import build
 from tocsin_cli.local_aws import cloud as cloud_module
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.minutes]
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMETERS = """LogGroupNames="/aws/lambda/backend,/aws/lambda/worker"
@@ -25,29 +23,17 @@ PARAMETERS = """LogGroupNames="/aws/lambda/backend,/aws/lambda/worker"
 """On several lines, as in the README."""
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory):
-    """A copy of the project, built: the user's own .aws-sam and .tocsin are left alone."""
-    project = tmp_path_factory.mktemp("project")
-    for name in ("template.yaml", "samconfig.toml", "Makefile", "pyproject.toml"):
-        shutil.copy(ROOT / name, project)
-    for name in ("functions", "runbooks"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    build(project)
-    return project
-
-
 @pytest.fixture
-def tocsin(project, account, slack):
+def tocsin(built, account, slack):
     def call(*arguments, wait="1s", parameters=None):
         given = PARAMETERS.format(api=slack.api_url, wait=wait) if parameters is None else parameters
         path = os.pathsep.join([str(ROOT / "functions"), str(ROOT)])
         return run_tocsin(
             account,
-            project,
+            built,
             *arguments,
             "--project",
-            str(project),
+            str(built),
             AWS_REGION=cloud_module.REGION,
             PARAMETERS=given,
             PYTHONPATH=path,
@@ -61,7 +47,7 @@ def parameters(account):
     return {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
 
 
-def test_a_deploy_shows_its_change_set_examines_and_can_be_taken_back(tocsin, account, project):
+def test_a_deploy_shows_its_change_set_examines_and_can_be_taken_back(tocsin, account, built):
     first = tocsin("deploy", "--yes", "--wait", "1")
     assert "waiting for the first heartbeat" in first.stderr
     assert "CloudFormation stack changeset" in first.stdout, first.stderr
@@ -85,7 +71,7 @@ def test_a_deploy_shows_its_change_set_examines_and_can_be_taken_back(tocsin, ac
     second = tocsin("deploy", "--yes", wait="7s")
     assert second.returncode == 0, second.stdout + second.stderr
     assert parameters(account)["GroupWait"] == "7s"
-    kept = json.loads((project / ".tocsin" / "before" / "tocsin" / "parameters.json").read_text())
+    kept = json.loads((built / ".tocsin" / "before" / "tocsin" / "parameters.json").read_text())
     assert kept["GroupWait"] == "1s"
     assert kept["LogGroupNames"] == "/aws/lambda/backend,/aws/lambda/worker"
     assert (kept["DeadLetterQueueNames"], kept["AlarmNamePrefixes"]) == ("", "backend-")
@@ -153,12 +139,12 @@ def test_everything_that_would_fail_half_way_is_refused_in_one_list_defaults_inc
     assert "changeset" not in refused.stdout
 
 
-def test_without_a_build_there_is_nothing_to_deploy(tocsin, project):
-    (project / ".aws-sam").rename(project / "away")
+def test_without_a_build_there_is_nothing_to_deploy(tocsin, built):
+    (built / ".aws-sam").rename(built / "away")
     try:
         done = tocsin("deploy", "--yes")
     finally:
-        (project / "away").rename(project / ".aws-sam")
+        (built / "away").rename(built / ".aws-sam")
     assert (done.returncode, "nothing is built: make build" in done.stderr) == (1, True)
 
 

@@ -26,7 +26,7 @@ from tocsin_cli.local_aws.cloud import Deployment, EmbeddedCloud, _zipped
 from tocsin_cli.main import main
 from tocsin_cli.stack.target import write_ready_file
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.minutes]
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "xoxb-1234567890-planted-and-never-printed"

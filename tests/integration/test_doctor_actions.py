@@ -22,7 +22,7 @@ from tocsin_cli.local_aws.cloud import CloudError, EmbeddedCloud, answer_request
 from tocsin_cli.main import main
 from tocsin_cli.stack.target import write_ready_file
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.minutes]
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "tocsin/slack"

@@ -16,7 +16,7 @@ from own_account import run_tocsin
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.model import Severity
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.minutes]
 
 
 class Installed(NamedTuple):
@@ -231,8 +231,10 @@ def test_the_doctor_finds_nothing_wrong_with_a_pristine_tocsin_local(installed, 
     environment |= {"PYTHONPATH": str(installed.site), "AWS_CONFIG_FILE": os.devnull}
     command = [sys.executable, "-m", "tocsin_cli.main"]
     with subprocess.Popen(
-        [*command, "local"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
-    ) as local:
+        # No door for `sam local`, whose tests may run beside this.
+        [*command, "local", "--sam-port", "0"],
+        cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True,
+    ) as local:  # fmt: skip
         try:
             assert json.loads(local.stdout.readline())["ready"] is True
             looked = subprocess.run(

@@ -27,6 +27,7 @@ from reliability.verdict import judge
 
 from tocsin_cli.fake_slack.channel import Fault as SlackFault
 
+pytestmark = pytest.mark.minutes
 ALWAYS = 1_000_000
 
 

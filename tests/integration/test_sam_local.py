@@ -23,7 +23,6 @@ from tocsin.adapters.files.compiled_search import COMPILED, COMPILED_SEARCH, sta
 from tocsin.adapters.files.configuration import packaged_configuration
 from tocsin.adapters.sam_local import BRIDGE_PORT, Forwarding, join_local_cloud
 from tocsin.core.model import Severity
-from tocsin_cli.commands.build import build
 from tocsin_cli.fake_slack.server import LocalSlack
 from tocsin_cli.local_aws.cloud import EmbeddedCloud
 from tocsin_cli.local_aws.sam_bridge import SamLocalBridge
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from tocsin_cli.local_aws.cloud import Deployment
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.minutes
 SAM = Path(sys.executable).with_name("sam")
 LINE = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 
@@ -155,16 +155,10 @@ def test_the_bridge_says_what_the_deployed_functions_run_with(cloud: Deployment,
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """A copy of what `tocsin build` needs, built and verified: the user's own .aws-sam is left alone."""
-    project = tmp_path_factory.mktemp("project")
-    for name in ("template.yaml", "samconfig.toml"):
-        shutil.copy(ROOT / name, project)
-    for name in ("functions", "runbooks"):
-        shutil.copytree(ROOT / name, project / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (project / "event.json").write_text(json.dumps(envelope(LINE)))
-    build(project)
-    return project
+def built(built):
+    """The built project, with an event beside it."""
+    (built / "event.json").write_text(json.dumps(envelope(LINE)))
+    return built
 
 
 def envelope(line):

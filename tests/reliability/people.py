@@ -216,7 +216,7 @@ class PeopleStory(Story):
         signing = self.deployment.slack.signing
         return {
             "type": kind,
-            "user": self.deployment.slack.interactivity._person(user),
+            "user": {"id": user, "name": user, "username": user.lower()},
             "api_app_id": signing["app_id"],
             "team": {"id": signing["team_id"]},
         }

@@ -17,7 +17,7 @@ from tocsin.core.config.settings import Settings
 from tocsin.core.slack.signing import signature_of
 from tocsin_cli.doctor.egress import api_url, auth_test, credential_of
 from tocsin_cli.doctor.findings import Examined, Finding, fail, ok, warn
-from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
+from tocsin_cli.doctor.fixes import put_secret, redeploy, restore, set_parameter
 
 CHECK = "slack-actions"
 TEST_CALL = "ssl_check=1"
@@ -29,7 +29,6 @@ Send = Callable[[str, Mapping[str, str], str], int]
 _TIMEOUT = 15
 _HISTORY = ("channels:history", "groups:history")
 _DOING_NOTHING = "what people press in Slack does nothing"
-_PUT = "aws secretsmanager put-secret-value --secret-id {} --secret-string file://slack.json"
 
 
 class NotReachedError(Exception):
@@ -69,7 +68,7 @@ def acting(stack: Examined, settings: Settings, send: Send) -> Iterator[Finding]
             CHECK,
             f"SlackActions is yes, and {name} holds a webhook",
             "a webhook's messages have no buttons: nobody can act",
-            f"make an app with a bot (docs/guides/slack.md), then: {_PUT.format(name)}; or {set_parameter('SlackActions', 'no')}",
+            f"make an app with a bot (docs/guides/slack.md), then: {put_secret(name)}; or {set_parameter('SlackActions', 'no')}",
         )
         return
     if not credential.acts:
@@ -77,7 +76,7 @@ def acting(stack: Examined, settings: Settings, send: Send) -> Iterator[Finding]
             CHECK,
             f"the secret {name} has no signing_secret, app_id and team_id",
             "messages have no buttons, and every request is refused",
-            f"add {SIGNING_SHAPE} beside the token (Basic Information of the app), then: {_PUT.format(name)}",
+            f"add {SIGNING_SHAPE} beside the token (Basic Information of the app), then: {put_secret(name)}",
         )
         return
     yield from _bot(name, credential, api_url(stack), settings)
@@ -116,7 +115,7 @@ def _bot(name: str, credential: BotCredential, api_url: str, settings: Settings)
             CHECK,
             f"team_id in {name} is {credential.team_id}, and the token is of the team {team}",
             "every request is refused as one of another team",
-            f"write {team} as team_id, then: {_PUT.format(name)}",
+            f"write {team} as team_id, then: {put_secret(name)}",
         )
     said = response.headers.get("x-oauth-scopes")
     if said is None:

@@ -20,7 +20,7 @@ from tocsin.core.config.routing import DEFAULT
 from tocsin.core.config.settings import Settings
 from tocsin_cli.aws_errors import if_there, is_missing
 from tocsin_cli.doctor.findings import Examined, Finding, covers, fail, ok, principals, warn
-from tocsin_cli.doctor.fixes import restore, set_parameter
+from tocsin_cli.doctor.fixes import put_secret, restore, set_parameter
 from tocsin_cli.doctor.ingress import mapping, subscriptions_of
 
 if TYPE_CHECKING:
@@ -197,8 +197,7 @@ def credential_of(stack: Examined, name: str) -> Credential | Finding:
         answer = stack.client("secretsmanager").get_secret_value(SecretId=name)
         return read_credential(answer.get("SecretString") or "", name, api_url(stack))
     except CredentialRefusedError as error:
-        put = f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json"
-        return fail("secret", str(error), why, put)
+        return fail("secret", str(error), why, put_secret(name))
     except Exception as error:
         if is_missing(error):
             create = f"aws secretsmanager create-secret --name {name} --secret-string file://slack.json"
@@ -274,5 +273,5 @@ def _asked(name: str, credential: BotCredential, api_url: str) -> Finding:
         "slack",
         f"Slack does not accept the token in {name}: {shown}",
         _DEAD_LETTERED,
-        f"reinstall the app in Slack, then: aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json",
+        f"reinstall the app in Slack, then: {put_secret(name)}",
     )

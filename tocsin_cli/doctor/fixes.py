@@ -32,5 +32,10 @@ def set_parameter(name: str, *values: str) -> str:
     return f"in {FILE} under [deploy.parameters]: {name} = {value}; then tocsin deploy"
 
 
+def put_secret(name: str) -> str:
+    """The command that puts another credential into a Slack secret."""
+    return f"aws secretsmanager put-secret-value --secret-id {name} --secret-string file://slack.json"
+
+
 def _by_make() -> bool:
     return is_clone() and not Path(FILE).is_file()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from tocsin.adapters.aws.heartbeat_record import KEY
 from tocsin_cli.aws_errors import if_there
 from tocsin_cli.doctor.findings import Examined, Finding, fail, ok, principals, warn
 from tocsin_cli.doctor.fixes import redeploy, restore, set_parameter
+from tocsin_cli.stack.parameters import load_template
 
 FUNCTIONS = {
     "DetectFunctionName": "lines and alarms are not looked at",
@@ -65,17 +65,15 @@ def status(stack: Examined) -> Iterator[Finding]:
 
 def template(stack: Examined, local: Path) -> Iterator[Finding]:
     """What is deployed is not older than the template that this command brings."""
-    text = local.read_text("utf-8")
-    head, _, body = text.partition("\nResources:\n")
-    parameters = set(re.findall(r"(?m)^  (\w+):\n    Type: ", head))
-    resources = {
+    document = load_template(local)
+    always = {
         name
-        for name, block in re.findall(
-            r"(?ms)^  (\w+):\n(.*?)(?=^  \S|^\S|\Z)", body.partition("\nOutputs:\n")[0]
-        )
-        if re.search(r"(?m)^    Type: ", block) and not re.search(r"(?m)^    Condition: ", block)
+        for name, each in document["Resources"].items()
+        if isinstance(each, dict) and "Condition" not in each
     }
-    lacking = sorted({*resources} - {*stack.resources} | parameters - {*stack.parameters})
+    lacking = sorted(
+        always - stack.resources.keys() | document["Parameters"].keys() - stack.parameters.keys()
+    )
     if lacking:
         yield warn(
             "template",

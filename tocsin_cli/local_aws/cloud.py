@@ -49,7 +49,7 @@ _FUNCTIONS = {
 # Runs MiniStack, and ends its whole process group (the Lambda workers too) once our end of its standard input
 # is gone: closed by stop(), or by the kernel however this process died.
 _PROCESS = """
-import os, runpy, signal, sys, threading
+import functools, os, runpy, signal, sys, threading
 def watch():
     while os.read(0, 1024):
         pass
@@ -77,6 +77,9 @@ def run_in_turn(function, event):
     with environments:
         return run(function, event)
 lambda_svc._execute_function_with_config_scope = run_in_turn
+# 4. It reads every policy of the caller from its JSON, twice for each call: a tenth of the processor time of a call.
+read_policy, read_before = iam_evaluator.parse_policy_document, functools.cache(iam_evaluator.parse_policy_document)
+iam_evaluator.parse_policy_document = lambda of: read_before(of) if isinstance(of, str) else read_policy(of)
 
 sys.argv = ["ministack"]
 runpy.run_module("ministack", run_name="__main__", alter_sys=True)

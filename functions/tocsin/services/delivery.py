@@ -35,6 +35,13 @@ LEADER_EXPECTED: Millis = 3_000
 LEADER_BEGUN: Millis = 30_000
 """The same where somebody has begun to tell of it here."""
 
+LEADER_KEPT: Millis = 60_000
+"""How long where the message of the one that leads is need not be asked again: it stays there, and one that somebody
+deletes meanwhile is missed where it is needed (``bot_channel``)."""
+
+MAX_LEADERS = 1_000
+"""Incidents that lead which one process remembers."""
+
 LIST_EXPECTED: Millis = 150_000
 """How long, by webhook, it waits to be listed by the message of the one that leads, which looks for others every minute."""
 
@@ -64,22 +71,27 @@ class Store(Protocol):
 
 
 class Leads:
-    """The records of incidents that lead wide ones, kept for a batch; several threads may use it.
+    """The records of incidents that lead wide ones, once their message is there; several threads may use it.
 
-    What is told of an incident that leads is not looked up again: its message stays where it is, and one that somebody
-    deletes meanwhile is missed where it is needed (``bot_channel``).
+    Args:
+        store: Where the records are.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[str, DeliveryRecord] = {}
+        self._known: dict[str, tuple[DeliveryRecord, Millis]] = {}
 
-    def peek(self, incident: str) -> DeliveryRecord | None:
-        """The record of an incident as it is, or was when its message was there."""
+    def peek(self, incident: str, now: Millis) -> DeliveryRecord | None:
+        """The record of an incident as it is, or was within ``LEADER_KEPT`` when its message was there."""
         # No lock: two threads may look it up at the same time. To wait for a call that hangs would cost more.
-        record = self._known.get(incident) or self._store.peek(incident)
+        known, read_at = self._known.get(incident, (None, 0))
+        if known is not None and 0 <= now - read_at < LEADER_KEPT:
+            return known
+        record = self._store.peek(incident)
         if record is not None and record.ts:
-            self._known[incident] = record
+            if len(self._known) >= MAX_LEADERS:
+                self._known.clear()
+            self._known[incident] = (record, now)
         return record
 
 
@@ -179,7 +191,7 @@ def _in_leaders_thread(
     lead = notification.wide.lead if notification.wide else notification.incident.id
     if lead == notification.incident.id:
         return record
-    known = leads.peek(lead)
+    known = leads.peek(lead, attempt.now)
     if known is not None and known.ts:
         return replace(record, channel=known.channel, thread=known.thread or known.ts)
     age = attempt.now - millis_of(notification.at)

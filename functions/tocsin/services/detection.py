@@ -289,7 +289,7 @@ class Detector:
             return Detected(ignored=["a change of Tocsin's own stack"])
         done = Detected()
         try:
-            self._reconciler().ledger.keep_change(change)
+            self._reconciler().keep_change(change)
             done.changes = 1
             if change.kind is not ChangeKind.STACK:
                 # What CloudTrail knows comes minutes late: often after the incident that it explains.

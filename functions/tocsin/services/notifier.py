@@ -100,6 +100,7 @@ class Notifier:
         claimant: Unique for the invocation.
         heartbeat_record: Where the arrival of a heartbeat is stored.
         pool: The threads that tell of several incidents at a time; None for one after the other.
+        leads: What is known of incidents that lead wide ones, by destination; further batches may know it too.
         log: What is to be said of the batch.
         heartbeats: How long each heartbeat of the batch took that arrived as it should.
         replies: Which replies in a thread the channel also shows.
@@ -117,11 +118,11 @@ class Notifier:
     heartbeat_record: HeartbeatRecord | None = None
     replies: RepliesInChannel = RepliesInChannel.IMPORTANT
     pool: Executor | None = None
+    leads: dict[str, Leads] = field(default_factory=dict)
     log: list[Line] = field(default_factory=list)
     heartbeats: list[Millis] = field(default_factory=list)
     latencies: list[Millis] = field(default_factory=list)
     _channels: dict[tuple[str, int], tuple[Credential, Channel]] = field(default_factory=dict)
-    _leads: dict[str, Leads] = field(default_factory=dict)
     _turns: dict[str, Millis] = field(default_factory=dict)
     _begun: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -243,7 +244,7 @@ class Notifier:
     ) -> Delivery:
         """Deliver with the credential as it is known; with a fresh one if Slack refuses that."""
         destination, store = target.destination, self.store_of(target.destination)
-        leads = self._leads.setdefault(destination.name, Leads(store))
+        leads = self.leads.setdefault(destination.name, Leads(store))
 
         def attempt(credential: Credential, number: int) -> Delivery:
             now = self.clock()

@@ -69,6 +69,28 @@ SUSPECT_FOR: Millis = BEFORE_DIRECT + HOUR
 """How far back changes are looked for: as far as any is suspected, and the time that an occurrence may be late."""
 
 
+CHANGES_KEPT: Millis = 1_000
+"""How old what was read of changes may be: EventBridge itself takes about as long."""
+
+
+class RecentChanges(Struct):
+    """What was read of changes last, for whoever reconciles many services at the same moment.
+
+    Attributes:
+        read_at: When it was read.
+        changes: What was read; None for nothing yet.
+    """
+
+    read_at: Millis = 0
+    changes: Sequence[Change] | None = None
+
+    def read(self, ledger: Ledger, now: Millis) -> Sequence[Change]:
+        """The changes that may be suspected, as they were at most ``CHANGES_KEPT`` ago."""
+        if self.changes is None or not 0 <= now - self.read_at < CHANGES_KEPT:
+            self.changes, self.read_at = ledger.changes(now - SUSPECT_FOR), now
+        return self.changes
+
+
 class Reconciliation(Struct):
     """What one reconciliation did.
 
@@ -112,6 +134,7 @@ class Reconciler(Struct, frozen=True):
         takes_actions: Whether people can act from Slack.
         errors: Where unknown errors are kept; None where they are not, or nobody can act.
         moves: What redrives dead-letter queues; None where nothing does.
+        recent_changes: What was read of changes a moment ago.
     """
 
     ledger: Ledger
@@ -123,6 +146,12 @@ class Reconciler(Struct, frozen=True):
     takes_actions: bool = False
     errors: ErrorStore | None = None
     moves: MessageMoves | None = None
+    recent_changes: RecentChanges = field(default_factory=RecentChanges)
+
+    def keep_change(self, change: Change) -> None:
+        """Keep a change, and know of it from now on."""
+        self.ledger.keep_change(change)
+        self.recent_changes.changes = None
 
     def reconcile(
         self,
@@ -343,11 +372,13 @@ class _ServiceRound:
 
     def _find_suspects(self) -> Sequence[Change]:
         """What changed lately and may be behind an incident of the service; nothing where it cannot be read."""
-        if self._with.services is None or self._is_digest:
+        services = self._with.services
+        if services is None or self._is_digest:
             return ()
+        # What may mute is read as it is now; what only explains may be a moment old.
+        recent = RecentChanges() if services.after_deploy(self._service) else self._with.recent_changes
         try:
-            changes = self._ledger.changes(self._now - SUSPECT_FOR)
-            return concerning(changes, self._service, self._with.services)
+            return concerning(recent.read(self._ledger, self._now), self._service, services)
         except Exception:  # whatever it is: an alert must not wait for what explains it
             return ()
 

@@ -286,6 +286,25 @@ def test_reconcile_mutes_what_a_deploy_of_the_service_began():
     assert topic.said == ["silence_expired"]
 
 
+def test_a_deploy_that_another_process_kept_a_moment_ago_mutes_although_changes_were_just_read():
+    ledger, said = MemoryLedger(), []
+
+    class Topic:
+        def publish(self, notification):
+            said.append(notification.reason.value)
+
+    box = Reconciler(
+        ledger, Topic(), Policy(INTERVALS, SIGNATURES), "https://example.com/", services=SETTINGS
+    )
+    for service in ("worker", "backend"):
+        ledger.count(replace(occurrence_count(T0 + MIN), service=service, envelope=service))
+    box.reconcile("worker", T0 + MIN)
+    assert said == ["opened"]
+    ledger.keep_change(deploy(T0))
+    box.reconcile("backend", T0 + MIN)
+    assert said == ["opened"]
+
+
 NAMES = st.sampled_from(["other", "worst", "short", "cause", "symptom"])
 
 

@@ -327,6 +327,13 @@ def test_no_more_than_one_in_a_thousand_is_silent_in_ordinary_wrappings_at_level
         ('{"source":"aws.states","detail-type":"Step Functions Execution Status Change","detail":{"status":"SUCCEEDED"}}', ""),
         ("2026/03/04 05:06:07 ledger.go:7: listen tcp :80: bind: address already in use", UNKNOWN_ERROR),
         ("Ledger::GemNotFound: Could not find coffee-1.0 in any of the sources", "module-not-found"),
+        (" Main PID: 17 (code=exited, status=2)", "worker-killed"),
+        (" Main PID: 17 (code=exited, status=0/SUCCESS)", ""),
+        ("web-1  | Errno::EPIPE: page seven", "unhandled-exception"),
+        ("[17] Shop::LedgerError (page seven\n):", "unhandled-exception"),
+        ('{"deliveryStreamARN":"ledger","message":"page seven","errorCode":"Ledger.AccessDenied"}', "aws-access-denied"),
+        ("KMSDisabledException: page seven", "kms-access-denied"),
+        ("Failed to retrieve credentials.", "aws-credentials-invalid"),
     ],
 )  # fmt: skip
 def test_the_kinds_that_failed_are_recognised_in_other_words_too(line, signature):

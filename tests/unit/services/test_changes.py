@@ -39,7 +39,7 @@ from tocsin.core.notifications.parsing import NotANotificationError, parse_notif
 from tocsin.core.slack.messages import render, render_standalone, render_thread
 from tocsin.core.stored_document import load_document
 from tocsin.services.reconcile_all import reconcile
-from tocsin.services.reconcile_service import Reconciler
+from tocsin.services.reconcile_service import CHANGES_KEPT, Reconciler
 
 T0 = 1_770_000_000_000
 S, MIN, HOUR = 1000, 60_000, 3_600_000
@@ -417,6 +417,43 @@ def test_what_adds_to_a_known_alert_reads_no_changes(world):
         world.detect(logs([BOOM], first_id=100 * number), T0 + number * S)
         reconcile(world.reconciler, T0 + number * S)
     assert world.reads == 1
+
+
+def others(number):
+    return logs([BOOM], group=f"/aws/lambda/other-{number}", first_id=1000 * number)
+
+
+def test_services_that_fail_at_the_same_moment_read_changes_once_and_each_second_anew(world):
+    for number in range(10):
+        world.detect(others(number), T0 + number)
+    assert (world.reads, len(world.published)) == (1, 10)
+    world.detect(others(10), T0 + CHANGES_KEPT - 1)
+    world.detect(others(11), T0 + CHANGES_KEPT)
+    assert world.reads == 2
+    world.detect(others(12), T0)  # a clock that went back
+    assert world.reads == 3
+
+
+def test_a_change_that_arrives_between_two_that_fail_in_the_same_second_is_told_with_the_second(world):
+    world.detect(others(1), T0)
+    world.detect(call_event(FUNCTION, T0 - MIN), T0 + 1)
+    world.detect(logs([BOOM]), T0 + 2)
+    assert [len(each["changes"]) for each in world.published] == [0, 1]
+
+
+def test_what_could_not_be_read_of_changes_is_read_again_by_the_next_service(world):
+    read, failures = world.ledger.changes, iter([RuntimeError("AccessDenied")])
+
+    def fails_once(since):
+        for failure in failures:
+            raise failure
+        return read(since)
+
+    world.detect(call_event(FUNCTION, T0 - MIN), T0 - MIN)
+    world.ledger.changes = fails_once
+    world.detect(others(1), T0)
+    world.detect(logs([BOOM]), T0 + 1)
+    assert [len(each["changes"]) for each in world.published] == [0, 1]
 
 
 def test_a_ledger_that_cannot_read_changes_does_not_keep_an_alert_from_being_told(world):

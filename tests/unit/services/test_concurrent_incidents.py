@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from copy import copy
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +24,7 @@ from tocsin.core.notifications.building import build_notification
 from tocsin.core.notifications.contract import WideIncident, to_json
 from tocsin.core.slack.delivery_record import DeliveryRecord
 from tocsin.services.bot_channel import BotChannel
+from tocsin.services.delivery import LEADER_KEPT
 from tocsin.services.notifier import AT_A_TIME, PACE, Notifier
 
 WAIT = 20
@@ -324,6 +326,18 @@ def test_one_that_leads_is_looked_up_once_for_all_of_a_batch_that_joined_it():
     assert world.work(*(about(f"i{number}", lead="lead") for number in range(10))) == []
     assert {thread for *_, thread in world.slack.posts[1:]} == {"1"}
     assert world.store.peeked == ["lead"]
+
+
+def test_batches_a_moment_apart_look_one_that_leads_up_once_and_a_later_one_looks_again():
+    now = [T0]
+    world = World(None, clock=lambda: now[0], deadline=T0 + 10 * MINUTE, leads={})
+    assert world.work(about("lead")) == []
+    for number, age in enumerate((0, LEADER_KEPT - 1, LEADER_KEPT, LEADER_KEPT - 1)):
+        now[0] = T0 + age
+        world.notifier = copy(world.notifier)  # another invocation
+        assert world.work(about(f"i{number}", lead="lead")) == []
+    assert {thread for *_, thread in world.slack.posts[1:]} == {"1"}
+    assert world.store.peeked == ["lead", "lead", "lead"]  # a clock that went back does not make it last
 
 
 def test_one_that_leads_and_is_not_told_yet_is_looked_up_again_by_the_next_that_needs_it():

@@ -89,13 +89,16 @@ class FirstLook:
         return suspected
 
     def _made_keys(self) -> dict[int, list[int]]:
-        by_key: dict[int, list[int]] = {}
+        heads, numbers = [], []
         for number, literal in enumerate(self._literals):
-            word = max(literal.words, key=len)
+            word = literal.words[0] if len(literal.words) == 1 else max(literal.words, key=len)
             if len(word) < _KEY:
                 self._keyless.append(number)
-                continue
-            key = memoryview(word[:_KEY].lower().encode()).cast("I")[0]
+            else:
+                heads.append(word[:_KEY])
+                numbers.append(number)
+        by_key: dict[int, list[int]] = {}
+        for key, number in zip(memoryview("".join(heads).lower().encode()).cast("I"), numbers, strict=True):
             by_key.setdefault(key, []).append(number)
         return by_key
 
