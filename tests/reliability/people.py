@@ -213,13 +213,7 @@ class PeopleStory(Story):
         return None
 
     def _payload(self, kind: str, user: str) -> dict[str, Any]:
-        signing = self.deployment.slack.signing
-        return {
-            "type": kind,
-            "user": {"id": user, "name": user, "username": user.lower()},
-            "api_app_id": signing["app_id"],
-            "team": {"id": signing["team_id"]},
-        }
+        return {"type": kind, **self.deployment.slack.interactivity._who_and_where(user)}
 
     def _send(self, fields: dict[str, str]) -> bool:
         """Whether the person sees that it was taken."""
