@@ -10,24 +10,21 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
+from tocsin.adapters.aws.function_log import FunctionLog
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.bootstrap import wire_notifier
 from tocsin.core.notifications.queue_message import read_body
 from tocsin.core.signatures.heartbeat import Heartbeat
 from tocsin.core.slack.messages import preview
-from tocsin.environment import environment, is_dry_run
+from tocsin.environment import LambdaContext, environment, is_dry_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
     from tocsin.services.notifier import Notifier
 
-logger = Logger(service="tocsin-notify")
 environ = environment()
+logger = FunctionLog("tocsin-notify", environ)
 settings = load_settings(Path(__file__).parent, environ)
 
 

@@ -6,23 +6,20 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
+from tocsin.adapters.aws.function_log import FunctionLog
 from tocsin.adapters.aws.metrics import count_notifications, count_suppressed, gauge_open_incidents
 from tocsin.bootstrap import DryRun, configuration, wire_heartbeat_writer, wire_reconciler
-from tocsin.environment import environment, is_dry_run
+from tocsin.environment import LambdaContext, environment, is_dry_run
 from tocsin.services.reconcile_all import reconcile
 from tocsin.services.reconcile_service import Reconciler, Reconciliation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
     from tocsin.services.heartbeat import HeartbeatWriter
 
-logger = Logger(service="tocsin-reconcile")
 environ = environment()
+logger = FunctionLog("tocsin-reconcile", environ)
 config = configuration(environ)
 
 

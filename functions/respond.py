@@ -13,8 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools import Logger
-
+from tocsin.adapters.aws.function_log import FunctionLog
 from tocsin.adapters.files.settings_file import load_settings
 from tocsin.bootstrap import wire_responder
 from tocsin.core.slack.signing import MAX_BODY
@@ -22,12 +21,10 @@ from tocsin.environment import environment, is_dry_run
 from tocsin.services.responding import REFUSED, Request
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
-
     from tocsin.services.responding import Responder
 
-logger = Logger(service="tocsin-respond")
 environ = environment()
+logger = FunctionLog("tocsin-respond", environ)
 settings = load_settings(Path(__file__).parent, environ)
 
 
@@ -37,7 +34,7 @@ def responder() -> Responder:
     return wire_responder(environ, settings)
 
 
-def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one request of the Function URL."""
     if is_dry_run(environ):
         return {"dry_run": True}

@@ -7,6 +7,7 @@ on first need: a ``detect`` that finds nothing never imports boto3.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -305,9 +306,11 @@ def _client(service: str, total_attempts: int = 5) -> Any:
     import boto3
     from botocore.config import Config
 
-    from tocsin.adapters.aws.service_models import use_lean_session
+    # boto3 is Lambda's own, of whatever version: where it has changed inside, a first call only takes longer.
+    with suppress(Exception):
+        from tocsin.adapters.aws.service_models import use_lean_session
 
-    use_lean_session()
+        use_lean_session()
     # Short and few: a call that hangs must leave the invocation time to be tried again by the platform.
     retries = {"mode": "standard", "total_max_attempts": total_attempts}
     options = Config(connect_timeout=2, read_timeout=5, retries=retries)  # type: ignore[arg-type]

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, MutableMapping
+from typing import Protocol
+
+
+class LambdaContext(Protocol):
+    """What Lambda says of an invocation (Lambda Developer Guide, "AWS Lambda context object in Python").
+
+    Attributes:
+        aws_request_id: Unique for the invocation; a retry has the same.
+    """
+
+    aws_request_id: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda ends it."""
 
 
 def environment() -> MutableMapping[str, str]:

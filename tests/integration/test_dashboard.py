@@ -8,8 +8,7 @@ from functools import cache
 
 import pytest
 from policies import holds
-from samcli.yamlhelper import yaml_parse
-from template_snapshot import ROOT, translated
+from template_snapshot import translated
 from translated_template import translated_with
 
 from tocsin.adapters.aws import metrics
@@ -85,9 +84,8 @@ def shown():
                 yield found[2], dict.fromkeys(found[1].split(",")) | {"stack": found[3]}
 
 
-def printed(capsys, monkeypatch):
+def printed(capsys):
     """Every metric that there is, as it is printed: its name, and its dimensions."""
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", SERVICE)
     metrics.count_occurrences({"kaboom": 2}, "local")
     metrics.count_notifications({"backend": ["opened"]}, "local")
     metrics.count_redactions(3, "local")
@@ -104,19 +102,15 @@ def printed(capsys, monkeypatch):
         yield metric["Metrics"][0]["Name"], {name: document[name] for name in names}
 
 
-def test_each_metric_is_shown_with_exactly_the_dimensions_that_it_is_printed_with(capsys, monkeypatch):
-    there = {(name, frozenset(dimensions)) for name, dimensions in printed(capsys, monkeypatch)}
+def test_each_metric_is_shown_with_exactly_the_dimensions_that_it_is_printed_with(capsys):
+    there = {(name, frozenset(dimensions)) for name, dimensions in printed(capsys)}
     assert {(name, frozenset(dimensions)) for name, dimensions in shown()} == there
     assert len(there) == 9
 
 
-def test_every_metric_is_of_this_stack_so_that_two_in_one_account_do_not_add_up(capsys, monkeypatch):
+def test_every_metric_is_of_this_stack_so_that_two_in_one_account_do_not_add_up(capsys):
     assert {dimensions["stack"] for _, dimensions in shown()} == {"local"}
-    assert {dimensions["stack"] for _, dimensions in printed(capsys, monkeypatch)} == {"local"}
-    service = yaml_parse((ROOT / "template.yaml").read_text())["Globals"]["Function"]["Environment"][
-        "Variables"
-    ]
-    assert service["POWERTOOLS_SERVICE_NAME"] == SERVICE
+    assert {dimensions["stack"] for _, dimensions in printed(capsys)} == {"local"}
     assert {dimensions["service"] for _, dimensions in shown()} <= {SERVICE, None}
 
 

@@ -76,11 +76,9 @@ def test_publishing_to_a_topic_that_is_gone_raises(aws):
         HeartbeatTopic(sns, topic).publish("{}")
 
 
-def test_the_alarm_counts_exactly_the_metric_that_is_printed(capsys, monkeypatch):
+def test_the_alarm_counts_exactly_the_metric_that_is_printed(capsys):
     """Name, namespace and every dimension: a metric with one more is another metric, and the alarm would never rest."""
     template = yaml_parse((ROOT / "template.yaml").read_text())
-    service = template["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", service)
     count_heartbeat(230, "prod")
     printed = json.loads(capsys.readouterr().out)
     (metric,) = printed["_aws"]["CloudWatchMetrics"]
@@ -89,7 +87,7 @@ def test_the_alarm_counts_exactly_the_metric_that_is_printed(capsys, monkeypatch
     assert metric["Namespace"] == alarm["Namespace"]
     assert [each["Name"] for each in metric["Metrics"]] == [alarm["MetricName"]]
     assert printed[alarm["MetricName"]] == [230]
-    expected = {"stack": {"Ref": "AWS::StackName"}, "service": service}
+    expected = {"stack": {"Ref": "AWS::StackName"}, "service": "tocsin"}
     assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == expected
     assert {name: printed[name] for name in dimensions} == {**expected, "stack": "prod"}
 

@@ -51,11 +51,12 @@ from tocsin.core.slack.silence_dialog import (
     silence_of,
     silence_typed,
 )
+from tocsin.core.times import DAY, MINUTE
 
-FRESH_AFTER: Millis = 60_000
+FRESH_AFTER: Millis = MINUTE
 """How often at most the secret is read again because a signature is wrong: a rotated one counts within a minute."""
 
-MEMBERS_KEPT: Millis = 5 * 60_000
+MEMBERS_KEPT: Millis = 5 * MINUTE
 
 
 class Secret(Protocol):
@@ -320,7 +321,7 @@ class Responder:
         return Answer(did=action.kind)
 
     def _open_incidents(self, now: Millis) -> list[Incident]:
-        services = self.ledger.open_services(now + 400 * 86_400_000)  # due at any time: all that are open
+        services = self.ledger.open_services(now + 400 * DAY)  # due at any time: all that are open
         loaded = [self.ledger.load(name).incident for name in services if name != TEST_MODE_GROUP]
         return [
             incident

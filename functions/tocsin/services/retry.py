@@ -22,12 +22,13 @@ from tocsin.core.error_place import place_of
 from tocsin.core.model import Millis
 from tocsin.core.notifications.parsing import NotANotificationError
 from tocsin.core.notifications.queue_message import QueueMessage
+from tocsin.core.times import MINUTE
 
-PATIENCE: Millis = 5 * 60_000
+PATIENCE: Millis = 5 * MINUTE
 """How long a notification waits for a refused credential to be corrected before it is dead-lettered."""
 
 PATIENT_DELAY: Millis = 20_000
-MAX_DELAY: Millis = 15 * 60_000
+MAX_DELAY: Millis = 15 * MINUTE
 
 MAX_RETRY_AFTER_HONOURED = 20
 """Tries for which a message waits exactly as long as it was asked to. Then its waits grow whatever is asked: a Slack

@@ -23,6 +23,7 @@ DEPLOYMENT_ROOT = Path(__file__).resolve().parent.parent.parent
 NO_SETTING = """
     TOCSIN_TABLE TOCSIN_ALERTS_TOPIC_ARN TOCSIN_OWN_LOG_GROUP_PREFIX TOCSIN_FAILURE_QUEUE_URL TOCSIN_STACK
     TOCSIN_WATCH_CHANGES TOCSIN_HEARTBEAT_LOG_GROUP TOCSIN_HEARTBEAT_TOPIC_ARN
+    TOCSIN_LOG_LEVEL
 """.split()
 """Variables of the environment that wire things and can make no configuration wrong; any other might."""
 

@@ -1,4 +1,4 @@
-"""What ``detect`` prints is what Powertools would print: its log lines, and the metrics of all functions."""
+"""What the functions print is what Powertools would print: their log lines and their metrics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def printed_by_both(capsys, monkeypatch, say):
     return theirs.getvalue(), capsys.readouterr().out
 
 
-@pytest.mark.parametrize("level", ["info", "error"])
+@pytest.mark.parametrize("level", ["info", "warning", "error"])
 @pytest.mark.parametrize("trace", ["", "Root=1-5f84c7a6-abc;Parent=1;Sampled=1", "1-2"])
 def test_a_line_is_the_one_that_powertools_prints(capsys, monkeypatch, level, trace):
     monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)
@@ -50,6 +50,7 @@ def test_a_line_is_the_one_that_powertools_prints(capsys, monkeypatch, level, tr
 @pytest.mark.filterwarnings("ignore:Current log level")
 def test_it_keeps_silent_where_powertools_does(capsys, monkeypatch, stack, own):
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", stack)
+    monkeypatch.setenv("TOCSIN_LOG_LEVEL", stack)
     monkeypatch.setenv("AWS_LAMBDA_LOG_LEVEL", own)
 
     def say(log):
@@ -60,10 +61,9 @@ def test_it_keeps_silent_where_powertools_does(capsys, monkeypatch, stack, own):
     assert ours == re.sub(r"tocsin-\d+", "tocsin-x", theirs)
 
 
-@pytest.mark.parametrize("service", ["tocsin", ""])
 @pytest.mark.parametrize("stack", ["live", ""])
-def test_a_metric_is_the_one_that_powertools_prints(capsys, monkeypatch, service, stack):
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", service)
+def test_a_metric_is_the_one_that_powertools_prints(capsys, monkeypatch, stack):
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "tocsin")
     metrics.count_occurrences({"kaböom": 2}, stack)
     metrics.time_lines(3, 4, stack)
     ours = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

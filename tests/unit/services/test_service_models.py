@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import boto3
@@ -11,6 +12,7 @@ import pytest
 from botocore.exceptions import DataNotFoundError, UnknownServiceError
 from botocore.loaders import Loader
 
+from tocsin import bootstrap
 from tocsin.adapters.aws.service_models import use_lean_session
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
@@ -92,3 +94,13 @@ def test_a_session_that_somebody_made_is_left_alone(monkeypatch):
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", own)
     use_lean_session()
     assert boto3.DEFAULT_SESSION is own
+
+
+def test_another_version_of_botocore_costs_time_and_no_client(monkeypatch):
+    monkeypatch.delattr("botocore.loaders.instance_cache")
+    monkeypatch.delitem(sys.modules, "tocsin.adapters.aws.service_models")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    client = bootstrap._client.__wrapped__("sqs")
+    assert client.meta.service_model.service_name == "sqs"
+    assert "tocsin.adapters.aws.service_models" not in sys.modules

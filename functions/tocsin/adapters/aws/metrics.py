@@ -1,6 +1,6 @@
 """Tocsin's own metrics, in CloudWatch's embedded metric format: printed to the log, no API call.
 
-Each line is the one that Powertools' ``single_metric`` prints, without importing it.
+Each line is the one that ``single_metric`` of Powertools for AWS prints.
 
 Imported only when there is something to count. The dimensions are few on purpose: CloudWatch bills each
 combination as a metric of its own, in the hours in which it is emitted. Besides the stack, which keeps two of them in
@@ -11,12 +11,13 @@ them grows with what is watched, or with what a log line says.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
 
 NAMESPACE = "Tocsin"
+SERVICE = "tocsin"
+"""The dimension ``service``, by which Powertools' metrics are told apart from those of one's other programs."""
 
 
 def count_occurrences(occurrences: Mapping[str, int], stack: str) -> None:
@@ -108,9 +109,7 @@ def _print(
     """Print one metric; a count of nothing only where nothing is news."""
     if not value and not also_none:
         return
-    dimensions = {"stack": stack, **dimensions}
-    if service := os.environ.get("POWERTOOLS_SERVICE_NAME"):
-        dimensions["service"] = service
+    dimensions = {"stack": stack, **dimensions, "service": SERVICE}
     described = {
         "Namespace": NAMESPACE,
         "Dimensions": [[*dimensions]],

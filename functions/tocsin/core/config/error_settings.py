@@ -11,7 +11,7 @@ from msgspec import Struct
 from tocsin.core.model import Level, Millis
 from tocsin.core.problems import Problem
 from tocsin.core.table_reader import TableReader
-from tocsin.core.times import parse_duration
+from tocsin.core.times import HOUR, parse_duration
 
 LEARNING = "TOCSIN_ERRORS_LEARNING"
 """The environment variable that wins over ``errors.learning``."""
@@ -41,7 +41,7 @@ class ErrorSettings(Struct, frozen=True):
 
     tell: ErrorMode = ErrorMode.NEW
     level: Level = Level.ERROR
-    learning: Millis = 24 * 3_600_000
+    learning: Millis = 24 * HOUR
     services: tuple[tuple[str, ErrorMode | None, Level | None], ...] = ()
     log_groups: tuple[tuple[str, ErrorMode], ...] = ()
 

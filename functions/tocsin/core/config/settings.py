@@ -17,14 +17,14 @@ from tocsin.core.config.routing import Routing
 from tocsin.core.model import TEST_MODE_GROUP, Millis
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.table_reader import TableReader
-from tocsin.core.times import parse_duration
+from tocsin.core.times import HOUR, MINUTE, parse_duration
 
 if TYPE_CHECKING:
     from tocsin.core.redaction.rule import Rule
 
 FILE = "tocsin.toml"
 MAX_SERVICE_LENGTH = 100
-MAX_AFTER_DEPLOY: Millis = 3_600_000
+MAX_AFTER_DEPLOY: Millis = HOUR
 
 
 class Intervals(Struct, frozen=True):
@@ -44,14 +44,14 @@ class Intervals(Struct, frozen=True):
     """
 
     group_wait: Millis = 0
-    group_interval: Millis = 5 * 60_000
-    repeat_interval: Millis = 4 * 3_600_000
-    resolve_after: Millis = 15 * 60_000
-    max_resolve_after: Millis = 6 * 3_600_000
-    regress_within: Millis = 24 * 3_600_000
-    wide_within: Millis = 2 * 60_000
-    digest_interval: Millis = 24 * 3_600_000
-    acknowledged_for: Millis = 4 * 3_600_000
+    group_interval: Millis = 5 * MINUTE
+    repeat_interval: Millis = 4 * HOUR
+    resolve_after: Millis = 15 * MINUTE
+    max_resolve_after: Millis = 6 * HOUR
+    regress_within: Millis = 24 * HOUR
+    wide_within: Millis = 2 * MINUTE
+    digest_interval: Millis = 24 * HOUR
+    acknowledged_for: Millis = 4 * HOUR
 
 
 class RepliesInChannel(StrEnum):

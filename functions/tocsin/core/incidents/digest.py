@@ -23,8 +23,9 @@ from tocsin.core.incidents.lifecycle import Advance, incident_id
 from tocsin.core.incidents.policy import Policy
 from tocsin.core.model import TEST_MODE_GROUP, AlertState, Millis, OccurrenceCount, Reason
 from tocsin.core.signatures.signature import UNKNOWN_ERROR
+from tocsin.core.times import HOUR
 
-_MONDAY_AT_EIGHT: Millis = (4 * 24 + 8) * 3_600_000
+_MONDAY_AT_EIGHT: Millis = (4 * 24 + 8) * HOUR
 """1970-01-05T08:00Z, a Monday. Counted from it, a digest of a day comes at eight, and one of a week on Mondays."""
 
 

@@ -18,18 +18,18 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tocsin.core.model import Millis
-from tocsin.core.times import LATEST, format_duration, is_plausible
+from tocsin.core.times import DAY, LATEST, MINUTE, format_duration, is_plausible
 
 if TYPE_CHECKING:
     from tocsin.core.weekly_hours import WeeklyHours
 
-MAX_SILENCE: Final[Millis] = 30 * 86_400_000
+MAX_SILENCE: Final[Millis] = 30 * DAY
 """What is to be quiet for longer than 30 days is not a silence but a change of the signature."""
 
-MAX_RECURRING: Final[Millis] = 366 * 86_400_000
+MAX_RECURRING: Final[Millis] = 366 * DAY
 """A silence that recurs is quiet only now and then: it may do so for a year."""
 
-MIN_UNTIL_QUIET: Final[Millis] = 10 * 60_000
+MIN_UNTIL_QUIET: Final[Millis] = 10 * MINUTE
 """What ends by itself sooner would end between two looks at what it mutes."""
 
 MAX_LETTERS: Final = {"id": 64, "reason": 500, "author": 200, "signature": 200, "service": 200}

@@ -51,6 +51,11 @@ ADMISSIONS = (
         "(?:[Ff]ailed|[Uu]nable) to ",
     ),
     Admission(
+        "Ledger 'shop' in 'March' failed to close",
+        r"[A-Z]\w* '[^'\n]{1,120}'(?: \w+){0,4}?(?: '[^'\n]{1,160}')? (?:has )?failed to \w",
+        "failed to ",
+    ),
+    Admission(
         "Could not open the ledger",
         r"(?:[Cc]ould ?n[o']t|[Cc]annot|[Cc]an ?not|[Cc]an't|Don't know how to|(?:[\w.'/-]+ ){1,4}(?:was|were)(?: not|n't) able to) \w",
         r"(?:[Cc]ould ?n[o']t|[Cc]an ?not|[Cc]an't|Don't know how to|(?:was|were)(?: not|n't) able to) ",
@@ -168,7 +173,7 @@ _DOUBTFUL = lazy_re2(
 )
 """How a sentence begins that does not say that it happened, or counts what did not."""
 _GOES_ON = lazy_re2(
-    r"^(?: yet\b| so far\b|[\"']?:? *(?:none|null|nil|undefined|false|n/a|no|ok|0|-+)\W*$)|, continuing\b|, using |\bfalling back\b|\bwill be retried\b|"
+    r"^(?: yet\b| so far\b| to (?:starting|started|running|up|healthy|ready|active)\b|[\"']?:? *(?:none|null|nil|undefined|false|n/a|no|ok|0|-+)\W*$)|, continuing\b|, using |\bfalling back\b|\bwill be retried\b|"
     r"\blocally$|, ignor(?:ing|ed)\b|"
     # A client that breaks off while a server greets it: a health check, a scanner.
     r"^ [\[\]\w.:]+:\d+: (?:EOF|read tcp [^\n]{1,120}: connection reset by peer|tls: first record does not look like a TLS handshake)\s*$"

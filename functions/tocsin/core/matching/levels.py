@@ -58,6 +58,9 @@ _PREFIXES = (
     rf"^{_NODE}(ERROR|CRITICAL|FATAL)[\])]?(?::| -|\]) ?\w",
     rf"^{_NODE}(?i:(error)): +[A-Za-z'\"][^\s:]*(?: +|:\s*)\S",
     rf"^{_NODE}(?:[A-Za-z]\w*\.)*[A-Z]\w*(Error|Exception)(?: \[\w+\])?: [^\s\[{{]",
+    rf"^{_NODE}(?i:(error)) (?:in|on|at|from|while|during|when|\w+ing)\b[^\n{{]{{0,120}}[{{(]? ?(?:[A-Za-z]\w*\.)*[A-Z]\w*(?:Error|Exception)(?: \[\w+\])?: [^\s\[{{]",
+    # [root - ERROR - 2026-…] …
+    rf"^\[[\w.-]{{1,60}} - ({_UPPER}) - \d",
     # 2026-01-01 12:00:00,000:ERROR:app:…, 12:00:00.000-ERROR-app …
     rf"^\W{{0,2}}\d[\d:.,/ TZ+-]{{5,40}}[:;-] ?({_UPPER})[:;-]",
     # NOTICE: PHP message: PHP Fatal error:  … (php-fpm passes on what its children say)

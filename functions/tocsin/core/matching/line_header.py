@@ -24,6 +24,7 @@ _PIECES = (
     r"(?:\[\d+\]|\d+:[A-Z]) \d\d \w{3} (?:\d{4} )?\d\d:\d\d:\d\d\.\d+ # ",  # 1:M 02 Jan 03:04:05.678 # … (Redis)
     r"[\w./-]+:\d+:\s+",  # store.go:17: …
     r"[\w./@-]{1,40}(?: [A-Z\d]\w{1,20})?(?:\[[\w.:]+\])*: +",  # kubelet: …, app[web.1]: …, ledger API: …
+    r"(?:Error|Exception|Inner)?[Mm]essage:",
     r"""[-*>!?"'\x{26a0}\x{fe0f}]+\s*""",
 )
 _PIECE = f"(?:{'|'.join(_PIECES)})"

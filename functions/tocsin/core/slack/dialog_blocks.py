@@ -47,8 +47,3 @@ def input_block(block: str, label: str, element: dict[str, Any], *, optional: bo
         "element": element,
         "optional": optional,
     }
-
-
-def short(text: str, most: int = MAX_LABEL) -> str:
-    """A text that is cut to what a label takes."""
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from tocsin.core.sanitize import clipped
 from tocsin.core.slack.action_blocks import PREFIX
-from tocsin.core.slack.dialog_blocks import MAX_LABEL, input_block, modal, select, short
+from tocsin.core.slack.dialog_blocks import MAX_LABEL, input_block, modal, select
 from tocsin.core.slack.interactions import Dialog
 from tocsin.core.slack.silence_dialog import DialogContext
 
@@ -30,7 +31,7 @@ def redrive_dialog(context: DialogContext, queues: Sequence[tuple[str, str, int 
     offered = []
     for fingerprint, name, depth in queues:
         waiting = ": depth not known" if depth is None else f": about {depth:,} messages now"
-        offered.append((short(name, MAX_LABEL - len(waiting)) + waiting, fingerprint))
+        offered.append((clipped(name, MAX_LABEL - len(waiting)) + waiting, fingerprint))
     how = [("Redrive once the cause is over", "checked"), ("Redrive anyway", _ANYWAY)]
     return modal(
         REDRIVE_DIALOG,

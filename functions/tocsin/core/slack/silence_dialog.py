@@ -12,8 +12,9 @@ from msgspec import Struct
 from tocsin.core.incidents.incident import Alert
 from tocsin.core.incidents.silences import MAX_LETTERS, MAX_SILENCE, Silence
 from tocsin.core.model import Millis
+from tocsin.core.sanitize import clipped
 from tocsin.core.slack.action_blocks import DIALOG, Target
-from tocsin.core.slack.dialog_blocks import input_block, modal, select, short
+from tocsin.core.slack.dialog_blocks import MAX_LABEL, input_block, modal, select
 from tocsin.core.slack.interactions import Dialog
 from tocsin.core.times import DAY, HOUR, format_duration, parse_duration
 
@@ -56,7 +57,7 @@ def silence_dialog(context: DialogContext) -> dict[str, Any]:
     target = context.target
     what = [("The whole service", "service")]
     if target.fingerprint:
-        signature = short(f"Everything of {target.signature} in this service")
+        signature = clipped(f"Everything of {target.signature} in this service", MAX_LABEL)
         what = [("This alert", "alert"), (signature, "signature"), *what]
     until = [("1 hour", "1h"), ("4 hours", "4h"), ("Until tomorrow, 9:00 of my time", _MORNING_VALUE)]
     return modal(
@@ -64,7 +65,7 @@ def silence_dialog(context: DialogContext) -> dict[str, Any]:
         "Silence",
         context,
         [
-            input_block(WHAT, f"What is to be quiet in {short(target.service, 60)}", select(what)),
+            input_block(WHAT, f"What is to be quiet in {clipped(target.service, 60)}", select(what)),
             input_block(UNTIL, "For how long", select(until)),
             input_block(
                 SPAN,
