@@ -1,5 +1,6 @@
 """The notify function as Lambda calls it: the real wiring, with AWS and Slack on this machine."""
 
+import contextlib
 import importlib
 import io
 import json
@@ -105,10 +106,9 @@ class Cloud:
         notify.wired.cache_clear()
         if self.routing:
             notify.settings = replace(notify.settings, routing=self.routing)
-        output = io.StringIO()
-        notify.logger.handlers[0].setStream(output)
-        notify.logger.setLevel(logging.INFO)
-        answer = notify.handler(self.event() if event is None else event, Context())
+        notify.logger.least = logging.INFO
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            answer = notify.handler(self.event() if event is None else event, Context())
         self.log = output.getvalue()
         return answer
 

@@ -72,7 +72,7 @@ class Stack:
         output = io.StringIO()
         services = []
         with contextlib.redirect_stdout(output):
-            self.log_to(output)
+            self.say_all()
             for message in messages:
                 self.services += 1
                 services.append(f"service{self.services}")
@@ -82,10 +82,9 @@ class Stack:
         self.left += [output.getvalue(), json.dumps(self.slack.messages())]
         return services
 
-    def log_to(self, output):
-        self.detect.logger().least = logging.INFO
-        self.notify.logger.handlers[0].setStream(output)
-        self.notify.logger.setLevel(logging.INFO)
+    def say_all(self):
+        for logger in (self.detect.logger(), self.notify.logger):
+            logger.least = logging.INFO
 
     def received(self):
         messages = self.sqs.receive_message(
@@ -254,7 +253,7 @@ def test_what_is_said_about_a_record_that_cannot_be_read_holds_nothing_of_it(sta
     stack.left.clear()
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        stack.log_to(output)
+        stack.say_all()
         for event in events:
             stack.left.append(json.dumps(stack.detect.handler(event, Context())))
         with pytest.raises(UnknownEventError) as refused:

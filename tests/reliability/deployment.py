@@ -116,12 +116,8 @@ def simulated_aws() -> Iterator[None]:
                     for name in ("environ", "config", "settings", *_MEMORY[handler.__name__]):
                         if hasattr(handler, name):
                             stack.enter_context(patch.object(handler, name, getattr(handler, name)))
-                    if handler.__name__ == "detect":
-                        stack.enter_context(patch.object(handler.logger(), "least", logging.CRITICAL))
-                        continue
-                    logger = handler.logger
-                    stack.callback(logger.setLevel, logger.log_level)
-                    logger.setLevel(logging.CRITICAL)
+                    logger = handler.logger() if handler.__name__ == "detect" else handler.logger
+                    stack.enter_context(patch.object(logger, "least", logging.CRITICAL))
                 yield
         wiring._client.cache_clear()
         wires._clients.clear()
