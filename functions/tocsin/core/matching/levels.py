@@ -99,8 +99,10 @@ _PREFIXES = (
     rf"^(?:<\d{{1,3}}>)?\w{{3}} [ \d]\d \d\d:\d\d:\d\d \S+ [^:\n]{{1,60}}: +[\[(<]?({_UPPER})[\])>:]*\s",
     # app-1  | INFO:     …, [12:00:01 INF] …, postgres FATAL:  …
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
+    # Microsoft.AspNetCore.Server.Kestrel Critical: …
+    r"^[| ]{0,4}(?:[A-Za-z]\w*\.)+[A-Z]\w* (Critical|Error|Fatal|Warning|Information|Debug): \S",
     # CannotPullContainerError: … level=info msg="…": what another process logged, which the error quotes
-    r"^[A-Z]\w*(Error|Exception): [^\n]{0,400}?\b(?:level|lvl|severity)=",
+    r"^[A-Z]\w*(Error|Exception): [^\n]*?\b(?:level|lvl|severity)=",
     # level=info, lvl=warn, severity: ERROR, :level=>:warn, "level":"info" in JSON that could not be read
     r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*(?:=>|[=:])\s*[:"']?([a-z]+)""",
     rf"(?:^|, )(?:label|type|log): ({_UPPER}), ",
