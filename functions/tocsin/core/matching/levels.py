@@ -99,6 +99,10 @@ _PREFIXES = (
     rf"^(?:<\d{{1,3}}>)?\w{{3}} [ \d]\d \d\d:\d\d:\d\d \S+ [^:\n]{{1,60}}: +[\[(<]?({_UPPER})[\])>:]*\s",
     # app-1  | INFO:     …, [12:00:01 INF] …, postgres FATAL:  …
     rf"^(?:\S+[\s|]+){{1,4}}?[\[(<]?({_UPPER})(?:[\])>:]|\s-\s|\s\||/\w)",
+    # Microsoft.AspNetCore.Server.Kestrel Critical: …
+    r"^[| ]{0,4}(?:[A-Za-z]\w*\.)+[A-Z]\w* (Critical|Error|Fatal|Warning|Information|Debug): \S",
+    # CannotPullContainerError: … level=info msg="…": what another process logged, which the error quotes
+    r"^[A-Z]\w*(Error|Exception): [^\n]*?\b(?:level|lvl|severity)=",
     # level=info, lvl=warn, severity: ERROR, :level=>:warn, "level":"info" in JSON that could not be read
     r"""(?i)\b(?:level|lvl|severity|log_?level|levelname)["']?\s*(?:=>|[=:])\s*[:"']?([a-z]+)""",
     rf"(?:^|, )(?:label|type|log): ({_UPPER}), ",
@@ -108,7 +112,7 @@ _PREFIXES = (
     r"^[A-Z]\w+ (Error): [A-Z]\w*[ '][A-Za-z]",
     rf"^\[(?:\d\S+ +)?({_UPPER}) +[\w:.-]+\] ",
     # ERRO[0012] (logrus), npm ERR! …, nginx: [emerg] …, error Command failed with … (yarn)
-    r"^(error|warning|info|success) (?:[A-Z]|in )",
+    r"^(error|warning|info|success) (?:[A-Z]|in |\(\w[\w.-]*:\w[\w.-]*\) \w)",
     r"^(INFO|WARN|ERRO|FATA|PANI|DEBU|TRAC)\[\d{2,}\]",
     r"^npm (ERR|WARN|warn|error)!? ",
     r"^[\w./-]{1,40}: \[(emerg|alert|crit|error|warn|notice|info|debug)\] ",
