@@ -36,6 +36,8 @@ MAX_TRIES = 40
 """Places in one line where one expression is tried: those before were below the level or quoted the error."""
 MAX_REMEMBERED = 1_000
 """Sets of literals of which a process remembers whose they are: lines of one kind share theirs."""
+BYTES_A_LINE = 1_536
+"""What a line counts for in the first look, whose time it takes: after 64 of them the literals are compiled."""
 MAX_MEMORY = 32 << 20
 """Bytes RE2 may take for one expression."""
 
@@ -299,7 +301,7 @@ class Matcher:
 
     def _hits(self, encoded: bytes) -> list[int]:
         """The places in ``_literals`` of those that occur; places beyond it stand for translated events."""
-        if self._gate is None and self._first_look.takes(len(encoded)):
+        if self._gate is None and self._first_look.takes(max(len(encoded), BYTES_A_LINE)):
             return self._first_look.hits(encoded)
         if self._gate is None:
             gate = re2.Set.SearchSet(byte_options(MAX_SEARCH_SIZE))
