@@ -18,9 +18,10 @@ pytestmark = pytest.mark.cloud
 
 ROOT = Path(__file__).resolve().parents[2]
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tocsin_cli.local_aws.cloud import EmbeddedCloud
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its background jobs ignore it
 with EmbeddedCloud(Path(sys.argv[1]), functions=Path(sys.argv[2]), log=Path(sys.argv[3])) as cloud:
     deployed = cloud.deploy({"webhook_url": "http://127.0.0.1:9/"})
     deployed.invoke("detect", {})  # a Lambda worker runs from here on
@@ -69,7 +70,7 @@ def test_no_process_is_left_however_its_owner_ends(end, functions, tmp_path_fact
         marker = f"GATEWAY_PORT={endpoint.rpartition(':')[2]}"
         assert len(members(marker)) >= 2  # MiniStack and the worker
         owner.send_signal(end)
-        owner.wait(50)  # of a busy machine; by itself it ends after 60
+        owner.wait(15)
     deadline = time.monotonic() + 10
     while members(marker) and time.monotonic() < deadline:
         time.sleep(0.05)  # the kernel closes the pipe, the group ends: milliseconds, but not ours to time
