@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -45,7 +44,7 @@ def logger() -> FunctionLog:
     """Where this function says what it did, if it did anything."""
     from tocsin.adapters.aws.function_log import FunctionLog
 
-    return FunctionLog("tocsin-detect", os.environ)
+    return FunctionLog("tocsin-detect", environ)
 
 
 environ = environment()

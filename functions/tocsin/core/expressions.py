@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import re2
 
 _ANYWHERE = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001 - see first_span
@@ -56,6 +58,20 @@ def first_span(expression: re2._Regexp, data: bytes, start: int = 0) -> tuple[in
     """
     span: tuple[int, int] = expression._regexp.Match(_ANYWHERE, data, start, len(data))[0]  # noqa: SLF001
     return span
+
+
+def byte_search(expression: str) -> re2._Regexp:
+    """An expression for bytes, compiled."""
+    return re2.compile(expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE))
+
+
+def byte_set(expressions: Iterable[str]) -> re2.Set:
+    """Expressions for bytes, compiled as one set that says which of them are found."""
+    together = re2.Set.SearchSet(byte_options(MAX_SEARCH_SIZE))
+    for expression in expressions:
+        together.Add(expression.encode("latin-1"))
+    together.Compile()
+    return together
 
 
 def byte_options(most_memory: int) -> re2.Options:

@@ -7,7 +7,6 @@ match, and it was a tenth of the package.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping
@@ -39,7 +38,7 @@ class FunctionLog:
     """
 
     def __init__(self, service: str, environ: Mapping[str, str]) -> None:
-        self._service = service
+        self._service, self._environ = service, environ
         named = next(filter(None, map(environ.get, _LEVEL_VARIABLES)), "")
         self.least = _LEVELS.get(named.upper(), _LEVELS["INFO"])
 
@@ -68,7 +67,7 @@ class FunctionLog:
             "service": self._service,
             **extra,
         }
-        trace = os.environ.get("_X_AMZN_TRACE_ID")  # another one in each invocation
+        trace = self._environ.get("_X_AMZN_TRACE_ID")  # another one in each invocation
         if trace:
             line["xray_trace_id"] = trace.split(";")[0].removeprefix("Root=")
         sys.stdout.write(json.dumps(line, default=str, separators=(",", ":"), ensure_ascii=False) + "\n")

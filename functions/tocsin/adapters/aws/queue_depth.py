@@ -54,7 +54,7 @@ class Queues:
             ).get("Attributes", {})
             depth = int(said["ApproximateNumberOfMessages"])
             retention = int(said.get("MessageRetentionPeriod", 345_600)) * 1000  # SQS's default: four days
-        except _errors():
+        except _errors(KeyError, ValueError):
             return None
         return QueueReading(now, depth, retention, self._oldest_age(name, now) if depth else None)
 
@@ -65,7 +65,7 @@ class Queues:
                 QueueUrl=self._address(name, account), AttributeNames=["ApproximateNumberOfMessages"]
             )
             return int(said["Attributes"]["ApproximateNumberOfMessages"])
-        except _errors():
+        except _errors(KeyError, ValueError):
             return None
 
     @property
@@ -98,7 +98,7 @@ class Queues:
                 Period=60,
                 Statistics=["Maximum"],
             )["Datapoints"]
-        except _errors():
+        except _errors(KeyError):
             return None
         latest = max(points, key=lambda point: point["Timestamp"], default=None)
         if latest is None:
@@ -108,8 +108,8 @@ class Queues:
 
 
 @cache
-def _errors() -> tuple[type[Exception], ...]:
-    """What is wrong with a queue that cannot be read."""
+def _errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
+    """What AWS' calls raise, and others."""
     from botocore.exceptions import BotoCoreError, ClientError  # not before any: most starts look at no queue
 
-    return BotoCoreError, ClientError, KeyError, ValueError
+    return BotoCoreError, ClientError, *others

@@ -195,7 +195,9 @@ def _regular_with_fields(raw: bytes) -> ParsedEnvelope | None:
     except (ValueError, RecursionError):
         return None
     events = tuple(LogEvent(each.id, each.timestamp, each.message) for each in head.log_events)
-    origins = [origin_of({"extractedFields": each.extracted_fields}) for each in head.log_events]
+    origins = None
+    if may_have_origins(raw):
+        origins = [origin_of({"extractedFields": each.extracted_fields}) for each in head.log_events]
     return ParsedEnvelope(_envelope(head.owner, head.log_group, head.log_stream, events, origins))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 
 import re2
 
-from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, first_span
+from tocsin.core.expressions import byte_search, byte_set, first_span
 from tocsin.core.literal import Literal
 
 MOST_BYTES = 96 << 10
@@ -111,17 +111,12 @@ class FirstLook:
             return True
         phrase = self._phrases.get(number)
         if phrase is None:
-            expression = literal.expression.encode("latin-1")
-            phrase = self._phrases[number] = re2.compile(expression, byte_options(MAX_SEARCH_SIZE))
+            phrase = self._phrases[number] = byte_search(literal.expression)
         return first_span(phrase, text)[0] >= 0
 
     def _among_others(self, text: bytes) -> list[int]:
         if not self._others:
             return []
         if self._set is None:
-            together = re2.Set.SearchSet(byte_options(MAX_SEARCH_SIZE))
-            for expression in self._others:
-                together.Add(expression.encode("latin-1"))
-            together.Compile()
-            self._set = together
+            self._set = byte_set(self._others)
         return self._set.Match(text) or []

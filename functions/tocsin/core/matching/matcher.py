@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import re2
 
-from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, re2_options
+from tocsin.core.expressions import byte_set, re2_options
 from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.literal import Literal
 from tocsin.core.matching.alarm_fields import alarm_fields
@@ -304,11 +304,7 @@ class Matcher:
         if self._gate is None and self._first_look.takes(max(len(encoded), BYTES_A_LINE)):
             return self._first_look.hits(encoded)
         if self._gate is None:
-            gate = re2.Set.SearchSet(byte_options(MAX_SEARCH_SIZE))
-            for expression in (*(literal.expression for literal in self._literals), *self._others):
-                gate.Add(expression.encode("latin-1"))
-            gate.Compile()
-            self._gate = gate
+            self._gate = byte_set((*(literal.expression for literal in self._literals), *self._others))
         return self._gate.Match(encoded) or []
 
     def _candidates(self, canonical: bytes, encoded: bytes, hits: list[int]) -> Mapping[str, Sequence[int]]:

@@ -11,7 +11,7 @@ from itertools import accumulate
 
 import re2
 
-from tocsin.core.expressions import MAX_SEARCH_SIZE, byte_options, first_span
+from tocsin.core.expressions import byte_search, first_span
 from tocsin.core.matching.first_look import FirstLook
 
 _BORDER = "\x1e"
@@ -71,7 +71,7 @@ class RawSearch:
 
     def _compiled(self) -> re2._Regexp | None:
         if self._made is None and self.expression:
-            self._made = re2.compile(self.expression.encode("latin-1"), byte_options(MAX_SEARCH_SIZE))
+            self._made = byte_search(self.expression)
             self._first_look = None
         return self._made
 
