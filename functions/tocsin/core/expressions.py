@@ -20,10 +20,22 @@ MAX_SEARCH_SIZE = 128 << 20
 needs; what does not fit is refused when the search is made, by `tocsin check` first of all."""
 
 
+MAX_LINE_SIZE = 32 << 20
+"""Bytes RE2 may take for one expression that reads lines: what it learns of them it keeps, and begins anew where that does
+not fit, which makes some lines forty times as slow."""
+
+
 def re2_options() -> re2.Options:
     """RE2 options for signatures: errors are raised, not printed; ``^`` and ``$`` are written with ``(?m)``."""
     options = re2.Options()
     options.log_errors = False
+    return options
+
+
+def line_options() -> re2.Options:
+    """The same for what reads many lines."""
+    options = re2_options()
+    options.max_mem = MAX_LINE_SIZE
     return options
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -34,6 +35,8 @@ from tocsin.services.unknown_errors import fields_of
 MAX_KINDS = 50
 """Alerts of one signature that one envelope can make; the rest are counted as one without fields. Each costs a
 write, and whoever tries ten thousand user names must not keep this function from everything else."""
+MAX_STREAMS = 200
+"""Log streams of which a process remembers the redacted name: one sends envelope after envelope."""
 
 
 class OccurrenceReader:
@@ -62,6 +65,7 @@ class OccurrenceReader:
         self._matcher, self._recogniser = matcher, recogniser
         self._signatures, self._settings = signatures, settings
         self._home, self._is_known = home, is_known
+        self._stream_name = lru_cache(MAX_STREAMS)(lambda stream: name_of(stream, settings.redaction))
 
     def service_of(self, envelope: Envelope) -> str:
         """The service that an envelope's log group belongs to."""
@@ -142,7 +146,7 @@ class OccurrenceReader:
                 envelope.account,
                 envelope.region or self._home.region,
                 envelope.log_group,
-                name_of(envelope.log_stream, extra),
+                self._stream_name(envelope.log_stream),
             ),
         )
 

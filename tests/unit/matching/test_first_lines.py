@@ -38,10 +38,10 @@ def both_levels(line):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(levels, "_TOGETHER", [])
         patched.setattr(levels, "FEW_LINES", sys.maxsize)
-        first = statement(line)
+        first = statement.__wrapped__(line)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(levels, "FEW_LINES", 0)
-        return first, statement(line)
+        return first, statement.__wrapped__(line)
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def may_go_on(message: str) -> bool:
         or (
             (last == ")" or last.isspace())
             and message.rstrip().endswith(")")
+            and " " not in message[: message.find("(")]
             and _GO_CALL.match(message) is not None
         )
         or (_PYTHON_WORDS in message and _PYTHON_HEAD.match(message) is not None)

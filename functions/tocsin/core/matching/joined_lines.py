@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import re2
 
+from tocsin.core.expressions import line_options
 from tocsin.core.lazy_expressions import lazy
 from tocsin.core.matching.prefilter import places_in
 
@@ -23,18 +24,17 @@ _OTHERWISE = lazy(r"\\Q|\(\?[a-zA-Z]*-[a-zA-Z]*m")
 """What quotes, or takes the flag of many lines back: an expression that is left as it is."""
 
 
-def across_lines(expression: str, options: re2.Options) -> re2._Regexp | None:
+def across_lines(expression: str) -> re2._Regexp | None:
     """An expression that finds in joined lines whatever another one finds in one of them; None where there is none.
 
     Args:
         expression: An RE2 expression for a single text.
-        options: What it is compiled with.
     """
     if _OTHERWISE.search(expression):
         return None
     # The ends of the text are ends of its lines, too.
     written = _TEXT_ENDS.sub(lambda found: {"A": "^", "z": "$"}.get(found[1], found[0]), expression)
-    return re2.compile(f"(?m:{written})", options)
+    return re2.compile(f"(?m:{written})", line_options())
 
 
 def lines_with(expression: re2._Regexp, lines: Sequence[bytes]) -> list[int]:

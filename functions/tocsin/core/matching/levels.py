@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import count
 
 import re2
@@ -129,6 +130,8 @@ _LOGGER_WORDS = lazy_re2(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\
 _EACH = tuple(map(lazy_re2, _PREFIXES))
 _TOGETHER: list[re2.Set] = []
 _LINES = count()
+MAX_REMEMBERED = 64
+"""Beginnings of lines of which a process remembers the level: several ask for that of one line."""
 FEW_LINES = 32
 """Lines of a process for which the expressions are tried in turn; then it is worth compiling them into one set."""
 
@@ -142,6 +145,7 @@ def stated_level(line: str) -> Level | None:
     return statement(line)[0]
 
 
+@lru_cache(MAX_REMEMBERED)
 def statement(line: str) -> tuple[Level | None, bool]:
     """The level of a text line, and whether what comes before it is certainly a logger's.
 

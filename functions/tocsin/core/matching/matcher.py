@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import re2
 
-from tocsin.core.expressions import byte_set, re2_options
+from tocsin.core.expressions import byte_set
 from tocsin.core.lazy_expressions import lazy_re2
 from tocsin.core.literal import Literal
 from tocsin.core.matching.alarm_fields import alarm_fields
@@ -38,8 +38,6 @@ MAX_REMEMBERED = 1_000
 """Sets of literals of which a process remembers whose they are: lines of one kind share theirs."""
 BYTES_A_LINE = 1_536
 """What a line counts for in the first look, whose time it takes: after 64 of them the literals are compiled."""
-MAX_MEMORY = 32 << 20
-"""Bytes RE2 may take for one expression."""
 
 ESCAPED_WORD = r"\\u00(?:2[DdEe]|3[0-9]|[4-7])|\\u(?:001[bB]|017[fF]|212[aA])|\xc5\xbf|\xe2\x84\xaa"
 """An escape in JSON that may stand for a character of a literal (or for a colour code within one, or for the two
@@ -431,15 +429,15 @@ class Matcher:
         """An expression of a signature as one that many lines are searched with."""
         key = (name, number)
         if key not in self._many:
-            self._many[key] = across_lines(self._signatures[name].any[number], _options())
+            self._many[key] = across_lines(self._signatures[name].any[number])
         return self._many[key]
 
     def _expressions(self, signature: Signature) -> _Expressions:
         compiled = self._compiled.get(signature.id)
         if compiled is None:
             compiled = self._compiled[signature.id] = _Expressions(
-                tuple(lazy_re2(expression, _options()) for expression in signature.any),
-                tuple(lazy_re2(expression, _options()) for expression in signature.none),
+                tuple(lazy_re2(expression) for expression in signature.any),
+                tuple(lazy_re2(expression) for expression in signature.none),
             )
         return compiled
 
@@ -469,9 +467,3 @@ def _fields_fit(signature: Signature, line: LogLine) -> bool:
         elif not any(fits((value,), globs) for value in line.values_of(name)):
             return False
     return True
-
-
-def _options() -> re2.Options:
-    options = re2_options()
-    options.max_mem = MAX_MEMORY
-    return options

@@ -33,10 +33,12 @@ COMMON = frozenset(
     been does exist exists table bucket role queue the invalid value task lambda init phase start record
     perform trying query version memory report found could should not class handler login current
     running processing connections already another cannot different process get set for of after to in
-    is on was and or be no id code unknown unable named
+    is on was and or be no id code unknown unable named system microsoft java object callback
     """.split()
 )
 """Words that ordinary logs are full of: an expression is not known by them where anything else will do."""
+_SUSPECT_ANYWAY = frozenset({"error", "rror", "exception", "xception"})
+"""Of the common words those that make a line a suspect whatever else is looked for: they cost no suspicion more."""
 
 _WORD = lazy(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 
@@ -82,6 +84,7 @@ def required_literals(expression: str) -> tuple[Literal, ...]:
 Strings = frozenset[_String]
 """Texts, one of which stands exactly here."""
 _EMPTY: Strings = frozenset({_String("")})
+_BLANK = [(sre.LITERAL, ord(" "))]
 
 
 class _Covers:
@@ -146,6 +149,8 @@ class _Covers:
                 return self.optional(inner)
             if least == 0:
                 return None
+            if list(inner) == _BLANK:
+                return frozenset({_String(" ")})  # as many as there are: they only part words
             exact = self.sequence(inner)
             if least == most == 1:
                 return exact
@@ -203,8 +208,13 @@ def _long_enough(phrase: Literal) -> bool:
 
 @lru_cache(maxsize=4096)
 def _phrase_cost(phrase: Literal) -> float:
-    weight = sum(min(len(word), 16) * (0.05 if word.lower() in COMMON else 1.0) for word in phrase.words)
-    return 10.0 / weight
+    return 10.0 / sum(map(_weight, phrase.words))
+
+
+def _weight(word: str) -> float:
+    if word.lower() in _SUSPECT_ANYWAY:
+        return 1.0
+    return min(len(word), 16) * (0.05 if word.lower() in COMMON else 1.0)
 
 
 def _cost(phrases: frozenset[Literal]) -> float:
