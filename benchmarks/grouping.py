@@ -56,10 +56,19 @@ def drain3() -> Callable[[Sequence[str]], Sequence[Hashable]] | None:
     return run
 
 
+def labelled_files() -> dict[str, list[dict[str, str]]]:
+    """The lines of each of loghub's files, by its name; none where the environment names no folder with them."""
+    named = os.environ.get(FOLDER, "")
+    return {
+        file.stem: [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+        for file in (sorted(Path(named).glob("*.jsonl")) if named else [])
+    }
+
+
 def compare() -> dict[str, Any]:
     """Accuracy by file and way, and the means; ``skipped`` with the reason where there are no files."""
     named = os.environ.get(FOLDER, "")
-    files = sorted(Path(named).glob("*.jsonl")) if named else []
+    files = labelled_files()
     if not files:
         where = f"no *.jsonl in {named}" if named else f"{FOLDER} is not set"
         return {"skipped": f"{where}: it names a folder with loghub's labelled lines"}
@@ -67,10 +76,9 @@ def compare() -> dict[str, Any]:
     if other := drain3():
         ways["Drain3, defaults"] = other
     by_file: dict[str, dict[str, float]] = {}
-    for file in files:
-        rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    for name, rows in files.items():
         messages, events = [row["message"] for row in rows], [row["event"] for row in rows]
-        by_file[file.stem] = {name: accuracy(way(messages), events) for name, way in ways.items()}
+        by_file[name] = {label: accuracy(way(messages), events) for label, way in ways.items()}
     means = {name: sum(each[name] for each in by_file.values()) / len(by_file) for name in ways}
     return {"files": by_file, "means": means}
 

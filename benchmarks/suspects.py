@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import json
 import random
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.batches import batch, decode, faulty_lines, inflated_mb, ordinary_lines
-from benchmarks.stopwatch import best_of, in_own_process
+from benchmarks.grouping import labelled_files
+from benchmarks.stopwatch import best_of, in_own_process, once
+
+if TYPE_CHECKING:
+    from tocsin.services.detection import Detector
 
 NOW = 1_795_000_000_000
 EVENTS = 12_000
@@ -19,6 +26,8 @@ SHARES = (10_000, 1_000, 100, 10, 1)
 """One line in so many is a failure."""
 ERROR_SHARES = (1_000, 100, 10, 1)
 """One line in so many is a known error that no signature explains."""
+RUNS, FEW_RUNS = 25, 8
+"""Runs of one figure at most; few where no two batches are the same and making them takes long."""
 KNOWN_ERROR = "ERROR app.pay: payment provider answered 500 for order {n} after 31 ms"
 """What no signature explains, and this process knows after the first batch."""
 OWN_IDS = (
@@ -40,9 +49,9 @@ _SUSPICIOUS = (
 )
 
 
-def server_lines(count: int) -> list[str]:
-    """Lines of healthy servers, of which one in twenty has a suspicious word; the same for the same count."""
-    chance = random.Random(20261128)
+def server_lines(count: int, number: int = 0) -> list[str]:
+    """Lines of healthy servers, of which one in twenty has a suspicious word; the same for the same count and number."""
+    chance = random.Random(20261128 + number)
     return [
         chance.choice(_ORDINARY if number % 20 else _SUSPICIOUS).format(
             n=chance.randrange(256), m=chance.randrange(10**6)
@@ -62,28 +71,38 @@ def _measured() -> dict[str, Any]:
     detector = wire_detector({}, configuration({}), DryRun())
     detector.detect(batch(server_lines(2_000)), NOW)  # after the first suspects it compiles, and is warm
 
-    def taken(lines: list[str]) -> tuple[float, float, float]:
-        """Milliseconds of `detect`, of the standard library's decode, and the inflated size in MB."""
-        event = batch(lines)
-        detector.detect(event, NOW)  # what is known already is what storms are made of
-        detecting = best_of(lambda: detector.detect(event, NOW), most=25)
-        return detecting, best_of(lambda: decode(event), most=25), inflated_mb(event)
+    def taken(make: Callable[[int], list[str]], most: int = RUNS) -> tuple[float, float, float]:
+        """Milliseconds of `detect`, of the standard library's decode, and the inflated size in MB.
 
-    nothing, decoding, size = taken(ordinary_lines(EVENTS))
-    ordinary, ordinary_decode, _ = taken(server_lines(2_000))
+        Args:
+            make: Lines of a run, by its number: what is remembered of lines must not help where no two are the same.
+            most: Runs.
+        """
+        events = [batch(make(number)) for number in range(most + 1)]
+        detector.detect(events[0], NOW)  # what is known already is what storms are made of
+        following = cycle(events[1:])
+        detecting = best_of(lambda: detector.detect(next(following), NOW), most=most)
+        return detecting, best_of(lambda: decode(events[0]), most=most), inflated_mb(events[0])
+
+    def same(lines: list[str]) -> tuple[float, float, float]:
+        """The same of a batch that comes again and again."""
+        event = batch(lines)
+        detector.detect(event, NOW)
+        detecting = best_of(lambda: detector.detect(event, NOW), most=RUNS)
+        return detecting, best_of(lambda: decode(event), most=RUNS), inflated_mb(event)
+
+    nothing, decoding, size = same(ordinary_lines(EVENTS))
+    ordinary, ordinary_decode, _ = taken(lambda number: server_lines(2_000, number))
     speeds = {"0": size / nothing * 1000}
     times, errors, error_speeds = dict[int, float](), dict[int, float](), dict[str, float]()
     for one_in in SHARES:
         lines = faulty_lines(EVENTS, one_in)
-        times[one_in], _, size = taken(lines)
+        times[one_in], _, size = same(lines)
         speeds[f"1/{one_in}"] = size / times[one_in] * 1000
         if one_in in ERROR_SHARES:
-            lines[::one_in] = [KNOWN_ERROR.format(n=number) for number in range(len(lines[::one_in]))]
-            errors[one_in], _, size = taken(lines)
+            errors[one_in], _, size = taken(_with(KNOWN_ERROR, one_in), FEW_RUNS)
             error_speeds[f"1/{one_in}"] = size / errors[one_in] * 1000
-    lines = ordinary_lines(EVENTS)
-    lines[::10] = [OWN_IDS.format(ms=n % 1_000, n=n, m=n * 7 % 991) for n in range(len(lines[::10]))]
-    own_ids, _, own_size = taken(lines)
+    own_ids, _, own_size = taken(_with(OWN_IDS, 10), FEW_RUNS)
     return {
         "ordinary_logs_over_decode": ordinary / ordinary_decode,
         "nothing_over_decode": nothing / decoding,
@@ -93,7 +112,52 @@ def _measured() -> dict[str, Any]:
         "mb_per_s_by_share": speeds,
         "known_error_in_a_thousand_over_nothing": errors[1_000] / nothing,
         "mb_per_s_by_share_of_known_errors": error_speeds,
+        **_of_real_logs(detector),
     }
+
+
+def _with(failure: str, one_in: int) -> Callable[[int], list[str]]:
+    """Ordinary lines of a run, of which one in so many is this failure with numbers of its own."""
+
+    def lines(run: int) -> list[str]:
+        made = ordinary_lines(EVENTS)
+        own = range(run * EVENTS, run * EVENTS + len(made[::one_in]))
+        made[::one_in] = [failure.format(n=n, m=n * 7 % 991, ms=n % 1_000) for n in own]
+        return made
+
+    return lines
+
+
+def _of_real_logs(detector: Detector) -> dict[str, Any]:
+    """Ratios of loghub's lines, by file, where they are there (see `grouping`).
+
+    Of lines that a process had before, and of others of the same logs, which it reads once: among them are errors that are
+    new to it, and told.
+    """
+    lines = {name: [row["message"] for row in rows] for name, rows in labelled_files().items()}
+    for messages in lines.values():
+        detector.detect(batch(messages[::2]), NOW)
+    once_read, again = dict[str, tuple[float, float]](), dict[str, tuple[float, float]]()
+    for name, messages in lines.items():
+        for half, read in ((batch(messages[1::2]), once_read), (batch(messages), again)):
+            first = once(partial(detector.detect, half, NOW))
+            later = best_of(partial(detector.detect, half, NOW), most=RUNS)
+            decoding = best_of(partial(decode, half), most=RUNS)
+            read[name] = (first if read is once_read else later, decoding)
+    if not lines:
+        return {}
+    return {
+        "real_logs_over_decode": _ratio(again.values()),
+        "real_logs_read_once_over_decode": _ratio(once_read.values()),
+        "real_logs_by_file": {
+            name: {"again": _ratio([again[name]]), "once": _ratio([once_read[name]])} for name in lines
+        },
+    }
+
+
+def _ratio(times: Iterable[tuple[float, float]]) -> float:
+    detecting, decoding = zip(*times, strict=True)
+    return float(sum(detecting) / sum(decoding))
 
 
 if __name__ == "__main__":

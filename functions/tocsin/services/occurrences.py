@@ -35,8 +35,11 @@ from tocsin.services.unknown_errors import fields_of
 MAX_KINDS = 50
 """Alerts of one signature that one envelope can make; the rest are counted as one without fields. Each costs a
 write, and whoever tries ten thousand user names must not keep this function from everything else."""
-MAX_STREAMS = 200
-"""Log streams of which a process remembers the redacted name: one sends envelope after envelope."""
+MAX_REMEMBERED = 200
+"""Log streams of which a process remembers the redacted name (one sends envelope after envelope), and lines of which it
+remembers the redacted fields."""
+MAX_REMEMBERED_LENGTH = 2_000
+"""Characters of a line of which those are remembered."""
 
 
 class OccurrenceReader:
@@ -65,7 +68,8 @@ class OccurrenceReader:
         self._matcher, self._recogniser = matcher, recogniser
         self._signatures, self._settings = signatures, settings
         self._home, self._is_known = home, is_known
-        self._stream_name = lru_cache(MAX_STREAMS)(lambda stream: name_of(stream, settings.redaction))
+        self._fields: dict[tuple[object, ...], dict[str, str]] = {}
+        self._stream_name = lru_cache(MAX_REMEMBERED)(lambda stream: name_of(stream, settings.redaction))
 
     def service_of(self, envelope: Envelope) -> str:
         """The service that an envelope's log group belongs to."""
@@ -81,8 +85,13 @@ class OccurrenceReader:
         named: dict[tuple[object, ...], tuple[str, dict[str, str]]] = {}
         messages: dict[str, str] = {}
         kinds: Counter[str] = Counter()
-        for event, matches in self._found(envelope, service):
+        names: dict[int, str] = {}
+        found = self._found(envelope, service)
+        for event, matches in found:
             for match in matches:
+                if id(match) in names:  # of an event with the same words
+                    times[names[id(match)]].append(event.timestamp)
+                    continue
                 if match.signature not in self._signatures:
                     continue  # the heartbeat, where it does not belong
                 rule = self._signatures[match.signature]
@@ -91,17 +100,30 @@ class OccurrenceReader:
                 if raw not in named:
                     kinds[match.signature] += 1
                     few = kinds[match.signature] <= MAX_KINDS
-                    fields = fields_of(match, event.message, self._settings.redaction, few=few)
+                    fields = self._fields_of(match, event.message, few=few)
                     named[raw] = fingerprint(self._signatures[match.signature], service, fields), fields
                 name, fields = named[raw]
                 if name not in counts:
                     counts[name] = self._occurrence_count(envelope, event, match, name, fields, service, now)
                 times.setdefault(name, []).append(event.timestamp)
                 messages[name] = event.message
+                names[id(match)] = name
         return [
             grouped(_all_of(counted, times[name], messages[name]), self._signatures[counted.signature])
             for name, counted in counts.items()
         ]
+
+    def _fields_of(self, match: Match, message: str, *, few: bool) -> dict[str, str]:
+        """See `fields_of`; in a storm batch after batch says the same, and to redact it takes longer than to find it."""
+        key = (few, match.signature, message, *match.fields.items())
+        fields = self._fields.get(key)
+        if fields is None:
+            fields = fields_of(match, message, self._settings.redaction, few=few)
+            if len(self._fields) >= MAX_REMEMBERED:
+                self._fields.clear()
+            if len(message) <= MAX_REMEMBERED_LENGTH:
+                self._fields[key] = fields
+        return fields
 
     def _found(self, envelope: Envelope, service: str) -> list[Found]:
         """What each event holds: a crash of many events is one, and what an invocation says twice is said once."""

@@ -11,6 +11,7 @@ import re2
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.config.error_settings import ErrorSettings
 from tocsin.core.matching.admissions import ADMISSIONS, TRACE, admission_span
+from tocsin.core.matching.line_header import HEADER
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors
 from tocsin.core.signatures.signature import UNKNOWN_ERROR
@@ -400,6 +401,20 @@ def test_each_way_of_saying_that_something_failed_finds_its_example_and_leaves_a
         "3|api  | 05:06:07 PM ",
     ):
         assert raised(header + row.example), header
+
+
+def test_where_it_says_so_is_where_one_expression_for_all_of_it_finds_it():
+    rows = "|".join(f"(?:{row.expression})" for row in ADMISSIONS)
+    whole = re2.compile(rf"^\s{{0,12}}{HEADER}({rows})")
+    headers = ("", "Error: ", "Error: Error: ", "web-1  | ", "é [2026-03-04 05:06:07] ", "'? 3 | x: ")
+    lines = [line[:240] for row in ROWS for line in row["message"].split("\n")]
+    lines += [header + row.example for header in headers for row in ADMISSIONS]
+    spans = {line: admission_span(line) for line in dict.fromkeys(lines)}
+    admitted = {line: span for line, span in spans.items() if span is not None}
+    assert admitted == {line: whole.search(line).span(1) for line in admitted}
+    assert len(admitted) > 200
+    silent = [line for line in spans if line not in admitted and whole.search(line)]
+    assert len(silent) < len(admitted) // 10, "those that only say what might have failed"
 
 
 def test_whatever_says_that_it_failed_is_found_by_the_search_over_everything():

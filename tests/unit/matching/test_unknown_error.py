@@ -15,8 +15,9 @@ from tocsin.core.config.error_settings import ErrorSettings
 from tocsin.core.config.settings import parse_settings
 from tocsin.core.matching.error_masking import MAX_LINES, error_start
 from tocsin.core.matching.logline import LEVEL_KEYS, read_line
+from tocsin.core.matching import unknown_error
 from tocsin.core.matching.matcher import Matcher
-from tocsin.core.matching.unknown_error import ErrorFinder, with_unknown_error
+from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors, with_unknown_error
 from tocsin.core.model import Level
 from tocsin.core.problems import ConfigurationError
 from tocsin.core.signatures.reader import parse_signatures
@@ -213,3 +214,35 @@ def test_a_long_event_without_a_level_is_looked_at_in_linear_time():
         patch.setattr("tocsin.core.matching.error_masking.statement", counted)
         assert error_start(line, Level.ERROR) is None
     assert calls <= MAX_LINES
+
+
+SOME_LINES = [
+    "INFO nothing",
+    "ERROR order 17 was lost",
+    "ERROR order 18 was lost",
+    "Failed to open the ledger",
+    "[ERROR] Runtime.ImportModuleError: Unable to import module 'app': No module named 'mangum'",
+    "if you see ERROR: call",
+]
+batches = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from(SOME_LINES) | st.text(max_size=9).map("ERROR {}".format), max_size=6),
+        st.sampled_from(["/aws/lambda/app", "/aws/lambda/quiet"]),
+    ),
+    max_size=8,
+)
+
+
+@given(batches, st.sampled_from([0, 2_000, 1 << 20]))
+def test_a_line_that_came_before_is_what_it_was_then(several, room):
+    errors = finder("[errors.log_groups]\n'/aws/lambda/quiet' = 'off'")
+
+    def new():
+        return WithUnknownErrors(MATCHER, errors, lambda *_: False)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(unknown_error, "MAX_REMEMBERED_BYTES", room)
+        one = new()
+        for messages, log_group in several:
+            found = one.match_each(messages, log_group=log_group)
+            assert found == [new().match(message, log_group=log_group) for message in messages]

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.expressions import re2_options
 from tocsin.core.literal import Literal
-from tocsin.core.signatures.literals import NoLiteralError, required_literals
+from tocsin.core.signatures.literals import NoLiteralError, required_characters, required_literals
 
 SIGNATURES = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
 EXPRESSIONS = [expression for entry in SIGNATURES.values() for expression in entry.any]
 
 
 def holds(expression: str, text: str) -> bool:
-    return any(re2.search(literal.expression, text) for literal in required_literals(expression))
+    found = any(re2.search(literal.expression, text) for literal in required_literals(expression))
+    return found and set(required_characters(expression)) <= set(text)
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=range(len(EXPRESSIONS)))
@@ -80,6 +81,20 @@ def test_whatever_any_expression_matches_has_one_of_its_literals(expression, dat
 def test_the_most_telling_phrase_is_chosen():
     (literal,) = required_literals(r"Task timed out after (?P<seconds>[\d.]+) seconds")
     assert literal == Literal(("timed", "out", "after")) or literal == Literal(("Task", "timed", "out"))
+
+
+@pytest.mark.parametrize(
+    ("expression", "characters"),
+    [
+        ("Deadlock: (?:found|lost)", " :Dacdkelo"),
+        ("(?i:deadlock) Found", " Fdnou"),
+        (r"(?i)dead(?-i:LOCK)\n", "\nCKLO"),
+        (r"engine (?:lost|gone)? its\s+part{0,3} [xyz]{2}\(", " (aeginprst"),
+        ("\u00e9ngine lost", " egilnost"),
+    ],
+)
+def test_the_characters_are_those_of_every_text(expression, characters):
+    assert set(required_characters(expression)) == set(characters)
 
 
 def test_a_phrase_never_spans_a_line_break():

@@ -93,6 +93,22 @@ def crash_spans(events: Sequence[LogEvent], first: int, stop: int) -> Iterator[t
         first = end
 
 
+def stands_alone(events: Sequence[LogEvent], place: int) -> bool:
+    """Whether an event is known to be a span by itself as nearly every one is, by how it and its neighbours begin and end.
+
+    Args:
+        events: Events of one stream in their order.
+        place: The event's.
+    """
+    message = events[place].message
+    return (
+        _goes_on_with_nothing(message)
+        and (place == 0 or _goes_on_with_nothing(events[place - 1].message))
+        and (place + 1 == len(events) or not events[place + 1].message.startswith(_PIECE_STARTS))
+        and not ("panic" in message or "fatal error: " in message or _PYTHON_WORDS in message)
+    )
+
+
 def span_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
     """The nearest place, going back, at which a span certainly begins, whatever came before it.
 
@@ -118,10 +134,9 @@ def span_with(events: Sequence[LogEvent], first: int, place: int) -> tuple[int, 
 
 def may_go_on(message: str) -> bool:
     """Whether an event may be part of a crash that began with an event before it; only False is certain."""
-    # By its first and its last character nearly every line is known for what it is: this is asked of each suspect's neighbours.
-    first, last = message[:1], message[-1:]
-    if first not in _PIECE_FIRST and last not in _PIECE_LAST and not last.isspace():
+    if _goes_on_with_nothing(message):
         return False
+    first, last = message[:1], message[-1:]
     return (
         first in _BLANKS
         or (first in _GOES_ON_FIRST and message.startswith(_GOES_ON))
@@ -134,6 +149,12 @@ def may_go_on(message: str) -> bool:
         )
         or (_PYTHON_WORDS in message and _PYTHON_HEAD.match(message) is not None)
     )
+
+
+def _goes_on_with_nothing(message: str) -> bool:
+    """Whether that is certain by how an event begins and by its last character: only True is certain."""
+    last = message[-1:]
+    return not (last in _PIECE_LAST or last.isspace() or message.startswith(_PIECE_STARTS))
 
 
 def end_of_crash(events: Sequence[LogEvent], first: int) -> int:

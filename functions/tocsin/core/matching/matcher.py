@@ -29,7 +29,7 @@ from tocsin.core.matching.scopes import fits, in_scope
 from tocsin.core.matching.verdicts import Explanation, Verdict
 from tocsin.core.model import AlarmChange, Level, Match
 from tocsin.core.signatures.field_search import field_search
-from tocsin.core.signatures.literals import required_literals, without_contained
+from tocsin.core.signatures.literals import required_characters, required_literals, without_contained
 from tocsin.core.signatures.signature import Signature, Source, Status
 
 MAX_TRIES = 40
@@ -39,6 +39,7 @@ MAX_REMEMBERED = 1_000
 BYTES_A_LINE = 1_536
 """What a line counts for in the first look, whose time it takes: after 64 of them the literals are compiled."""
 
+_ANY_BYTE = frozenset(range(256))
 ESCAPED_WORD = r"\\u00(?:2[DdEe]|3[0-9]|[4-7])|\\u(?:001[bB]|017[fF]|212[aA])|\xc5\xbf|\xe2\x84\xaa"
 """An escape in JSON that may stand for a character of a literal (or for a colour code within one, or for the two
 letters outside ASCII that fold to ``s`` and ``k``, which also stand here as their UTF-8 bytes): the literal may be
@@ -105,7 +106,7 @@ class Matcher:
         self._first_look = FirstLook(self._literals, self._others)
         self._gate: re2.Set | None = None
         self._compiled: dict[str, _Expressions] = {}
-        self._by_hits: dict[tuple[int, ...], dict[str, list[int]]] = {}
+        self._by_hits: dict[tuple[int, ...], list[tuple[str, int, frozenset[int]]]] = {}
         self._many: dict[tuple[str, int], re2._Regexp | None] = {}
 
     # --- the envelope ---
@@ -182,24 +183,21 @@ class Matcher:
             return None
         line = read_line(message)
         canonical = encoded if line.text is message else line.text.encode("utf-8", "replace")
-        candidates = self._candidates(canonical, encoded, hits)
+        candidates = self._candidates(canonical, encoded, hits, frozenset(canonical))
         if self._by_fields:
             candidates = {**candidates, **self._fitting(line, hits)}
         return _Suspected(line, canonical, candidates) if candidates else None
 
     def _narrowed(self, suspected: Mapping[int, _Suspected]) -> dict[int, dict[str, list[int]]]:
         """The candidates of lines, by place, without most of those that are not found: one search each for all lines."""
-        alike: dict[int, list[int]] = {}
-        for place, each in suspected.items():
-            alike.setdefault(id(each.candidates), []).append(place)
         sharing: dict[tuple[str, int], list[int]] = {}
         answer: dict[int, dict[str, list[int]]] = {}
-        for places in alike.values():
-            for name, numbers in suspected[places[0]].candidates.items():
+        for place, each in suspected.items():
+            for name, numbers in each.candidates.items():
                 for number in numbers:
-                    sharing.setdefault((name, number), []).extend(places)
+                    sharing.setdefault((name, number), []).append(place)
                 if not numbers:
-                    answer |= {place: answer.get(place, {}) | {name: []} for place in places}
+                    answer.setdefault(place, {})[name] = []
         for (name, number), places in sharing.items():
             # Of few lines it is not worth compiling it twice.
             across = self._across(name, number) if len(places) > FEW else None
@@ -267,7 +265,9 @@ class Matcher:
         hits = self._hits(encoded)
         canonical = line.text.encode("utf-8", "replace")
         candidates = (
-            {**self._candidates(canonical, encoded, hits), **self._fitting(line, hits)} if hits else {}
+            {**self._candidates(canonical, encoded, hits, _ANY_BYTE), **self._fitting(line, hits)}
+            if hits
+            else {}
         )
         verdicts = [
             self._try(
@@ -305,22 +305,38 @@ class Matcher:
             self._gate = byte_set((*(literal.expression for literal in self._literals), *self._others))
         return self._gate.Match(encoded) or []
 
-    def _candidates(self, canonical: bytes, encoded: bytes, hits: list[int]) -> Mapping[str, Sequence[int]]:
-        """The signatures of which a literal occurs in the canonical text, and which of their expressions have one."""
+    def _candidates(
+        self, canonical: bytes, encoded: bytes, hits: list[int], present: frozenset[int]
+    ) -> Mapping[str, Sequence[int]]:
+        """The signatures of which a literal occurs in the canonical text, and which of their expressions have one.
+
+        Args:
+            canonical: The canonical text.
+            encoded: The text as it came.
+            hits: The literals in the text as it came.
+            present: The bytes that are in the canonical text; an expression that needs others is left out.
+        """
         if canonical != encoded:
             hits = self._hits(canonical)
         key = tuple(hits)
-        candidates = self._by_hits.get(key)
-        if candidates is None:
-            numbers: dict[str, set[int]] = {}
-            for hit in hits:
-                if hit < len(self._literals):
-                    for name, number in self._behind[hit]:
-                        numbers.setdefault(name, set()).add(number)
+        behind = self._by_hits.get(key)
+        if behind is None:
             if len(self._by_hits) >= MAX_REMEMBERED:
                 self._by_hits.clear()
-            candidates = self._by_hits[key] = {name: sorted(each) for name, each in numbers.items()}
-        return candidates
+            found = {each for hit in hits if hit < len(self._literals) for each in self._behind[hit]}
+            behind = self._by_hits[key] = [(*each, self._needed_by(*each)) for each in sorted(found)]
+        named: dict[str, list[int]] = {}
+        for name, number, needed in behind:
+            if needed <= present:
+                named.setdefault(name, []).append(number)
+        return named
+
+    def _needed_by(self, name: str, number: int) -> frozenset[int]:
+        """The bytes that all has which an expression of a signature matches."""
+        signature = self._signatures[name]
+        expression = signature.any[number]
+        needed = signature.characters.get(expression)
+        return frozenset((required_characters(expression) if needed is None else needed).encode())
 
     def _found_in(self, signature: Signature, numbers: Sequence[int], canonical: bytes) -> list[int]:
         """Those of some of a signature's expressions that a text has, in their order.

@@ -17,7 +17,7 @@ class Recogniser(Protocol):
     def match_each(
         self, messages: Sequence[str], *, log_group: str = "", service: str = ""
     ) -> list[list[Match]]:
-        """What is recognised in each."""
+        """What is recognised in each; in a storm many are the same."""
 
     def explains(self, signature: str, other: str) -> bool:
         """Whether one explains another away."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tocsin.core.ingest.raw_events import RawEvents
-from tocsin.core.matching.crash_lines import crash_spans, put_together, span_start, span_with
+from tocsin.core.matching.crash_lines import crash_spans, put_together, span_start, span_with, stands_alone
 from tocsin.core.matching.invocations import (
     Found,
     invocation_end,
@@ -22,7 +22,7 @@ from tocsin.core.matching.invocations import (
 )
 from tocsin.core.matching.near_suspects import once_each, spans_near
 from tocsin.core.matching.recogniser import Recogniser
-from tocsin.core.model import LogEvent, Match
+from tocsin.core.model import LogEvent
 
 
 class _Recognised(NamedTuple):
@@ -84,22 +84,13 @@ def _recognised_near(
     spans = spans_near(events)
     if spans is None:
         return None
-    matches = _matches_of([span.event for span in spans], recogniser, log_group, service)
+    messages = [span.event.message for span in spans]
+    matches = recogniser.match_each(messages, log_group=log_group, service=service)
     kept = [number for number, each in enumerate(matches) if each]
     found = [Found(spans[number].event, matches[number]) for number in kept]
     if sum(len(each.matches) for each in found) <= 1 or not may_say_twice(found, recogniser.catches_all):
         return found
     return once_each(events, [spans[number] for number in kept], found, recogniser)
-
-
-def _matches_of(
-    events: Sequence[LogEvent], recogniser: Recogniser, log_group: str, service: str
-) -> list[list[Match]]:
-    """What is recognised in each event; in a storm, many are the same."""
-    messages = list(dict.fromkeys([event.message for event in events]))
-    found = recogniser.match_each(messages, log_group=log_group, service=service)
-    known = dict(zip(messages, found, strict=True))
-    return [known[event.message] for event in events]
 
 
 def _in_suspects(
@@ -111,10 +102,14 @@ def _in_suspects(
     for place in recogniser.suspects([event.message for event in events]):
         if place < done:
             continue  # a line of the crash before
-        first, end = span_with(events, span_start(events, place, done), place)
+        if stands_alone(events, place):
+            first, end = place, place + 1
+        else:
+            first, end = span_with(events, span_start(events, place, done), place)
         spans.append((first, end, put_together(events, first, end)))
         done = end
-    found = _matches_of([event for _, _, event in spans], recogniser, log_group, service)
+    messages = [event.message for _, _, event in spans]
+    found = recogniser.match_each(messages, log_group=log_group, service=service)
     return [
         _Recognised(first, end, Found(event, matches))
         for (first, end, event), matches in zip(spans, found, strict=True)

@@ -51,6 +51,10 @@ OVERRIDABLE = ("severity", "owner", "resolve_after", "off")
 
 MAX_REMEMBERED = 1_000
 """Lines of which a process remembers the template (a line may be long), and log groups of which it remembers the settings."""
+MAX_REMEMBERED_BYTES = 2 << 20
+"""What the lines may take of which a process remembers what they are: most failures say the same words again and again."""
+BYTES_A_LINE = 500
+"""What that takes of each beside its text."""
 
 _WORDS = (
     "error|err|erro|eror|fail|severe|critical|crit|fatal|fata|ftl|panic|pani|dpanic|alert|emerg|emergency",
@@ -157,7 +161,7 @@ class ErrorFinder:
         rule = signatures.get(UNKNOWN_ERROR, SIGNATURE)
         self._lowest = None if rule.status is Status.OFF else settings.lowest
         self._level_of = lru_cache(MAX_REMEMBERED)(settings.level_of)
-        self._templates: dict[tuple[str, int, bool], str] = {}
+        self._matches: dict[tuple[str, int, bool], Match] = {}
         self._search: RawSearch | None = None
 
     @property
@@ -218,21 +222,22 @@ class ErrorFinder:
         start = error_start(read_line(message), level)
         if start is None:
             return None
-        return Match(UNKNOWN_ERROR, {TEMPLATE: self._template(message, start, strict=strict)})
+        return self._match_of(message, start, strict=strict)
 
     def leaves_open(self, found: Sequence[Match]) -> bool:
         """Whether none of what the signatures made of a line explains it."""
         return not any(self.explains(match.signature) for match in found)
 
-    def _template(self, message: str, start: int, *, strict: bool) -> str:
-        """The template, made once for all lines that differ only in digits, where all digits are masked."""
+    def _match_of(self, message: str, start: int, *, strict: bool) -> Match:
+        """The match, made once for all lines that differ only in digits, where all digits are masked."""
         key = (message if has_kept_digits(message) else message.translate(_ANY_DIGIT), start, strict)
-        template = self._templates.get(key)
-        if template is None:
-            if len(self._templates) >= MAX_REMEMBERED:
-                self._templates.clear()
-            template = self._templates[key] = error_template(message, self._redaction, start, strict=strict)
-        return template
+        match = self._matches.get(key)
+        if match is None:
+            if len(self._matches) >= MAX_REMEMBERED:
+                self._matches.clear()
+            template = error_template(message, self._redaction, start, strict=strict)
+            match = self._matches[key] = Match(UNKNOWN_ERROR, {TEMPLATE: template})
+        return match
 
     def explains(self, name: str) -> bool:
         """Whether what a signature recognises is no unknown error: one in test mode leaves it one."""
@@ -260,6 +265,8 @@ class WithUnknownErrors:
         self._matcher, self._errors = matcher, errors
         self._is_strict = lru_cache(MAX_REMEMBERED)(is_strict)
         self._search = search or joined_search(matcher.raw_expression, errors.raw_expression)
+        self._remembered: dict[tuple[str, str], dict[str, list[Match]]] = {}
+        self._room = MAX_REMEMBERED_BYTES
 
     @property
     def raw_expression(self) -> str:
@@ -281,7 +288,19 @@ class WithUnknownErrors:
     def match_each(
         self, messages: Sequence[str], *, log_group: str = "", service: str = ""
     ) -> list[list[Match]]:
-        """See ``Matcher.match_each``."""
+        """See ``Matcher.match_each``; of a line that this process had before, it says what it said then."""
+        remembered = self._remembered.setdefault((log_group, service), {})
+        fresh = [message for message in dict.fromkeys(messages) if message not in remembered]
+        if not fresh:
+            return [remembered[message] for message in messages]
+        remembered.update(zip(fresh, self._match_fresh(fresh, log_group, service), strict=True))
+        answer = [remembered[message] for message in messages]
+        self._room -= sum(map(len, fresh)) + BYTES_A_LINE * len(fresh)
+        if self._room < 0:
+            self._remembered, self._room = {}, MAX_REMEMBERED_BYTES
+        return answer
+
+    def _match_fresh(self, messages: Sequence[str], log_group: str, service: str) -> list[list[Match]]:
         answer = self._matcher.match_each(messages, log_group=log_group, service=service)
         strict = self._is_strict(service, log_group)
         rest = [place for place, found in enumerate(answer) if self._errors.leaves_open(found)]

@@ -80,11 +80,20 @@ def insights_query(expressions: Iterable[str]) -> str:
             is looked for, because Insights' own expressions are another dialect: the answer may show a line
             more than the signature would. Without such a text the query shows every line.
     """
-    wanted = list(dict.fromkeys(_filter(expression) for expression in expressions))
     lines = ["fields @timestamp, @message, @logStream"]
-    if wanted and all(wanted) and len(wanted) <= _MAX_FILTERS:
-        lines.append("| filter " + " or ".join(f"@message like /{text}/" for text in wanted))
+    if filters := _filters(expressions):
+        lines.append("| filter " + " or ".join(f"@message like /{text}/" for text in filters))
     return "\n".join([*lines, "| sort @timestamp asc", "| limit 1000"])
+
+
+def _filters(expressions: Iterable[str]) -> list[str]:
+    """One for each expression, without repetitions; none where one has none, or there are too many."""
+    found: dict[str, None] = {}
+    for expression in expressions:
+        found[_filter(expression)] = None
+        if "" in found or len(found) > _MAX_FILTERS:
+            return []
+    return list(found)
 
 
 def required_text(expression: str) -> str:

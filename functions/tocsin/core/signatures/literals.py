@@ -81,6 +81,42 @@ def required_literals(expression: str) -> tuple[Literal, ...]:
     return tuple(sorted(covers.best))
 
 
+@lru_cache(maxsize=4096)
+def required_characters(expression: str) -> str:
+    """The ASCII characters that every text has which an expression matches: more than the words of its literals.
+
+    Args:
+        expression: An expression of which `required_literals` derives some.
+    """
+    tree = _parser.parse(expression)
+    return "".join(sorted(_characters_of(tree, any_case=bool(tree.state.flags & re.IGNORECASE))))
+
+
+def _characters_of(nodes: Iterable[tuple[Any, Any]], *, any_case: bool) -> frozenset[str]:
+    found: frozenset[str] = frozenset()
+    for op, argument in nodes:
+        if (
+            op is sre.LITERAL
+            and argument < _FIRST_BEYOND_ASCII
+            and not (any_case and chr(argument).isalpha())
+        ):
+            found |= {chr(argument)}
+        elif op is sre.SUBPATTERN:
+            _, add, remove, inner = argument
+            found |= _characters_of(
+                inner, any_case=(any_case or bool(add & re.IGNORECASE)) and not remove & re.IGNORECASE
+            )
+        elif op is sre.BRANCH:
+            found |= frozenset.intersection(
+                *(_characters_of(inner, any_case=any_case) for inner in argument[1])
+            )
+        elif op in (sre.MAX_REPEAT, sre.MIN_REPEAT) and argument[0] > 0:
+            found |= _characters_of(argument[2], any_case=any_case)
+    return found
+
+
+_FIRST_BEYOND_ASCII = 128
+
 Strings = frozenset[_String]
 """Texts, one of which stands exactly here."""
 _EMPTY: Strings = frozenset({_String("")})

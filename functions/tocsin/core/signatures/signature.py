@@ -92,6 +92,7 @@ class Signature(Struct, frozen=True):
             lowest level that the line must state.
         watch_queue: For alarms: while it fires, the queue that its alarm is about is looked at.
         literals: The literals of its expressions, where they were derived before (by ``tocsin check``).
+        characters: Likewise the characters of all that an expression matches.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Signature(Struct, frozen=True):
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads_crash: bool = False
     literals: Mapping[str, tuple[Literal, ...]] = field(default_factory=dict)
+    characters: Mapping[str, str] = field(default_factory=dict)
 
 
 def with_built_in(signatures: Mapping[str, Signature], *built_in: Signature) -> dict[str, Signature]:
