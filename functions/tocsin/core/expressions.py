@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import re2
 
 _ANYWHERE = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001 - see first_span
+_HERE = re2._re2.RE2.Anchor.ANCHOR_START  # noqa: SLF001 - likewise
 
 MAX_EXPRESSION_LENGTH = 1_000
 """Characters; RE2 is linear in the text, and this and ``MAX_PROGRAM_SIZE`` bound the factor."""
@@ -69,6 +70,12 @@ def first_span(expression: re2._Regexp, data: bytes, start: int = 0) -> tuple[in
     longer than the search goes on between two finds, and the package has no public way without them.
     """
     span: tuple[int, int] = expression._regexp.Match(_ANYWHERE, data, start, len(data))[0]  # noqa: SLF001
+    return span
+
+
+def span_from(expression: re2._Regexp, data: bytes, start: int) -> tuple[int, int]:
+    """The same of a match that begins just there."""
+    span: tuple[int, int] = expression._regexp.Match(_HERE, data, start, len(data))[0]  # noqa: SLF001
     return span
 
 

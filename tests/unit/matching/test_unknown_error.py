@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.config.error_settings import ErrorSettings
 from tocsin.core.config.settings import parse_settings
+from tocsin.core.matching import unknown_error
 from tocsin.core.matching.error_masking import MAX_LINES, error_start
 from tocsin.core.matching.logline import LEVEL_KEYS, read_line
-from tocsin.core.matching import unknown_error
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors, with_unknown_error
 from tocsin.core.model import Level

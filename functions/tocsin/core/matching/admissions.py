@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tocsin.core.expressions import first_span, span_from
 from tocsin.core.lazy_expressions import lazy_re2
-from tocsin.core.matching.line_header import HEADER, searchable
+from tocsin.core.matching.line_header import HEADER
 
 
 class Admission(NamedTuple):
@@ -192,12 +193,14 @@ def admission_span(line: str) -> tuple[int, int] | None:
     Args:
         line: The beginning of a line that states no level.
     """
-    text = searchable(line)
-    if not _ADMITS.search(text):
+    text = line.encode()
+    if first_span(_ADMITS, text)[0] < 0:
         return None
-    # Nearly always after all of the header; else some of what looks like one belongs to the words.
-    found = _BARE.match(text, _HEADER.search(text).end())
-    start, end = found.span() if found else _WHERE.search(text).span(1)
-    if _DOUBTFUL.search(line[start:end]) or _GOES_ON.search(line[end:]):
+    # Nearly always they stand after all of the header; else some of what looks like one belongs to them.
+    start = first_span(_HEADER, text)[1]
+    end = span_from(_BARE, text, start)[1]
+    if end < 0:
+        start, end = _WHERE.search(text).span(1)
+    if first_span(_DOUBTFUL, text[start:end])[0] >= 0 or first_span(_GOES_ON, text[end:])[0] >= 0:
         return None
-    return start, end
+    return (start, end) if line.isascii() else (len(text[:start].decode()), len(text[:end].decode()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tocsin.core.expressions import span_from
 from tocsin.core.lazy_expressions import lazy_re2
 
 MOST = 8
@@ -40,5 +41,6 @@ def searchable(line: str) -> str | bytes:
 
 def without_first_piece(line: str) -> str | None:
     """The line without the first piece of its header; None where it begins with none."""
-    found = _FIRST.match(searchable(line))
-    return line[found.end() :] if found else None
+    text = line.encode("utf-8", "replace")
+    end = span_from(_FIRST, text, 0)[1]
+    return None if end < 0 else line[end:] if line.isascii() else text[end:].decode()

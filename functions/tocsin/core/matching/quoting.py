@@ -371,6 +371,8 @@ def quoted_as(text: str, start: int, end: int) -> str:
         _SETS.update((place, _set_for(place)) for place in Place)
     first = len(SHAPES)
     for place, looked_at in places.items():
+        if not looked_at:
+            continue  # no shape is nothing
         shapes, numbers = _SETS[place]
         for hit in shapes.Match(looked_at.encode("utf-8", "replace")) or ():
             first = min(first, numbers[hit])

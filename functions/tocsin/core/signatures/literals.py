@@ -120,7 +120,7 @@ _FIRST_BEYOND_ASCII = 128
 Strings = frozenset[_String]
 """Texts, one of which stands exactly here."""
 _EMPTY: Strings = frozenset({_String("")})
-_BLANK = [(sre.LITERAL, ord(" "))]
+_BLANK: Strings = frozenset({_String(" ")})
 
 
 class _Covers:
@@ -163,7 +163,7 @@ class _Covers:
         self.offer(run)
         return None
 
-    def node(self, op: Any, argument: Any) -> Strings | None:  # noqa: PLR0911 - the parser's own types; one case a kind of node
+    def node(self, op: Any, argument: Any) -> Strings | None:
         if op is sre.LITERAL:
             return frozenset({_String(chr(argument), self.any_case)})
         if op is sre.AT:
@@ -180,17 +180,16 @@ class _Covers:
         if op is sre.BRANCH:
             return self.branch(argument[1])
         if op in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-            least, most, inner = argument
-            if least == 0 and most == 1:
-                return self.optional(inner)
-            if least == 0:
-                return None
-            if list(inner) == _BLANK:
-                return frozenset({_String(" ")})  # as many as there are: they only part words
-            exact = self.sequence(inner)
-            if least == most == 1:
-                return exact
-            self.offer(exact)
+            return self.repeated(*argument)
+        return None
+
+    def repeated(self, least: int, most: int, inner: Sequence[tuple[Any, Any]]) -> Strings | None:
+        if least == 0:
+            return self.optional(inner) if most == 1 else None
+        exact = self.sequence(inner)
+        if least == most == 1 or exact == _BLANK:  # as many blanks as there are only part words
+            return exact
+        self.offer(exact)
         return None
 
     def optional(self, inner: Sequence[tuple[Any, Any]]) -> Strings | None:
