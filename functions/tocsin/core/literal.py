@@ -34,3 +34,15 @@ class Literal(NamedTuple):
         """The RE2 expression that finds it in text and in JSON, however often that was encoded."""
         joined = BETWEEN_WORDS.join(map(re.escape, self.words))
         return f"(?i:{joined})" if self.any_case else joined
+
+
+class Needed(NamedTuple):
+    """What every text has that an expression matches.
+
+    Attributes:
+        literals: It has one of these.
+        characters: It has all of these, which are ASCII.
+    """
+
+    literals: tuple[Literal, ...]
+    characters: str

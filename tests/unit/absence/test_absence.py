@@ -254,8 +254,8 @@ def test_a_sealed_rule_is_the_same_and_its_search_finds_its_signs(root):
     after = load_configuration(root, {}).signatures
     assert after.keys() == before.keys()
     rule = after["worker-does-nothing"]
-    assert set(rule.literals) == {*rule.any, *rule.absence.work}
-    assert replace(rule, literals={}, characters={}) == before["worker-does-nothing"]
+    assert set(rule.needed) == {*rule.any, *rule.absence.work}
+    assert replace(rule, needed={}) == before["worker-does-nothing"]
     search = json.loads((root / "signatures" / "search.json").read_text("utf-8"))["expression"]
     expression = ExpectedLines(after, str).raw_expression
     assert expression

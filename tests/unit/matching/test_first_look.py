@@ -28,7 +28,7 @@ ODD = [
 ]  # fmt: skip
 LITERALS = [
     *dict.fromkeys(
-        literal for each in SIGNATURES.values() for found in each.literals.values() for literal in found
+        literal for each in SIGNATURES.values() for found in each.needed.values() for literal in found.literals
     ),
     *ODD,
 ]

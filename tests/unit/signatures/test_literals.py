@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.expressions import re2_options
 from tocsin.core.literal import Literal
-from tocsin.core.signatures.literals import NoLiteralError, required_characters, required_literals
+from tocsin.core.signatures.literals import NoLiteralError, needed_by, required_literals
 
 SIGNATURES = load_configuration(Path(__file__).parents[3] / "functions", {}).signatures
 EXPRESSIONS = [expression for entry in SIGNATURES.values() for expression in entry.any]
@@ -21,7 +21,7 @@ EXPRESSIONS = [expression for entry in SIGNATURES.values() for expression in ent
 
 def holds(expression: str, text: str) -> bool:
     found = any(re2.search(literal.expression, text) for literal in required_literals(expression))
-    return found and set(required_characters(expression)) <= set(text)
+    return found and set(needed_by(expression).characters) <= set(text)
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS, ids=range(len(EXPRESSIONS)))
@@ -91,10 +91,11 @@ def test_the_most_telling_phrase_is_chosen():
         (r"(?i)dead(?-i:LOCK)\n", "\nCKLO"),
         (r"engine (?:lost|gone)? its\s+part{0,3} [xyz]{2}\(", " (aeginprst"),
         ("\u00e9ngine lost", " egilnost"),
+        ("engine (?:lo|go)st", " eginost"),
     ],
 )
 def test_the_characters_are_those_of_every_text(expression, characters):
-    assert set(required_characters(expression)) == set(characters)
+    assert set(needed_by(expression).characters) == set(characters)
 
 
 def test_a_phrase_never_spans_a_line_break():

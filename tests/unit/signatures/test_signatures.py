@@ -168,14 +168,13 @@ def test_with_a_compiled_form_nothing_is_tried_again_and_the_same_is_read(tmp_pa
     assert make_compiled_form(tmp_path)
     assert not make_compiled_form(tmp_path), "a form that fits is not written again"
     monkeypatch.setattr(configuration, "required_literals", None)
-    monkeypatch.setattr(configuration, "required_characters", None)
+    monkeypatch.setattr(configuration, "needed_by", None)
     after = packaged_configuration(tmp_path, {})
     assert load_configuration(tmp_path, {}) == after
-    literals = after.signatures["engine-broken"].literals
-    assert {expression: tuple(found) for expression, found in literals.items()}
+    assert after.signatures["engine-broken"].needed
     for name, entry in before.signatures.items():
         for field in type(entry).__struct_fields__:
-            if field not in {"literals", "characters"}:
+            if field != "needed":
                 assert getattr(after.signatures[name], field) == getattr(entry, field)
 
 

@@ -34,7 +34,7 @@ from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures.drill import SIGNATURE as DRILL_SIGNATURE
 from tocsin.core.signatures.heartbeat import SIGNATURE as HEARTBEAT_SIGNATURE
-from tocsin.core.signatures.literals import NoLiteralError, required_characters, required_literals
+from tocsin.core.signatures.literals import NoLiteralError, needed_by, required_literals
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, with_built_in
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def literal_problems(signature: Signature) -> list[Problem]:
     problems = []
     for key, expressions in (("any", signature.any), ("absence.work", signature.absence.work)):
         for number, expression in enumerate(expressions):
-            if expression in signature.literals:
+            if expression in signature.needed:
                 continue
             try:
                 required_literals(expression)
@@ -259,11 +259,9 @@ def _made_form(root: Path) -> dict[str, bytes]:
     signatures = {
         name: replace(
             signature,
-            literals={
-                expression: required_literals(expression)
-                for expression in (*signature.any, *signature.absence.work)
+            needed={
+                expression: needed_by(expression) for expression in (*signature.any, *signature.absence.work)
             },
-            characters={expression: required_characters(expression) for expression in signature.any},
         )
         for name, signature in found_right.items()
         if name != UNKNOWN_ERROR  # no signature: what tocsin.toml says of it is read with tocsin.toml

@@ -15,7 +15,7 @@ import re2
 
 from tocsin.core.expressions import byte_set
 from tocsin.core.lazy_expressions import lazy_re2
-from tocsin.core.literal import Literal
+from tocsin.core.literal import Literal, Needed
 from tocsin.core.matching.alarm_fields import alarm_fields
 from tocsin.core.matching.captured_fields import bounded_fields
 from tocsin.core.matching.crashes import read_crash
@@ -29,7 +29,7 @@ from tocsin.core.matching.scopes import fits, in_scope
 from tocsin.core.matching.verdicts import Explanation, Verdict
 from tocsin.core.model import AlarmChange, Level, Match
 from tocsin.core.signatures.field_search import field_search
-from tocsin.core.signatures.literals import required_characters, required_literals, without_contained
+from tocsin.core.signatures.literals import needed_by, without_contained
 from tocsin.core.signatures.signature import Signature, Source, Status
 
 MAX_TRIES = 40
@@ -87,7 +87,7 @@ class Matcher:
         for signature in signatures.values():
             if signature.source is source:
                 for number, expression in enumerate(signature.any):
-                    for literal in signature.literals.get(expression) or required_literals(expression):
+                    for literal in _needed(signature, expression).literals:
                         by_literal.setdefault(literal, []).append((signature.id, number))
         self._by_fields = [
             (entry.id, looked_for)
@@ -334,9 +334,7 @@ class Matcher:
     def _needed_by(self, name: str, number: int) -> frozenset[int]:
         """The bytes that all has which an expression of a signature matches."""
         signature = self._signatures[name]
-        expression = signature.any[number]
-        needed = signature.characters.get(expression)
-        return frozenset((required_characters(expression) if needed is None else needed).encode())
+        return frozenset(_needed(signature, signature.any[number]).characters.encode())
 
     def _found_in(self, signature: Signature, numbers: Sequence[int], canonical: bytes) -> list[int]:
         """Those of some of a signature's expressions that a text has, in their order.
@@ -456,6 +454,10 @@ class Matcher:
                 tuple(lazy_re2(expression) for expression in signature.none),
             )
         return compiled
+
+
+def _needed(signature: Signature, expression: str) -> Needed:
+    return signature.needed.get(expression) or needed_by(expression)
 
 
 def _forbidden(canonical: bytes, match: Match, forbidden: Iterable[re2._Regexp]) -> Verdict | None:

@@ -16,7 +16,7 @@ from re import _parser  # type: ignore[attr-defined]
 from typing import Any, NamedTuple
 
 from tocsin.core.lazy_expressions import lazy
-from tocsin.core.literal import Literal
+from tocsin.core.literal import Literal, Needed
 
 SHORTEST = 4
 """Letters and digits that a literal must have; shorter ones are everywhere and tell nothing."""
@@ -82,14 +82,16 @@ def required_literals(expression: str) -> tuple[Literal, ...]:
 
 
 @lru_cache(maxsize=4096)
-def required_characters(expression: str) -> str:
-    """The ASCII characters that every text has which an expression matches: more than the words of its literals.
+def needed_by(expression: str) -> Needed:
+    """The literals, and all ASCII characters that every text has which an expression matches.
 
-    Args:
-        expression: An expression of which `required_literals` derives some.
+    Raises:
+        NoLiteralError: As `required_literals`.
     """
+    literals = required_literals(expression)
     tree = _parser.parse(expression)
-    return "".join(sorted(_characters_of(tree, any_case=bool(tree.state.flags & re.IGNORECASE))))
+    any_case = bool(tree.state.flags & re.IGNORECASE)
+    return Needed(literals, "".join(sorted(_characters_of(tree, any_case=any_case))))
 
 
 def _characters_of(nodes: Iterable[tuple[Any, Any]], *, any_case: bool) -> frozenset[str]:

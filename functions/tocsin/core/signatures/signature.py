@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, field
 
-from tocsin.core.literal import Literal
+from tocsin.core.literal import Needed
 from tocsin.core.model import Level, Millis, Severity
 from tocsin.core.signatures.absence_rule import AbsenceRule
 
@@ -91,8 +91,7 @@ class Signature(Struct, frozen=True):
         fields: What fields of a structured line must be, by their name: globs, one of which must fit. ``level`` is the
             lowest level that the line must state.
         watch_queue: For alarms: while it fires, the queue that its alarm is about is looked at.
-        literals: The literals of its expressions, where they were derived before (by ``tocsin check``).
-        characters: Likewise the characters of all that an expression matches.
+        needed: What must occur for each of its expressions, where that was derived before (by ``tocsin check``).
     """
 
     id: str
@@ -122,8 +121,7 @@ class Signature(Struct, frozen=True):
     watch_queue: bool = False
     fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     reads_crash: bool = False
-    literals: Mapping[str, tuple[Literal, ...]] = field(default_factory=dict)
-    characters: Mapping[str, str] = field(default_factory=dict)
+    needed: Mapping[str, Needed] = field(default_factory=dict)
 
 
 def with_built_in(signatures: Mapping[str, Signature], *built_in: Signature) -> dict[str, Signature]:
