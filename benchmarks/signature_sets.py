@@ -32,6 +32,6 @@ def made(count: int) -> dict[str, Signature]:
             any=tuple(
                 re.sub(r"(?s)^(\(\?[a-z]+\))?(.*)$", rf"\1(?:\2)[^\\n]* {word}", text) for text in model.any
             ),
-            literals={},
+            needed={},
         )
     return many
