@@ -54,9 +54,8 @@ class NoLiteralError(ValueError):
     """An expression has nothing that a fast search could look for."""
 
 
-@lru_cache(maxsize=4096)
 def required_literals(expression: str) -> tuple[Literal, ...]:
-    """Derive the cover of an expression.
+    """The cover of an expression.
 
     Args:
         expression: An expression in the syntax that RE2 and Python share.
@@ -67,31 +66,29 @@ def required_literals(expression: str) -> tuple[Literal, ...]:
     Raises:
         NoLiteralError: There is no such set of literals of at least ``SHORTEST`` characters.
     """
+    return needed_by(expression).literals
+
+
+@lru_cache(maxsize=4096)
+def needed_by(expression: str) -> Needed:
+    """The same, with the characters that every matching text has.
+
+    Raises:
+        NoLiteralError: As `required_literals`.
+    """
     try:
         tree = _parser.parse(expression)
     except (re.error, OverflowError) as error:
         raise NoLiteralError(f"no literal: not in the syntax that RE2 and Python share: {error}") from error
-    covers = _Covers(any_case=bool(tree.state.flags & re.IGNORECASE))
+    any_case = bool(tree.state.flags & re.IGNORECASE)
+    covers = _Covers(any_case=any_case)
     exact = covers.sequence(tree)
     covers.offer(exact)
     if covers.best is None:
         raise NoLiteralError(
             f"no literal: nothing of {SHORTEST} or more letters, digits, _ . - is in every text it matches"
         )
-    return tuple(sorted(covers.best))
-
-
-@lru_cache(maxsize=4096)
-def needed_by(expression: str) -> Needed:
-    """The literals, and all ASCII characters that every text has which an expression matches.
-
-    Raises:
-        NoLiteralError: As `required_literals`.
-    """
-    literals = required_literals(expression)
-    tree = _parser.parse(expression)
-    any_case = bool(tree.state.flags & re.IGNORECASE)
-    return Needed(literals, "".join(sorted(_characters_of(tree, any_case=any_case))))
+    return Needed(tuple(sorted(covers.best)), "".join(sorted(_characters_of(tree, any_case=any_case))))
 
 
 def _characters_of(nodes: Iterable[tuple[Any, Any]], *, any_case: bool) -> frozenset[str]:
