@@ -166,12 +166,14 @@ def _from_event(event: Mapping[str, Any]) -> Iterator[Entry]:
     )
 
 
-_TAIL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00) (\d{4}/\d\d/\d\d/\S+) ")
+OF_TAIL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00) (\d{4}/\d\d/\d\d/\S+) ")
+
+
+"""What ``aws logs tail`` writes before each message, of which it is no part: a time and a stream."""
 
 
 def _from_tail(line: str) -> Entry:
-    """A line of ``aws logs tail``: the time and the stream that it writes before each message are no part of it."""
-    found = _TAIL.match(line)
+    found = OF_TAIL.match(line)
     if not found:
         return Entry(line)
     return Entry(line[found.end() :], parse_time(found[1]), found[1], "", found[2])

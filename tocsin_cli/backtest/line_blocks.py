@@ -18,6 +18,7 @@ from tocsin.core.model import LATEST, Millis
 from tocsin.core.times import parse_iso_time
 from tocsin_cli.backtest.file_kinds import (
     JSON_LINE,
+    OF_TAIL,
     TRACEBACK,
     TRACEBACKS,
     begins_list,
@@ -183,15 +184,24 @@ def _timed_text(lines: list[str], timeline: Timeline) -> LineBlock | None:
         return None
     end = found.end()
     behind = lines[0][end : end + 1]
-    if behind not in {" ", "\t", "]", "|"} or found[3] == "+00:00":  # the latter may be of `aws logs tail`
+    if behind not in {" ", "\t", "]", "|"}:
         return None
     times = _iso_times([line[: end + 1] for line in lines])
     if times is None:
         return None
     if TRACEBACK in "\n".join(lines):
         timeline.reading.say(TRACEBACKS.format(name=timeline.name))
+    messages, streams = lines, [""] * len(lines)
+    slash = end + len(" 2026")  # of the date that a stream of Lambda begins with
+    if found[3] == "+00:00" and "/" in [line[slash : slash + 1] for line in lines]:
+        of_tail = [each for line in lines if (each := OF_TAIL.match(line))]
+        if len(of_tail) == len(lines):
+            messages = [each.string[each.end() :] for each in of_tail]
+            streams = [each[2] for each in of_tail]
+        elif of_tail:
+            return None
     timeline.pass_to(times[-1])
-    return LineBlock(times, lines, [timeline.group_of_others] * len(lines), [""] * len(lines))
+    return LineBlock(times, messages, [timeline.group_of_others] * len(lines), streams)
 
 
 def _iso_times(stamps: list[str]) -> list[Millis] | None:

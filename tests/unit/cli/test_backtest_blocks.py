@@ -26,12 +26,16 @@ from tocsin_cli.simulation import LoggedLine, Simulation
 
 AT = 1_769_990_591_201  # 2026-02-02T00:03:11.201Z
 BOOM = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+OF_TAIL, UTC = (
+    "2026-02-02T00:03:{:02d}.201+00:00 2026/02/02/[$LATEST]0f ",
+    "2026-02-02T00:03:{:02d}.201+00:00 ",
+)
 ISO = (
     "2026-02-02T00:03:{:02d}.201Z ",
     "2026-02-02 00:03:{:02d},201 ",
     "2026-02-02 00:03:{:02d} ",
     "2026-02-02T00:03:{:02d}.2019+01:00 ",
-    "2026-02-02T00:03:{:02d}.201+00:00 2026/02/02/[$LATEST]0f ",
+    OF_TAIL,
     "2026-02-02T00:03:{:02d}.201",
     "2026-02-02T24:00:{:02d}.201Z ",
     "2026-02-30T00:03:{:02d}.201Z ",
@@ -59,6 +63,21 @@ stamped = st.builds(
     st.integers(0, 61),
     st.sampled_from(TEXTS),
 )
+
+
+def all_stamped(*stamps):
+    return st.lists(
+        st.builds(
+            lambda stamp, second, text: stamp.format(second) + text,
+            st.sampled_from(stamps),
+            st.integers(0, 59),
+            st.sampled_from(TEXTS),
+        ),
+        min_size=3,
+        max_size=30,
+    )
+
+
 usual = st.builds(
     lambda second, text: ISO[0].format(second) + text, st.integers(0, 59), st.sampled_from(TEXTS)
 )
@@ -92,8 +111,11 @@ written = st.builds(
 kinds = st.sampled_from(
     (
         st.lists(stamped, max_size=20),
-        st.lists(usual, min_size=3, max_size=30),
-        st.lists(usual, min_size=3, max_size=30).map(sorted),
+        all_stamped(ISO[0]),
+        all_stamped(ISO[0]).map(sorted),
+        all_stamped(OF_TAIL),
+        all_stamped(UTC),
+        all_stamped(UTC, OF_TAIL, OF_TAIL.replace(" ", "\t")),
         st.lists(written, max_size=20),
         st.lists(plain_documents.map(json.dumps), max_size=30),
         st.lists(plain_documents, max_size=30).map(

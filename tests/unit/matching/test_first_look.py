@@ -28,7 +28,10 @@ ODD = [
 ]  # fmt: skip
 LITERALS = [
     *dict.fromkeys(
-        literal for each in SIGNATURES.values() for found in each.needed.values() for literal in found.literals
+        literal
+        for each in SIGNATURES.values()
+        for found in each.needed.values()
+        for literal in found.literals
     ),
     *ODD,
 ]

@@ -17,6 +17,7 @@ from tocsin.core.matching import unknown_error
 from tocsin.core.matching.error_masking import MAX_LINES, error_start
 from tocsin.core.matching.logline import LEVEL_KEYS, read_line
 from tocsin.core.matching.matcher import Matcher
+from tocsin.core.matching.prefilter import RawSearch
 from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors, with_unknown_error
 from tocsin.core.model import Level
 from tocsin.core.problems import ConfigurationError
@@ -235,10 +236,11 @@ batches = st.lists(
 
 @given(batches, st.sampled_from([0, 2_000, 1 << 20]))
 def test_a_line_that_came_before_is_what_it_was_then(several, room):
+    search = RawSearch("not looked for")
     errors = finder("[errors.log_groups]\n'/aws/lambda/quiet' = 'off'")
 
     def new():
-        return WithUnknownErrors(MATCHER, errors, lambda *_: False)
+        return WithUnknownErrors(MATCHER, errors, lambda *_: False, search)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(unknown_error, "MAX_REMEMBERED_BYTES", room)

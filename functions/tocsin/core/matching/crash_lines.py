@@ -93,18 +93,18 @@ def crash_spans(events: Sequence[LogEvent], first: int, stop: int) -> Iterator[t
         first = end
 
 
-def stands_alone(events: Sequence[LogEvent], place: int) -> bool:
-    """Whether an event is known to be a span by itself as nearly every one is, by how it and its neighbours begin and end.
+def stands_alone(messages: Sequence[str], place: int) -> bool:
+    """Whether an event is known to be a span by itself, as nearly all are: by how it and its neighbours begin and end.
 
     Args:
-        events: Events of one stream in their order.
+        messages: The messages of the events of one stream in their order.
         place: The event's.
     """
-    message = events[place].message
+    message = messages[place]
     return (
         _goes_on_with_nothing(message)
-        and (place == 0 or _goes_on_with_nothing(events[place - 1].message))
-        and (place + 1 == len(events) or not events[place + 1].message.startswith(_PIECE_STARTS))
+        and (place == 0 or _goes_on_with_nothing(messages[place - 1]))
+        and (place + 1 == len(messages) or not messages[place + 1].startswith(_PIECE_STARTS))
         and not ("panic" in message or "fatal error: " in message or _PYTHON_WORDS in message)
     )
 

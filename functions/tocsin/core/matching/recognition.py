@@ -99,17 +99,19 @@ def _in_suspects(
     """What is recognised in each suspect, with the other lines of its crash."""
     spans: list[tuple[int, int, LogEvent]] = []
     done = 0
-    for place in recogniser.suspects([event.message for event in events]):
+    messages = [event.message for event in events]
+    for place in recogniser.suspects(messages):
         if place < done:
             continue  # a line of the crash before
-        if stands_alone(events, place):
+        if stands_alone(messages, place):
             first, end = place, place + 1
         else:
             first, end = span_with(events, span_start(events, place, done), place)
         spans.append((first, end, put_together(events, first, end)))
         done = end
-    messages = [event.message for _, _, event in spans]
-    found = recogniser.match_each(messages, log_group=log_group, service=service)
+    found = recogniser.match_each(
+        [event.message for _, _, event in spans], log_group=log_group, service=service
+    )
     return [
         _Recognised(first, end, Found(event, matches))
         for (first, end, event), matches in zip(spans, found, strict=True)
