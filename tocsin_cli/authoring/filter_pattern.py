@@ -19,9 +19,11 @@ expressions see differs from the raw line only by what is decoded, translated or
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate
 from typing import NamedTuple
 
 from tocsin.core.literal import Literal
@@ -160,23 +162,40 @@ def _cover(needed: Sequence[Literal], longest: int, style: Style) -> list[_Piece
     texts = [" ".join(literal.words) for literal in needed]
     lowered = [text.lower() for text in texts]
     plain = ["" if literal.any_case else text for literal, text in zip(needed, texts, strict=True)]
-    holders: dict[_Piece, int] = {}  # as bits, one for each literal
-    for piece in {piece for literal in needed for piece in _pieces(literal, longest)}:
-        among = lowered if piece.any_case else plain
-        holders[piece] = sum(1 << number for number, text in enumerate(among) if piece.text in text)
+    in_lowered, in_plain = _Holders(lowered), _Holders(plain)
+    holders: dict[_Piece, int] = {
+        piece: (in_lowered if piece.any_case else in_plain).of(piece.text)
+        for piece in {piece for literal in needed for piece in _pieces(literal, longest)}
+    }
     costs = {piece: piece.cost(style) for piece in holders}
-    left, chosen = (1 << len(needed)) - 1, list[_Piece]()
+    left, chosen, useful = (1 << len(needed)) - 1, list[_Piece](), list(holders)
     while left:
-        best = max(
-            holders,
-            key=lambda piece: ((holders[piece] & left).bit_count() / costs[piece], len(piece.text), piece),
-            default=None,
-        )
-        if best is None or not holders[best] & left:
+        useful = [piece for piece in useful if holders[piece] & left]
+        if not useful:
             return None
+        best = max(
+            useful,
+            key=lambda piece: ((holders[piece] & left).bit_count() / costs[piece], len(piece.text), piece),
+        )
         chosen.append(best)
         left &= ~holders[best]
     return _without_idle(chosen, holders)
+
+
+class _Holders:
+    """Says which of some texts, none with a line feed, hold a piece: as bits, one for each."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._whole = "\n".join(texts)
+        self._following = list(accumulate(len(text) + 1 for text in texts))
+
+    def of(self, piece: str) -> int:
+        bits, position = 0, self._whole.find(piece)
+        while position >= 0:
+            number = bisect_right(self._following, position)
+            bits |= 1 << number
+            position = self._whole.find(piece, self._following[number])
+        return bits
 
 
 def _without_idle(chosen: Sequence[_Piece], holders: Mapping[_Piece, int]) -> list[_Piece]:
