@@ -56,7 +56,7 @@ def test_no_more_than_one_in_a_thousand_is_silent_in_ordinary_wrappings_at_level
         for number, row in enumerate(FAILING)
         for line in list(wrapped(row["message"]).values())[number % 3 :: 3]
     ]
-    assert sum(not raised(line) for line in lines) <= len(lines) // 1000
+    assert sum(not found for found in RECOGNISER.match_each(lines)) <= len(lines) // 1000
 
 
 @pytest.mark.parametrize(
