@@ -150,11 +150,19 @@ def test_services_and_log_groups_say_whether_they_are_looked_for(text, where, is
         "password=# refused",
         "S# is gone",
         "Oauth#Error: refused #",
+        "[#] token=# user #, job_# and \"#\" of /jobs/#: (#) key: # a-#-b #.#",
     ],
 )
-def test_lines_that_differ_in_digits_only_have_the_template_that_each_has_alone(text):
+def test_lines_that_differ_in_digits_and_ids_only_have_the_template_that_each_has_alone(text):
     kept = finder()
-    for number in ("3", "7", "17", "4711", "4111111111111111", "123456789"):
+    ids = ("deadbeef", "deadbee7", "feedfacedeadbeef", "0f3a9c7e1b2d4f68a1b2c3d4e5f60718")
+    uuids = (
+        "7f3ab2c1-52aa-4b62-9d0e-aabbccddeeff",
+        "00000000-0000-0000-0000-000000000000",
+        "feedface-dead-beef-cafe-facadefacade",
+        "12345678-1234-1234-1234-123456789012",
+    )
+    for number in ("3", "7", "17", "4711", "4111111111111111", "123456789", *ids, *uuids):
         line = f"ERROR {text.replace('#', number)}"
         assert kept.unexplained(line, []) == finder().unexplained(line, [])
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.matching.admissions import TRACE
 from tocsin.core.matching.error_masking import error_start, error_template, has_kept_digits
 from tocsin.core.matching.levels import LEVEL_KEYS
@@ -85,8 +86,15 @@ _SHORT = (
 )
 """Words and letters that are a level only where a level stands: under its key, in brackets, before a time."""
 _ANY_DIGIT = str.maketrans("123456789", "0" * 9)
+_ID = lazy(r"\b(?:[0a-f]{8}-(?:[0a-f]{4}-){3}[0a-f]{12}|[0a-f]{8,})\b")
+"""A UUID, or a longer run of hexadecimal digits, whose other digits are zeros by now."""
 _ESCAPES = r"\\u00[3-7]"
 """Letters that JSON may hold as escapes, so that no word shows."""
+
+
+def _any_id(found: re.Match[str]) -> str:
+    # Without a digit it is a word, which stays.
+    return "0" * len(found[0]) if "0" in found[0] else found[0]
 
 
 def with_unknown_error(signatures: Mapping[str, Signature]) -> dict[str, Signature]:
@@ -229,8 +237,11 @@ class ErrorFinder:
         return not any(self.explains(match.signature) for match in found)
 
     def _match_of(self, message: str, start: int, *, strict: bool) -> Match:
-        """The match, made once for all lines that differ only in digits, where all digits are masked."""
-        key = (message if has_kept_digits(message) else message.translate(_ANY_DIGIT), start, strict)
+        """The match, made once for all lines that differ only in digits and ids, where all digits are masked."""
+        alike = message
+        if not has_kept_digits(message):
+            alike = _ID.sub(_any_id, message.translate(_ANY_DIGIT))
+        key = (alike, start, strict)
         match = self._matches.get(key)
         if match is None:
             if len(self._matches) >= MAX_REMEMBERED:
