@@ -28,11 +28,14 @@ ERROR_SHARES = (1_000, 100, 10, 1)
 """One line in so many is a known error that no signature explains."""
 RUNS, FEW_RUNS = 25, 8
 """Runs of one figure at most; few where no two batches are the same and making them takes long."""
-KNOWN_ERROR = "ERROR app.pay: payment provider answered 500 for order {n} after 31 ms"
-"""What no signature explains, and this process knows after the first batch."""
+_HEAD = "[ERROR]\t2026-11-22T07:30:29.{ms:03}Z\t{h:08x}-52aa-4b62-9d0e-{n:012x}\t"
+"""As Lambda's Python begins its lines: with a time, and an id of the request."""
+KNOWN_ERROR = _HEAD + "payment provider answered 500 for order {n} after 31 ms"
+"""What no signature explains, and this process knows after the first batch, in other lines."""
 OWN_IDS = (
-    "[ERROR]\t2026-11-22T07:30:29.{ms:03}Z\t{n:08x}-52aa-4b62-9d0e-{n:012x}\tTask {n} of job {m} failed: An error occurred "
-    "(ThrottlingException) when calling the PutItem operation: Rate exceeded"
+    _HEAD
+    + "Task {n} of job {m} failed: An error occurred (ThrottlingException) when calling the PutItem operation: "
+    "Rate exceeded"
 )
 """A known failure of which no two lines are the same, so that nothing can be remembered by its text."""
 _ORDINARY = (
@@ -122,7 +125,9 @@ def _with(failure: str, one_in: int) -> Callable[[int], list[str]]:
     def lines(run: int) -> list[str]:
         made = ordinary_lines(EVENTS)
         own = range(run * EVENTS, run * EVENTS + len(made[::one_in]))
-        made[::one_in] = [failure.format(n=n, m=n * 7 % 991, ms=n % 1_000) for n in own]
+        made[::one_in] = [
+            failure.format(n=n, m=n * 7 % 991, ms=n % 1_000, h=n * 0x9E3779B1 % 2**32) for n in own
+        ]
         return made
 
     return lines

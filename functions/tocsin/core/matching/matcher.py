@@ -35,7 +35,7 @@ from tocsin.core.signatures.signature import Signature, Source, Status
 MAX_TRIES = 40
 """Places in one line where one expression is tried: those before were below the level or quoted the error."""
 MAX_REMEMBERED = 1_000
-"""Sets of literals of which a process remembers whose they are: lines of one kind share theirs."""
+"""Sets of literals, and of expressions, of which a process remembers whose they are: lines of one kind share theirs."""
 BYTES_A_LINE = 1_536
 """What a line counts for in the first look, whose time it takes: after 64 of them the literals are compiled."""
 
@@ -106,7 +106,8 @@ class Matcher:
         self._first_look = FirstLook(self._literals, self._others)
         self._gate: re2.Set | None = None
         self._compiled: dict[str, _Expressions] = {}
-        self._by_hits: dict[tuple[int, ...], list[tuple[str, int, frozenset[int]]]] = {}
+        self._by_hits: dict[tuple[int, ...], list[tuple[frozenset[int], tuple[str, int]]]] = {}
+        self._by_expressions: dict[tuple[tuple[str, int], ...], dict[str, list[int]]] = {}
         self._many: dict[tuple[str, int], re2._Regexp | None] = {}
 
     # --- the envelope ---
@@ -190,14 +191,17 @@ class Matcher:
 
     def _narrowed(self, suspected: Mapping[int, _Suspected]) -> dict[int, dict[str, list[int]]]:
         """The candidates of lines, by place, without most of those that are not found: one search each for all lines."""
+        alike: dict[int, list[int]] = {}
+        for place, each in suspected.items():
+            alike.setdefault(id(each.candidates), []).append(place)
         sharing: dict[tuple[str, int], list[int]] = {}
         answer: dict[int, dict[str, list[int]]] = {}
-        for place, each in suspected.items():
-            for name, numbers in each.candidates.items():
+        for places in alike.values():
+            for name, numbers in suspected[places[0]].candidates.items():
                 for number in numbers:
-                    sharing.setdefault((name, number), []).append(place)
+                    sharing.setdefault((name, number), []).extend(places)
                 if not numbers:
-                    answer.setdefault(place, {})[name] = []
+                    answer |= {place: answer.get(place, {}) | {name: []} for place in places}
         for (name, number), places in sharing.items():
             # Of few lines it is not worth compiling it twice.
             across = self._across(name, number) if len(places) > FEW else None
@@ -324,12 +328,16 @@ class Matcher:
             if len(self._by_hits) >= MAX_REMEMBERED:
                 self._by_hits.clear()
             found = {each for hit in hits if hit < len(self._literals) for each in self._behind[hit]}
-            behind = self._by_hits[key] = [(*each, self._needed_by(*each)) for each in sorted(found)]
-        named: dict[str, list[int]] = {}
-        for name, number, needed in behind:
-            if needed <= present:
-                named.setdefault(name, []).append(number)
-        return named
+            behind = self._by_hits[key] = [(self._needed_by(*each), each) for each in sorted(found)]
+        possible = tuple([each for needed, each in behind if needed <= present])
+        candidates = self._by_expressions.get(possible)
+        if candidates is None:
+            if len(self._by_expressions) >= MAX_REMEMBERED:
+                self._by_expressions.clear()
+            candidates = self._by_expressions[possible] = {}
+            for name, number in possible:
+                candidates.setdefault(name, []).append(number)
+        return candidates
 
     def _needed_by(self, name: str, number: int) -> frozenset[int]:
         """The bytes that all has which an expression of a signature matches."""
