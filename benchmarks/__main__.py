@@ -79,6 +79,12 @@ FIGURES = (
     Figure(
         "ordinary logs with suspicious words ÷ standard-library decode", "ordinary_logs_over_decode", 1.3, 1.0
     ),
+    Figure(
+        "real logs, lines it had before ÷ standard-library decode (where they are there)",
+        "real_logs_over_decode",
+        1.3,
+        1.0,
+    ),
     Figure("one match in 1,000 lines ÷ no match", "one_in_a_thousand_over_nothing", 1.5, 1.2),
     Figure(
         "one known unknown error in 1,000 lines ÷ no match",
@@ -146,7 +152,8 @@ def main() -> int:
     RESULTS.write_text(json.dumps({"machine": machine, "measured": measured}, indent=2) + "\n", "utf-8")
     show(measured)
     print(f"written: {RESULTS}; `make docs` writes it into the documents")
-    return int(any(figure.verdict(measured[figure.key]) == "MISSED" for figure in FIGURES))
+    taken = [figure for figure in FIGURES if figure.key in measured]
+    return int(any(figure.verdict(measured[figure.key]) == "MISSED" for figure in taken))
 
 
 def show(measured: Mapping[str, Any]) -> None:
@@ -163,6 +170,8 @@ def promised(measured: Mapping[str, Any]) -> Titled:
     """The figures that are promised."""
     rows = []
     for figure in FIGURES:
+        if figure.key not in measured:
+            continue
         value = measured[figure.key]
         sign = "≥ " if figure.at_least else "≤ "
         bounds = (f"{sign}{bound:g}{figure.unit}" for bound in (figure.reach, figure.aim))

@@ -69,11 +69,22 @@ def suspicions(measured: Mapping[str, Any]) -> list[Titled]:
         for share, speed in failures.items()
     ]
     title = "Warm `detect`, 12,000 lines, unknown errors looked for: MB/s by the share of lines that are one"
-    return (
-        [Titled(title, ["share", "a failure with a signature", "a known unknown error"], rows)]
-        if rows
-        else []
+    share = Titled(title, ["share", "a failure with a signature", "a known unknown error"], rows)
+    return [share, *_real_logs(measured)] if rows else []
+
+
+def _real_logs(measured: Mapping[str, Any]) -> list[Titled]:
+    title = (
+        "Warm `detect` ÷ standard-library decode on loghub's lines, 2,000 a batch, unknown errors looked for"
     )
+    by_file = measured.get("real_logs_by_file")
+    if by_file is None:
+        return skipped(title, "TOCSIN_LOGHUB is not set: it names a folder with loghub's labelled lines")
+    rows = [[name, *map(number, (found["again"], found["once"]))] for name, found in by_file.items()]
+    together = ("real_logs_over_decode", "real_logs_read_once_over_decode")
+    rows.append(["all together", *(number(measured[key]) for key in together)])
+    header = ["file", "lines it had before", "others of the same log, read once, new errors told"]
+    return [Titled(title, header, rows)]
 
 
 def grouping(measured: Mapping[str, Any]) -> list[Titled]:

@@ -167,8 +167,6 @@ def _from_event(event: Mapping[str, Any]) -> Iterator[Entry]:
 
 
 OF_TAIL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?\+00:00) (\d{4}/\d\d/\d\d/\S+) ")
-
-
 """What ``aws logs tail`` writes before each message, of which it is no part: a time and a stream."""
 
 

@@ -24,9 +24,8 @@ _GO_CALL = lazy_re2(r"[\w./*()\[\]-]+\([^\n]*\)\s*\z|created by \S|\[signal |gor
 _FAILURE = lazy_re2(r"[^\n]*\b[A-Z]\w*(?:Error|Exception|Throwable)\b|[^\n]*:\d+:in [`']|PHP Fatal")
 _BLANKS = frozenset(" \t\n\r\f\v")
 _GOES_ON = (
-    "at ",
-    "at\t",
-    'File "',
+    *(f"at{blank}" for blank in " \t\n\r\f"),
+    *(f'File{blank}"' for blank in " \t\n\r\f"),
     "Caused by:",
     "Suppressed:",
     "...",

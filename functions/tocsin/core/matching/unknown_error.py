@@ -300,6 +300,8 @@ class WithUnknownErrors:
         self, messages: Sequence[str], *, log_group: str = "", service: str = ""
     ) -> list[list[Match]]:
         """See ``Matcher.match_each``; of a line that this process had before, it says what it said then."""
+        if not messages:
+            return []
         remembered = self._remembered.setdefault((log_group, service), {})
         fresh = [message for message in dict.fromkeys(messages) if message not in remembered]
         if not fresh:
