@@ -144,6 +144,7 @@ def test_local_asks_the_function_itself(patient, monkeypatch, tmp_path):
     ready = {"aws_endpoint": patient.cloud.endpoint, "table": patient.cloud.table, "stack": "tocsin"}
     write_ready_file(ready, file)
     monkeypatch.setattr("tocsin_cli.stack.target.LOCAL_FILE", file)
+    monkeypatch.setattr("tocsin_cli.doctor.stack.LOCAL_HEARTBEAT_WITHIN", 0)  # nothing sends one here
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         main(["doctor", "--json", "--local", "--no-drift"])
