@@ -316,7 +316,7 @@ class WithUnknownErrors:
     def _match_fresh(self, messages: Sequence[str], log_group: str, service: str) -> list[list[Match]]:
         answer = self._matcher.match_each(messages, log_group=log_group, service=service)
         strict = self._is_strict(service, log_group)
-        rest = [place for place, found in enumerate(answer) if self._errors.leaves_open(found)]
+        rest = [place for place, found in enumerate(answer) if not found or self._errors.leaves_open(found)]
         for number in self._errors.suspects([messages[place] for place in rest]):
             place = rest[number]
             unknown = self._errors.unexplained_suspect(
