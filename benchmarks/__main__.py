@@ -152,8 +152,12 @@ def main() -> int:
     RESULTS.write_text(json.dumps({"machine": machine, "measured": measured}, indent=2) + "\n", "utf-8")
     show(measured)
     print(f"written: {RESULTS}; `make docs` writes it into the documents")
-    taken = [figure for figure in FIGURES if figure.key in measured]
-    return int(any(figure.verdict(measured[figure.key]) == "MISSED" for figure in taken))
+    return int(any(figure.verdict(measured[figure.key]) == "MISSED" for figure in _figures_of(measured)))
+
+
+def _figures_of(measured: Mapping[str, Any]) -> list[Figure]:
+    """Those that could be measured."""
+    return [figure for figure in FIGURES if figure.key in measured]
 
 
 def show(measured: Mapping[str, Any]) -> None:
@@ -169,9 +173,7 @@ def show(measured: Mapping[str, Any]) -> None:
 def promised(measured: Mapping[str, Any]) -> Titled:
     """The figures that are promised."""
     rows = []
-    for figure in FIGURES:
-        if figure.key not in measured:
-            continue
+    for figure in _figures_of(measured):
         value = measured[figure.key]
         sign = "≥ " if figure.at_least else "≤ "
         bounds = (f"{sign}{bound:g}{figure.unit}" for bound in (figure.reach, figure.aim))

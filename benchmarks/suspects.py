@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
@@ -52,9 +52,9 @@ _SUSPICIOUS = (
 )
 
 
-def server_lines(count: int, number: int = 0) -> list[str]:
-    """Lines of healthy servers, of which one in twenty has a suspicious word; the same for the same count and number."""
-    chance = random.Random(20261128 + number)
+def server_lines(count: int, run: int = 0) -> list[str]:
+    """Lines of healthy servers, of which one in twenty has a suspicious word; the same for the same count and run."""
+    chance = random.Random(20261128 + run)
     return [
         chance.choice(_ORDINARY if number % 20 else _SUSPICIOUS).format(
             n=chance.randrange(256), m=chance.randrange(10**6)
@@ -74,38 +74,33 @@ def _measured() -> dict[str, Any]:
     detector = wire_detector({}, configuration({}), DryRun())
     detector.detect(batch(server_lines(2_000)), NOW)  # after the first suspects it compiles, and is warm
 
-    def taken(make: Callable[[int], list[str]], most: int = RUNS) -> tuple[float, float, float]:
+    def taken(first: dict[str, Any], *others: dict[str, Any]) -> tuple[float, float, float]:
         """Milliseconds of `detect`, of the standard library's decode, and the inflated size in MB.
 
         Args:
-            make: Lines of a run, by its number: what is remembered of lines must not help where no two are the same.
-            most: Runs.
+            first: What the process knows when the others come.
+            others: One for each run; where there are none, the first again and again, as in a storm.
         """
-        events = [batch(make(number)) for number in range(most + 1)]
-        detector.detect(events[0], NOW)  # what is known already is what storms are made of
-        following = cycle(events[1:])
-        detecting = best_of(lambda: detector.detect(next(following), NOW), most=most)
-        return detecting, best_of(lambda: decode(events[0]), most=most), inflated_mb(events[0])
+        detector.detect(first, NOW)
+        following = cycle(others or (first,))
+        detecting = best_of(lambda: detector.detect(next(following), NOW), most=len(others) or RUNS)
+        return detecting, best_of(lambda: decode(first), most=RUNS), inflated_mb(first)
 
-    def same(lines: list[str]) -> tuple[float, float, float]:
-        """The same of a batch that comes again and again."""
-        event = batch(lines)
-        detector.detect(event, NOW)
-        detecting = best_of(lambda: detector.detect(event, NOW), most=RUNS)
-        return detecting, best_of(lambda: decode(event), most=RUNS), inflated_mb(event)
+    def runs(make: Callable[[int], list[str]], most: int) -> Iterator[dict[str, Any]]:
+        """So many events and the one before, whose lines are made from the number of each: no two suspects are the same."""
+        return (batch(make(number)) for number in range(most + 1))
 
-    nothing, decoding, size = same(ordinary_lines(EVENTS))
-    ordinary, ordinary_decode, _ = taken(lambda number: server_lines(2_000, number))
+    nothing, decoding, size = taken(batch(ordinary_lines(EVENTS)))
+    ordinary, ordinary_decode, _ = taken(*runs(lambda number: server_lines(2_000, number), RUNS))
     speeds = {"0": size / nothing * 1000}
     times, errors, error_speeds = dict[int, float](), dict[int, float](), dict[str, float]()
     for one_in in SHARES:
-        lines = faulty_lines(EVENTS, one_in)
-        times[one_in], _, size = same(lines)
+        times[one_in], _, size = taken(batch(faulty_lines(EVENTS, one_in)))
         speeds[f"1/{one_in}"] = size / times[one_in] * 1000
         if one_in in ERROR_SHARES:
-            errors[one_in], _, size = taken(_with(KNOWN_ERROR, one_in), FEW_RUNS)
+            errors[one_in], _, size = taken(*runs(_with(KNOWN_ERROR, one_in), FEW_RUNS))
             error_speeds[f"1/{one_in}"] = size / errors[one_in] * 1000
-    own_ids, _, own_size = taken(_with(OWN_IDS, 10), FEW_RUNS)
+    own_ids, _, own_size = taken(*runs(_with(OWN_IDS, 10), FEW_RUNS))
     return {
         "ordinary_logs_over_decode": ordinary / ordinary_decode,
         "nothing_over_decode": nothing / decoding,
@@ -144,11 +139,12 @@ def _of_real_logs(detector: Detector) -> dict[str, Any]:
         detector.detect(batch(messages[::2]), NOW)
     once_read, again = dict[str, tuple[float, float]](), dict[str, tuple[float, float]]()
     for name, messages in lines.items():
-        for half, read in ((batch(messages[1::2]), once_read), (batch(messages), again)):
-            first = once(partial(detector.detect, half, NOW))
-            later = best_of(partial(detector.detect, half, NOW), most=RUNS)
-            decoding = best_of(partial(decode, half), most=RUNS)
-            read[name] = (first if read is once_read else later, decoding)
+        others, whole = batch(messages[1::2]), batch(messages)
+        read = once(partial(detector.detect, others, NOW))
+        once_read[name] = read, best_of(partial(decode, others), most=RUNS)
+        detector.detect(whole, NOW)
+        read = best_of(partial(detector.detect, whole, NOW), most=RUNS)
+        again[name] = read, best_of(partial(decode, whole), most=RUNS)
     if not lines:
         return {}
     return {

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import re2
 
-_ANYWHERE = re2._re2.RE2.Anchor.UNANCHORED  # noqa: SLF001 - see first_span
-_HERE = re2._re2.RE2.Anchor.ANCHOR_START  # noqa: SLF001 - likewise
+_ANCHOR = re2._re2.RE2.Anchor  # noqa: SLF001 - see first_span
+_ANYWHERE, _HERE = _ANCHOR.UNANCHORED, _ANCHOR.ANCHOR_START
 
 MAX_EXPRESSION_LENGTH = 1_000
 """Characters; RE2 is linear in the text, and this and ``MAX_PROGRAM_SIZE`` bound the factor."""
@@ -22,8 +22,8 @@ needs; what does not fit is refused when the search is made, by `tocsin check` f
 
 
 MAX_LINE_SIZE = 32 << 20
-"""Bytes RE2 may take for one expression that reads lines: what it learns of them it keeps, and begins anew where that does
-not fit, which makes some lines forty times as slow."""
+"""Bytes RE2 may take for one expression that reads lines: it keeps what it learns of them, and starts over where that does not
+fit, which makes some lines forty times as slow."""
 
 
 def re2_options() -> re2.Options:

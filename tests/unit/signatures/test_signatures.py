@@ -167,7 +167,6 @@ def test_with_a_compiled_form_nothing_is_tried_again_and_the_same_is_read(tmp_pa
     before = load_configuration(write(tmp_path), {})
     assert make_compiled_form(tmp_path)
     assert not make_compiled_form(tmp_path), "a form that fits is not written again"
-    monkeypatch.setattr(configuration, "required_literals", None)
     monkeypatch.setattr(configuration, "needed_by", None)
     after = packaged_configuration(tmp_path, {})
     assert load_configuration(tmp_path, {}) == after

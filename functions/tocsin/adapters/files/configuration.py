@@ -34,7 +34,7 @@ from tocsin.core.matching.unknown_error import ErrorFinder, overridden
 from tocsin.core.problems import ConfigurationError, Problem
 from tocsin.core.signatures.drill import SIGNATURE as DRILL_SIGNATURE
 from tocsin.core.signatures.heartbeat import SIGNATURE as HEARTBEAT_SIGNATURE
-from tocsin.core.signatures.literals import NoLiteralError, needed_by, required_literals
+from tocsin.core.signatures.literals import NoLiteralError, needed_by
 from tocsin.core.signatures.signature import UNKNOWN_ERROR, Signature, with_built_in
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def literal_problems(signature: Signature) -> list[Problem]:
             if expression in signature.needed:
                 continue
             try:
-                required_literals(expression)
+                needed_by(expression)
             except NoLiteralError as error:
                 problems.append(Problem(signature.file, f"{signature.id}.{key}[{number}]", str(error)))
     return problems

@@ -39,8 +39,7 @@ _GOES_ON = (
     "[signal ",
 )
 """How an event begins that may go on with a crash, if not with a blank; more than `_PIECE` knows, and found faster."""
-_GOES_ON_FIRST = frozenset(words[0] for words in _GOES_ON)
-_PIECE_FIRST = _BLANKS | _GOES_ON_FIRST
+_PIECE_FIRST = _BLANKS | {words[0] for words in _GOES_ON}
 _PIECE_STARTS = (*_BLANKS, *_GOES_ON)
 _PIECE_LAST = frozenset({"", ")", ":"})
 _PYTHON_WORDS = "Traceback (most recent call last):"
@@ -135,14 +134,11 @@ def may_go_on(message: str) -> bool:
     """Whether an event may be part of a crash that began with an event before it; only False is certain."""
     if _goes_on_with_nothing(message):
         return False
-    first, last = message[:1], message[-1:]
     return (
-        first in _BLANKS
-        or (first in _GOES_ON_FIRST and message.startswith(_GOES_ON))
-        or ((not first or first.isspace()) and not message.strip())
+        message.startswith(_PIECE_STARTS)
+        or not message.strip()
         or (
-            (last == ")" or last.isspace())
-            and message.rstrip().endswith(")")
+            message.rstrip().endswith(")")
             and " " not in message[: message.find("(")]
             and _GO_CALL.match(message) is not None
         )

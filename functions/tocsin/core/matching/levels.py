@@ -9,7 +9,7 @@ from itertools import count
 import re2
 
 from tocsin.core.lazy_expressions import lazy_re2
-from tocsin.core.matching.line_header import MOST, searchable, without_first_piece
+from tocsin.core.matching.line_header import MOST, without_first_piece
 from tocsin.core.model import Level
 
 MAX_SYSLOG_PRIORITY = 191
@@ -165,8 +165,10 @@ def statement(line: str) -> tuple[Level | None, bool]:
 def _statement(line: str) -> tuple[Level | None, bool]:
     """The same of a line as it begins."""
     amid_words = None
-    searched = searchable(line)
-    for number in _worth_trying(line.encode("utf-8", "replace") if isinstance(searched, str) else searched):
+    encoded = line.encode("utf-8", "replace")
+    # In ASCII a place among the bytes is the same place in the text, and found in half the time.
+    searched = encoded if line.isascii() else line
+    for number in _worth_trying(encoded):
         found = _EACH[number].search(searched)
         if found:
             word = line[slice(*found.span(1))]

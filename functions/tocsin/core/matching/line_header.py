@@ -34,11 +34,6 @@ HEADER = f"{_PIECE}{{0,{MOST}}}"
 _FIRST = lazy_re2(f"^{_PIECE}")
 
 
-def searchable(line: str) -> str | bytes:
-    """What RE2 searches a line as: in ASCII a place among the bytes is the same place in the text, and found in half the time."""
-    return line.encode() if line.isascii() else line
-
-
 def without_first_piece(line: str) -> str | None:
     """The line without the first piece of its header; None where it begins with none."""
     text = line.encode("utf-8", "replace")

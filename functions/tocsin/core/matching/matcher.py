@@ -9,6 +9,7 @@ time is linear in the text, whatever a signature says.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import re2
@@ -106,8 +107,7 @@ class Matcher:
         self._first_look = FirstLook(self._literals, self._others)
         self._gate: re2.Set | None = None
         self._compiled: dict[str, _Expressions] = {}
-        self._by_hits: dict[tuple[int, ...], list[tuple[frozenset[int], tuple[str, int]]]] = {}
-        self._by_expressions: dict[tuple[tuple[str, int], ...], dict[str, list[int]]] = {}
+        self._behind_hits = lru_cache(MAX_REMEMBERED)(self._find_behind)
         self._many: dict[tuple[str, int], re2._Regexp | None] = {}
 
     # --- the envelope ---
@@ -322,22 +322,13 @@ class Matcher:
         """
         if canonical != encoded:
             hits = self._hits(canonical)
-        key = tuple(hits)
-        behind = self._by_hits.get(key)
-        if behind is None:
-            if len(self._by_hits) >= MAX_REMEMBERED:
-                self._by_hits.clear()
-            found = {each for hit in hits if hit < len(self._literals) for each in self._behind[hit]}
-            behind = self._by_hits[key] = [(self._needed_by(*each), each) for each in sorted(found)]
-        possible = tuple([each for needed, each in behind if needed <= present])
-        candidates = self._by_expressions.get(possible)
-        if candidates is None:
-            if len(self._by_expressions) >= MAX_REMEMBERED:
-                self._by_expressions.clear()
-            candidates = self._by_expressions[possible] = {}
-            for name, number in possible:
-                candidates.setdefault(name, []).append(number)
-        return candidates
+        behind = self._behind_hits(tuple(hits))
+        return _by_signature(tuple([each for needed, each in behind if needed <= present]))
+
+    def _find_behind(self, hits: tuple[int, ...]) -> list[tuple[frozenset[int], tuple[str, int]]]:
+        """The expressions of which a literal is among some, as signature and number, with the bytes that each needs."""
+        found = {each for hit in hits if hit < len(self._literals) for each in self._behind[hit]}
+        return [(self._needed_by(*each), each) for each in sorted(found)]
 
     def _needed_by(self, name: str, number: int) -> frozenset[int]:
         """The bytes that all has which an expression of a signature matches."""
@@ -462,6 +453,15 @@ class Matcher:
                 tuple(lazy_re2(expression) for expression in signature.none),
             )
         return compiled
+
+
+@lru_cache(MAX_REMEMBERED)
+def _by_signature(expressions: tuple[tuple[str, int], ...]) -> Mapping[str, Sequence[int]]:
+    """The numbers of expressions by their signatures; one answer for all lines of a kind."""
+    numbers: dict[str, list[int]] = {}
+    for name, number in expressions:
+        numbers.setdefault(name, []).append(number)
+    return numbers
 
 
 def _needed(signature: Signature, expression: str) -> Needed:

@@ -54,8 +54,8 @@ MAX_REMEMBERED = 1_000
 """Lines of which a process remembers the template (a line may be long), and log groups of which it remembers the settings."""
 MAX_REMEMBERED_BYTES = 2 << 20
 """What the lines may take of which a process remembers what they are: most failures say the same words again and again."""
-BYTES_A_LINE = 500
-"""What that takes of each beside its text."""
+BYTES_BESIDE_TEXT = 500
+"""What each of them takes beside its text."""
 
 _WORDS = (
     "error|err|erro|eror|fail|severe|critical|crit|fatal|fata|ftl|panic|pani|dpanic|alert|emerg|emergency",
@@ -308,7 +308,7 @@ class WithUnknownErrors:
             return [remembered[message] for message in messages]
         remembered.update(zip(fresh, self._match_fresh(fresh, log_group, service), strict=True))
         answer = [remembered[message] for message in messages]
-        self._room -= sum(map(len, fresh)) + BYTES_A_LINE * len(fresh)
+        self._room -= sum(map(len, fresh)) + BYTES_BESIDE_TEXT * len(fresh)
         if self._room < 0:
             self._remembered, self._room = {}, MAX_REMEMBERED_BYTES
         return answer

@@ -94,17 +94,13 @@ def needed_by(expression: str) -> Needed:
 def _characters_of(nodes: Iterable[tuple[Any, Any]], *, any_case: bool) -> frozenset[str]:
     found: frozenset[str] = frozenset()
     for op, argument in nodes:
-        if (
-            op is sre.LITERAL
-            and argument < _FIRST_BEYOND_ASCII
-            and not (any_case and chr(argument).isalpha())
-        ):
-            found |= {chr(argument)}
+        if op is sre.LITERAL:
+            character = chr(argument)
+            if character.isascii() and not (any_case and character.isalpha()):
+                found |= {character}
         elif op is sre.SUBPATTERN:
             _, add, remove, inner = argument
-            found |= _characters_of(
-                inner, any_case=(any_case or bool(add & re.IGNORECASE)) and not remove & re.IGNORECASE
-            )
+            found |= _characters_of(inner, any_case=_any_case_within(add, remove, before=any_case))
         elif op is sre.BRANCH:
             found |= frozenset.intersection(
                 *(_characters_of(inner, any_case=any_case) for inner in argument[1])
@@ -114,7 +110,10 @@ def _characters_of(nodes: Iterable[tuple[Any, Any]], *, any_case: bool) -> froze
     return found
 
 
-_FIRST_BEYOND_ASCII = 128
+def _any_case_within(add: int, remove: int, *, before: bool) -> bool:
+    """Whether case counts for nothing within a group that adds and removes flags."""
+    return (before or bool(add & re.IGNORECASE)) and not remove & re.IGNORECASE
+
 
 Strings = frozenset[_String]
 """Texts, one of which stands exactly here."""
@@ -172,7 +171,7 @@ class _Covers:
         if op is sre.SUBPATTERN:
             _, add, remove, inner = argument
             before = self.any_case
-            self.any_case = (before or bool(add & re.IGNORECASE)) and not remove & re.IGNORECASE
+            self.any_case = _any_case_within(add, remove, before=before)
             exact = self.sequence(inner)
             self.any_case = before
             return exact
