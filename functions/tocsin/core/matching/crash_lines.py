@@ -99,12 +99,12 @@ def stands_alone(messages: Sequence[str], place: int) -> bool:
         place: The event's.
     """
     message = messages[place]
-    return (
-        _goes_on_with_nothing(message)
-        and (place == 0 or _goes_on_with_nothing(messages[place - 1]))
-        and (place + 1 == len(messages) or not messages[place + 1].startswith(_PIECE_STARTS))
-        and not ("panic" in message or "fatal error: " in message or _PYTHON_WORDS in message)
-    )
+    if not _goes_on_with_nothing(message) or (place and not _goes_on_with_nothing(messages[place - 1])):
+        return False
+    if place + 1 == len(messages) or _goes_on_with_nothing(following := messages[place + 1]):
+        return True
+    # A call of Go's ends with a bracket, and begins with anything.
+    return not ("panic" in message or "fatal error: " in message or following.startswith(_PIECE_STARTS))
 
 
 def span_start(events: Sequence[LogEvent], place: int, floor: int) -> int:
@@ -149,7 +149,9 @@ def may_go_on(message: str) -> bool:
 def _goes_on_with_nothing(message: str) -> bool:
     """Whether that is certain by how an event begins and by its last character: only True is certain."""
     last = message[-1:]
-    return not (last in _PIECE_LAST or last.isspace() or message.startswith(_PIECE_STARTS))
+    if last in _PIECE_LAST or last.isspace():
+        return False
+    return message[0] not in _PIECE_FIRST or not message.startswith(_PIECE_STARTS)
 
 
 def end_of_crash(events: Sequence[LogEvent], first: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from tocsin.core.lazy_expressions import lazy
 from tocsin.core.signatures.signature import Signature
@@ -27,6 +28,8 @@ _VARYING_IN_WORDS = (
 )
 WORDS = "message"
 """The field that holds the words of a crash."""
+MAX_REMEMBERED = 500
+"""Values of which a process remembers what they come to: in a storm they are the same in batch after batch."""
 
 
 def masked_fields(fields: Mapping[str, str]) -> Mapping[str, str]:
@@ -36,6 +39,7 @@ def masked_fields(fields: Mapping[str, str]) -> Mapping[str, str]:
     return {**fields, WORDS: masked_words(fields[WORDS])}
 
 
+@lru_cache(MAX_REMEMBERED)
 def masked_words(text: str) -> str:
     """The words of a crash without what varies; deterministic, so that any process comes to the same."""
     for pattern, replacement in _VARYING_IN_WORDS:
@@ -67,6 +71,7 @@ def fingerprint(signature: Signature, service: str, fields: Mapping[str, str], *
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
+@lru_cache(MAX_REMEMBERED)
 def normalise(value: str) -> str:
     """Replace what varies between occurrences of one fault (ids, numbers, times) and fold white space."""
     for pattern, replacement in _VARYING:
