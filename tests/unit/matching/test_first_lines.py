@@ -28,7 +28,8 @@ SAMPLES = [
 PIECES = [
     "ERROR", "[error]", "level=warn", "<11>", "2026-01-01 12:00:00,000", " - app - ", "INFO", ": ", "|", "\t", "E", "[Nest] 17  - ",
     "npm ERR! ", "if you see ", "PHP Fatal error: ", "%3|1540199111.115|FAIL|", "REPORT RequestId: ", "Task timed out after ",
-    "0f8e7b2c-1111-4222-8333-944455556666", '{"type": "platform.report", ', "LAMBDA_WARNING: ", "INIT_REPORT ", "\u017f\u212aé",
+    "0f8e7b2c-1111-4222-8333-944455556666", '{"type": "platform.report", ', "LAMBDA_WARNING: ", "INIT_REPORT ",
+    "2026-03-04T05:06:07.089Z\tundefined\tINFO\t", "[LOG] ", "Error: ", "NOTICE: PHP message: PHP Fatal error: ", "\u017f\u212aé",
 ]  # fmt: skip
 NEEDLES = [needle for rule in RULES for needle in rule.needles]
 lines = st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=6)), max_size=8).map("".join)

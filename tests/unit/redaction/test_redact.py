@@ -25,6 +25,13 @@ def text_of(alphabet: str, least: int, most: int | None = None) -> st.SearchStra
     return st.text(alphabet, min_size=least, max_size=most or least)
 
 
+announced_numbers = st.builds(
+    "{} {}{}".format,
+    st.sampled_from(["passport", "plate", "member id", "IBAN:", "n.p.i"]),
+    st.text(ALNUM + " -./", max_size=30),
+    st.text(max_size=5),
+)
+
 # One strategy per kind of credential that shows by its form. No real credential is among them: they are drawn.
 BY_FORM: dict[str, st.SearchStrategy[str]] = {
     "aws access key id": st.builds(
@@ -371,3 +378,14 @@ def test_a_secret_that_the_cut_of_a_long_text_goes_through_is_not_shown(shift):
     assert "AKIA" not in hidden
     assert "hunter2" not in hidden
     assert len(hidden) <= MAX_CHARACTERS + 40
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.numeric], ids=lambda rule: rule.what[:30])
+@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(st.data(), st.sampled_from(UPPER + LOWER))
+def test_a_rule_that_is_left_out_where_there_is_no_digit_finds_nothing_there(rule, data, letter):
+    found = st.from_regex(rule.pattern) if rule.pattern else announced_numbers
+    without = re.sub(r"\d", letter, data.draw(found))
+    assert not [*module._spans(rule, without, without.lower())]
+    assert id(rule) in module._idle(without)
+    assert id(rule) not in module._idle(without + "\u0663")

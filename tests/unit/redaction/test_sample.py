@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tocsin.core.matching.captured_fields import field_values
 from tocsin.core.model import Match
 from tocsin.core.redaction import redact as redact_module
+from tocsin.core.redaction import sample as sample_module
+from tocsin.core.redaction.rule import Rule
 from tocsin.core.redaction.sample import (
     FROM,
     MAX_FIELD_LENGTH,
@@ -18,6 +20,7 @@ from tocsin.core.redaction.sample import (
     TO,
     WITHHELD,
     field_value,
+    name_of,
     normalise,
     sample_of,
 )
@@ -192,3 +195,22 @@ def test_what_cannot_be_found_again_leaves_the_beginning_and_the_end():
     assert sample.startswith("begin ")
     assert sample.endswith("end")
     assert FROM not in sample
+
+
+def test_the_name_of_a_stream_of_lambda_is_whole_whatever_its_random_digits_look_like():
+    for name in (
+        "2026/11/23/[45]4b1d9d4d291f011d851d275c1070d366",
+        "2026/04/20/[$LATEST]e17ea774b1d0a739963087fc7180b899",
+    ):
+        assert name_of(name) == name
+    assert "jo@mail.test" not in name_of("2026/04/20/[$LATEST]jo@mail.test")
+    own = Rule("own", "", (), "e17ea774")
+    assert "e17ea774" not in name_of("2026/04/20/[$LATEST]e17ea774b1d0a739963087fc7180b899", [own])
+
+
+@given(st.text("ab\\\t\n\r \u00a0\u200b\u202e\x1b[m\x85", max_size=12))
+def test_a_text_is_passed_over_only_where_nothing_in_it_is_changed(text):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sample_module, "_is_plain", lambda _: False)
+        slow = normalise(text)
+    assert normalise(text) == slow

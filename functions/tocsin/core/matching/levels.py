@@ -128,6 +128,9 @@ _AMID_WORDS = next(
 """The one that looks past words which may be prose: "if you see ERROR: …"."""
 _LOGGER_WORDS = lazy_re2(r"^(?:\S*[^\sa-zA-Z,'\"`]\s*)+\|?\s*[\[(<]?$|^\S+\s*\|\s*[\[(<]?$")
 _EACH = tuple(map(lazy_re2, _PREFIXES))
+_OF_NODE = frozenset(number for number, prefix in enumerate(_PREFIXES) if prefix.startswith(f"^{_NODE}"))
+_OF_PHP = frozenset(number for number, prefix in enumerate(_PREFIXES) if "PHP " in prefix)
+"""Those that take longest to compile, and need words that few lines have."""
 _TOGETHER: list[re2.Set] = []
 _LINES = count()
 MAX_REMEMBERED = 64
@@ -189,7 +192,10 @@ def _worth_trying(encoded: bytes) -> Iterable[int]:
     """Those of the expressions that a line may have, by their numbers and in their order."""
     if not _TOGETHER:
         if next(_LINES) < FEW_LINES:
-            return range(len(_EACH))  # one of the first nearly always does, and only those are compiled
+            # One of the first nearly always does, and only those are compiled.
+            idle = _OF_NODE if b"INFO" not in encoded and b"[LOG]" not in encoded else frozenset()
+            idle |= _OF_PHP if b"PHP " not in encoded else frozenset()
+            return [number for number in range(len(_EACH)) if number not in idle]
         together = re2.Set.SearchSet()
         for prefix in _PREFIXES:
             together.Add(prefix)

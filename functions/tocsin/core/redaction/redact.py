@@ -35,6 +35,7 @@ from typing import Final, NamedTuple
 import re2
 
 from tocsin.core.expressions import re2_options
+from tocsin.core.lazy_expressions import lazy
 from tocsin.core.redaction.key_values import Span
 from tocsin.core.redaction.rule import Rule
 from tocsin.core.redaction.rules import RULES
@@ -196,18 +197,30 @@ _END: Final = "\0"
 """Put behind each text as a needle: a search that does not find it has failed."""
 
 
+_DIGIT: Final = lazy(r"\d")
 _TEXTS: Final = count()
 FEW_TEXTS: Final = 64
 """Texts of a process in which the needles are looked for one by one; then it is worth compiling them into one set."""
 
 
 def _idle(lowered: str) -> frozenset[int]:
-    """The built-in rules, by identity, none of whose needles a text holds; none where that could not be searched."""
+    """The built-in rules, by identity, that find nothing in a text: it has no digit, or none of their needles."""
+    return _without_needles(lowered) | (frozenset() if _DIGIT.search(lowered) else _numeric())
+
+
+def _without_needles(lowered: str) -> frozenset[int]:
+    """Those none of whose needles it holds; none where that could not be searched."""
     if next(_TEXTS) < FEW_TEXTS:
         return _tied() - {id(rule) for rule in RULES if any(needle in lowered for needle in rule.needles)}
     search, owners = _needles()
     found = search.Match(lowered + _END) or ()
     return _tied() - {owners[number] for number in found} if 0 in found else frozenset()
+
+
+@cache
+def _numeric() -> frozenset[int]:
+    """The built-in rules all of whose finds have a digit."""
+    return frozenset(id(rule) for rule in RULES if rule.numeric)
 
 
 @cache

@@ -28,6 +28,7 @@ class Rule(NamedTuple):
         span: Where an expression is not enough: takes the text and the match, answers with what to hide.
         search: Where another engine searches, instead of needles and expression: takes the text.
         gated: Whether ``search`` finds nothing where no needle is; else they only say what it is about.
+        numeric: Whether there is a digit in all that it finds.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Rule(NamedTuple):
     span: Callable[[str, re.Match[str]], Span | None] | None = None
     search: Callable[[str], Iterator[Span]] | None = None
     gated: bool = False
+    numeric: bool = False
 
 
 def by_words(name: str, what: str, needles: str, pattern: str) -> Rule:

@@ -209,18 +209,18 @@ RULES: Final[tuple[Rule, ...]] = (
          r"(?i)(?:@|%(?:25){0,3}40|\\u0040)(?!\d{1,5}\.\d)(?:[^\W_]|-){1,63}(?:\.(?:[^\W_]|-){1,63}){0,8}\.[^\W\d_]{2,24}", email),
     Rule("card", "Payment cards whose check digit is right", (),
          rf"{EDGE}(?<![\d.])(?<!\d-)(?<!_-)(?<!_)(?:[3-6]\d{{12,18}}|[3-6]\d{{3}}([ \-])\d{{4}}\1\d{{4}}\1\d{{1,7}}|"
-         r"3[47]\d\d[ \-]\d{6}[ \-]\d{5}|2[2-7]\d\d([ \-]?)\d{4}\2\d{4}\2\d{4})(?![\dA-Za-z]|[.\-]\d)", card),
+         r"3[47]\d\d[ \-]\d{6}[ \-]\d{5}|2[2-7]\d\d([ \-]?)\d{4}\2\d{4}\2\d{4})(?![\dA-Za-z]|[.\-]\d)", card, numeric=True),
     Rule("iban", "IBANs whose check digits are right", (),
-         r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![A-Za-z0-9])", bank_account),
-    Rule("ssn", "US social security numbers with dashes", (), r"(?<![\d\-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d\-])"),
+         r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,3})?)(?![A-Za-z0-9])", bank_account, numeric=True),
+    Rule("ssn", "US social security numbers with dashes", (), r"(?<![\d\-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d\-])", numeric=True),
     by_words("ssn", "The same with blanks or nothing between, behind `ssn` or `social security`", "ssn social",
              r"(?i)(?:ssn|social security(?: number)?)[^\w\n]{0,4}(?:is |was )?(?P<hide>\d{3}[ .\-]?\d{2}[ .\-]?\d{4})(?!\d)"),
     Rule("medicare", "US Medicare beneficiary identifiers with dashes", (),
-         r"(?<![\w\-])[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-[AC-HJKMNP-RT-Y]{2}\d\d(?![\w\-])"),
+         r"(?<![\w\-])[1-9][AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-[AC-HJKMNP-RT-Y][0-9AC-HJKMNP-RT-Y]\d-[AC-HJKMNP-RT-Y]{2}\d\d(?![\w\-])", numeric=True),
     Rule("phone", "Phone numbers: international with `+`, and as they are written in the US", (),
          r"(?<![\w.+\-])(?:\+(?=[1-9](?:[ .\-()]{0,2}\d){7,14}(?!\d))\d{1,3}[ .\-]?(?:\(\d{1,4}\)[ .\-]?)?\d{1,4}"
          r"(?:[ .\-]?\d{2,4}){1,4}|(?:1[ .\-])?\(\d{3}\)[ .\-]?\d{3}[ .\-]\d{4}|(?:1[.\-])?\d{3}-\d{3}-\d{4}|"
-         r"\d{3}\.\d{3}\.\d{4})(?![\w\-]|\.\d)"),
+         r"\d{3}\.\d{3}\.\d{4})(?![\w\-]|\.\d)", numeric=True),
     Rule("personal", "A date behind `date of birth`, `dob`, `born`", ("date of birth", "birth date", "birthdate", "dob", "born"),
          r"(?i)(?:date of birth|birth ?date|dob|born(?: on)?)\W{0,3}(?:is |was |of )?(?P<hide>\d{1,4}[\-/.]\d{1,2}[\-/.]\d{1,4})(?!\d)"),
     by_words("sensitive", "Numbers behind `MRN`, `NPI`, `DEA number`, `passport`, `member id`", "mrn npi dea passport member",
@@ -231,13 +231,13 @@ RULES: Final[tuple[Rule, ...]] = (
              r"(?i:patient)\s{1,2}(?P<hide>[A-Z][a-z'’\-]{1,30}\s(?:[A-Z]\.?\s)?(?!(?:Service|Portal|Record|Data|Api|Error|Id|Not|Was|Is)\b)[A-Z][A-Za-z'’\-]{1,30})"),
     Rule("personal", "Street addresses as they are written in the US", (),
          r"(?<![\w.:/\-])\d{1,5}\s(?:[NSEW]\.?\s)?(?:[A-Z][a-z]{1,20}\s){1,3}(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|"
-         r"Way|Terrace|Place|Pl|Parkway|Pkwy|Circle|Cir)\b"),
+         r"Way|Terrace|Place|Pl|Parkway|Pkwy|Circle|Cir)\b", numeric=True),
     Rule("ip-address", "Public IPv4 addresses; private, loopback and reserved ones are infrastructure and stay", (),
-         r"(?<![\w./\-])(?<!==)(?<!ersion )(?<!ersion=)(?<!ersion: )(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)", public_address),
+         r"(?<![\w./\-])(?<!==)(?<!ersion )(?<!ersion=)(?<!ersion: )(?:\d{1,3}\.){3}\d{1,3}(?![\w\-]|\.\d)", public_address, numeric=True),
     Rule("ip-address", "Public IPv6 addresses", (),
          r"(?<![\w:.])[23][0-9a-fA-F]{3}:(?:[0-9a-fA-F]{1,4}:){6}[0-9a-fA-F]{1,4}(?![\w:])|"
          r"(?<![\w:.])[23][0-9a-fA-F]{3}(?::[0-9a-fA-F]{1,4}){0,5}::(?:[0-9a-fA-F]{1,4}:){0,5}(?:[0-9a-fA-F]{1,4})?(?![\w:])",
-         public_address),
+         public_address, numeric=True),
 
     # By shape and by structure.
     Rule("provider-token", "Credentials of the providers in the generated list", _PROVIDERS_BEGIN, "", search=provider_forms),
@@ -255,6 +255,6 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("personal", "Values of keys that name something about a person: names, addresses, documents, health",
          ("doctor", "zip", "note", "location"), "", search=named_personal),
     Rule("personal", "Numbers behind the words for a person's document or account, in several languages",
-         ("passport ", "n.p.i ", "plate 34 abc "), "", search=numbers_of_persons),
+         ("passport ", "n.p.i ", "plate 34 abc "), "", search=numbers_of_persons, numeric=True),
 )  # fmt: skip
 """In order of precedence for the name; every rule is always applied."""

@@ -52,6 +52,8 @@ _INVISIBLE: Final = lazy(
 _BLANKS: Final = lazy("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
 _LINE_BREAKS: Final = lazy("\r\n?|\x85|\u2028|\u2029")
 _ESCAPED: Final = lazy(r"(?<!\\)\\+(?:u([0-9A-Fa-f]{4})|x([Aa][0Dd]))")
+_STREAM_OF_LAMBDA: Final = lazy(r"\d{4}/\d\d/\d\d/\[(?:\$LATEST|\d{1,9})\][0-9a-f]{32}")
+"""A date, a version and random digits, as Lambda names a stream (Lambda Developer Guide, "Sending Lambda function logs")."""
 _ASCII_END, _SURROGATES = 0x80, range(0xD800, 0xE000)
 
 
@@ -64,8 +66,15 @@ def normalise(text: str) -> str:
     """
     if "\\" in text:
         text = _ESCAPED.sub(_unescaped, text)
+    if _is_plain(text):
+        return text
     text = _LINE_BREAKS.sub("\n", _ANSI.sub("", text))
     return _INVISIBLE.sub("", _BLANKS.sub(" ", text))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether nothing of all that can be in a text, as in nearly every line."""
+    return text.isascii() and text.isprintable()
 
 
 def _unescaped(escape: re.Match[str]) -> str:
@@ -136,6 +145,8 @@ def field_value(text: str, extra: Sequence[Rule] = (), *, strict: bool = False) 
 
 def name_of(text: str, extra: Sequence[Rule] = ()) -> str:
     """Make the name of a resource (a log stream, an alarm) fit to be stored and shown; whole, for links need it."""
+    if not extra and _STREAM_OF_LAMBDA.fullmatch(text):
+        return text  # its random digits can look like some provider's token
     safe = _redacted(text, extra)
     return WITHHELD if safe is None else safe
 
