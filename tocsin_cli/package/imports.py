@@ -12,7 +12,9 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 RUNTIME = (3, 13)
 RUNTIME_BRINGS = {"boto3", "botocore"}
@@ -24,6 +26,9 @@ _GONE = """
 _LATER = {"annotationlib", "compression"}
 STANDARD_LIBRARY = (sys.stdlib_module_names | {"_pyrepl"}).difference(_GONE, _LATER)
 """Of Python 3.13, whichever Python asks: without what came later, or was gone by then ("What's New in Python" 3.12, 3.13)."""
+
+MAX_REMEMBERED = 2_000
+"""Files that are parsed once for all packages of a build, which hold nearly the same, and for each processor."""
 
 _NEVER = {"TYPE_CHECKING", "PY2"}
 _CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException", "AttributeError"}
@@ -52,6 +57,13 @@ class _Import:
     optional: bool
 
 
+class _Module(NamedTuple):
+    """What one file says: its imports, and the names that it binds."""
+
+    imports: tuple[_Import, ...]
+    names: frozenset[str]
+
+
 def unresolved_imports(package: Path, own: Sequence[str], machine: str) -> list[Unresolved]:
     """Every import that would fail on a processor.
 
@@ -67,7 +79,7 @@ class _Walk:
     def __init__(self, package: Path, machine: str, own: set[str]) -> None:
         self._package, self._own = package, own
         self._suffixes = (f".cpython-{RUNTIME[0]}{RUNTIME[1]}-{machine}-linux-gnu.so", ".abi3.so", ".so")
-        self._trees: dict[Path, ast.Module] = {}
+        self._module, self._find = cache(self._read), cache(self._look_for)
 
     def problems(self) -> Iterator[Unresolved]:
         waiting = [self._package / file for file in sorted(self._own) if file.endswith(".py")]
@@ -76,7 +88,7 @@ class _Walk:
             file = waiting.pop()
             relative = file.relative_to(self._package)
             try:
-                imports = list(self._imports(file))
+                imports = self._module(file).imports
             except SyntaxError as error:
                 yield Unresolved(relative.as_posix(), error.lineno or 0, f"not Python: {error.msg}")
                 continue
@@ -89,18 +101,10 @@ class _Walk:
                 waiting += [path for path in reached if path.suffix == ".py" and path not in seen]
                 seen.update(reached)
 
-    def _imports(self, file: Path) -> Iterator[_Import]:
+    def _read(self, file: Path) -> _Module:
         relative = file.relative_to(self._package)
-        parts = relative.with_suffix("").parts
-        inside = parts[:-1]  # of an __init__ its own package, of a module the package that it is in
-        reader = _Reader(inside, lenient=relative.as_posix() not in self._own)
-        reader.visit(self._tree(file))
-        yield from reader.found
-
-    def _tree(self, file: Path) -> ast.Module:
-        if file not in self._trees:
-            self._trees[file] = ast.parse(file.read_bytes(), str(file))
-        return self._trees[file]
+        inside = relative.parts[:-1]  # of an __init__ its own package, of a module the package that it is in
+        return _parsed(file.read_bytes(), inside, lenient=relative.as_posix() not in self._own)
 
     def _resolve(self, wanted: _Import) -> tuple[list[Path], str]:
         """The files that an import reaches, and what is missing."""
@@ -126,7 +130,7 @@ class _Walk:
                 return reached, f"cannot import name '{name}' from '{wanted.module}'"
         return reached, ""
 
-    def _find(self, module: str) -> Path | None:
+    def _look_for(self, module: str) -> Path | None:
         place = self._package.joinpath(*module.split("."))
         for candidate in (place / "__init__.py", place.with_name(place.name + ".py")):
             if candidate.is_file():
@@ -141,10 +145,18 @@ class _Walk:
         """Whether a module has a name, as far as reading shows; in doubt it has."""
         if file.suffix != ".py":
             return file.is_file()  # compiled: its names are not to be read; a namespace package binds none
-        names = _bound(self._tree(file).body)
+        names = self._module(file).names
         return (
             name in names or bool(names & {"*", "__getattr__"}) or name in {"__name__", "__file__", "__doc__"}
         )
+
+
+@lru_cache(MAX_REMEMBERED)
+def _parsed(source: bytes, package: tuple[str, ...], *, lenient: bool) -> _Module:
+    tree = ast.parse(source)
+    reader = _Reader(package, lenient=lenient)
+    reader.visit(tree)
+    return _Module(tuple(reader.found), frozenset(_bound(tree.body)))
 
 
 class _Reader(ast.NodeVisitor):

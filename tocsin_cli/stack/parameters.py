@@ -69,8 +69,8 @@ def load_template(template: Path) -> dict[str, Any]:
     """
     import yaml
 
-    class Loader(yaml.SafeLoader):  # type: ignore[misc] # yaml has no types
-        """Reads ``!Anything`` as the value behind it."""
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # yaml has no types
+        """Reads ``!Anything`` as the value behind it; ten times as fast where PyYAML came with its parser in C."""
 
     def plain(loader: Any, _tag: str, node: Any) -> Any:
         if isinstance(node, yaml.MappingNode):

@@ -33,9 +33,11 @@ from tocsin.services.screening import NO_SETTING, no_match_response, open_prefil
 ROOT = Path(__file__).parents[3]
 FUNCTIONS = ROOT / "functions"
 FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
+SIGNATURES = load_configuration(FUNCTIONS, {}).signatures
+WHOLE = Matcher(SIGNATURES)
 SAMPLES = [
     sample
-    for entry in load_configuration(FUNCTIONS, {}).signatures.values()
+    for entry in SIGNATURES.values()
     if entry.source == "log"
     for sample in entry.matches
 ]
@@ -81,8 +83,7 @@ def test_the_compiled_search_finds_what_the_signatures_find(noise, sample, ascii
     message = f"{noise}\n{sample}"
     document = {"messageType": "DATA_MESSAGE", "logEvents": [{"message": message}]}
     raw = json.dumps(document, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    whole = Matcher(load_configuration(FUNCTIONS, {}).signatures)
-    if whole.might_match(raw):
+    if WHOLE.might_match(raw):
         assert open_prefilter({}).skips(packed(raw)) is None
 
 

@@ -295,9 +295,9 @@ def test_what_is_told_late_says_so_first_and_looks_like_no_alarm(renderer, reaso
 
 
 @pytest.mark.parametrize("character", ["&", "<", "🔥", "`", "x", "\n", "\u202e", "é"])
-def test_a_megabyte_line_of_one_character_fits(character):
+def test_a_long_line_of_one_character_fits(character):
     alerts = [
-        replace(rule, sample=character * 1_000_000, fields={f"f{n}": character * 5_000 for n in range(15)},
+        replace(rule, sample=character * 200_000, fields={f"f{n}": character * 5_000 for n in range(15)},
                 origin=replace(IMPORT_ERROR.origin, log_stream=character * 512, alarm=character * 255, log_group=character * 512))
         for rule in (IMPORT_ERROR, BUCKET, TIMEOUT)
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -303,9 +304,9 @@ class WithUnknownErrors:
         if not messages:
             return []
         remembered = self._remembered.setdefault((log_group, service), {})
-        fresh = [message for message in dict.fromkeys(messages) if message not in remembered]
-        if not fresh:
+        with suppress(KeyError):
             return [remembered[message] for message in messages]
+        fresh = [message for message in dict.fromkeys(messages) if message not in remembered]
         remembered.update(zip(fresh, self._match_fresh(fresh, log_group, service), strict=True))
         answer = [remembered[message] for message in messages]
         self._room -= sum(map(len, fresh)) + BYTES_BESIDE_TEXT * len(fresh)
