@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tocsin.adapters.files.configuration import load_configuration
 from tocsin.core.ingest.envelopes import parse_envelope, parse_irregular_envelope
 from tocsin.core.ingest.inflation import EnvelopeError
-from tocsin.core.matching.crash_lines import joined
+from tocsin.core.matching.crash_lines import crash_spans, joined, stands_alone
 from tocsin.core.matching.invocations import Found, once_per_invocation
 from tocsin.core.matching.matcher import Matcher
 from tocsin.core.matching.prefilter import RawSearch
@@ -81,6 +81,15 @@ def stream(messages, pauses):
 def by_looking_at_all(events):
     found = [Found(event, MATCHER.match(event.message)) for event in joined(events)]
     return once_per_invocation(found, MATCHER.explains, MATCHER.catches_all)
+
+
+@given(st.lists(st.builds(str.__add__, lines, st.sampled_from(["", "\n", " \r\n", ")", ":"])), max_size=8))
+def test_an_event_that_is_said_to_stand_alone_is_a_span_by_itself(messages):
+    events = stream(messages, [])
+    spans = {*crash_spans(events, 0, len(events))}
+    texts = [event.message for event in events]
+    for place in range(len(texts)):
+        assert not stands_alone(texts, place) or (place, place + 1) in spans
 
 
 @settings(max_examples=400, deadline=None)

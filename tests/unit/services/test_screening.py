@@ -35,12 +35,7 @@ FUNCTIONS = ROOT / "functions"
 FAULT = "[ERROR] Runtime.ImportModuleError: Unable to import module 'handler': No module named 'mangum'"
 SIGNATURES = load_configuration(FUNCTIONS, {}).signatures
 WHOLE = Matcher(SIGNATURES)
-SAMPLES = [
-    sample
-    for entry in SIGNATURES.values()
-    if entry.source == "log"
-    for sample in entry.matches
-]
+SAMPLES = [sample for entry in SIGNATURES.values() if entry.source == "log" for sample in entry.matches]
 
 
 @pytest.fixture(scope="module")

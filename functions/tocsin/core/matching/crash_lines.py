@@ -41,7 +41,6 @@ _GOES_ON = (
 """How an event begins that may go on with a crash, if not with a blank; more than `_PIECE` knows, and found faster."""
 _PIECE_FIRST = _BLANKS | {words[0] for words in _GOES_ON}
 _PIECE_STARTS = (*_BLANKS, *_GOES_ON)
-_PIECE_LAST = frozenset({"", ")", ":"})
 _PYTHON_WORDS = "Traceback (most recent call last):"
 
 
@@ -147,11 +146,18 @@ def may_go_on(message: str) -> bool:
 
 
 def _goes_on_with_nothing(message: str) -> bool:
-    """Whether that is certain by how an event begins and by its last character: only True is certain."""
+    """Whether that is certain by how an event begins and ends: only True is certain."""
     last = message[-1:]
-    if last in _PIECE_LAST or last.isspace():
-        return False
-    return message[0] not in _PIECE_FIRST or not message.startswith(_PIECE_STARTS)
+    if last.isspace():  # as Lambda ends what is printed
+        message = message.rstrip()
+        last = message[-1:]
+    if last == ")":
+        may = " " not in message[: message.find("(")]  # a call of Go's
+    elif last == ":":
+        may = _PYTHON_WORDS in message
+    else:
+        may = not last
+    return not may and (message[0] not in _PIECE_FIRST or not message.startswith(_PIECE_STARTS))
 
 
 def end_of_crash(events: Sequence[LogEvent], first: int) -> int:
