@@ -29,12 +29,18 @@ def create_incident_table(client, name="incidents"):
     client.create_table(TableName=name, **_schema())
 
 
+@cache
+def _session():
+    """One for all tests: a session reads the models of services again, which takes longer than most tests."""
+    return boto3.Session("testing", "testing", region_name="us-east-1")
+
+
 @pytest.fixture
 def dynamodb(monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
+        client = _session().client("dynamodb")
         create_incident_table(client)
         yield client
 
