@@ -31,7 +31,9 @@ from tocsin.core.matching.unknown_error import ErrorFinder, WithUnknownErrors
 
 ALL = WithUnknownErrors(Matcher(SIGNATURES), ErrorFinder(SIGNATURES, ErrorSettings()), lambda *_: False)
 EXPRESSION = "needle|a[^x]*b"
-SEARCH, REAL_SEARCH = SuspectSearch(EXPRESSION, wait=0), SuspectSearch(ALL.raw_expression, wait=0)
+SEARCH, REAL_SEARCH = (
+    SuspectSearch(expression, wait=0, least=0) for expression in (EXPRESSION, ALL.raw_expression)
+)
 PLAIN_SEARCH = RawSearch(EXPRESSION)
 HEAD = {
     "messageType": "DATA_MESSAGE",
@@ -183,11 +185,12 @@ def test_one_thing_out_of_order_is_seen_wherever_it_is(old, new):
             check(old.join(parts[: place + 1]) + new + old.join(parts[place + 1 :]))
 
 
-def test_the_first_envelopes_and_those_of_many_suspects_are_read_whole():
+def test_the_first_envelopes_small_ones_and_those_of_many_suspects_are_read_whole():
     raw = written([event(number, "needle") for number in range(20)])
     assert read_suspects(raw, SEARCH) is None
     raw = written([event(1, "needle"), event(2, "x")])
-    search = SuspectSearch(EXPRESSION, wait=1)
+    assert read_suspects(raw, SuspectSearch(EXPRESSION, wait=0, least=len(raw) + 1)) is None
+    search = SuspectSearch(EXPRESSION, wait=1, least=len(raw))
     assert read_suspects(raw, search) is None
     assert read_suspects(raw, search) is not None
 

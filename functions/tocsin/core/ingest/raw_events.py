@@ -1,7 +1,7 @@
 r"""Log events where they stand in the bytes of an envelope: only those in which something is suspected are read.
 
-One search finds the suspects, and with them whatever is out of order in what it passes over; in such an envelope, and in
-one with many suspects, every event is read. What makes this exact:
+One search finds the suspects, and with them whatever is out of order in what it passes over; in such an envelope, in a
+small one, and in one with many suspects, every event is read. What makes this exact:
 
 * The envelope is JSON, its head is that of a subscription, and all its bytes are UTF-8: a decoder goes over all of it and
   makes nothing of it.
@@ -27,6 +27,8 @@ from tocsin.core.model import LogEvent
 
 END: Final = b"]}"
 """What comes after the last event."""
+LEAST_BYTES: Final = 1 << 20
+"""In a smaller envelope, of about three thousand events, reading all of them costs less than looking for the suspects first."""
 BYTES_A_SUSPECT: Final = 10_000
 """Where more than one event in so many bytes is a suspect, reading all events costs less than looking around these."""
 FEW: Final = 4
@@ -210,14 +212,15 @@ class SuspectSearch:
     Args:
         expression: What `RawSearch` looks for; not empty.
         wait: After how many envelopes it is made, which takes as long as reading some.
+        least: Bytes of an envelope that it looks at.
     """
 
-    def __init__(self, expression: str, wait: int = 3) -> None:
-        self._expression, self._wait = expression.encode("latin-1"), wait
+    def __init__(self, expression: str, wait: int = 3, least: int = LEAST_BYTES) -> None:
+        self._expression, self._wait, self._least = expression.encode("latin-1"), wait, least
         self._compiled: dict[_Layout, re2._Regexp] = {}
 
     def look(self, raw: bytes, body: int) -> tuple[_Layout, list[int]] | None:
-        """Where the suspects begin; None where they are many, or something is out of order.
+        """Where the suspects begin; None where they are many, the envelope is small, or something is out of order.
 
         Whether the whole is JSON and its text UTF-8 is not looked at.
 
@@ -225,6 +228,8 @@ class SuspectSearch:
             raw: An envelope's JSON.
             body: Where its first event begins.
         """
+        if len(raw) < self._least:
+            return None
         if self._wait > 0:
             self._wait -= 1
             return None
