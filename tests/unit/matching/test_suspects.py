@@ -83,6 +83,7 @@ def by_looking_at_all(events):
     return once_per_invocation(found, MATCHER.explains, MATCHER.catches_all)
 
 
+@settings(deadline=None)
 @given(st.lists(st.builds(str.__add__, lines, st.sampled_from(["", "\n", " \r\n", ")", ":"])), max_size=8))
 def test_an_event_that_is_said_to_stand_alone_is_a_span_by_itself(messages):
     events = stream(messages, [])

@@ -381,7 +381,7 @@ def test_a_secret_that_the_cut_of_a_long_text_goes_through_is_not_shown(shift):
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.numeric], ids=lambda rule: rule.what[:30])
-@settings(suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(st.data(), st.sampled_from(UPPER + LOWER))
 def test_a_rule_that_is_left_out_where_there_is_no_digit_finds_nothing_there(rule, data, letter):
     found = st.from_regex(rule.pattern) if rule.pattern else announced_numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.core.matching.captured_fields import field_values
@@ -208,6 +208,7 @@ def test_the_name_of_a_stream_of_lambda_is_whole_whatever_its_random_digits_look
     assert "e17ea774" not in name_of("2026/04/20/[$LATEST]e17ea774b1d0a739963087fc7180b899", [own])
 
 
+@settings(deadline=None)
 @given(st.text("ab\\\t\n\r \u00a0\u200b\u202e\x1b[m\x85", max_size=12))
 def test_a_text_is_passed_over_only_where_nothing_in_it_is_changed(text):
     with pytest.MonkeyPatch.context() as patched:
