@@ -24,8 +24,8 @@ $(READY): pyproject.toml constraints.txt
 	  echo "Tocsin needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Setting up $(VENV) (a minute or two, once) ..."
 	@$(PYTHON) -m venv $(VENV)
-	@# The pip that older Pythons bring takes twice as long to choose versions; the new one shows what builds warn of.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25'
+	@# The pip that older Pythons bring takes twice as long to choose versions, but does it; the new one shows what builds warn of.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25' 2>/dev/null || true
 	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[dev]'
 	@# Every processor compiles, where pip would take one; a package may carry templates that are no Python.
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true
