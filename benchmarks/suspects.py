@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.batches import batch, decode, faulty_lines, inflated_mb, ordinary_lines
@@ -74,23 +73,20 @@ def _measured() -> dict[str, Any]:
     detector = wire_detector({}, configuration({}), DryRun())
     detector.detect(batch(server_lines(2_000)), NOW)  # after the first suspects it compiles, and is warm
 
-    def taken(first: dict[str, Any], *others: dict[str, Any]) -> tuple[float, float, float]:
+    def taken(make: Callable[[int], list[str]], most: int) -> tuple[float, float, float]:
         """Milliseconds of `detect`, of the standard library's decode, and the inflated size in MB.
 
         Args:
-            first: What the process knows when the others come.
-            others: One for each run; where there are none, the first again and again, as in a storm.
+            make: The lines of a run, by its number; no two suspects are the same. The process knows those of the first.
+            most: Runs after that.
         """
+        first, *others = (batch(make(number)) for number in range(most + 1))
         detector.detect(first, NOW)
-        following = cycle(others or (first,))
+        following = iter(others)
         detecting, decoding = best_in_turn(
-            lambda: detector.detect(next(following), NOW), lambda: decode(first), most=len(others) or RUNS
+            lambda: detector.detect(next(following), NOW), lambda: decode(first), most=most
         )
         return detecting, decoding, inflated_mb(first)
-
-    def runs(make: Callable[[int], list[str]], most: int) -> Iterator[dict[str, Any]]:
-        """So many events and the one before, whose lines are made from the number of each: no two suspects are the same."""
-        return (batch(make(number)) for number in range(most + 1))
 
     shared = {one_in: batch(faulty_lines(EVENTS, one_in)) for one_in in (0, *SHARES)}
     for event in shared.values():
@@ -103,12 +99,12 @@ def _measured() -> dict[str, Any]:
     times = dict(zip(SHARES, found, strict=True))
     speeds = {"0": inflated_mb(shared[0]) / nothing * 1000}
     speeds |= {f"1/{one_in}": inflated_mb(shared[one_in]) / times[one_in] * 1000 for one_in in SHARES}
-    ordinary, ordinary_decode, _ = taken(*runs(lambda number: server_lines(2_000, number), RUNS))
+    ordinary, ordinary_decode, _ = taken(lambda number: server_lines(2_000, number), RUNS)
     errors, error_speeds = dict[int, float](), dict[str, float]()
     for one_in in ERROR_SHARES:
-        error, of_errors, size = taken(*runs(_with(KNOWN_ERROR, one_in), FEW_RUNS))
+        error, of_errors, size = taken(_with(KNOWN_ERROR, one_in), FEW_RUNS)
         errors[one_in], error_speeds[f"1/{one_in}"] = error / of_errors, size / error * 1000
-    own_ids, _, own_size = taken(*runs(_with(OWN_IDS, 10), FEW_RUNS))
+    own_ids, _, own_size = taken(_with(OWN_IDS, 10), FEW_RUNS)
     return {
         "ordinary_logs_over_decode": ordinary / ordinary_decode,
         "nothing_over_decode": nothing / decoding,

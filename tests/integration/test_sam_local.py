@@ -59,10 +59,10 @@ def closed_port():
         return probe.getsockname()[1]
 
 
-def connect(port):
+def connect(port, host="127.0.0.1"):
     """What the operating system answers; 0 where somebody listens there."""
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port))
+        return probe.connect_ex((host, port))
 
 
 def test_without_a_tocsin_local_the_function_is_a_dry_run():
@@ -154,8 +154,7 @@ def test_the_bridge_says_what_the_deployed_functions_run_with(cloud: Deployment,
     assert deployed["AWS_ACCESS_KEY_ID"] == "test"
     assert deployed["TOCSIN_TABLE"] == cloud.table
     assert deployed["TOCSIN_SLACK_API_URL"] == local_slack.api_url
-    with socket.socket() as probe:
-        assert probe.connect_ex((host, int(port))) != 0  # closed again
+    assert connect(int(port), host) != 0  # closed again
 
 
 # ---------------------------------------------------------------- in the container
@@ -186,12 +185,17 @@ def envelope(line):
     return {"awslogs": {"data": base64.b64encode(gzip.compress(json.dumps(data).encode())).decode()}}
 
 
-def sam(project, *arguments):
+def outside_aws():
+    """The environment of a command that knows no account."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**environment, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+def sam(project, *arguments):
     done = subprocess.run(
         [SAM, *arguments],
         cwd=project,
-        env={**environment, "SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"},
+        env=outside_aws(),
         capture_output=True,
         text=True,
         check=False,
@@ -329,11 +333,9 @@ def warm(built):
         SAM, "local", "start-lambda", "--port", str(port), "--warm-containers", "LAZY", "--skip-pull-image",
         "--add-host", "host.docker.internal:host-gateway", "--parameter-overrides", "Architecture=x86_64",
     ]  # fmt: skip
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": "us-east-1"}
     with (
         (built / "warm.log").open("wb") as log,
-        subprocess.Popen(command, cwd=built, env=environment, stdout=log, stderr=log) as service,
+        subprocess.Popen(command, cwd=built, env=outside_aws(), stdout=log, stderr=log) as service,
     ):
         try:
             while connect(port):

@@ -20,13 +20,18 @@ _REORDERING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\
 _INVISIBLE_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5")
 
 
+def is_ordinary(text: str) -> bool:
+    """Whether a text is printable ASCII, tabs and line feeds alone, as nearly all is: it shows what it holds."""
+    return _ORDINARY.fullmatch(text) is not None
+
+
 def visible(text: str) -> str:
     """Make a text show what it holds and nothing else.
 
     Line ends of all kinds become line feeds; terminal colours and characters without width are left out;
     control characters, lone surrogates and the marks that reorder text (U+202E and its kin) become U+FFFD.
     """
-    if _ORDINARY.fullmatch(text):
+    if is_ordinary(text):
         return text
     text = _LINE_ENDS.sub("\n", _TERMINAL_SEQUENCES.sub("", text))
     return _OTHER.sub(_shown, text)

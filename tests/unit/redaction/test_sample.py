@@ -212,6 +212,6 @@ def test_the_name_of_a_stream_of_lambda_is_whole_whatever_its_random_digits_look
 @given(st.text("ab\\\t\n\r \u00a0\u200b\u202e\x1b[m\x85", max_size=12))
 def test_a_text_is_passed_over_only_where_nothing_in_it_is_changed(text):
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sample_module, "_is_plain", lambda _: False)
+        patched.setattr(sample_module, "is_ordinary", lambda _: False)
         slow = normalise(text)
     assert normalise(text) == slow

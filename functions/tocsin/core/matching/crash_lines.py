@@ -136,12 +136,8 @@ def may_go_on(message: str) -> bool:
     return (
         message.startswith(_PIECE_STARTS)
         or not message.strip()
-        or (
-            message.rstrip().endswith(")")
-            and " " not in message[: message.find("(")]
-            and _GO_CALL.match(message) is not None
-        )
-        or (_PYTHON_WORDS in message and _PYTHON_HEAD.match(message) is not None)
+        or _GO_CALL.match(message) is not None
+        or _PYTHON_HEAD.match(message) is not None
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from tocsin.core.lazy_expressions import lazy
+from tocsin.core.sanitize import is_ordinary
 
 if TYPE_CHECKING:
     from tocsin.core.redaction.key_values import Span
@@ -66,15 +67,10 @@ def normalise(text: str) -> str:
     """
     if "\\" in text:
         text = _ESCAPED.sub(_unescaped, text)
-    if _is_plain(text):
+    if is_ordinary(text):
         return text
     text = _LINE_BREAKS.sub("\n", _ANSI.sub("", text))
     return _INVISIBLE.sub("", _BLANKS.sub(" ", text))
-
-
-def _is_plain(text: str) -> bool:
-    """Whether nothing of all that can be in a text, as in nearly every line."""
-    return text.isascii() and text.isprintable()
 
 
 def _unescaped(escape: re.Match[str]) -> str:
